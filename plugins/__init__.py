@@ -1,0 +1,1 @@
+"""Everything pluggable that comes with simbench, registered like any third party's."""

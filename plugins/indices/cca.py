@@ -1,0 +1,164 @@
+"""Canonical correlation analysis and its two remedies, SVCCA and PWCCA."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from simbench import Claims, Index, KnownAnswer, hookimpl, invariant
+from simbench.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simbench import Moments
+
+
+@dataclass(frozen=True)
+class CCA(Index):
+    """Mean canonical correlation, over the min(rank_a, rank_b) directions both sides have.
+
+    mean: "rho" is the mean correlation (Kornblith et al. 2019, eq. 8); "rho_squared" the mean squared
+        one (their R2_CCA, eq. 7). Both divide by the smaller rank after dead directions are cut; the
+        authors' code divides by the width of its first argument and does not centre.
+    """
+
+    mean: Literal["rho", "rho_squared"] = "rho"
+
+    name = "cca"
+    source = "Kornblith et al. 2019, eqs. 7 and 8; Hotelling 1936"
+
+    @property
+    def claims(self) -> Claims:
+        kept = invariant("linear", "translation")
+        return Claims(symmetric=True, invariances_a=kept, invariances_b=kept)
+
+    def from_moments(self, m: Moments) -> Tensor:
+        rho = m.correlations
+        return rho.mean() if self.mean == "rho" else rho.square().mean()
+
+    def degenerate(self, m: Moments) -> str | None:
+        return _too_few_rows(m, m.a.whitened.rank, m.b.whitened.rank)
+
+    def known_answers(self) -> list[KnownAnswer]:
+        a, b = _tilted()
+        value = (1 + 0.6) / 2 if self.mean == "rho" else (1 + 0.36) / 2
+        return [KnownAnswer(a, b, value, "planes that share one direction and are tilted by arccos 0.6 in the other")]
+
+
+@dataclass(frozen=True)
+class SVCCA(Index):
+    """Mean canonical correlation between the leading principal components of each side.
+
+    variance: each side keeps the fewest components whose share of the variance reaches it
+        (Raghu et al. 2017, section 2.1, with 0.99; the sum of squared singular values of the centred
+        matrix is meant, and is divided by once).
+    """
+
+    variance: float = 0.99
+
+    name = "svcca"
+    source = "Raghu et al. 2017, section 2.1"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.variance <= 1:
+            raise InputError(f"variance is {self.variance}; a share above 0 and up to 1 is allowed")
+
+    @property
+    def claims(self) -> Claims:
+        kept = invariant("orthogonal", "scaling", "translation")
+        return Claims(symmetric=True, invariances_a=kept, invariances_b=kept)
+
+    def from_moments(self, m: Moments) -> Tensor:
+        import torch
+
+        a, b = self._kept(m)
+        return torch.linalg.svdvals(m.cross(a, b)).clamp_max(1).mean()
+
+    def _kept(self, m: Moments):
+        """The truncated principal bases of both sides."""
+        kept = []
+        for basis in (m.a.principal, m.b.principal):
+            share = basis.values.cumsum(0) / basis.values.sum()
+            # A share that differs from the border by rounding alone has reached it.
+            kept.append(basis.first(int((share < self.variance - 1e-12).sum()) + 1))
+        return kept
+
+    def degenerate(self, m: Moments) -> str | None:
+        a, b = self._kept(m)
+        return _too_few_rows(m, a.rank, b.rank)
+
+    def known_answers(self) -> list[KnownAnswer]:
+        import torch
+
+        if self.variance != 0.99:
+            return []
+        # 12 equal directions each (all kept), 11 shared, the 12th orthogonal; a cut that divides by the
+        # variance twice keeps one.
+        columns = _signs(32)[:, 1:14]
+        a, b = columns[:, :12], torch.cat([columns[:, 1:12], columns[:, 12:]], 1)
+        return [KnownAnswer(a, b, 11 / 12, "12 equal directions each, 11 shared, one orthogonal")]
+
+
+@dataclass(frozen=True)
+class PWCCA(Index):
+    """Canonical correlations weighted by how much of a they account for: sum_i w_i rho_i / sum_i w_i.
+
+    w_i = sum_j |<h_i, a_j>|, h_i the i-th canonical variate of a, a_j its centred neurons (Morcos et al.
+    2018, section 2.2). The sum runs over the min(rank_a, rank_b) pairs of variates. Weights belong to
+    the a side, so a -> b and b -> a differ, and live in its neuron basis: not invariant to rotations
+    of a. Where correlations are tied, the variates and so the value are not unique.
+    """
+
+    name = "pwcca"
+    source = "Morcos et al. 2018, section 2.2"
+
+    @property
+    def claims(self) -> Claims:
+        return Claims(invariances_a=invariant("permutation", "scaling", "translation"),
+                      invariances_b=invariant("linear", "translation"))
+
+    def from_moments(self, m: Moments) -> Tensor:
+        import torch
+
+        a, b = m.a.whitened, m.b.whitened
+        variates, rho, _ = torch.linalg.svd(m.cross(a, b), full_matrices=False)
+        weights = (a.loadings @ variates).abs().sum(0)
+        return (weights * rho.clamp_max(1)).sum() / weights.sum()
+
+    def degenerate(self, m: Moments) -> str | None:
+        return _too_few_rows(m, m.a.whitened.rank, m.b.whitened.rank)
+
+    def known_answers(self) -> list[KnownAnswer]:
+        a, b = _tilted()
+        a = a * a.new_tensor([1.0, 3.0])
+        return [KnownAnswer(a, b, (1 + 3 * 0.6) / 4, "correlations 1 and 0.6 with neurons of weight 1 and 3")]
+
+
+def _too_few_rows(m: Moments, kept_a: int, kept_b: int) -> str | None:
+    if kept_a + kept_b > m.degrees:
+        return f"{kept_a} + {kept_b} directions on {m.n} rows: some correlations are 1 for any data"
+    return None
+
+
+def _signs(n: int) -> Tensor:
+    """(n, n) orthogonal columns of +-1 (Hadamard), the first all ones; n a power of two."""
+    import torch
+
+    signs = torch.ones(1, 1, dtype=torch.float64)
+    while len(signs) < n:
+        signs = torch.kron(signs, signs.new_tensor([[1, 1], [1, -1]]))
+    return signs
+
+
+def _tilted() -> tuple[Tensor, Tensor]:
+    """Two planes with canonical correlations 1 and 0.6, on 16 rows."""
+    import torch
+
+    x, y, z = _signs(16)[:, 1:4].T
+    return torch.stack([x, y], 1), torch.stack([x, 0.6 * y + 0.8 * z], 1)
+
+
+@hookimpl
+def simbench_indices():
+    return [CCA(), SVCCA(), PWCCA()]

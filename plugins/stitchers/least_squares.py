@@ -1,0 +1,84 @@
+"""Least squares matching, of full and of reduced rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simbench import Affine, Stitcher, hookimpl
+from simbench.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simbench import Moments
+
+
+@dataclass(frozen=True)
+class LeastSquares(Stitcher):
+    """M = A^+ B, the least norm minimiser of ||A M - B||_F (paper, eq. 2).
+
+    bias: True fits an intercept as well (the authors' code appends a column of ones); False is eq. 2
+        as it stands.
+    """
+
+    bias: bool = True
+
+    name = "least_squares"
+    source = "Csiszarik et al. 2021, eq. 2"
+
+    @property
+    def family(self) -> str:
+        return "affine" if self.bias else "linear"
+
+    def from_moments(self, m: Moments) -> Affine:
+        m = m if self.bias else m.uncentred()
+        return _with_bias(m, _solution(m)) if self.bias else Affine(_solution(m))
+
+
+@dataclass(frozen=True)
+class ReducedRank(Stitcher):
+    """M = M_LS V_k V_k^T, the minimiser of ||A M - B||_F among maps of rank at most k.
+
+    V_k: the first k right singular vectors of the fitted values A M_LS (paper, section 4.2; Izenman 1975).
+    rank: k. bias: as in least_squares; the intercept does not count towards the rank.
+    """
+
+    rank: int = 8
+    bias: bool = True
+
+    name = "reduced_rank"
+    source = "Csiszarik et al. 2021, section 4.2; Izenman 1975"
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise InputError(f"rank is {self.rank}; a whole number from 1 is allowed")
+
+    @property
+    def family(self) -> str:
+        return "reduced_rank"
+
+    def from_moments(self, m: Moments) -> Affine:
+        import torch
+
+        m = m if self.bias else m.uncentred()
+        fitted = m.cross(m.a.whitened, None)  # (r, q): the fitted values in orthonormal coordinates
+        _, _, directions = torch.linalg.svd(fitted, full_matrices=False)
+        leading = directions[:self.rank].mT
+        weight = _solution(m) @ leading @ leading.mT
+        return _with_bias(m, weight) if self.bias else Affine(weight)
+
+
+def _solution(m: Moments) -> Tensor:
+    """(p, q) least squares weight: whiten a, then the comoments of whitened a with b."""
+    return m.a.whitened.whitening @ m.cross(m.a.whitened, None)
+
+
+def _with_bias(m: Moments, weight: Tensor) -> Affine:
+    """The affine map of this weight that maps mean to mean."""
+    return Affine(weight, m.mean_b - m.mean_a @ weight)
+
+
+@hookimpl
+def simbench_stitchers():
+    return [LeastSquares(), ReducedRank()]

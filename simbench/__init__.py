@@ -1,0 +1,56 @@
+"""simbench: do similarity indices of neural network representations predict stitching?
+
+    simbench.similarity("cka", a, b)        one index on two sets of activations
+    simbench.load()                         every installed plugin, as a Registry
+
+Everything is imported when it is first asked for, so that `import simbench` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_WHERE = {
+    "similarity": "simbench.compare",
+    "load": "simbench.registry",
+    "Registry": "simbench.registry",
+    "Moments": "simbench.moments",
+    "Affine": "simbench.affine",
+    "cut": "simbench.cutting",
+    "fold": "simbench.cutting",
+    "hookimpl": "simbench.hookspecs",
+    "Index": "simbench.contracts",
+    "Stitcher": "simbench.contracts",
+    "Model": "simbench.contracts",
+    "Dataset": "simbench.contracts",
+    "Experiment": "simbench.contracts",
+    "Claims": "simbench.contracts",
+    "KnownAnswer": "simbench.contracts",
+    "Recipe": "simbench.contracts",
+    "Split": "simbench.contracts",
+    "Row": "simbench.contracts",
+    "invariant": "simbench.contracts",
+    "nested": "simbench.contracts",
+    "Case": "simbench.cases",
+    "InputError": "simbench.errors",
+    "Inapplicable": "simbench.errors",
+    "DegenerateWarning": "simbench.errors",
+}
+
+__all__ = [*_WHERE, "__version__"]
+
+
+def __getattr__(name: str):
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("simbench")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'simbench' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

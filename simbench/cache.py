@@ -1,0 +1,43 @@
+"""The cache folder: data sets and trained weights, which any command can make again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+#: The only sub-folders simbench makes there, and so the only ones it counts and removes.
+FOLDERS = ("datasets", "weights", "checkpoints")
+
+
+def cache_folder(*parts: str) -> Path:
+    """`$SIMBENCH_CACHE` (the user's cache folder by default), joined with `parts`; not created."""
+    given = os.environ.get("SIMBENCH_CACHE")
+    if given:
+        root = Path(given).expanduser()
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library/Caches/simbench"
+    elif sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "simbench"
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simbench"
+    return root.joinpath(*parts)
+
+
+def contents() -> dict[str, tuple[int, int]]:
+    """Sub-folder of the cache -> (number of files, bytes)."""
+    found = {}
+    for name in FOLDERS:
+        sizes = [file.stat().st_size for file in cache_folder(name).rglob("*") if file.is_file()]
+        if sizes:
+            found[name] = (len(sizes), sum(sizes))
+    return found
+
+
+def clear() -> tuple[int, int]:
+    """Remove everything this package cached; returns (number of files, bytes) removed."""
+    found = contents()
+    for name in found:
+        shutil.rmtree(cache_folder(name))
+    return sum(files for files, _ in found.values()), sum(size for _, size in found.values())

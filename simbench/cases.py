@@ -1,0 +1,133 @@
+"""Cases: what there is to measure, as values whose content is their identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
+from simbench.provenance import digest
+
+#: Raised when records of an older layout can no longer be read as what they say.
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network.
+
+    seed: of its training, or the name of its weights file. weights: sha256 of its tensors.
+    file: where they lie.
+    """
+
+    model: Model
+    seed: str
+    weights: str
+    file: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.model.spec}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The data every case of a selection is measured on.
+
+    fingerprint: of the data set. limit: at most so many images of each split, drawn with `seed`.
+    """
+
+    dataset: Dataset
+    fingerprint: str
+    limit: int
+    seed: int = 0
+
+    @property
+    def identity(self) -> dict:
+        return {"data": self.fingerprint, "limit": self.limit, "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user chose, resolved: one data set, trained networks, methods.
+
+    layers: model spec -> names of the layers asked for, in order of depth.
+    """
+
+    setting: Setting
+    networks: tuple[Network, ...]
+    layers: dict[str, tuple[str, ...]]
+    views: tuple[str, ...]
+    indices: tuple[Index, ...]
+    stitchers: tuple[Stitcher, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One method on one pair of representations in one view: the unit of work, of storage and of resuming.
+
+    kind: "index", "stitcher", "network" (an unstitched one, a == b) or a word of the experiment's own.
+    method: the index or stitcher, None where there is none. view: "" where none applies.
+    """
+
+    experiment: Experiment
+    setting: Setting
+    kind: str
+    method: Plugin | None
+    a: Network
+    layer_a: str
+    b: Network
+    layer_b: str
+    view: str
+    split: str = "test"
+
+    @cached_property
+    def identity(self) -> dict:
+        """Plain data that fixes the measured numbers: no paths, versions of packages, devices or threads."""
+        return {
+            "schema": SCHEMA,
+            **self.setting.identity,
+            "experiment": self.experiment.identity,
+            "kind": self.kind,
+            "method": self.method.identity if self.method else None,
+            "a": [self.a.model.identity, self.a.weights, self.layer_a],
+            "b": [self.b.model.identity, self.b.weights, self.layer_b],
+            "view": self.view,
+            "split": self.split,
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """sha256 of `identity`: the name of this case's record."""
+        return digest(self.identity)
+
+    @property
+    def labels(self) -> dict:
+        """The columns that name this case in measurements.csv."""
+        return {
+            "dataset": self.setting.dataset.label,
+            "split": self.split,
+            "view": self.view,
+            "model_a": self.a.model.spec, "seed_a": self.a.seed, "layer_a": self.layer_a,
+            "model_b": self.b.model.spec, "seed_b": self.b.seed, "layer_b": self.layer_b,
+            "experiment": self.experiment.spec,
+            "kind": self.kind,
+            "method": self.method.name if self.method else "",
+            "params": parameters(self.method) if self.method else "",
+            "samples": self.setting.limit,
+            "seed": self.setting.seed,
+        }
+
+    @property
+    def name(self) -> str:
+        """For progress lines and error messages."""
+        what = self.method.spec if self.method else self.kind
+        where = f"{self.a.name} -> {self.b.name}" if self.a != self.b else self.a.name
+        return " ".join(filter(None, (self.experiment.name, what, where, self.layer_a, self.view)))
+
+
+def parameters(plugin: Plugin) -> str:
+    """All parameters, defaults too, as `estimator=biased,kernel=linear`."""
+    return ",".join(f"{key}={str(value).lower() if isinstance(value, bool) or value is None else value}"
+                    for key, value in plugin.params.items())

@@ -1,0 +1,29 @@
+"""What can go wrong, as values a caller can tell apart.
+
+Every message is one line: what was given, what is allowed, what to do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used. The command line exits with 2."""
+
+
+class Inapplicable(Exception):
+    """A method does not apply to this case (its row says `skipped`, with the reason)."""
+
+
+class DegenerateWarning(UserWarning):
+    """A value was computed, but by its own formula it carries no information here."""
+
+
+def unknown(noun: str, given: str, allowed: Iterable[str], hint: str = "") -> InputError:
+    """An InputError that names the near matches of `given` among `allowed`."""
+    allowed = sorted(allowed)
+    near = difflib.get_close_matches(given, allowed, n=3, cutoff=0.5)
+    advice = f"did you mean {' or '.join(map(repr, near))}?" if near else f"allowed: {', '.join(allowed)}"
+    return InputError(f"{noun} {given!r} is unknown; {advice}" + (f" ({hint})" if hint else ""))

@@ -1,0 +1,44 @@
+"""The whole extension surface: five hooks, each returning a list of objects in their default configuration.
+
+    from simbench import Index, hookimpl
+
+    class MyIndex(Index): ...
+
+    @hookimpl
+    def simbench_indices():
+        return [MyIndex()]
+"""
+
+from __future__ import annotations
+
+import pluggy
+
+from simbench.contracts import Dataset, Experiment, Index, Model, Stitcher
+
+hookspec = pluggy.HookspecMarker("simbench")
+hookimpl = pluggy.HookimplMarker("simbench")
+
+
+@hookspec
+def simbench_indices() -> list[Index]:
+    """Similarity indices."""
+
+
+@hookspec
+def simbench_stitchers() -> list[Stitcher]:
+    """Ways to find an affine stitch."""
+
+
+@hookspec
+def simbench_models() -> list[Model]:
+    """Network architectures."""
+
+
+@hookspec
+def simbench_datasets() -> list[Dataset]:
+    """Data sets."""
+
+
+@hookspec
+def simbench_experiments() -> list[Experiment]:
+    """Experiments."""

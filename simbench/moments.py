@@ -1,0 +1,136 @@
+"""Moments: all that a linear index or a direct matching needs to know of two representations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from simbench.affine import Affine
+from simbench.errors import InputError
+from simbench.scatter import Basis, Scatter
+
+__all__ = ["Moments", "Scatter", "Basis"]
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Centred comoments of paired rows a (n, p) and b (n, q), in float64.
+
+    a, b: the `Scatter` of each side (n, mean, matrix, whitening bases).
+    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n.
+
+    `Moments.of(a, b)` takes a batch, `+` merges disjoint batches, so a data set of any length streams
+    through in O((p + q)^2) memory. `m.through(affine)` is the Moments of (a W + bias, b).
+    """
+
+    a: Scatter
+    b: Scatter
+    ab: Tensor
+
+    @classmethod
+    def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
+        """Moments of rows a (n, p), b (n, q). `keep_rows` holds on to the centred rows, so that bases
+        keep their digits up to the condition number 1/eps of the data instead of its square root."""
+        if a.ndim != 2 or b.ndim != 2 or len(a) != len(b):
+            raise InputError(f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}; "
+                             "Moments needs (n, p) and (n, q) with the same n")
+        left, right = Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True)
+        ab = left.rows.mT @ right.rows
+        return cls(left, right, ab) if keep_rows else cls(left.forget(), right.forget(), ab)
+
+    def __add__(self, other: Moments) -> Moments:
+        n = self.n + other.n
+        shift = torch.outer(other.mean_a - self.mean_a, other.mean_b - self.mean_b)
+        return Moments(self.a + other.a, self.b + other.b,
+                       self.ab + other.ab + shift * (self.n * other.n / n))
+
+    n = property(lambda self: self.a.n, doc="Number of rows.")
+    mean_a = property(lambda self: self.a.mean, doc="(p,)")
+    mean_b = property(lambda self: self.b.mean, doc="(q,)")
+    aa = property(lambda self: self.a.matrix, doc="(p, p) centred comoments of a.")
+    bb = property(lambda self: self.b.matrix, doc="(q, q) centred comoments of b.")
+
+    @property
+    def degrees(self) -> int:
+        """Rows left after centring: n - 1, or n for uncentred moments."""
+        return self.n - 1 if self.a.centre == "mean" else self.n
+
+    def swap(self) -> Moments:
+        """Moments of (b, a)."""
+        return Moments(self.b, self.a, self.ab.mT)
+
+    def uncentred(self) -> Moments:
+        """Moments about zero: `a.T @ a`, `b.T @ b`, `a.T @ b`, with zero means."""
+        if self.a.centre == "zero":
+            return self
+        return Moments(self.a.uncentred(), self.b.uncentred(),
+                       self.ab + self.n * torch.outer(self.mean_a, self.mean_b))
+
+    def through(self, affine: Affine) -> Moments:
+        """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is."""
+        return replace(self, a=self.a.through(affine.weight, affine.bias), ab=affine.weight.mT @ self.ab)
+
+    def cross(self, left: Basis | None, right: Basis | None) -> Tensor:
+        """Comoments of whitened a with whitened b; None leaves that side in its own neurons.
+
+        With both `whitened` bases this is the matrix whose singular values are the canonical
+        correlations.
+        """
+        rows_a = self.a.rows if left is None else left.scores
+        rows_b = self.b.rows if right is None else right.scores
+        if rows_a is not None and rows_b is not None:
+            return rows_a.mT @ rows_b
+        ab = self.ab if left is None else left.whitening.mT @ self.ab
+        return ab if right is None else ab @ right.whitening
+
+    @cached_property
+    def correlations(self) -> Tensor:
+        """(min(rank_a, rank_b),) canonical correlations, largest first (Hotelling, 1936)."""
+        return torch.linalg.svdvals(self.cross(self.a.whitened, self.b.whitened)).clamp_max(1)
+
+    def residual(self, affine: Affine) -> Tensor:
+        """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is.
+
+        On the rows a least squares stitch was fitted to it equals `1 - r2_lr` of the same convention
+        (paper, definition 6.1); on other rows it can exceed 1.
+        """
+        m = self if affine.bias is not None else self.uncentred()
+        moved = m.through(affine)
+        error = moved.a.total - 2 * moved.ab.trace() + moved.b.total
+        return (error + m.n * (moved.mean_a - moved.mean_b).square().sum()) / m.b.total
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """One Scatter of several representations side by side, [X_1 | ... | X_k]; any pair is a slice.
+
+    Eigendecompositions are computed once per representation, not once per pair.
+    """
+
+    scatter: Scatter
+    widths: tuple[int, ...]
+
+    @classmethod
+    def of(cls, batch: list[Tensor]) -> Stack:
+        """Stack of rows [(n, p_1), ..., (n, p_k)] of one dtype."""
+        return cls(Scatter.of(torch.cat(batch, 1)), tuple(x.shape[1] for x in batch))
+
+    def __add__(self, other: Stack) -> Stack:
+        return Stack(self.scatter + other.scatter, self.widths)
+
+    @cached_property
+    def _slices(self) -> tuple[slice, ...]:
+        stops = torch.tensor(self.widths).cumsum(0).tolist()
+        return tuple(slice(stop - width, stop) for stop, width in zip(stops, self.widths))
+
+    @cached_property
+    def sides(self) -> tuple[Scatter, ...]:
+        """The Scatter of each representation, shared by all its pairs."""
+        return tuple(self.scatter.take(part) for part in self._slices)
+
+    def pair(self, i: int, j: int) -> Moments:
+        """Moments of (X_i, X_j)."""
+        return Moments(self.sides[i], self.sides[j], self.scatter.matrix[self._slices[i], self._slices[j]])

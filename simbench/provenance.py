@@ -1,0 +1,65 @@
+"""Identity of data and of runs: canonical text, content hashes, where a number was made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+
+def canonical(data) -> str:
+    """The one JSON text of plain data: sorted keys, no spaces, finite numbers only."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def digest(data) -> str:
+    """sha256 of bytes, or of the canonical text of plain data, as 64 hexadecimal digits."""
+    return hashlib.sha256(data if isinstance(data, bytes) else canonical(data).encode()).hexdigest()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that can change a number, read without importing them."""
+    names = ("simbench", "torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn")
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"python": platform.python_version(), **found}
+
+
+def commit(folder: Path) -> str:
+    """The git commit that `folder` is at, with `+` when its tree is changed; empty outside git."""
+    if shutil.which("git") is None:
+        return ""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    head = git("rev-parse", "HEAD")
+    return head + ("+" if head and git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+@cache
+def machine() -> dict[str, str]:
+    """The hardware class: processor, cores and memory, without names that identify the machine."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        named = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines()
+                 if line.startswith("model name")]
+        processor = named[0] if named else processor
+    memory = ""
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        memory = f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
+    return {"system": platform.system(), "processor": processor, "cores": str(os.cpu_count()),
+            "memory": memory}

@@ -1,0 +1,162 @@
+"""The registry: entry points -> every plugin by name, with its owner."""
+
+from __future__ import annotations
+
+import fnmatch
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from importlib import metadata
+from types import MappingProxyType
+
+import pluggy
+
+from simbench import hookspecs
+from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
+from simbench.errors import InputError, unknown
+from simbench.selection import arguments, parse, split_list
+
+GROUP = "simbench"
+CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment)}
+NOUNS = {"indices": "index", "stitchers": "stitcher", "models": "model", "datasets": "data set",
+         "experiments": "experiment"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered plugin in its default configuration, and the package it came from."""
+
+    plugin: Plugin
+    package: str
+    package_version: str
+
+    @property
+    def owner(self) -> str:
+        return f"{self.package} {self.package_version}".strip()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A plugin package that could not be loaded."""
+
+    name: str
+    owner: str
+    reason: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything that is installed, frozen: kind ("indices", ...) -> name -> Entry."""
+
+    entries: MappingProxyType[str, MappingProxyType[str, Entry]]
+    broken: tuple[Broken, ...] = field(default=())
+
+    def get(self, kind: str, spec: str) -> Plugin:
+        """The configured plugin that `spec` names: `get("indices", "svcca[variance=0.9]")`."""
+        name, given = parse(spec)
+        if name not in self.entries[kind]:
+            raise unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
+        prototype = self.entries[kind][name].plugin
+        values = self._defaults(prototype) | arguments(prototype, given, spec, self.get)
+        try:
+            return replace(prototype, **values) if values else prototype
+        except InputError as error:
+            raise InputError(f"{spec}: {error}") from None
+
+    def _defaults(self, prototype: Plugin) -> dict[str, Plugin]:
+        """Nested plugins that the prototype names by their spec, as objects."""
+        named = {f.name: f.metadata["kind"] for f in fields(prototype) if "kind" in f.metadata
+                 } if is_dataclass(prototype) else {}
+        return {key: self.get(kind, getattr(prototype, key)) for key, kind in named.items()
+                if isinstance(getattr(prototype, key), str)}
+
+    def select(self, kind: str, specs: Iterable[str]) -> tuple[Plugin, ...]:
+        """Configured plugins of a selection, in the order given, each once; `all`, `*`, `?` match names."""
+        chosen: dict[str, Plugin] = {}
+        for text in specs:
+            for part in split_list(text):
+                name, given = parse(part)
+                pattern = "*" if name == "all" else name
+                if any(letter in pattern for letter in "*?"):
+                    if given:
+                        raise InputError(f"{part!r} gives parameters to a pattern; name one {NOUNS[kind]}")
+                    names = fnmatch.filter(sorted(self.entries[kind]), pattern)
+                    if not names:
+                        raise unknown(f"{NOUNS[kind]} pattern", name, self.entries[kind])
+                    plugins = [self.get(kind, match) for match in names]
+                else:
+                    plugins = [self.get(kind, part)]
+                chosen.update((plugin.spec, plugin) for plugin in plugins)
+        return tuple(chosen.values())
+
+    def owner(self, plugin: Plugin) -> Entry:
+        """The entry that a configured plugin came from."""
+        return self.entries[plugin.kind][plugin.name]
+
+
+def load(extra: Iterable[object] = ()) -> Registry:
+    """Load every installed plugin, one entry point at a time, and `extra` plugin objects after them.
+
+    One that raises on import, misspells a hook or returns something else than its contract is kept in
+    `broken`, by name, with its traceback. Two plugins of one kind and name are an InputError that names
+    both owners.
+    """
+    entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
+    broken: list[Broken] = []
+    found = [(point.name, point.dist.name if point.dist else "", point.dist.version if point.dist else "",
+              point.load) for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value)]
+    found += [(getattr(plugin, "__name__", type(plugin).__name__), "in process", "", lambda plugin=plugin: plugin)
+              for plugin in extra]
+    seen = set()
+    for name, package, version, make in found:
+        try:
+            plugin = make()
+            if id(plugin) in seen:
+                continue
+            seen.add(id(plugin))
+            objects = _objects(plugin)
+        except Exception as error:
+            broken.append(Broken(name, f"{package} {version}".strip(),
+                                 f"{type(error).__name__}: {error}", traceback.format_exc()))
+            continue
+        for item in objects:
+            entry = Entry(item, package, version)
+            clash = entries[item.kind].setdefault(item.name, entry)
+            if clash is not entry:
+                raise InputError(f"{NOUNS[item.kind]} {item.name!r} is registered twice, by {clash.owner} and by "
+                                 f"{entry.owner}; uninstall one of them")
+    return Registry(MappingProxyType({kind: MappingProxyType(dict(sorted(named.items())))
+                                      for kind, named in entries.items()}), tuple(broken))
+
+
+def _objects(plugin: object) -> list[Plugin]:
+    """All that the hooks of one plugin return, each checked against its contract."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin)
+    manager.check_pending()
+    objects = []
+    for kind, contract in CONTRACTS.items():
+        for batch in getattr(manager.hook, f"simbench_{kind}")():
+            if not isinstance(batch, (list, tuple)):
+                raise TypeError(f"simbench_{kind} returned {type(batch).__name__}; it must return a list")
+            for item in batch:
+                _conforms(item, contract)
+                objects.append(item)
+    return objects
+
+
+def _conforms(item: object, contract: type[Plugin]) -> None:
+    noun = NOUNS[contract.kind]
+    if not isinstance(item, contract):
+        raise TypeError(f"simbench_{contract.kind} returned {item!r}; an {contract.__name__} object is wanted")
+    name = getattr(item, "name", None)
+    if not isinstance(name, str) or not name or set(name) & set("[],=*? ") or name == "all":
+        raise TypeError(f"{noun} {type(item).__name__} has the name {name!r}; a word without []=,*? is wanted")
+    if not isinstance(getattr(item, "source", None), str):
+        raise TypeError(f"{noun} {name!r} names no source; give a class attribute `source`")
+    if not isinstance(item.version, int):
+        raise TypeError(f"{noun} {name!r} has version {item.version!r}; a whole number is wanted")
+    if isinstance(item, Plugin) and is_dataclass(item) and not type(item).__dataclass_params__.frozen:
+        raise TypeError(f"{noun} {name!r} is a dataclass that is not frozen; use @dataclass(frozen=True)")

@@ -1,0 +1,158 @@
+"""The scatter matrix of one representation: the half of `Moments` that belongs to one network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from simbench.errors import InputError
+
+#: Relative size below which a deviation from the mean is the rounding of the mean itself.
+_DEAD = 16 * torch.finfo(torch.float64).eps
+_FLOAT32_EPS = torch.finfo(torch.float32).eps
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """Coordinates in which a representation is white: `whitening.T @ S @ whitening = I`.
+
+    values: (r,) scatter along each direction, largest first.
+    whitening: (p, r), whitened rows are `(x - mean) @ whitening`.
+    loadings: (p, r), back again: `S = loadings @ loadings.T`, `x - mean = scores @ loadings.T`.
+    scores: (n, r) the whitened rows themselves, where the rows were kept, else None.
+    """
+
+    values: Tensor
+    whitening: Tensor
+    loadings: Tensor
+    scores: Tensor | None = None
+
+    @property
+    def rank(self) -> int:
+        return self.whitening.shape[1]
+
+    def first(self, k: int) -> Basis:
+        """The basis of the first `k` directions."""
+        scores = None if self.scores is None else self.scores[:, :k]
+        return Basis(self.values[:k], self.whitening[:, :k], self.loadings[:, :k], scores)
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """`S = sum_i (x_i - mean)(x_i - mean)^T` over the n rows of one representation, in float64.
+
+    n: number of rows. mean: (p,). matrix: (p, p), not divided by n.
+    eps: machine epsilon of the *input*; directions below `p eps^2` (float32 and coarser) or
+        `p eps` (float64) of the largest are rounding, not signal, and are cut from the rank.
+    centre: what is subtracted in `matrix`: "mean", or "zero" after `uncentred()`.
+    rows: (n, p) centred rows, kept only by `of(x, keep_rows=True)`: bases then come from their
+        singular value decomposition and do not square the condition number.
+
+    `+` merges disjoint sets of rows (pairwise update of Chan, Golub and LeVeque, 1979).
+    """
+
+    n: int
+    mean: Tensor
+    matrix: Tensor
+    eps: float
+    centre: str = "mean"
+    rows: Tensor | None = None
+
+    @classmethod
+    def of(cls, x: Tensor, keep_rows: bool = False) -> Scatter:
+        """Scatter of rows x (n, p) of any real dtype; gradients flow through it."""
+        if x.ndim != 2:
+            raise InputError(f"rows have shape {tuple(x.shape)}; a scatter needs (n, p)")
+        eps = torch.finfo(x.dtype).eps if x.dtype.is_floating_point else torch.finfo(torch.float64).eps
+        x = x.to(torch.float64)
+        mean = x.mean(0)
+        centred = x - mean
+        rest = centred.mean(0)  # the rounding of the mean: taken out, so that a constant is exactly zero
+        mean, centred = mean + rest, centred - rest
+        return cls(len(x), mean, centred.mT @ centred, eps, rows=centred if keep_rows else None)
+
+    def forget(self) -> Scatter:
+        """The same scatter without its rows."""
+        return replace(self, rows=None)
+
+    def __add__(self, other: Scatter) -> Scatter:
+        n = self.n + other.n
+        delta = other.mean - self.mean
+        mean = self.mean + delta * (other.n / n)
+        shift = torch.outer(delta, delta) * (self.n * other.n / n)
+        return Scatter(n, mean, self.matrix + other.matrix + shift, max(self.eps, other.eps))
+
+    @property
+    def width(self) -> int:
+        return len(self.mean)
+
+    @cached_property
+    def total(self) -> Tensor:
+        """||X||_F^2 of the centred rows, 0-dim."""
+        return self.matrix.trace()
+
+    @cached_property
+    def alive(self) -> Tensor:
+        """(p,) bool: features that vary by more than the rounding of their mean."""
+        floor = self.n * (_DEAD * self.mean).square()
+        return self.matrix.diagonal() > (floor if self.centre == "mean" else 0)
+
+    @property
+    def constant(self) -> bool:
+        """True when no feature varies: every index is undefined."""
+        return not bool(self.alive.any())
+
+    def take(self, features: slice) -> Scatter:
+        """Scatter of a range of the features."""
+        rows = None if self.rows is None else self.rows[:, features]
+        return replace(self, mean=self.mean[features], matrix=self.matrix[features, features], rows=rows)
+
+    def uncentred(self) -> Scatter:
+        """Scatter about zero, `sum_i x_i x_i^T`, for the paper's uncentred definitions."""
+        if self.centre == "zero":
+            return self
+        return Scatter(self.n, torch.zeros_like(self.mean),
+                       self.matrix + self.n * torch.outer(self.mean, self.mean), self.eps, "zero",
+                       None if self.rows is None else self.rows + self.mean)
+
+    def through(self, weight: Tensor, bias: Tensor | None) -> Scatter:
+        """Scatter of `x @ weight + bias`, weight (p, q), in closed form."""
+        mean = self.mean @ weight
+        return Scatter(self.n, mean if bias is None else mean + bias,
+                       weight.mT @ self.matrix @ weight, self.eps, self.centre)
+
+    @cached_property
+    def whitened(self) -> Basis:
+        """Whitening after scaling every feature to unit scatter, so that feature scales cost nothing."""
+        scale = torch.where(self.alive, self.matrix.diagonal(), 1).sqrt()
+        return self._basis(torch.where(self.alive, 1 / scale, 0), scale)
+
+    @cached_property
+    def principal(self) -> Basis:
+        """Whitening in principal directions of the unscaled features, largest scatter first."""
+        ones = torch.ones_like(self.mean)
+        return self._basis(torch.where(self.alive, ones, 0), ones)
+
+    def _basis(self, shrink: Tensor, stretch: Tensor) -> Basis:
+        """Basis of the features times `shrink` (p,), given back in the old ones by `stretch` (p,)."""
+        if self.rows is not None:
+            scores, sigma, directions = torch.linalg.svd(self.rows * shrink, full_matrices=False)
+            values, vectors = sigma.square(), directions.mT
+        else:
+            values, vectors = torch.linalg.eigh(shrink[:, None] * self.matrix * shrink)
+            values, vectors, scores = values.flip(0).clamp_min(0), vectors.flip(1), None
+        rank = int((values > self._cut * values[0]).sum()) if len(values) else 0
+        root = values[:rank].sqrt()
+        vectors = vectors[:, :rank]
+        return Basis(values[:rank], shrink[:, None] * vectors / root, stretch[:, None] * vectors * root,
+                     None if scores is None else scores[:, :rank])
+
+    @property
+    def _cut(self) -> float:
+        width = max(self.width, 1)
+        if self.eps > 1e-10:  # the input was float32 or coarser: its own rounding sets the floor
+            return width * min(self.eps, _FLOAT32_EPS) ** 2
+        return width * self.eps if self.rows is None else (max(width, self.n) * self.eps) ** 2

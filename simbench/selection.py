@@ -1,0 +1,120 @@
+"""The selection grammar: `svcca[variance=0.99],cka_penalty[index=cka[estimator=biased]]`.
+
+Commas outside brackets separate; `all`, `*` and `?` match names; parameters stand in brackets and nest.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+
+from simbench.errors import InputError, unknown
+
+GRAMMAR = "the form is name or name[parameter=value,...]"
+
+
+def split_list(text: str) -> list[str]:
+    """Parts between the commas that stand outside brackets. Raises InputError when brackets do not pair."""
+    parts, depth, start = [], 0, 0
+    for at, letter in enumerate(text):
+        depth += (letter == "[") - (letter == "]")
+        if depth < 0:
+            break
+        if letter == "," and depth == 0:
+            parts.append(text[start:at])
+            start = at + 1
+    if depth != 0:
+        raise InputError(f"brackets in {text!r} do not pair; {GRAMMAR}")
+    parts = [part.strip() for part in (*parts, text[start:])]
+    if not all(parts):
+        raise InputError(f"{text!r} has an empty part; {GRAMMAR}, separated by commas")
+    return parts
+
+
+def parse(text: str) -> tuple[str, dict[str, str]]:
+    """Name and parameters, as text, of one part."""
+    name, bracket, rest = text.partition("[")
+    if not bracket:
+        if "]" in text or "=" in text:
+            raise InputError(f"{text!r} is malformed; {GRAMMAR}")
+        return name.strip(), {}
+    if not rest.endswith("]") or not name.strip():
+        raise InputError(f"{text!r} is malformed; {GRAMMAR}")
+    params: dict[str, str] = {}
+    for part in split_list(rest[:-1]):
+        key, equals, value = (word.strip() for word in part.partition("="))
+        if not equals or not key or not value:
+            raise InputError(f"{part!r} in {text!r} is malformed; {GRAMMAR}")
+        if key in params:
+            raise InputError(f"parameter {key!r} is given twice in {text!r}")
+        params[key] = value
+    return name.strip(), params
+
+
+def arguments(prototype, given: dict[str, str], spec: str, resolve) -> dict:
+    """Typed values of the given parameters, by the annotations of the prototype's dataclass fields.
+
+    resolve(kind, text) -> plugin, for fields that hold another plugin.
+    """
+    known = {f.name: f for f in fields(prototype)} if is_dataclass(prototype) else {}
+    hints = typing.get_type_hints(type(prototype)) if given else {}
+    values = {}
+    for key, text in given.items():
+        if key not in known:
+            if not known:
+                raise InputError(f"{prototype.name!r} takes no parameters; given {spec!r}")
+            raise unknown(f"parameter of {prototype.name!r}", key, known)
+        kind = known[key].metadata.get("kind")
+        values[key] = resolve(kind, text) if kind else convert(text, hints[key], f"{prototype.name}[{key}=...]")
+    return values
+
+
+def convert(text: str, hint, where: str):
+    """`text` as a value of the annotated type: bool, int, float, str, Literal or a union of them."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        for option in options:
+            if text == str(option):
+                return option
+        raise InputError(f"{where} is {text!r}; allowed: {', '.join(map(str, options))}")
+    if origin in (typing.Union, types.UnionType):
+        for option in options:
+            try:
+                return convert(text, option, where)
+            except InputError:
+                continue
+        raise InputError(f"{where} is {text!r}; allowed: {_names(options)}")
+    if hint is type(None) and text.lower() == "none":
+        return None
+    if hint is bool and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if hint is str:
+        return text
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            pass
+    raise InputError(f"{where} is {text!r}; allowed: {_names([hint])}")
+
+
+def _names(hints: Iterable) -> str:
+    words = {bool: "true or false", int: "a whole number", float: "a number", type(None): "none"}
+    return " or ".join(words.get(hint, str(hint)) for hint in hints)
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """`6` is a count (seeds 0 to 5); `0,3` is a list, and so is `3,` for one seed."""
+    words = text.split(",")
+    try:
+        numbers = [int(word) for word in words if word.strip()]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 0 or (len(words) == 1 and numbers[0] == 0):
+        raise InputError(f"--seeds is {text!r}; allowed: a count such as 6, or a list such as 0,3")
+    chosen = tuple(range(numbers[0])) if len(words) == 1 else tuple(numbers)
+    if len(set(chosen)) < len(chosen):
+        raise InputError(f"--seeds is {text!r}; a seed stands there twice")
+    return chosen

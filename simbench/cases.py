@@ -48,11 +48,12 @@ class Setting:
         return {"data": self.fingerprint, "limit": self.limit, "seed": self.seed}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selection:
     """What the user chose, resolved: one data set, trained networks, methods.
 
     layers: model spec -> names of the layers asked for, in order of depth.
+    Selections of the same networks on the same data are equal: their cases can share computations.
     """
 
     setting: Setting
@@ -61,6 +62,16 @@ class Selection:
     views: tuple[str, ...]
     indices: tuple[Index, ...]
     stitchers: tuple[Stitcher, ...]
+
+    @cached_property
+    def _key(self) -> str:
+        return digest([self.setting.identity, [(network.name, network.weights) for network in self.networks]])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Selection) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
 
 @dataclass(frozen=True)
@@ -103,8 +114,13 @@ class Case:
         return digest(self.identity)
 
     @property
+    def group(self) -> tuple[str, ...]:
+        """Cases of one group share forward passes."""
+        return (self.setting.fingerprint, self.layer_a, self.layer_b, self.a.weights, self.b.weights)
+
+    @property
     def labels(self) -> dict:
-        """The columns that name this case in measurements.csv."""
+        """The columns that name this case in measurements.csv (`samples` is known once it is measured)."""
         return {
             "dataset": self.setting.dataset.label,
             "split": self.split,
@@ -115,7 +131,6 @@ class Case:
             "kind": self.kind,
             "method": self.method.name if self.method else "",
             "params": parameters(self.method) if self.method else "",
-            "samples": self.setting.limit,
             "seed": self.setting.seed,
         }
 

@@ -37,7 +37,7 @@ def versions() -> dict[str, str]:
 
 
 def commit(folder: Path) -> str:
-    """The git commit that `folder` is at, with `+` when its tree is changed; empty outside git."""
+    """The git commit that `folder` is at, with `+` when its tree is changed; empty when git does not track it."""
     if shutil.which("git") is None:
         return ""
 
@@ -45,7 +45,7 @@ def commit(folder: Path) -> str:
         done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
         return done.stdout.strip() if done.returncode == 0 else ""
 
-    head = git("rev-parse", "HEAD")
+    head = git("rev-parse", "HEAD") if git("ls-files", ".") else ""
     return head + ("+" if head and git("status", "--porcelain", "--untracked-files=no") else "")
 
 

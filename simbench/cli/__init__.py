@@ -1,0 +1,75 @@
+"""The command line: one file per verb, each imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+#: verb -> (module, what `simbench --help` says of it)
+VERBS = {
+    "run": ("running", "Measure every index and stitcher on pairs of networks; write tables and leaderboard."),
+    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments."),
+    "check": ("checking", "Hold an index or stitcher to its contract, claims and known answers."),
+    "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),
+    "leaderboard": ("deriving", "Derive and show the leaderboard from the records."),
+    "cache": ("caching", "Show or clear cached data sets and trained weights."),
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module only when that verb is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        return getattr(importlib.import_module(f"simbench.cli.{VERBS[name][0]}"), f"{name}_command")
+
+    def resolve_command(self, context: click.Context, args: list[str]):
+        from simbench.errors import unknown
+
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            raise click.UsageError(str(unknown("command", args[0], VERBS)))
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="simbench", prog_name="simbench")
+def cli() -> None:
+    """Do similarity indices of neural network representations predict stitching?
+
+    \b
+    simbench run --indices all --models tiny10
+    trains six small networks on real digits, stitches every pair at every layer, and writes how well
+    each index predicts the stitched accuracy to ./simbench-results.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line: exit 0 when all went well, 1 when a row failed, 2 for input that cannot be
+    used (one line on stderr, nothing written), 130 when interrupted."""
+    import sys
+
+    from simbench.errors import InputError
+
+    try:
+        sys.exit(cli.main(arguments, prog_name="simbench", standalone_mode=False) or 0)
+    except InputError as error:
+        click.echo(f"simbench: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"simbench: {error.format_message()} (simbench --help shows what is allowed)", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("simbench: interrupted; the same command goes on from here", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

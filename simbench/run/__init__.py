@@ -1,0 +1,1 @@
+"""Running a request: resolve, plan, train, measure, record."""

@@ -1,0 +1,162 @@
+"""Activations of trained networks on the images of one setting, computed once and held while they fit."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from simbench import weights
+from simbench.cases import Network, Setting
+from simbench.cutting import cut, fold
+from simbench.images import BATCH, draw, normalised
+from simbench.moments import Stack
+from simbench.scatter import Scatter, principal_coordinates
+from simbench.views import rows
+
+#: Bytes of activations held at once; what does not fit is computed again.
+BUDGET = 800 * 2**20
+#: Images of view `flat`, whose work grows with the square of their number.
+FLAT_IMAGES = 2000
+#: Numbers per chunk of rows whose comoments are accumulated in one matrix product.
+_CHUNK = 2**22
+
+
+class Activations:
+    """Forward passes through the networks of one setting.
+
+    A representation is continued from the deepest held one of the same network below it, so that a sweep
+    over layers in order of depth costs one pass through each network.
+    """
+
+    def __init__(self, setting: Setting, device: str = "cpu", budget: int = BUDGET) -> None:
+        self.setting, self.device, self.budget = setting, torch.device(device), budget
+        self._held: OrderedDict[tuple[str, str, str], Tensor] = OrderedDict()
+        self._nets: dict[str, nn.Sequential] = {}
+        self._ends: dict[tuple[str, str], nn.Sequential] = {}
+        self._logits: dict[tuple[str, str], Tensor] = {}
+
+    @cached_property
+    def _images(self) -> dict[str, tuple[Tensor, Tensor]]:
+        setting = self.setting
+        return {name: draw(setting.dataset.split(name), setting.limit, setting.seed) for name in ("train", "test")}
+
+    def labels(self, split: str) -> Tensor:
+        """(n,) int64 on the device."""
+        return self._images[split][1].to(self.device)
+
+    def count(self, split: str) -> int:
+        """Number of images."""
+        return len(self._images[split][0])
+
+    def net(self, network: Network) -> nn.Sequential:
+        """The whole network, frozen, in eval mode."""
+        if network.weights not in self._nets:
+            self._nets[network.weights] = weights.load(network, self.setting.dataset, self.device)
+        return self._nets[network.weights]
+
+    def end(self, network: Network, layer: str) -> nn.Sequential:
+        """Task map T_L: everything above the layer, batch norms folded."""
+        key = (network.weights, layer)
+        if key not in self._ends:
+            self._ends[key] = fold(cut(self.net(network), layer)[1])
+        return self._ends[key]
+
+    @torch.no_grad()
+    def batches(self, network: Network, layer: str, split: str) -> Iterator[Tensor]:
+        """Activations in batches of BATCH images, in order: held ones, or computed on the way."""
+        key = (network.weights, layer, split)
+        if key in self._held:
+            self._held.move_to_end(key)
+            yield from self._held[key].split(BATCH)
+        else:
+            source, stages = self._nearest(network, layer, split)
+            yield from map(stages, source)
+
+    def all(self, network: Network, layer: str, split: str) -> Tensor:
+        """Activations of every image, (n, c, h, w) or (n, p); held from now on while they fit."""
+        key = (network.weights, layer, split)
+        if key in self._held:
+            self._held.move_to_end(key)
+            return self._held[key]
+        x, at = None, 0
+        for part in self.batches(network, layer, split):
+            if x is None:
+                x = part.new_empty((self.count(split), *part.shape[1:])).contiguous(
+                    memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format)
+            x[at:at + len(part)] = part
+            at += len(part)
+        if _bytes(x) <= self.budget:
+            self._held[key] = x
+        while sum(map(_bytes, self._held.values())) > self.budget:
+            self._held.popitem(last=False)  # the one used longest ago
+        return x
+
+    def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
+        """Batches of the deepest held representation below the layer (or of the images), and the stages
+        from there to the layer."""
+        front, _ = cut(self.net(network), layer)
+        names = [name for name, _ in front.named_children()]
+        for at in range(len(names) - 2, -1, -1):
+            key = (network.weights, names[at], split)
+            if key in self._held:
+                return iter(self._held[key].split(BATCH)), front[at + 1:]
+        images = self._images[split][0].split(BATCH)
+        return (normalised(part, self.setting.dataset, self.device) for part in images), front
+
+    def logits(self, network: Network, split: str) -> Tensor:
+        """(n, classes) outputs of the unstitched network."""
+        key = (network.weights, split)
+        if key not in self._logits:
+            last = [name for name, _ in self.net(network).named_children()][-1]
+            self._logits[key] = finite(torch.cat(list(self.batches(network, last, split))),
+                                       f"outputs of {network.name}")
+        return self._logits[key]
+
+    def stack(self, members: tuple[tuple[Network, str], ...], split: str, view: str) -> Stack:
+        """Moments of all the (network, layer) members side by side, in one pass over the images.
+
+        A member with NaN or infinite activations spoils the pairs it is in, and no other.
+        """
+        size = sum(math.prod(self.shape(*member)) * 4 * self.count(split) for member in members)
+        if size <= self.budget:
+            for network, layer in members:
+                self.all(network, layer, split)
+        total = None
+        for batch in zip(*(self.batches(network, layer, split) for network, layer in members), strict=True):
+            parts = [rows(x, view) for x in batch]
+            step = max(1, _CHUNK // sum(part.shape[1] for part in parts))
+            for at in range(0, len(parts[0]), step):
+                chunk = Stack.of([part[at:at + step] for part in parts])
+                total = chunk if total is None else total + chunk
+        return total
+
+    def shape(self, network: Network, layer: str) -> tuple[int, ...]:
+        """Shape of one image's activation, (c, h, w) or (p,)."""
+        return tuple(next(iter(self.batches(network, layer, "test"))).shape[1:])
+
+    def coordinates(self, network: Network, layer: str, split: str) -> tuple[Tensor, Scatter]:
+        """View `flat` of at most FLAT_IMAGES images, rotated to its n principal coordinates (exact for every
+        orthogonally invariant index), and its scatter."""
+        x = rows(self.all(network, layer, split)[:self.flat_count(split)], "flat")
+        coordinates = principal_coordinates(finite(x, f"activations of {network.name} at {layer}"))
+        return coordinates, Scatter.of(coordinates, eps=torch.finfo(x.dtype).eps)
+
+    def flat_count(self, split: str) -> int:
+        """Images in view `flat`: the first FLAT_IMAGES of the drawn ones."""
+        return min(self.count(split), FLAT_IMAGES)
+
+
+def _bytes(x: Tensor) -> int:
+    return x.numel() * x.element_size()
+
+
+def finite(x: Tensor, what: str) -> Tensor:
+    """x itself; raises ArithmeticError when it holds NaN or infinite values."""
+    if not bool(torch.isfinite(x).all()):
+        raise ArithmeticError(f"{what} hold NaN or infinite values")
+    return x

@@ -1,0 +1,5 @@
+"""`python -m simbench.cli` is `simbench`."""
+
+from simbench.cli import main
+
+main()

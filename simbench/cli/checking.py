@@ -1,0 +1,42 @@
+"""`simbench check`"""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("check")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--verbose", "-v", is_flag=True, help="Show passed checks, too.")
+def check_command(names: tuple[str, ...], verbose: bool) -> int:
+    """Check indices and stitchers: contract, claims (those made hold, those not made visibly fail), known answers.
+
+    NAMES are selections such as cka or 'svcca[variance=0.9]'; `all` checks everything installed.
+    """
+    from simbench.check import checks
+    from simbench.cli.installed import installed
+    from simbench.errors import unknown
+    from simbench.registry import Registry
+    from simbench.selection import parse, split_list
+
+    registry: Registry = installed()
+    kinds = ("indices", "stitchers")
+    known = [name for kind in kinds for name in registry.entries[kind]]
+    plugins = []
+    for part in (part for text in names for part in split_list(text)):
+        name = parse(part)[0]
+        here = [kind for kind in kinds if name == "all" or name in registry.entries[kind]]
+        if not here:
+            raise unknown("index or stitcher", name, known, "simbench list shows all")
+        plugins += [plugin for kind in here for plugin in registry.select(kind, [part])]
+    failed = 0
+    for plugin in plugins:
+        outcomes = [(check.name, check.run()) for check in checks(plugin)]
+        counts = {status: sum(outcome.status == status for _, outcome in outcomes)
+                  for status in ("passed", "failed", "skipped")}
+        click.echo(f"{plugin.spec}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+        for name, outcome in outcomes:
+            if verbose or outcome.status != "passed":
+                click.echo(f"  {outcome.status:7} {name}: {outcome.reason}")
+        failed += counts["failed"]
+    return 1 if failed else 0

@@ -1,0 +1,61 @@
+"""`simbench correlate` and `simbench leaderboard`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+RESULTS = click.option("--results", default="simbench-results", show_default=True, type=click.Path(path_type=Path),
+                       help="Folder of records and tables.")
+
+
+@click.command("correlate")
+@RESULTS
+@click.option("--scope", default="within", show_default=True, metavar="NAME", help="within, pooled or a layer's name.")
+@click.option("--statistic", default="spearman", show_default=True, type=click.Choice(["spearman", "pearson", "kendall"]))
+@click.option("--target", default="relative_accuracy", show_default=True,
+              type=click.Choice(["relative_accuracy", "agreement", "cross_entropy"]))
+def correlate_command(results: Path, scope: str, statistic: str, target: str) -> int:
+    """Derive every table of a results folder from its records, and show correlations."""
+    from simbench import publish, report
+    from simbench.errors import unknown
+
+    _derive(results)
+    found = publish.read(results, "correlations.csv")
+    if len(found) and scope not in set(found["scope"]):
+        raise unknown("scope", scope, set(found["scope"]))
+    chosen = found[(found["scope"] == scope) & (found["statistic"] == statistic) & (found["target"] == target)]
+    names = ["dataset", "model_a", "stitcher", "index", "view", "value", "low", "high", "p_value", "networks", "pairs"]
+    click.echo(report.table(chosen[names]))
+    click.echo(f"\n{len(found)} correlations in {results / 'correlations.csv'}")
+    return 0
+
+
+@click.command("leaderboard")
+@RESULTS
+def leaderboard_command(results: Path) -> int:
+    """Derive every table of a results folder from its records, and show the leaderboard."""
+    from simbench import publish, report
+
+    _derive(results)
+    click.echo(report.leaderboard_table(publish.read(results, "leaderboard.csv")))
+    click.echo(f"\nleaderboard in {results / 'leaderboard.csv'}")
+    return 0
+
+
+def _derive(results: Path) -> None:
+    """Write every table anew. Raises InputError where there are no records."""
+    from simbench import publish
+    from simbench.errors import InputError
+    from simbench.store import Store
+
+    store = Store(results)
+    contents = store.read()
+    for path in contents.corrupt:
+        click.echo(f"simbench: {path} is corrupt: ignored; `simbench run` measures its case again", err=True)
+    if not contents.records:
+        raise InputError(f"results folder {str(results)!r} holds no records; run `simbench run`, or name another folder "
+                         "with --results")
+    store.check_writable()
+    publish.publish(contents, results, anew=True)

@@ -1,0 +1,41 @@
+"""Images on their way into a network: drawing, normalising, augmenting."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from simbench.contracts import Dataset, Split
+
+#: Images per forward pass. Part of every result's arithmetic: another value changes last digits.
+BATCH = 128
+
+
+def draw(split: Split, limit: int, seed: int) -> tuple[Tensor, Tensor]:
+    """At most `limit` images (n, c, h, w) uint8 and their labels (n,), drawn without replacement and kept
+    in the order of the data set."""
+    images, labels = split.images, split.labels
+    if len(images) > limit:
+        chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:limit].sort().values
+        images, labels = images[chosen.numpy()], labels[chosen.numpy()]
+    return torch.tensor(images), torch.tensor(labels)
+
+
+def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:
+    """What a network sees of uint8 images (n, c, h, w): (x / 255 - mean) / std, float32, channels last."""
+    mean, std = (torch.tensor(value, device=device).view(-1, 1, 1) for value in (dataset.mean, dataset.std))
+    x = images.to(device, torch.float32).contiguous(memory_format=torch.channels_last)
+    return (x / 255 - mean) / std
+
+
+def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each uint8 image cropped at random after padding by 4, and mirrored with probability 1/2."""
+    n, _, height, width = images.shape
+    padded = functional.pad(images, (4, 4, 4, 4))
+    down, right = torch.randint(0, 9, (2, n), generator=generator)
+    rows = (down[:, None] + torch.arange(height))[:, :, None]
+    columns = (right[:, None] + torch.arange(width))
+    mirrored = torch.rand(n, generator=generator) < 0.5
+    columns = torch.where(mirrored[:, None], columns.flip(1), columns)[:, None, :]
+    return padded.permute(0, 2, 3, 1)[torch.arange(n)[:, None, None], rows, columns].permute(0, 3, 1, 2)

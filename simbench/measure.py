@@ -1,0 +1,254 @@
+"""Measuring: a case and its context -> rows. Receives objects, never the registry."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from simbench.activations import Activations, finite
+from simbench.affine import Affine
+from simbench.cases import Case, Network, Selection
+from simbench.contracts import Index, Plugin, Row, Stitcher
+from simbench.errors import Inapplicable
+from simbench.evaluate import evaluate, turnable
+from simbench.images import BATCH
+from simbench.moments import Moments, Stack
+from simbench.stitching import Task, accuracy_of, score, stitched_logits
+from simbench.views import rows
+
+Member = tuple[Network, str]
+
+
+class Context:
+    """What experiments measure with: representations, moments, tasks and scores of one selection.
+
+    Everything is a function of the case; what several cases share is computed once and kept.
+    """
+
+    def __init__(self, selection: Selection, device: str = "cpu") -> None:
+        self.selection = selection
+        self.activations = Activations(selection.setting, device)
+        self._stacks: dict[tuple, Stack] = {}
+        self._coordinates: dict[tuple, tuple] = {}
+
+    @property
+    def device(self) -> torch.device:
+        return self.activations.device
+
+    def moments(self, case: Case, split: str, view: str) -> Moments:
+        """Moments of (a at layer_a, b at layer_b) on a split, in view spatial or pooled."""
+        a, b = (case.a, case.layer_a), (case.b, case.layer_b)
+        self._same_size(a, b, view)
+        members = self._members(a, b)
+        key = (members, split, view)
+        if key not in self._stacks:
+            self._forget(case)
+            self._stacks[key] = self.activations.stack(members, split, view)
+        stack = self._stacks[key]
+        for network, layer in (a, b):
+            finite(stack.sides[members.index((network, layer))].matrix, f"activations of {network.name} at {layer}")
+        return stack.pair(members.index(a), members.index(b))
+
+    def flat(self, case: Case, split: str) -> tuple[Tensor, Tensor, Moments]:
+        """Principal coordinates of a and of b in view flat, and their Moments."""
+        sides = []
+        for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
+            key = (network.weights, layer, split)
+            if key not in self._coordinates:
+                self._forget(case)
+                self._coordinates[key] = self.activations.coordinates(network, layer, split)
+            sides.append(self._coordinates[key])
+        (x, left), (y, right) = sides
+        return x, y, Moments(left, right, (x - left.mean).mT @ (y - right.mean))
+
+    def raw(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
+        """Rows of a and of b in a view, of all images (view flat: of the first `flat_count`)."""
+        a, b = (case.a, case.layer_a), (case.b, case.layer_b)
+        self._same_size(a, b, view)
+        count = self.activations.flat_count(split) if view == "flat" else None
+        x, y = (rows(self.activations.all(*member, split)[:count], view) for member in (a, b))
+        return x, y
+
+    def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
+        """Value of an index in the case's view, as a row `similarity`, ok or degenerate."""
+        note = ""
+        if case.view == "flat":
+            value, note = self._flat_value(index, case, split)
+        elif index.needs == "moments":
+            m = self.moments(case, split, case.view)
+            value, note = _defined(index, m, case), index.degenerate(m)
+        else:
+            x, y = self.raw(case, split, case.view)
+            self._usable(x, y, case)
+            count = len(x)
+            x, y = self._drawn(index, x, y, case)
+            note = f"on {len(x)} rows drawn of {count}" if len(x) < count else ""
+            return Row("similarity", _number(index.from_samples(x.double(), y.double()), index), note=note)
+        return Row("similarity", _number(value, index), status="degenerate" if note else "ok", note=note or "")
+
+    def _flat_value(self, index: Index, case: Case, split: str) -> tuple[Tensor, str | None]:
+        if turnable(index):
+            x, y, m = self.flat(case, split)
+        else:
+            x, y = (rows.double() for rows in self.raw(case, split, "flat"))
+            if index.needs == "moments" and max(x.shape[1], y.shape[1]) >= len(x):
+                raise Inapplicable(f"{index.name} depends on the neuron basis: {max(x.shape[1], y.shape[1])} neurons "
+                                   f"on {len(x)} images leave it undetermined in view flat")
+            m = Moments.of(x, y)
+        if index.needs == "moments":
+            return _defined(index, m, case), index.degenerate(m)
+        self._usable(x, y, case)
+        return index.from_samples(x, y), None
+
+    def _usable(self, x: Tensor, y: Tensor, case: Case) -> None:
+        """Raise ArithmeticError for rows on which no index is defined."""
+        for rows_, side, network, layer in ((x, "a", case.a, case.layer_a), (y, "b", case.b, case.layer_b)):
+            finite(rows_, f"activations of {network.name} at {layer}")
+            _varies(not bool((rows_ == rows_[0]).all()), case, side)
+
+    def task(self, case: Case) -> Task:
+        """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
+        return Task(
+            self.activations.all(case.a, case.layer_a, "train"),
+            self.activations.end(case.b, case.layer_b),
+            self.activations.logits(case.b, "train").double().softmax(-1).float(),
+            self.activations.labels("train"),
+            self.moments(case, "train", "spatial"),
+            case.setting.seed,
+        )
+
+    def fit(self, stitcher: Stitcher, case: Case) -> Affine:
+        """The stitch from a to b, fitted on the train split, in float64."""
+        if stitcher.needs == "task":
+            self._same_size((case.a, case.layer_a), (case.b, case.layer_b), "spatial")
+            affine = stitcher.from_task(self.task(case))
+        else:
+            affine = stitcher.from_moments(self.moments(case, "train", "spatial"))
+        if not bool(torch.isfinite(affine.weight).all()):
+            raise ArithmeticError(f"stitcher {stitcher.spec} returned a map with NaN or infinite weights")
+        return affine.to(torch.float64)
+
+    @torch.no_grad()
+    def logits(self, affine: Affine, case: Case) -> Tensor:
+        """Outputs of the stitched network on the test split, (n, classes) or (k, n, classes)."""
+        end = self.activations.end(case.b, case.layer_b)
+        x = self.activations.all(case.a, case.layer_a, "test")
+        return finite(stitched_logits(affine.to(x), end, x.split(BATCH)), "outputs of the stitched network")
+
+    def stitched(self, affine: Affine, case: Case) -> list[Row]:
+        """Score and residual of one stitch on the test split."""
+        own, labels = self.activations.logits(case.b, "test"), self.activations.labels("test")
+        values = asdict(score(self.logits(affine, case), own, labels))
+        values["residual"] = float(self.moments(case, "test", "spatial").residual(affine.to(torch.float64)))
+        return [Row(quantity, value) for quantity, value in values.items()]
+
+    @torch.no_grad()
+    def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
+        """Index of the stitched a against b on the test split, in the case's view: through the moments
+        where a 1x1 stitch acts on the rows of the view, else from the moved activations."""
+        if case.view != "flat" and index.needs == "moments":
+            return _number(index.from_moments(self.moments(case, "test", case.view).through(affine.to(torch.float64))),
+                           index)
+        count = self.activations.flat_count("test") if case.view == "flat" else None
+        x = self.activations.all(case.a, case.layer_a, "test")[:count]
+        y = self.activations.all(case.b, case.layer_b, "test")[:count]
+        pair = rows(affine.to(x)(x), case.view), rows(y, case.view)
+        return _number(evaluate(index, *self._drawn(index, *pair, case))[0], index)
+
+    def _drawn(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Tensor, Tensor]:
+        """At most `max_rows` of the rows, drawn with the setting's seed, for an index that needs samples."""
+        if index.needs != "samples" or index.max_rows is None or len(x) <= index.max_rows:
+            return x, y
+        chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(case.setting.seed))
+        chosen = chosen[:index.max_rows].sort().values
+        return x[chosen], y[chosen]
+
+    def samples(self, case: Case) -> int:
+        """Images a case is measured on."""
+        return (self.activations.flat_count if case.view == "flat" else self.activations.count)(case.split)
+
+    def accuracy(self, network: Network, split: str = "test") -> float:
+        """Accuracy of an unstitched network."""
+        return accuracy_of(self.activations.logits(network, split), self.activations.labels(split))
+
+    def _members(self, a: Member, b: Member) -> tuple[Member, ...]:
+        """Representations whose moments are taken together: all of this layer that have its size."""
+        if a[1] != b[1]:
+            return (a, b) if a != b else (a,)
+        size = self.activations.shape(*a)[1:]
+        return tuple((network, a[1]) for network in self.selection.networks
+                     if a[1] in network.model.layers and self.activations.shape(network, a[1])[1:] == size)
+
+    def _same_size(self, a: Member, b: Member, view: str) -> None:
+        left, right = self.activations.shape(*a)[1:], self.activations.shape(*b)[1:]
+        if view == "spatial" and left != right:
+            raise Inapplicable(f"{a[1]} of {a[0].name} is {_size(left)} and {b[1]} of {b[0].name} is {_size(right)}: "
+                               "rows do not pair up in view spatial")
+
+    def _forget(self, case: Case) -> None:
+        """Drop what earlier layers needed: cases come in order of depth."""
+        layers = {case.layer_a, case.layer_b}
+        self._stacks = {key: value for key, value in self._stacks.items() if key[0][0][1] in layers}
+        self._coordinates = {key: value for key, value in self._coordinates.items() if key[1] in layers}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What measuring a case gave. samples: images it was measured on. error: traceback of a failed case."""
+
+    case: Case
+    rows: tuple[Row, ...]
+    samples: int
+    seconds: float
+    error: str = ""
+
+
+def measure(case: Case, context: Context) -> Measured:
+    """Run one case. Whatever a plugin raises becomes a row `failed`; only an interruption gets through."""
+    start, error = time.perf_counter(), ""
+    try:
+        found = case.experiment.run(case, context)
+        for row in found:
+            if row.value is not None and not math.isfinite(row.value):
+                raise ArithmeticError(f"{row.quantity} is {row.value}")
+    except Inapplicable as reason:
+        found = [Row(_quantity(case), None, status="skipped", note=str(reason))]
+    except Exception as exception:
+        note = " ".join(str(exception).split()) or "no message"
+        found = [Row(_quantity(case), None, status="failed", note=f"{type(exception).__name__}: {note}")]
+        error = traceback.format_exc()
+    return Measured(case, tuple(found), context.samples(case), time.perf_counter() - start, error)
+
+
+def _quantity(case: Case) -> str:
+    """What the one row of a case without numbers stands for."""
+    return "similarity" if case.kind == "index" else "accuracy"
+
+
+def _defined(index: Index, m: Moments, case: Case) -> Tensor:
+    """Value from moments, refused where one side is constant."""
+    for side, scatter in (("a", m.a), ("b", m.b)):
+        _varies(not scatter.constant, case, side)
+    return index.from_moments(m)
+
+
+def _varies(varies: bool, case: Case, side: str) -> None:
+    if not varies:
+        network, layer = (case.a, case.layer_a) if side == "a" else (case.b, case.layer_b)
+        raise ArithmeticError(f"{layer} of {network.name} is constant over the {case.split} images: no index is defined")
+
+
+def _number(value: Tensor, index: Plugin) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ArithmeticError(f"index {index.spec} returned {number}")
+    return number
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "a vector"

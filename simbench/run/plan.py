@@ -1,0 +1,74 @@
+"""From a resolved request to cases: data, networks, and what each experiment makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from simbench import weights
+from simbench.cases import Case, Network, Selection, Setting
+from simbench.contracts import Dataset, Model
+from simbench.errors import InputError
+from simbench.run.request import Resolved
+
+#: Stands for the content of weights that are not trained yet.
+UNTRAINED = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The share of a request that falls on one data set."""
+
+    selection: Selection
+    cases: tuple[Case, ...]
+
+    @property
+    def untrained(self) -> tuple[Network, ...]:
+        return tuple(network for network in self.selection.networks if network.weights == UNTRAINED)
+
+
+def plan(resolved: Resolved) -> tuple[Part, ...]:
+    """One part per data set. Networks that are not trained yet are stood in for, so that every wish that
+    cannot be granted raises its InputError before anything runs."""
+    return tuple(_part(resolved, dataset) for dataset in resolved.datasets)
+
+
+def _part(resolved: Resolved, dataset: Dataset) -> Part:
+    dataset.prepare()
+    fingerprint = dataset.fingerprint()
+    if resolved.files:
+        networks = _given(resolved.models[0], resolved.files)
+    else:
+        networks = tuple(weights.cached(model, dataset, fingerprint, seed)
+                         or Network(model, str(seed), UNTRAINED, Path())
+                         for model in resolved.models for seed in resolved.seeds)
+    selection = Selection(Setting(dataset, fingerprint, resolved.request.max_samples), networks, resolved.layers,
+                          resolved.views, resolved.indices, resolved.stitchers)
+    return cases_of(resolved, selection)
+
+
+def cases_of(resolved: Resolved, selection: Selection) -> Part:
+    """All cases of one selection, each once, those that share forward passes next to each other."""
+    cases: dict[tuple, Case] = {}
+    for experiment in resolved.experiments:
+        for case in experiment.plan(selection):
+            cases.setdefault((case.key, case.a.name, case.b.name), case)
+    groups: dict[tuple, list[Case]] = {}
+    for case in cases.values():
+        groups.setdefault((*case.group, case.a.name, case.b.name), []).append(case)
+    return Part(selection, tuple(case for group in groups.values() for case in group))
+
+
+def _given(model: Model, files: tuple[Path, ...]) -> tuple[Network, ...]:
+    """Networks of checkpoint files; names and contents must differ."""
+    networks = tuple(weights.checkpoint(model, file) for file in files)
+    for at, network in enumerate(networks):
+        for other in networks[:at]:
+            if network.seed == other.seed:
+                raise InputError(f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); results "
+                                 "are named by file: rename one")
+            if network.weights == other.weights:
+                raise InputError(f"checkpoints {other.file} and {network.file} hold the same weights; give each network "
+                                 "once")
+    return networks
+

@@ -1,0 +1,112 @@
+"""The store: one immutable, checksummed JSON file per finished case, named by the case's content."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from simbench import durable
+from simbench.contracts import Row
+from simbench.errors import InputError
+from simbench.provenance import digest
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one case gave.
+
+    key: sha256 of `identity`, the plain data that fixes the numbers. labels: how tables name the case.
+    method: what methods.csv says of it. rows: the measured numbers. seconds: of this case alone, shared
+    forward passes counted where they were first needed. run: which run made it. error: traceback of a
+    failed case, else "".
+    """
+
+    key: str
+    identity: dict
+    labels: dict
+    method: dict
+    rows: tuple[Row, ...]
+    seconds: float
+    run: str
+    error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """A failed case is not done: it is tried again."""
+        return any(row.status == "failed" for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a store holds: records by key, run descriptions by name, files that cannot be trusted."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    runs: dict[str, dict] = field(default_factory=dict)
+    corrupt: tuple[Path, ...] = ()
+
+
+class Store:
+    """Records and run descriptions under one results folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def check_writable(self) -> None:
+        """Raise InputError unless results can be written here; creates nothing."""
+        there = self.folder.absolute()
+        while not there.exists():
+            there = there.parent
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise InputError(f"results folder {str(self.folder)!r} is not writable ({there} is "
+                             f"{'read-only' if there.is_dir() else 'not a folder'}); give another with --results")
+
+    def put(self, record: Record) -> None:
+        """Write a record; afterwards it is there whole, also after a power failure."""
+        durable.write(self._path(record.key), _sealed(asdict(record)))
+
+    def put_run(self, name: str, description: dict) -> None:
+        """Write how a run was made: command line, versions, device, times."""
+        durable.write(self.folder / "runs" / f"{name}.json", _sealed(description))
+
+    def read(self) -> Contents:
+        """Everything that is there. Files whose checksum does not fit are listed, not believed."""
+        records, runs, corrupt = {}, {}, []
+        for path in _files(self.folder / "records"):
+            data = _unsealed(path)
+            if data is None or data.get("key") != path.stem or digest(data["identity"]) != path.stem:
+                corrupt.append(path)
+                continue
+            records[path.stem] = Record(**data | {"rows": tuple(Row(**row) for row in data["rows"])})
+        for path in _files(self.folder / "runs"):
+            data = _unsealed(path)
+            if data is None:
+                corrupt.append(path)
+            else:
+                runs[path.stem] = data
+        return Contents(records, runs, tuple(corrupt))
+
+    def _path(self, key: str) -> Path:
+        return self.folder / "records" / key[:2] / f"{key}.json"
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return sorted(path for path in folder.rglob("*.json") if not path.name.startswith(".tmp-"))
+
+
+def _sealed(data: dict) -> str:
+    """JSON text that carries its own checksum."""
+    plain = json.loads(json.dumps(data, allow_nan=False))
+    return json.dumps({"checksum": digest(plain), **plain}, sort_keys=True, indent=1) + "\n"
+
+
+def _unsealed(path: Path) -> dict | None:
+    """The data of a sealed file, or None when it is not what was written."""
+    try:
+        data = json.loads(path.read_bytes())
+        checksum = data.pop("checksum")
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return None
+    return data if digest(data) == checksum else None

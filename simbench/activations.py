@@ -140,8 +140,8 @@ class Activations:
         return tuple(next(iter(self.batches(network, layer, "test"))).shape[1:])
 
     def coordinates(self, network: Network, layer: str, split: str) -> tuple[Tensor, Scatter]:
-        """View `flat` of at most FLAT_IMAGES images, rotated to its n principal coordinates (exact for every
-        orthogonally invariant index), and its scatter."""
+        """View `flat` of at most FLAT_IMAGES images, rotated to its principal coordinates (exact for every
+        orthogonally invariant index), and their scatter."""
         x = rows(self.all(network, layer, split)[:self.flat_count(split)], "flat")
         coordinates = principal_coordinates(finite(x, f"activations of {network.name} at {layer}"))
         return coordinates, Scatter.of(coordinates, eps=torch.finfo(x.dtype).eps)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
-from torch.nn import functional
+from typing import TYPE_CHECKING
 
 from simbench.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,8 @@ class Affine:
     @classmethod
     def identity(cls, p: int, q: int | None = None, bias: bool = False, **like) -> Affine:
         """Ones on the diagonal, zeros elsewhere; `like` is passed to torch (dtype, device)."""
+        import torch
+
         q = p if q is None else q
         return cls(torch.eye(p, q, **like), torch.zeros(q, **like) if bias else None)
 
@@ -41,6 +43,8 @@ class Affine:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rows (n, p) -> (n, q), or maps (n, p, h, w) -> (n, q, h, w)."""
+        from torch.nn import functional
+
         if x.ndim == 2:
             return functional.linear(x, self.weight.mT, self.bias)
         return functional.conv2d(x, self.weight.mT[:, :, None, None], self.bias)

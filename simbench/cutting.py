@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from simbench.errors import unknown
+from simbench.errors import InputError, unknown
 
 
 def cut(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
@@ -16,20 +16,16 @@ def cut(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
 
     net: named stages in a row, which may be nested (`layer2.0` is stage 0 of stage layer2).
     layer: the stage whose output is the representation.
-    Both parts share the parameters of `net`. A stage of `end` that works in place is replaced by one
+    Both parts share the parameters of `net`. A module of `end` that works in place is replaced by one
     that does not, so that the activations handed to `end` are never written to.
     Raises InputError when `layer` is not a stage.
     """
-    head, _, rest = layer.partition(".")
-    stages = dict(net.named_children())
-    if not isinstance(net, nn.Sequential) or head not in stages:
+    if not _in_a_row(net):
+        raise InputError(f"a {type(net).__name__} cannot be cut; give an nn.Sequential of named stages")
+    stages = _stages(net)
+    if layer not in stages:
         raise unknown("stage", layer, stages, "a network is cut after one of its named stages")
-    at = list(stages).index(head) + 1
-    front, end = net[:at], net[at:]
-    if rest:
-        inner_front, inner_end = cut(stages[head], rest)
-        front = _join(net[:at - 1], head, inner_front)
-        end = _join(nn.Sequential(), head, inner_end, end)
+    front, end = _split(net, layer)
     return front, _out_of_place(end)
 
 
@@ -39,43 +35,60 @@ def fold(end: nn.Sequential) -> nn.Sequential:
     A new frozen module in eval mode; the original is untouched. Outputs agree with `end` in eval mode
     to a relative 1e-5 in float32 (rounding of the folded weights), not bitwise.
     """
-    end = copy.deepcopy(end).eval()
-    folded: list[tuple[str, nn.Module]] = []
-    for name, stage in end.named_children():
-        if isinstance(stage, nn.BatchNorm2d) and folded and isinstance(folded[-1][1], nn.Conv2d):
-            before, convolution = folded[-1]
-            folded[-1] = (before, fuse_conv_bn_eval(convolution, stage))
+    return _folded(copy.deepcopy(end).eval()).requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _folded(end: nn.Sequential) -> nn.Sequential:
+    stages: list[tuple[str, nn.Module]] = []
+    for name, stage in end._modules.items():
+        if isinstance(stage, nn.BatchNorm2d) and stage.running_mean is not None \
+                and stages and type(stages[-1][1]) is nn.Conv2d:
+            before, convolution = stages[-1]
+            stages[-1] = (before, fuse_conv_bn_eval(convolution, stage))
         else:
-            folded.append((name, fold(stage) if isinstance(stage, nn.Sequential) else stage))
-    end = nn.Sequential()
-    for name, stage in folded:
-        end.add_module(name, stage)
-    return end.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+            stages.append((name, _folded(stage) if _in_a_row(stage) else stage))
+    return _row(stages).eval()
 
 
-def _join(*parts: nn.Sequential | str) -> nn.Sequential:
-    """Sequential of the stages of the parts; a name before a part nests that part under it."""
-    joined = nn.Sequential()
-    name = None
-    for part in parts:
-        if isinstance(part, str):
-            name = part
-        elif name is not None:
-            joined.add_module(name, part)
-            name = None
-        else:
-            for key, stage in part.named_children():
-                joined.add_module(key, stage)
-    return joined
+def _in_a_row(stage: nn.Module) -> bool:
+    """True when the children run one after the other: a subclass with a `forward` of its own may not."""
+    return isinstance(stage, nn.Sequential) and type(stage).forward is nn.Sequential.forward
 
 
-def _out_of_place(end: nn.Sequential) -> nn.Sequential:
-    """`end` with shallow copies of in-place stages that work out of place."""
-    for name, stage in list(end.named_children()):
-        if isinstance(stage, nn.Sequential):
-            end._modules[name] = _out_of_place(stage[:])
-        elif getattr(stage, "inplace", False):
-            stage = copy.copy(stage)
-            stage.inplace = False
-            end._modules[name] = stage
-    return end
+def _stages(net: nn.Sequential) -> list[str]:
+    """Names of all stages, nested ones after the stage they are in."""
+    names = []
+    for name, stage in net._modules.items():
+        names += [name, *(f"{name}.{inner}" for inner in (_stages(stage) if _in_a_row(stage) else ()))]
+    return names
+
+
+def _split(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
+    """The stages up to and including `layer`, and the rest."""
+    head, _, rest = layer.partition(".")
+    stages = list(net._modules.items())  # not named_children, which leaves out a module that comes again
+    at = [name for name, _ in stages].index(head)
+    before, stage, after = stages[:at], stages[at][1], stages[at + 1:]
+    if not rest:
+        return _row([*before, (head, stage)]), _row(after)
+    inner_front, inner_end = _split(stage, rest)
+    return _row([*before, (head, inner_front)]), _row([(head, inner_end), *after])
+
+
+def _row(stages: list[tuple[str, nn.Module]]) -> nn.Sequential:
+    """Sequential of the stages, in the order given."""
+    row = nn.Sequential()
+    for name, stage in stages:
+        row.add_module(name, stage)
+    return row
+
+
+def _out_of_place(module: nn.Module) -> nn.Module:
+    """`module` with every in-place module inside replaced by a copy that works out of place."""
+    if not any(getattr(part, "inplace", False) for part in module.modules()):
+        return module
+    twin = copy.copy(module)
+    twin._modules = {name: part and _out_of_place(part) for name, part in module._modules.items()}
+    if getattr(twin, "inplace", False):
+        twin.inplace = False
+    return twin

@@ -37,9 +37,13 @@ class Moments:
         if a.ndim != 2 or b.ndim != 2 or len(a) != len(b):
             raise InputError(f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}; "
                              "Moments needs (n, p) and (n, q) with the same n")
-        left, right = Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True)
-        ab = left.rows.mT @ right.rows
-        return cls(left, right, ab) if keep_rows else cls(left.forget(), right.forget(), ab)
+        m = cls.between(Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True))
+        return m if keep_rows else cls(m.a.forget(), m.b.forget(), m.ab)
+
+    @classmethod
+    def between(cls, a: Scatter, b: Scatter) -> Moments:
+        """Moments of two sides that hold their rows."""
+        return cls(a, b, a.rows.mT @ b.rows)
 
     def __add__(self, other: Moments) -> Moments:
         n = self.n + other.n

@@ -136,9 +136,12 @@ def _objects(plugin: object) -> list[Plugin]:
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
     manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise TypeError("no hook is implemented; mark a function such as simbench_indices with @simbench.hookimpl")
     objects = []
     for kind, contract in CONTRACTS.items():
-        for batch in getattr(manager.hook, f"simbench_{kind}")():
+        for hook in getattr(manager.hook, f"simbench_{kind}").get_hookimpls():
+            batch = hook.function()  # called one by one: pluggy drops a hook that returns None in silence
             if not isinstance(batch, (list, tuple)):
                 raise TypeError(f"simbench_{kind} returned {type(batch).__name__}; it must return a list")
             for item in batch:

@@ -13,6 +13,8 @@ from simbench.errors import InputError
 #: Relative size below which a deviation from the mean is the rounding of the mean itself.
 _DEAD = 16 * torch.finfo(torch.float64).eps
 _FLOAT32_EPS = torch.finfo(torch.float32).eps
+#: An input of a larger epsilon is float32 or coarser, and its own rounding sets the rank.
+_COARSE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,8 @@ class Scatter:
     rows: (n, p) centred rows, kept only by `of(x, keep_rows=True)`: bases then come from their
         singular value decomposition and do not square the condition number.
 
-    `+` merges disjoint sets of rows (pairwise update of Chan, Golub and LeVeque, 1979).
+    `+` merges disjoint sets of rows (pairwise update of Chan, Golub and LeVeque, 1979); InputError when
+    the two differ in width or in centre.
     """
 
     n: int
@@ -62,16 +65,15 @@ class Scatter:
     rows: Tensor | None = None
 
     @classmethod
-    def of(cls, x: Tensor, keep_rows: bool = False) -> Scatter:
-        """Scatter of rows x (n, p) of any real dtype; gradients flow through it."""
+    def of(cls, x: Tensor, keep_rows: bool = False, eps: float | None = None) -> Scatter:
+        """Scatter of rows x (n, p) of any real dtype; gradients flow through it. `eps` is the precision
+        the rows were measured in, where it is not that of x."""
         if x.ndim != 2:
             raise InputError(f"rows have shape {tuple(x.shape)}; a scatter needs (n, p)")
-        eps = torch.finfo(x.dtype).eps if x.dtype.is_floating_point else torch.finfo(torch.float64).eps
+        if eps is None:
+            eps = torch.finfo(x.dtype if x.dtype.is_floating_point else torch.float64).eps
         x = x.to(torch.float64)
-        mean = x.mean(0)
-        centred = x - mean
-        rest = centred.mean(0)  # the rounding of the mean: taken out, so that a constant is exactly zero
-        mean, centred = mean + rest, centred - rest
+        mean, centred = _centred(x)
         return cls(len(x), mean, centred.mT @ centred, eps, rows=centred if keep_rows else None)
 
     def forget(self) -> Scatter:
@@ -79,11 +81,14 @@ class Scatter:
         return replace(self, rows=None)
 
     def __add__(self, other: Scatter) -> Scatter:
+        if (self.width, self.centre) != (other.width, other.centre):
+            raise InputError(f"a scatter of {self.width} features about the {self.centre} does not merge with one of "
+                             f"{other.width} about the {other.centre}")
         n = self.n + other.n
         delta = other.mean - self.mean
         mean = self.mean + delta * (other.n / n)
         shift = torch.outer(delta, delta) * (self.n * other.n / n)
-        return Scatter(n, mean, self.matrix + other.matrix + shift, max(self.eps, other.eps))
+        return Scatter(n, mean, self.matrix + other.matrix + shift, max(self.eps, other.eps), self.centre)
 
     @property
     def width(self) -> int:
@@ -144,15 +149,49 @@ class Scatter:
         else:
             values, vectors = torch.linalg.eigh(shrink[:, None] * self.matrix * shrink)
             values, vectors, scores = values.flip(0).clamp_min(0), vectors.flip(1), None
-        rank = int((values > self._cut * values[0]).sum()) if len(values) else 0
+        rank = _rank(values, self.n, self.width, self.eps, squared=self.rows is None)
         root = values[:rank].sqrt()
         vectors = vectors[:, :rank]
         return Basis(values[:rank], shrink[:, None] * vectors / root, stretch[:, None] * vectors * root,
                      None if scores is None else scores[:, :rank])
 
-    @property
-    def _cut(self) -> float:
-        width = max(self.width, 1)
-        if self.eps > 1e-10:  # the input was float32 or coarser: its own rounding sets the floor
-            return width * min(self.eps, _FLOAT32_EPS) ** 2
-        return width * self.eps if self.rows is None else (max(width, self.n) * self.eps) ** 2
+
+def principal_coordinates(x: Tensor) -> Tensor:
+    """(n, r) scores of the centred rows of x (n, p) on their r principal directions, in float64: inner products
+    and distances between rows are kept, however wide they are.
+
+    Directions that the rounding of x could have made are left out, as from the rank of a Scatter: of unit
+    length, they would count as much as the others.
+    """
+    n, p = x.shape
+    eps = torch.finfo(x.dtype).eps
+    rows = _centred(x.to(torch.float64))[1]
+    squared = p > n and eps > _COARSE  # float32 leaves the Gram matrix digits to spare
+    if squared:
+        values, vectors = torch.linalg.eigh(rows @ rows.mT)
+        values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
+    else:
+        vectors, sigma, _ = torch.linalg.svd(torch.linalg.qr(rows.mT).R.mT if p > n else rows, full_matrices=False)
+        values = sigma.square()
+    rank = _rank(values, n, p, eps, squared)
+    return vectors[:, :rank] * values[:rank].sqrt()
+
+
+def _centred(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and centred rows; the rounding of the mean is taken out, so that a constant is exactly zero."""
+    mean = x.mean(0)
+    centred = x - mean
+    rest = centred.mean(0)
+    return mean + rest, centred - rest
+
+
+def _rank(values: Tensor, n: int, p: int, eps: float, squared: bool) -> int:
+    """How many squared singular values, largest first, of n rows of p features are more than rounding.
+
+    squared: they are eigenvalues of a product of the rows with themselves, and so have the rounding of one.
+    """
+    if eps > _COARSE:
+        floor = max(p, 1) * min(eps, _FLOAT32_EPS) ** 2
+    else:
+        floor = max(p, 1) * eps if squared else (max(p, n) * eps) ** 2
+    return int((values > floor * values[0]).sum()) if len(values) else 0

@@ -43,6 +43,8 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     if not rest.endswith("]") or not name.strip():
         raise InputError(f"{text!r} is malformed; {GRAMMAR}")
     params: dict[str, str] = {}
+    if not rest[:-1].strip():
+        raise InputError(f"{text!r} has nothing between its brackets; {GRAMMAR}")
     for part in split_list(rest[:-1]):
         key, equals, value = (word.strip() for word in part.partition("="))
         if not equals or not key or not value:

@@ -66,7 +66,8 @@ class SVCCA(Index):
 
     @property
     def claims(self) -> Claims:
-        kept = invariant("orthogonal", "scaling", "translation")
+        # With every component kept it is cca.
+        kept = invariant("linear" if self.variance == 1 else "orthogonal", "scaling", "translation")
         return Claims(symmetric=True, invariances_a=kept, invariances_b=kept)
 
     def from_moments(self, m: Moments) -> Tensor:
@@ -80,8 +81,9 @@ class SVCCA(Index):
         kept = []
         for basis in (m.a.principal, m.b.principal):
             share = basis.values.cumsum(0) / basis.values.sum()
-            # A share that differs from the border by rounding alone has reached it.
-            kept.append(basis.first(int((share < self.variance - 1e-12).sum()) + 1))
+            # A share that differs from the border by rounding alone has reached it; the whole leaves nothing out.
+            short = share < self.variance - 1e-12
+            kept.append(basis if self.variance == 1 else basis.first(int(short.sum()) + 1))
         return kept
 
     def degenerate(self, m: Moments) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Claims, Index, KnownAnswer, hookimpl, invariant
+from simbench import Claims, Index, InputError, KnownAnswer, hookimpl, invariant
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,8 +22,8 @@ class CKA(Index):
         on few rows it is large for independent data. "debiased" is the unbiased HSIC of Song et al.
         (2012, eq. 5), as in Nguyen et al. (2021, eq. 3); it can be negative, and is not clamped.
     kernel: "linear", or "rbf" exp(-d^2 / (2 sigma^2)) with sigma the median distance between distinct
-        rows (Kornblith et al. 2019, section 3, who take it over all n^2 pairs), which makes it
-        invariant to scaling. The debiased and rbf variants need the rows themselves.
+        rows, the lower of the two middle ones (Kornblith et al. 2019, section 3, who take it over all n^2
+        pairs), which makes it invariant to scaling. The debiased and rbf variants need the rows themselves.
     """
 
     estimator: Literal["biased", "debiased"] = "biased"
@@ -111,7 +111,11 @@ def _rbf(x: Tensor) -> Tensor:
 
     squared = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
     pairs = torch.triu_indices(len(x), len(x), offset=1, device=x.device)
-    return torch.exp(-squared / (2 * squared[pairs[0], pairs[1]].detach().median()))
+    median = squared[pairs[0], pairs[1]].detach().median()
+    if not median > 0:
+        raise InputError("the median distance between rows is 0 (most rows coincide), so the rbf bandwidth is "
+                         "undefined; use kernel=linear")
+    return torch.exp(-squared / (2 * median))
 
 
 @hookimpl

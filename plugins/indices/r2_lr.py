@@ -31,11 +31,12 @@ class R2LR(Index):
     @property
     def claims(self) -> Claims:
         moved = ("translation",) if self.centred else ()
-        return Claims(invariances_a=invariant("linear", *moved), invariances_b=invariant("orthogonal", "scaling", *moved))
+        return Claims(invariances_a=invariant("linear", *moved),
+                      invariances_b=invariant("orthogonal", "scaling", *moved))
 
     def from_moments(self, m: Moments) -> Tensor:
         m = m if self.centred else m.uncentred()
-        return m.cross(m.a.whitened, None).square().sum() / m.b.total
+        return (m.cross(m.a.whitened, None).square().sum() / m.b.total).clamp_max(1)
 
     def degenerate(self, m: Moments) -> str | None:
         m = m if self.centred else m.uncentred()

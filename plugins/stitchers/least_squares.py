@@ -71,7 +71,14 @@ class ReducedRank(Stitcher):
 
 def _solution(m: Moments) -> Tensor:
     """(p, q) least squares weight: whiten a, then the comoments of whitened a with b."""
-    return m.a.whitened.whitening @ m.cross(m.a.whitened, None)
+    import torch
+
+    basis = m.a.whitened
+    weight = basis.whitening @ m.cross(basis, None)
+    if basis.rank < int(m.a.alive.sum()):  # dependent features: the least norm is that within the row space of A
+        span = torch.linalg.qr(basis.loadings).Q
+        weight = span @ (span.mT @ weight)
+    return weight
 
 
 def _with_bias(m: Moments, weight: Tensor) -> Affine:

@@ -1,0 +1,21 @@
+import numpy as np
+import pytest
+from scipy.linalg import orthogonal_procrustes
+
+import simbench
+from simbench.check import checks
+from simbench_example import ProcrustesSimilarity
+
+
+@pytest.mark.parametrize("check", list(checks(ProcrustesSimilarity())), ids=lambda check: check.name)
+def test_conforms(check):
+    outcome = check.run()
+    assert outcome.status != "failed", outcome.reason
+
+
+def test_is_what_the_best_rotation_reaches():
+    a, b = np.random.default_rng(0).normal(size=(2, 40, 5)) + 3
+    a, b = a - a.mean(0), b - b.mean(0)
+    rotation, _ = orthogonal_procrustes(a, b)
+    reached = np.sum((a @ rotation) * b) / (np.linalg.norm(a) * np.linalg.norm(b))
+    assert simbench.similarity("procrustes_similarity", a + 7, b) == pytest.approx(reached, abs=1e-12)

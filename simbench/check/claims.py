@@ -1,0 +1,129 @@
+"""Checks that hold an index to what it claims: its `Claims` and its known answers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from simbench.check import data
+from simbench.check.data import Pair
+from simbench.check.outcome import Skip, require
+from simbench.check.values import compute, gap, value, values
+from simbench.contracts import Index
+
+#: A property holds when values differ by less, and visibly fails when some differ by more. Rounding through a
+#: map of condition 30 stays under 1e-10; what lies between the two would be neither.
+HOLDS, VISIBLE = 1e-8, 1e-6
+#: Rounding allowed in symmetry and at the ends of the range.
+EXACT = 1e-9
+#: A distance that is a root has half the digits at zero: sqrt(1e-16) = 1e-8.
+AT_IDENTITY = 1e-6
+
+
+def range_(index: Index) -> str:
+    """Every value lies in the claimed range."""
+    found = values(index, [*data.regular(), data.independent(1), data.identical(), data.opposite(), data.collinear()])
+    for pair, number in found:
+        within(index, number, pair)
+    numbers = [number for _, number in found]
+    return f"values {min(numbers):.3g} to {max(numbers):.3g} lie in {list(index.claims.range)} on {len(found)} pairs"
+
+
+def within(index: Index, number: float, pair: Pair) -> None:
+    """Require a value in the claimed range."""
+    low, high = index.claims.range
+    require(low - EXACT * max(1, abs(low)) <= number <= high + EXACT * max(1, abs(high)),
+            f"value {number:.6g} lies outside the claimed range [{low:g}, {high:g}] ({pair.name})")
+
+
+def direction(index: Index) -> str:
+    """A noisy copy is more similar than independent rows, and no more similar than the rows themselves."""
+    sign = index.claims.direction
+    for seed in range(data.DRAWS):
+        same, near, far = (value(index, pair) for pair in
+                           (data.identical(seed), data.noisy(seed), data.independent(seed)))
+        numbers = f"identical {same:.4g}, noisy copy {near:.4g}, independent {far:.4g}, draw {seed}"
+        require(sign * (near - far) > 0, f"direction {sign:+d}, but a noisy copy is not more similar than "
+                                         f"independent rows: {numbers}")
+        require(sign * (same - near) >= -EXACT, f"direction {sign:+d}, but identical rows are less similar than a "
+                                                f"noisy copy: {numbers}")
+    return f"direction {sign:+d} orders {numbers} and {data.DRAWS - 1} more"
+
+
+def identity(index: Index) -> str:
+    """s(A, A) is the end of the range that means most similar."""
+    extreme = index.claims.range[1 if index.claims.direction > 0 else 0]
+    if math.isinf(extreme):
+        raise Skip(f"the range {index.claims.range} is open where it means most similar")
+    number = value(index, data.identical())
+    require(gap(number, extreme) <= AT_IDENTITY, f"s(a, a) = {number:.9g}; the range claims {extreme:g}")
+    return f"s(a, a) = {number:.9g}, the end of the range"
+
+
+def symmetry(index: Index) -> str:
+    """s(A, B) = s(B, A) where claimed; visibly not where not."""
+    found = values(index, [*data.regular(), data.noisy(0), data.independent(0)])
+    largest = max(gap(number, value(index, pair.swap())) for pair, number in found)
+    measured = f"|s(a, b) - s(b, a)| is at most {largest:.2g} on {len(found)} pairs"
+    if index.claims.symmetric:
+        require(largest <= EXACT, f"claims symmetry, but {measured}")
+    else:
+        require(largest > VISIBLE, f"claims no symmetry, but {measured}: claim symmetric=True")
+    return measured + ("" if index.claims.symmetric else ", and no symmetry is claimed")
+
+
+def invariance(index: Index, side: str, group: str) -> str:
+    """Transformations of one side leave the value where claimed; some visibly change it where not."""
+    claimed = group in (index.claims.invariances_a if side == "a" else index.claims.invariances_b)
+    largest, where = -1.0, ""
+    for pair, before in values(index, data.regular()):
+        width = getattr(pair, side).shape[1]
+        for draw in range(data.DRAWS):
+            after = value(index, pair.moved(side, data.transformation(group, width, draw)))
+            if not gap(before, after) <= largest:
+                largest, where = gap(before, after), f"{before:.6g} to {after:.6g}, {pair.name}"
+    measured = f"{group} maps of {side} change the value by at most {largest:.2g} ({where})"
+    if claimed:
+        require(largest <= HOLDS, f"claims invariance, but {measured}")
+    else:
+        require(largest > VISIBLE, f"claims no invariance, but {measured}: claim {group} in invariances_{side}")
+    return measured + ("" if claimed else ", and no invariance is claimed")
+
+
+def gradient(index: Index) -> str:
+    """Gradients with respect to the rows are finite, also at A = B, and not identically zero, which they may
+    be at A = B alone."""
+    if not index.claims.differentiable:
+        raise Skip("not claimed differentiable")
+    for pair, _ in values(index, data.regular()):
+        size = _slope(index, pair)
+        require(size > HOLDS, f"gradients are zero ({pair.name})")
+    _slope(index, data.identical())
+    return f"gradients are finite, also at a = b, and not zero (relative size {size:.2g})"
+
+
+def _slope(index: Index, pair: Pair) -> float:
+    """The smaller of |gradient| |rows| over both sides; Violation when detached or not finite."""
+    sides = [pair.a.clone().requires_grad_(), pair.b.clone().requires_grad_()]
+    with torch.enable_grad():
+        result = compute(index, *sides)
+    require(result.requires_grad, f"the value is detached from the rows ({pair.name})")
+    sizes = []
+    for side, rows, slope in zip("ab", sides, torch.autograd.grad(result, sides, allow_unused=True)):
+        require(slope is not None, f"the value is detached from {side} ({pair.name})")
+        require(bool(slope.isfinite().all()), f"the gradient with respect to {side} is not finite ({pair.name})")
+        sizes.append(float(slope.norm() * rows.detach().norm()))
+    return min(sizes)
+
+
+def known_answers(index: Index) -> str:
+    """The closed-form cases that the index gives of itself come out."""
+    answers = index.known_answers()
+    if not answers:
+        raise Skip("none given; implement known_answers() with a case whose value follows by hand")
+    for answer in answers:
+        pair = Pair(answer.why, torch.as_tensor(answer.a), torch.as_tensor(answer.b))
+        error = abs(value(index, pair) - answer.value)
+        require(error <= answer.tolerance, f"off by {error:.3g} from the known {answer.value:.9g}: {answer.why}")
+    return f"{len(answers)} of {len(answers)} come out: {'; '.join(answer.why for answer in answers)}"

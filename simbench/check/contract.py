@@ -1,0 +1,33 @@
+"""What every plugin declares about itself, whatever its kind."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+
+from simbench.check.outcome import require
+from simbench.contracts import Plugin
+from simbench.provenance import digest
+
+
+def declared(plugin: Plugin, methods: dict[str, str]) -> None:
+    """Require a name, a source, a version, frozen parameters that are plain data, and the method that the
+    plugin's `needs` names; methods: need -> method."""
+    for key in ("name", "source"):
+        text = getattr(plugin, key, None)
+        require(isinstance(text, str) and bool(text.strip()), f"{key} is {text!r}; a text is wanted")
+    require(type(plugin.version) is int, f"version is {plugin.version!r}; a whole number is wanted")
+    require(not is_dataclass(plugin) or type(plugin).__dataclass_params__.frozen,
+            "parameters are not frozen; use @dataclass(frozen=True)")
+    try:
+        digest(plugin.identity)
+    except (TypeError, ValueError) as error:
+        require(False, f"parameters {plugin.params} are not plain data: {error}")
+    require(plugin.needs in methods, f"needs is {plugin.needs!r}; one of {', '.join(methods)} is wanted")
+    require(implements(plugin, methods[plugin.needs]),
+            f"needs {plugin.needs!r} but implements no {methods[plugin.needs]}")
+
+
+def implements(plugin: Plugin, method: str) -> bool:
+    """Whether the plugin's class defines the method anew, below the contract."""
+    contract = next(parent for parent in type(plugin).__mro__ if parent.__module__ == "simbench.contracts")
+    return getattr(type(plugin), method) is not getattr(contract, method)

@@ -1,0 +1,139 @@
+"""Seeded test representations, and the transformations that an index may be invariant to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from simbench.affine import Affine
+
+ROWS = 64
+#: Draws of each group of transformations.
+DRAWS = 4
+#: Largest condition number of a drawn linear map.
+CONDITION = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Paired rows a (n, p), b (n, q) in float64, and what is special about them."""
+
+    name: str
+    a: Tensor
+    b: Tensor
+
+    def swap(self) -> Pair:
+        return Pair(f"{self.name}, swapped", self.b, self.a)
+
+    def moved(self, side: str, affine: Affine) -> Pair:
+        """The pair with the rows of one side mapped."""
+        return Pair(self.name, affine(self.a), self.b) if side == "a" else Pair(self.name, self.a, affine(self.b))
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(generator: torch.Generator, *shape: int) -> Tensor:
+    """Standard normal numbers in float64."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def related(p: int, q: int, n: int = ROWS, seed: int = 0, name: str = "") -> Pair:
+    """Two noisy views of the same hidden rows, one linear and one not: correlated features with scales
+    from 0.5 to 4 and means of that size, far from a symmetry that would hide a difference."""
+    generator = seeded(seed)
+    hidden = normal(generator, n, max(p, q))
+    return Pair(name or f"related p={p} q={q}", _view(generator, hidden, p), _view(generator, hidden.tanh() * 1.5, q))
+
+
+def _view(generator: torch.Generator, hidden: Tensor, width: int) -> Tensor:
+    mixed = hidden @ normal(generator, hidden.shape[1], width) / hidden.shape[1] ** 0.5
+    mixed = mixed + 0.3 * normal(generator, len(hidden), width)
+    scales = torch.linspace(0.5, 4, width, dtype=torch.float64)
+    return mixed * scales + 2 * normal(generator, width)
+
+
+def regular() -> list[Pair]:
+    """Well conditioned related pairs: p = q, p < q and p > q."""
+    return [related(6, 6, seed=1), related(5, 8, seed=2), related(8, 5, seed=3)]
+
+
+def noisy(seed: int) -> Pair:
+    """b is a with noise of 0.3 of each feature's standard deviation."""
+    a = related(6, 6, seed=seed).a
+    return Pair("a noisy copy", a, a + 0.3 * a.std(0) * normal(seeded(seed + 1000), *a.shape))
+
+
+def independent(seed: int) -> Pair:
+    """b has nothing to do with a, and the same width and scales."""
+    return Pair("independent", related(6, 6, seed=seed).a, related(6, 6, seed=seed + 2000).a)
+
+
+def identical(seed: int = 4) -> Pair:
+    a = related(6, 6, seed=seed).a
+    return Pair("identical", a, a.clone())
+
+
+def opposite() -> Pair:
+    a = related(6, 6, seed=5).a
+    return Pair("b = -a", a, -a)
+
+
+def collinear() -> Pair:
+    """The last feature of either side is the first up to one part in 10^4."""
+    pair = related(6, 6, seed=6)
+    for x in (pair.a, pair.b):
+        x[:, -1] = x[:, 0] * (1 + 1e-4 * normal(seeded(7), len(x)))
+    return Pair("nearly collinear", pair.a, pair.b)
+
+
+def duplicated() -> Pair:
+    """Exactly singular: the last feature of either side is twice the first."""
+    pair = related(6, 6, seed=8)
+    for x in (pair.a, pair.b):
+        x[:, -1] = 2 * x[:, 0]
+    return Pair("a feature twice", pair.a, pair.b)
+
+
+def dead(level: float) -> list[Pair]:
+    """Pairs with two features of a, of b or of both that are constant: one at `level`, one at -3 times it.
+
+    A mean of such values is rounded, so their deviations from it are not exactly zero.
+    """
+    pair = related(6, 6, seed=9)
+    a, b = pair.a.clone(), pair.b.clone()
+    for x in (a, b):
+        x[:, 1], x[:, 4] = level, -3 * level
+    return [Pair("dead features in a", a, pair.b), Pair("dead features in b", pair.a, b),
+            Pair("dead features in both", a, b)]
+
+
+def few_rows() -> list[Pair]:
+    """Fewer rows than features on both, on a, on b."""
+    return [related(p, q, n=12, seed=10, name=f"n=12 p={p} q={q}") for p, q in ((16, 16), (20, 5), (5, 20))]
+
+
+def transformation(group: str, width: int, draw: int) -> Affine:
+    """The `draw`-th seeded member of a group of INVARIANCES, as an affine map of `width` features."""
+    generator = seeded(100 + draw)
+    weight, bias = torch.eye(width, dtype=torch.float64), None
+    if group == "translation":
+        bias = 5 * normal(generator, width)
+    elif group == "permutation":
+        weight = weight[torch.randperm(width, generator=generator)]
+    elif group == "scaling":
+        weight = weight * 10 ** (3 - 6 * draw / (DRAWS - 1))
+    elif group == "orthogonal":
+        weight = rotation(generator, width)
+    else:  # linear
+        stretch = torch.logspace(0, 1, width, CONDITION, dtype=torch.float64)
+        weight = rotation(generator, width) * stretch @ rotation(generator, width)
+    return Affine(weight, bias)
+
+
+def rotation(generator: torch.Generator, width: int) -> Tensor:
+    """A random orthogonal matrix, (width, width)."""
+    return torch.linalg.qr(normal(generator, width, width)).Q

@@ -1,0 +1,77 @@
+"""The map of a stitcher on a pair of test representations."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from simbench.affine import Affine
+from simbench.check import data
+from simbench.check.data import Pair
+from simbench.check.families import outside
+from simbench.check.outcome import applicable, require
+from simbench.check.values import gap
+from simbench.contracts import Stitcher
+from simbench.moments import Moments
+
+
+def error(affine: Affine, pair: Pair) -> Tensor:
+    """||a W + bias - b||^2 / ||b - mean||^2 on the rows themselves, 0-dim."""
+    return (affine(pair.a) - pair.b).square().sum() / (pair.b - pair.b.mean(0)).square().sum()
+
+
+def fit(stitcher: Stitcher, pair: Pair) -> Affine:
+    return stitcher.from_moments(Moments.of(pair.a, pair.b))
+
+
+def fits(stitcher: Stitcher, pairs: list[Pair]) -> list[tuple[Pair, Affine]]:
+    """Pairs that the stitcher applies to, with its maps; Inapplicable when it applies to none."""
+    return applicable(partial(fit, stitcher), pairs)
+
+
+def belong(stitcher: Stitcher, pairs: list[Pair]) -> str:
+    """Require that the maps of these pairs belong to the stitcher's family."""
+    found = fits(stitcher, pairs)
+    for pair, affine in found:
+        problem = outside(affine, stitcher.family, rank(stitcher))
+        require(not problem, f"family {stitcher.family}: {problem} ({pair.name})")
+    return f"finite and {stitcher.family} on {', '.join(dict.fromkeys(pair.name for pair, _ in found))}"
+
+
+def shaped(found: Affine, pair: Pair) -> None:
+    """Require a finite float64 Affine with weight (p, q)."""
+    wanted = (pair.a.shape[1], pair.b.shape[1])
+    require(isinstance(found, Affine), f"from_moments returns {type(found).__name__}, not an Affine")
+    require(found.weight.shape == wanted and found.weight.dtype == torch.float64,
+            f"the weight has shape {tuple(found.weight.shape)}, {found.weight.dtype}; {wanted} in float64 is wanted")
+    require(found.bias is None or found.bias.dtype == torch.float64,
+            f"the bias has dtype {getattr(found.bias, 'dtype', None)}; float64 is wanted")
+    for name, x in (("weight", found.weight), ("bias", found.bias)):
+        require(x is None or bool(x.isfinite().all()), f"the {name} has values that are not finite ({pair.name})")
+
+
+def rank(stitcher: Stitcher) -> int:
+    """The bound of the family reduced_rank; 0 where there is none."""
+    bound = getattr(stitcher, "rank", 0)
+    return bound if isinstance(bound, int) else 0
+
+
+def regular(stitcher: Stitcher) -> list[Pair]:
+    """Well conditioned related pairs, p = q, p < q and p > q, all wider than the stitcher's rank."""
+    low, high = rank(stitcher) + 4, rank(stitcher) + 6
+    return [data.related(p, q, n=8 * high, seed=18) for p, q in ((low, low), (low, high), (high, low))]
+
+
+def feasible(stitcher: Stitcher) -> list[Pair]:
+    """Pairs, singular ones as well, on which the map looked for is the one of smallest residual: for an
+    orthogonal map into fewer dimensions the residual is not what the alignment maximises."""
+    candidates = [*regular(stitcher), *data.few_rows(), *data.dead(0.1)]
+    return [pair for pair in candidates if stitcher.family != "orthogonal" or pair.a.shape[1] <= pair.b.shape[1]]
+
+
+def distance(x: Affine, y: Affine) -> float:
+    """Largest difference between two maps, as `gap` measures it."""
+    bias = 0.0 if x.bias is None and y.bias is None else gap(x.bias, y.bias)
+    return max(gap(x.weight, y.weight), bias)

@@ -1,0 +1,85 @@
+"""The checks of an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+
+from simbench.check import claims, data, robustness
+from simbench.check.contract import declared
+from simbench.check.outcome import Check, Violation, require
+from simbench.check.values import compute
+from simbench.contracts import INVARIANCES, Claims, Index, invariant
+from simbench.errors import Inapplicable
+from simbench.moments import Moments
+
+METHODS = {"moments": "from_moments", "samples": "from_samples"}
+
+
+def index_checks(index: Index) -> Iterator[Check]:
+    """Every check of a configured index."""
+    for name, rule in _rules().items():
+        yield Check(name, partial(rule, index))
+    for side in ("a", "b"):
+        for group in INVARIANCES:
+            yield Check(f"{group}_{side}", partial(claims.invariance, index, side, group))
+
+
+def _rules() -> dict[str, Callable[[Index], str]]:
+    """Name -> rule, the fundamental first."""
+    return {
+        "contract": contract,
+        "known_answers": claims.known_answers,
+        "range": claims.range_,
+        "direction": claims.direction,
+        "identity": claims.identity,
+        "symmetry": claims.symmetry,
+        "gradient": claims.gradient,
+        "widths": robustness.widths,
+        "dead_features": robustness.dead_features,
+        "fewer_rows": robustness.fewer_rows,
+        "float32": robustness.float32,
+        "merge_order": robustness.merge_order,
+        "routes": robustness.routes,
+        "similarity": robustness.similarity_agrees,
+        "bad_input": robustness.bad_input,
+        "inputs_untouched": robustness.inputs_untouched,
+        "deterministic": robustness.deterministic,
+    }
+
+
+def contract(index: Index) -> str:
+    """The index declares all it must, and returns a finite 0-dim float tensor."""
+    declared(index, METHODS)
+    _well_formed(index.claims)
+    pair = data.related(6, 6, seed=14)
+    try:
+        result = compute(index, pair.a.clone(), pair.b.clone())
+    except Inapplicable as refusal:
+        raise Violation(f"refuses well conditioned rows of equal width: {refusal}") from None
+    require(isinstance(result, torch.Tensor), f"{METHODS[index.needs]} returns {type(result).__name__}, not a tensor")
+    require(result.ndim == 0 and result.is_floating_point() and bool(result.isfinite()),
+            f"{METHODS[index.needs]} returns shape {tuple(result.shape)}, {result.dtype}; a finite 0-dim float "
+            f"is wanted")
+    note = index.degenerate(Moments.of(pair.a, pair.b))
+    require(note is None or (isinstance(note, str) and bool(note)), f"degenerate returns {note!r}; a reason or None")
+    return f"{METHODS[index.needs]} returns a finite 0-dim {result.dtype} tensor; the claims are well formed"
+
+
+def _well_formed(promised: Claims) -> None:
+    """Require claims that do not contradict themselves."""
+    require(isinstance(promised, Claims), f"claims is {promised!r}; a Claims object is wanted")
+    require(promised.direction in (1, -1), f"direction is {promised.direction!r}; 1 or -1 is wanted")
+    low, high = promised.range
+    require(low < high, f"range is {promised.range!r}; (low, high) with low < high is wanted")
+    for side in ("a", "b"):
+        named = getattr(promised, f"invariances_{side}")
+        require(named <= set(INVARIANCES), f"invariances_{side} holds {set(named) - set(INVARIANCES)}; known are "
+                                           f"{', '.join(INVARIANCES)}")
+        implied = invariant(*named) - named
+        require(not implied, f"invariances_{side} lacks {', '.join(sorted(implied))}, which the others imply; "
+                             f"use simbench.invariant(...)")
+    require(not promised.symmetric or promised.invariances_a == promised.invariances_b,
+            "symmetric, but the invariances of a and b differ")

@@ -1,0 +1,126 @@
+"""Checks of the maps that a direct stitcher finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from simbench.affine import Affine
+from simbench.check import data
+from simbench.check.data import Pair
+from simbench.check.families import chart, planted
+from simbench.check.fits import belong, distance, error, feasible, fit, fits, rank, regular, shaped
+from simbench.check.outcome import Skip, require
+from simbench.check.robustness import merged, parts, still_generator
+from simbench.contracts import Stitcher
+from simbench.moments import Moments
+
+#: ||a W + bias - b||^2 / ||b - mean||^2 that counts as exact; rounding leaves 1e-25.
+RECOVERED = 1e-10
+#: Rounding of the same, and of weights that are solved for on well conditioned data.
+BEATEN, SAME = 1e-12, 1e-8
+DRAWS = 50
+
+
+def family(stitcher: Stitcher) -> str:
+    """The map belongs to the family."""
+    return belong(stitcher, regular(stitcher))
+
+
+def widths(stitcher: Stitcher) -> str:
+    """Representations of different widths have a map (p, q), whichever is wider."""
+    for pair, found in fits(stitcher, regular(stitcher)[1:]):
+        shaped(found, pair)
+    return "p < q and p > q give maps (p, q)"
+
+
+def dead_features(stitcher: Stitcher) -> str:
+    """Constant features on either side leave the map finite and in its family."""
+    return belong(stitcher, [pair for level in (0.1, 1000.0) for pair in data.dead(level)])
+
+
+def fewer_rows(stitcher: Stitcher) -> str:
+    """Fewer rows than features leave the map finite and in its family."""
+    return belong(stitcher, data.few_rows())
+
+
+def recovery(stitcher: Stitcher) -> str:
+    """A map of its own family is found exactly."""
+    if stitcher.objective != "residual" and stitcher.family != "identity":
+        raise Skip(f"does not minimise the residual, but {stitcher.objective or 'nothing'}")
+    largest = 0.0
+    for pair, found in fits(stitcher, feasible(stitcher)):
+        p, q = pair.a.shape[1], pair.b.shape[1]
+        if stitcher.family == "identity" and p != q:
+            continue
+        bias = found.bias is not None or stitcher.family == "affine"
+        truth = planted(stitcher.family, p, q, rank(stitcher), bias, data.seeded(16))
+        target = Pair(pair.name, pair.a, truth(pair.a))
+        left = float(error(fit(stitcher, target), target))
+        require(left <= RECOVERED, f"b is a {stitcher.family} map of a, but a residual of {left:.3g} is left "
+                                   f"({pair.name})")
+        largest = max(largest, left)
+    return f"planted {stitcher.family} maps are found to a residual of {largest:.2g}"
+
+
+def optimality(stitcher: Stitcher) -> str:
+    """No other map of the family that is tried has a smaller residual: random ones near and far, and steps down
+    the gradient."""
+    if stitcher.objective != "residual" or stitcher.family == "identity":
+        raise Skip(f"no residual to minimise: objective {stitcher.objective!r} in family {stitcher.family}")
+    found = fits(stitcher, feasible(stitcher))
+    for pair, affine in found:
+        best = float(error(affine, pair))
+        for name, other in _rivals(affine, pair, stitcher):
+            rival = float(error(other, pair))
+            require(rival >= best - BEATEN, f"residual {best:.9g} is beaten by {rival:.9g}, {name} ({pair.name})")
+    return (f"residuals on {len(found)} pairs are not beaten by {DRAWS} perturbations each of size 1e-4 to 10, nor "
+            "down the gradient")
+
+
+def _rivals(affine: Affine, pair: Pair, stitcher: Stitcher) -> Iterator[tuple[str, Affine]]:
+    """Maps of the family around this one, with how they were made."""
+    zeros, move = chart(affine, stitcher.family, rank(stitcher))
+    generator = data.seeded(17)
+    for draw in range(DRAWS):
+        size = 10 ** (1 - 5 * draw / (DRAWS - 1))
+        yield f"a random step of {size:.2g}", move([size * data.normal(generator, *zero.shape) for zero in zeros])
+    with torch.enable_grad():
+        start = [zero.requires_grad_() for zero in zeros]
+        slopes = torch.autograd.grad(error(move(start), pair), start)
+    length = float(sum(slope.square().sum() for slope in slopes) ** 0.5)
+    for size in (1e-4, 1e-3, 1e-2, 1e-1):
+        if length > 0:
+            yield f"a step of {size:g} down the gradient", move([-size / length * slope for slope in slopes])
+
+
+def merge_order(stitcher: Stitcher) -> str:
+    """Moments merged from batches in any order give the same map."""
+    largest = 0.0
+    for pair, whole in fits(stitcher, regular(stitcher)):
+        for m in merged(pair):
+            change = distance(whole, stitcher.from_moments(m))
+            require(change <= SAME, f"batches merged in another order change the map by {change:.2g} ({pair.name})")
+            largest = max(largest, change)
+    return f"three orders of four batches change the map by at most {largest:.2g}"
+
+
+def inputs_untouched(stitcher: Stitcher) -> str:
+    """The moments are the same after the call."""
+    pair = regular(stitcher)[0]
+    m = Moments.of(pair.a, pair.b)
+    before = [x.clone() for x in parts(m)]
+    stitcher.from_moments(m)
+    require(all(map(torch.equal, before, parts(m))), "from_moments modifies the moments")
+    return "the moments are the same after the call"
+
+
+def deterministic(stitcher: Stitcher) -> str:
+    """Two calls give the same bits, and torch's global generator is neither used nor seeded."""
+    pair = regular(stitcher)[0]
+    m = Moments.of(pair.a, pair.b)
+    with still_generator("from_moments"):
+        change = distance(stitcher.from_moments(m), stitcher.from_moments(m))
+    require(change == 0, f"two calls on the same moments differ by {change:.2g}")
+    return "two calls give the same map"

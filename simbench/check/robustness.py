@@ -1,0 +1,187 @@
+"""Checks of what every index must do, whatever it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from simbench.check import data
+from simbench.check.claims import EXACT, HOLDS, within
+from simbench.check.contract import implements
+from simbench.check.data import Pair
+from simbench.check.outcome import Skip, Violation, require
+from simbench.check.values import compute, gap, value, values
+from simbench.contracts import Index
+from simbench.errors import Inapplicable, InputError
+from simbench.evaluate import compare
+from simbench.moments import Moments
+
+#: Means of about 100 standard deviations cost the digits above 1e-6 in float32 where rows are not centred first.
+FLOAT32, OFFSET = 1e-6, 100.0
+
+
+def widths(index: Index) -> str:
+    """Representations of different widths have a value, whichever is wider."""
+    found = values(index, data.regular()[1:])
+    return "; ".join(f"{number:.4g} ({pair.name})" for pair, number in found)
+
+
+def dead_features(index: Index) -> str:
+    """Constant features give a finite value in range; where translation is claimed their level is irrelevant."""
+    claims = index.claims
+    free = ["translation" in claims.invariances_a, "translation" in claims.invariances_b]
+    for level in (0.1, 1000.0):
+        for pair, zero, moves in zip(data.dead(level), data.dead(0.0), (*free, all(free))):
+            number = value(index, pair)
+            within(index, number, pair)
+            change = gap(number, value(index, zero)) if moves else 0.0
+            require(change <= HOLDS, f"claims translation, but constants at {level:g} instead of 0 change the value "
+                                     f"by {change:.2g} ({pair.name})")
+    return f"constants of 0.1 and 1000 in a, b and both give values in {list(claims.range)}"
+
+
+def fewer_rows(index: Index) -> str:
+    """Fewer rows than features give a value in range, the same by simbench.similarity, which takes another road
+    there, or an InputError or Inapplicable: never NaN."""
+    said = []
+    for pair in data.few_rows():
+        try:
+            number = value(index, pair)
+        except (InputError, Inapplicable) as refusal:
+            said.append(f"refused: {refusal} ({pair.name})")
+            continue
+        within(index, number, pair)
+        _agrees(index, number, pair)
+        said.append(f"{number:.4g} ({pair.name})")
+    return "; ".join(said)
+
+
+def merge_order(index: Index) -> str:
+    """Moments merged from batches in any order give the same value, on singular data as well."""
+    if index.needs != "moments":
+        raise Skip("computed from samples")
+    largest = 0.0
+    for pair, whole in values(index, [*data.regular(), data.duplicated()]):
+        for m in merged(pair):
+            change = gap(whole, float(index.from_moments(m)))
+            require(change <= EXACT, f"batches merged in another order change the value by {change:.2g} ({pair.name})")
+            largest = max(largest, change)
+    return f"three orders of four batches change the value by at most {largest:.2g}"
+
+
+def merged(pair: Pair) -> list[Moments]:
+    """The moments of a pair, merged from four batches forwards, backwards and two by two."""
+    sizes = [1, 20, 7, len(pair.a) - 28]
+    w, x, y, z = (Moments.of(a, b) for a, b in zip(pair.a.split(sizes), pair.b.split(sizes)))
+    return [w + x + y + z, z + y + x + w, (x + z) + (w + y)]
+
+
+def routes(index: Index) -> str:
+    """from_moments and from_samples agree where both are there."""
+    if index.needs != "moments" or not implements(index, "from_samples"):
+        raise Skip(f"computed from {index.needs} only")
+    largest = 0.0
+    for pair, number in values(index, data.regular()):
+        other = float(index.from_samples(pair.a.clone(), pair.b.clone()))
+        require(gap(number, other) <= HOLDS,
+                f"from_moments gives {number:.9g}, from_samples {other:.9g} ({pair.name})")
+        largest = max(largest, gap(number, other))
+    return f"from_moments and from_samples differ by at most {largest:.2g}"
+
+
+def inputs_untouched(index: Index) -> str:
+    """The rows, or the moments, are the same after the call."""
+    pair = data.related(6, 6, seed=11)
+    for name, given, call in _calls(index, pair):
+        before = [x.clone() for x in given]
+        call()
+        require(all(map(torch.equal, before, given)), f"{name} modifies its input")
+    return "the input is the same after the call"
+
+
+def _calls(index: Index, pair: Pair) -> list:
+    """(method, the tensors it is given, the call) of every method that the index computes by."""
+    a, b, m = pair.a.clone(), pair.b.clone(), Moments.of(pair.a, pair.b)
+    by_moments = ("from_moments", parts(m), lambda: index.from_moments(m))
+    by_samples = ("from_samples", [a, b], lambda: index.from_samples(a, b))
+    if index.needs == "samples":
+        return [by_samples]
+    return [by_moments, by_samples] if implements(index, "from_samples") else [by_moments]
+
+
+def parts(m: Moments) -> list[Tensor]:
+    """The tensors that moments consist of."""
+    return [m.ab, m.aa, m.bb, m.mean_a, m.mean_b]
+
+
+def deterministic(index: Index) -> str:
+    """Two calls give the same bits, and torch's global generator is neither used nor seeded."""
+    for name, _, call in _calls(index, data.related(6, 6, seed=12)):
+        with still_generator(name):
+            first, second = float(call()), float(call())
+        require(first == second, f"{name} gives {first!r}, then {second!r}")
+    return f"two calls give {first!r}"
+
+
+@contextmanager
+def still_generator(name: str) -> Iterator[None]:
+    """Require that what runs inside leaves torch's global generator as it is; it is restored in any case."""
+    with torch.random.fork_rng(devices=[]):
+        torch.rand(())  # off the state that any seed leads to
+        state = torch.get_rng_state()
+        yield
+        require(torch.equal(state, torch.get_rng_state()), f"{name} moves torch's global random generator; "
+                                                           f"use one of its own")
+
+
+def float32(index: Index) -> str:
+    """Rows in float32 far from zero give what the same numbers give in float64."""
+    largest = 0.0
+    for pair in data.regular():
+        a, b = ((x + OFFSET).to(torch.float32) for x in (pair.a, pair.b))
+        try:
+            single, double = float(compute(index, a, b)), float(compute(index, a.double(), b.double()))
+        except Inapplicable:
+            continue
+        require(gap(single, double) <= FLOAT32, f"float32 rows give {single:.9g}, the same in float64 {double:.9g} "
+                                                f"({pair.name}, means at {OFFSET:g}): compute in float64")
+        largest = max(largest, gap(single, double))
+    return f"float32 rows differ from float64 by at most {largest:.2g}"
+
+
+def similarity_agrees(index: Index) -> str:
+    """simbench.similarity, which keeps the rows, gives the streamed value."""
+    largest = max(_agrees(index, number, pair) for pair, number in values(index, [*data.regular(), data.identical()]))
+    return f"simbench.similarity differs by at most {largest:.2g}"
+
+
+def _agrees(index: Index, number: float, pair: Pair) -> float:
+    """How far simbench.similarity is from the streamed value; Violation when visibly."""
+    other = compare(index, pair.a.clone(), pair.b.clone(), "spatial")
+    require(gap(number, other) <= HOLDS,
+            f"simbench.similarity gives {other:.9g}, the plugin itself {number:.9g} ({pair.name})")
+    return gap(number, other)
+
+
+def bad_input(index: Index) -> str:
+    """simbench.similarity rejects NaN, infinity and different numbers of rows with an InputError."""
+    pair = data.related(6, 6, seed=13)
+    broken = {"NaN in a": (_with(pair.a, float("nan")), pair.b), "infinity in b": (pair.a, _with(pair.b, float("inf"))),
+              "one row more in a": (pair.a, pair.b[:-1])}
+    for name, (a, b) in broken.items():
+        try:
+            number = compare(index, a, b, "spatial")
+        except InputError:
+            continue
+        raise Violation(f"{name} is accepted and gives {number}")
+    return f"{', '.join(broken)} are rejected"
+
+
+def _with(x: Tensor, number: float) -> Tensor:
+    """A copy of x with one entry replaced."""
+    x = x.clone()
+    x[3, 2] = number
+    return x

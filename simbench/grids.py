@@ -1,0 +1,141 @@
+"""Measurements as grids: each index and each stitcher's target as one array over pairs of networks and layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy import ndarray
+
+from simbench.errors import InputError
+
+#: Target -> +1 when larger is better, -1 when smaller is.
+TARGETS = {"relative_accuracy": 1, "agreement": 1, "cross_entropy": -1}
+
+_GROUP = ["dataset", "model_a", "model_b"]
+_PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
+_NAME = ["method", "params", "variable"]
+_SETTING = ["split", "samples", "seed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """One index in one view, or one target of one stitcher.
+
+    name: (method, params, view or target). values: (pairs, layers), oriented so that larger is more similar
+    or better; NaN unless ok. status: (pairs, layers) text, "" where there is no row.
+    """
+
+    name: tuple[str, str, str]
+    values: ndarray
+    status: ndarray
+
+    @property
+    def ok(self) -> ndarray:
+        return self.status == "ok"
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """What was measured with networks of model_a in front of networks of model_b on one data set.
+
+    group: (dataset, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in natural order.
+    """
+
+    group: tuple[str, str, str]
+    pairs: list[tuple[str, str]]
+    layers: list[str]
+    indices: list[Variable]
+    targets: list[Variable]
+
+    @property
+    def shared(self) -> bool:
+        """Are both sides networks of the same model?"""
+        return self.group[1] == self.group[2]
+
+
+def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
+    """A grid for each (dataset, model_a, model_b), in ascending order, from the rows of experiment "matching".
+
+    Rows with a status other than ok, or whose value is not finite, leave their status and no value. Of a value
+    that was recorded at several steps the last one counts. Raises InputError for an index without a direction
+    in `methods` and for two values of the same cell.
+    """
+    rows = measurements[measurements["experiment"] == "matching"]
+    rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
+    layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
+    rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
+    indices, targets = (_settled(part) for part in (_index_rows(rows, methods), _target_rows(rows)))
+    parts = dict(iter(indices.groupby(_GROUP)))
+    for group, part in targets.groupby(_GROUP, sort=True):
+        both = pd.concat([parts.get(group, indices[:0]), part])
+        pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
+        layers = sorted(set(both["layer"]), key=_natural)
+        yield Grid(group, pairs, layers,
+                   *(_variables(rows, pairs, layers) for rows in (parts.get(group, indices[:0]), part)))
+
+
+def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
+    rows = rows[(rows["kind"] == "index") & rows["quantity"].isin(["similarity", ""])]
+    known = methods[methods["kind"] == "index"]
+    directions = pd.to_numeric(known["direction"], errors="coerce")
+    direction = {(m, p): d for m, p, d in zip(known["method"], known["params"], directions, strict=True)}
+    names = list(zip(rows["method"], rows["params"], strict=True))
+    for name in sorted(set(names)):
+        if direction.get(name) not in (1, -1):
+            raise InputError(f"index {name[0]!r} with parameters {name[1]!r} has direction {direction.get(name)} in "
+                             "methods; allowed are 1 and -1: give the methods table of the same results")
+    signs = np.array([direction[name] for name in names], dtype=float)
+    return rows.assign(value=rows["value"] * signs, variable=rows["view"])
+
+
+def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row without a quantity (of a case that failed, say) stands for every target."""
+    rows = rows[rows["kind"] == "stitcher"]
+    parts = {target: rows[rows["quantity"].isin([target, ""])] for target in TARGETS}
+    return pd.concat([part.assign(value=part["value"] * TARGETS[target], variable=target)
+                      for target, part in parts.items()])
+
+
+def _settled(rows: pd.DataFrame) -> pd.DataFrame:
+    """The last step of each cell, those without a step being last; one ok value per cell."""
+    cell = _GROUP + _PLACE + _NAME
+    rows = rows.drop_duplicates(cell + _SETTING + ["step", "value", "status"])
+    step = pd.to_numeric(rows["step"]).astype(float).fillna(np.inf)
+    rows = rows[step == step.groupby([rows[column] for column in cell]).transform("max")]
+    ok = rows[rows["status"] == "ok"]
+    twice = ok[ok.duplicated(cell, keep=False)].sort_values(cell + _SETTING)
+    if len(twice):
+        row = twice.iloc[0]
+        found = " and ".join(", ".join(f"{key} {other[key]}" for key in _SETTING)
+                             for _, other in twice.iloc[:2].iterrows())
+        raise InputError(f"{row['kind']} {row['method']!r} has two values of {row['quantity']} for {row['model_a']}-"
+                         f"{row['seed_a']} -> {row['model_b']}-{row['seed_b']} at {row['layer']!r} ({found}); "
+                         "correlate the rows of one setting at a time")
+    return rows
+
+
+def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
+    row_of = {pair: i for i, pair in enumerate(pairs)}
+    column_of = {layer: i for i, layer in enumerate(layers)}
+    variables = []
+    for name, part in rows.groupby(_NAME, sort=True):
+        values = np.full((len(pairs), len(layers)), np.nan)
+        status = np.full(values.shape, "", dtype=object)
+        part = part.assign(last=part["status"] == "ok").sort_values(["last", "status"])
+        for a, b, layer, value, state in zip(
+                part["seed_a"], part["seed_b"], part["layer"], part["value"], part["status"], strict=True):
+            cell = row_of[a, b], column_of[layer]
+            finite = np.isfinite(value)
+            status[cell] = "not finite" if state == "ok" and not finite else state
+            values[cell] = value if status[cell] == "ok" else np.nan
+        variables.append(Variable(name, values, status))
+    return variables
+
+
+def _natural(text: str) -> list:
+    """Sorts layer10 after layer9."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]

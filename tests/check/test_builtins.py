@@ -1,0 +1,45 @@
+"""Every built-in index and stitcher, in every kind of configuration, passes every check."""
+
+from __future__ import annotations
+
+import pytest
+
+import simbench
+from simbench.check import Check, checks
+from simbench.selection import parse
+
+INDICES = ["cka", "cka[estimator=debiased]", "cka[kernel=rbf]", "cka[estimator=debiased,kernel=rbf]",
+           "r2_lr", "r2_lr[centred=false]", "cca", "cca[mean=rho_squared]",
+           "svcca", "svcca[variance=0.9]", "svcca[variance=1]", "pwcca"]
+STITCHERS = ["identity", "least_squares", "least_squares[bias=false]", "procrustes", "procrustes[bias=false]",
+             "reduced_rank", "reduced_rank[rank=1]", "reduced_rank[rank=3,bias=false]", "task_loss"]
+SPECS = {"indices": INDICES, "stitchers": STITCHERS}
+
+
+def every_check() -> list:
+    registry = simbench.load()
+    return [pytest.param(check, id=f"{spec}-{check.name}") for kind, specs in SPECS.items() for spec in specs
+            for check in checks(registry.get(kind, spec))]
+
+
+@pytest.mark.parametrize("check", every_check())
+def test_builtin_conforms(check: Check):
+    outcome = check.run()
+    assert outcome.status != "failed", outcome.reason
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_no_builtin_is_left_out(kind):
+    builtin = {name for name, entry in simbench.load().entries[kind].items() if entry.package == "simbench"}
+    assert builtin == {parse(spec)[0] for spec in SPECS[kind]}
+
+
+def skipped(kind: str, spec: str) -> set[str]:
+    return {check.name for check in checks(simbench.load().get(kind, spec)) if check.run().status == "skipped"}
+
+
+def test_skips_are_few_and_known():
+    assert skipped("indices", "cka") == set()
+    assert skipped("indices", "r2_lr") == {"gradient", "routes"}
+    assert skipped("stitchers", "least_squares") == set()
+    assert skipped("stitchers", "identity") == {"optimality", "widths"}

@@ -1,0 +1,223 @@
+"""Wrong indices, each with the checks that find it out; right ones, which fail none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+import simbench
+from simbench import Claims, Index, KnownAnswer, invariant
+from simbench.check import checks, robustness
+from simbench.contracts import INVARIANCES
+from simbench.errors import Inapplicable
+
+SIMILAR = invariant("orthogonal", "scaling", "translation")
+ALL = invariant("linear", "translation")
+CKA = Claims(symmetric=True, invariances_a=SIMILAR, invariances_b=SIMILAR)
+CCA = replace(CKA, invariances_a=ALL, invariances_b=ALL)
+X = torch.eye(4, dtype=torch.float64)[:, :2]
+TRIPLE = KnownAnswer(X, 3 * X, 1.0, "b is a times 3")
+
+
+def cka(m):
+    return m.ab.square().sum() / (m.aa.norm() * m.bb.norm())
+
+
+def row_cka(a, b):
+    a, b = (x.double() - x.double().mean(0) for x in (a, b))
+    return (a.mT @ b).square().sum() / ((a.mT @ a).norm() * (b.mT @ b).norm())
+
+
+def index(by_moments=None, by_rows=None, claims=CKA, answers=(), **attributes) -> Index:
+    """An index that computes by the given functions of moments, of rows or of both."""
+    body = {"name": "inline", "source": "this test", "claims": claims, "known_answers": lambda self: list(answers)}
+    if by_moments:
+        body["from_moments"] = lambda self, m: by_moments(m)
+    if by_rows:
+        body["from_samples"] = lambda self, a, b: by_rows(a, b)
+    return type("Inline", (Index,), body | attributes)()
+
+
+def neighbours(a, b):
+    """Mean overlap of the 5 nearest rows: discrete, without gradient."""
+    near = [torch.cdist(x.double(), x.double()).fill_diagonal_(torch.inf).topk(5, largest=False).indices
+            for x in (a, b)]
+    return (near[0][:, :, None] == near[1][:, None, :]).double().sum((1, 2)).mean() / 5
+
+
+def distance(a, b):
+    """||A - B||_F: open above, for equal widths only."""
+    if a.shape[1] != b.shape[1]:
+        raise Inapplicable("equal widths only")
+    return torch.linalg.vector_norm(a.double() - b.double())
+
+
+DISTANCE = Claims(-1, symmetric=True, range=(0.0, float("inf")), differentiable=True)
+RIGHT = {
+    "from moments": index(cka, claims=replace(CKA, differentiable=True), answers=[TRIPLE]),
+    "from rows": index(by_rows=row_cka, claims=replace(CKA, differentiable=True)),
+    "from both": index(cka, row_cka),
+    "discrete": index(by_rows=neighbours),
+    "distance": index(by_rows=distance, claims=DISTANCE),
+}
+
+
+def top_only(m):
+    """SVCCA that divides the variance twice, by the total and by the largest: it keeps one direction."""
+    a, b = (basis.first(int((basis.values.cumsum(0) / basis.values[0] < 0.99).sum()) + 1)
+            for basis in (m.a.principal, m.b.principal))
+    return torch.linalg.svdvals(m.cross(a, b)).mean()
+
+
+def standardised(m):
+    """CKA of features divided by their deviation: 0 / 0 where one is constant."""
+    x, y = m.aa.diagonal().rsqrt(), m.bb.diagonal().rsqrt()
+    aa, bb, ab = x[:, None] * m.aa * x, y[:, None] * m.bb * y, x[:, None] * m.ab * y
+    return ab.square().sum() / (aa.norm() * bb.norm())
+
+
+def no_cut(m):
+    """Mean squared correlation without a cut of the rank."""
+    return (torch.linalg.solve(m.aa, m.ab) @ torch.linalg.solve(m.bb, m.ab.mT)).trace() / min(m.ab.shape)
+
+
+def sided(m):
+    """CKA to a power that depends on a alone."""
+    return cka(m) ** (1 + m.aa.trace() ** 2 / m.aa.square().sum() / 10)
+
+
+def last_bits(m):
+    """Reads the rounding of the moments, which depends on how the rows came in."""
+    return sided(m) * (1 - 9e-9 * (m.ab.sum() * 1e17).sin().abs())
+
+
+def single(a, b):
+    """HSIC of uncentred rows in the precision they come in."""
+    k, l = (gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean() for gram in (a @ a.mT, b @ b.mT))
+    return (k * l).sum() / (k.norm() * l.norm())
+
+
+def in_place(a, b):
+    a -= a.mean(0)
+    return row_cka(a, b)
+
+
+def narrow(m):
+    if m.a.width < m.b.width:
+        raise ValueError("a must not be narrower than b")
+    return cka(m)
+
+
+def refuses(m):
+    raise Inapplicable("never today")
+
+
+@dataclass(frozen=True)
+class Tensorial(type(RIGHT["from moments"])):
+    """A parameter that is no plain data, so that results cannot be filed under it."""
+
+    weights: object = torch.ones(3)
+
+
+FEATUREWISE = invariant("permutation", "scaling", "translation")
+OPEN = replace(CKA, symmetric=False)
+SLOPE = replace(CKA, differentiable=True)
+GROUPS = {f"{group}_{side}" for group in INVARIANCES for side in "ab"}
+#: description -> the index, and exactly the checks that it fails
+WRONG = {
+    "divides the variance twice": (
+        index(top_only, answers=simbench.load().get("indices", "svcca").known_answers()), {"known_answers"}),
+    "wrong known answer": (index(cka, answers=[replace(TRIPLE, value=0.9)]), {"known_answers"}),
+    "uncentred, claims translation": (
+        index(lambda m: cka(m.uncentred())), {"translation_a", "translation_b", "dead_features", "fewer_rows"}),
+    "claims symmetry it lacks": (index(sided), {"symmetry"}),
+    "claims no symmetry it has": (index(cka, claims=OPEN), {"symmetry"}),
+    "claims no rotation of a it allows": (
+        index(cka, claims=replace(OPEN, invariances_a=FEATUREWISE)), {"symmetry", "orthogonal_a"}),
+    "claims linear maps it notices": (index(cka, claims=CCA), {"linear_a", "linear_b", "fewer_rows"}),
+    "claims nothing it allows": (
+        index(cka, claims=Claims(symmetric=True)), GROUPS - {"linear_a", "linear_b"}),
+    "claims direction of a distance": (index(cka, claims=replace(CKA, direction=-1)), {"direction", "identity"}),
+    "distance with direction +1": (index(lambda m: 1 - cka(m)), {"direction", "identity"}),
+    "always one": (index(lambda m: torch.ones(()), claims=CCA), {"direction"}),
+    "claims a narrow range": (index(cka, claims=replace(CKA, range=(0.1, 1.0))), {"range"}),
+    "sums correlations, above 1": (
+        index(lambda m: m.correlations.sum(), claims=CCA), {"range", "identity", "dead_features", "fewer_rows"}),
+    "NaN for dead features": (
+        index(standardised, claims=Claims(1, True, (0, 1), FEATUREWISE, FEATUREWISE)), {"dead_features"}),
+    "no cut of the rank": (index(no_cut, claims=CCA), {"dead_features", "fewer_rows", "merge_order"}),
+    "detached": (index(lambda m: cka(m).detach(), claims=SLOPE), {"gradient"}),
+    "detached from b": (index(by_rows=lambda a, b: row_cka(a, b.detach()), claims=SLOPE), {"gradient"}),
+    "gradient NaN at a == b": (
+        index(by_rows=lambda a, b: (distance(a, b) * 0 + (a.double() - b.double()).square().sum().sqrt()),
+              claims=DISTANCE), {"gradient"}),
+    "a not narrower than b": (  # fails whatever compares p < q
+        index(narrow, claims=SLOPE), {"range", "symmetry", "gradient", "widths", "fewer_rows", "float32", "merge_order",
+                                      "similarity"} | GROUPS),
+    "uncentred Gram in float32": (index(by_rows=single), {"float32"}),
+    "reads the last bits": (index(last_bits, claims=OPEN), {"merge_order"}),
+    "two routes disagree": (
+        index(cka, lambda a, b: row_cka(a, b) * len(a) / (len(a) - 1)), {"routes", "fewer_rows"}),
+    "another value of kept rows": (
+        index(lambda m: cka(m) ** (1 if m.a.rows is None else 2)), {"similarity", "fewer_rows"}),
+    "modifies its rows": (index(by_rows=in_place), {"inputs_untouched", "deterministic"}),
+    "modifies its moments": (
+        index(lambda m: m.ab.square_().sum() / (m.aa.norm() * m.bb.norm())), {"inputs_untouched", "deterministic"}),
+    "random": (index(lambda m: cka(m) + 1e-12 * torch.rand(())), {"deterministic"}),
+    "seeds torch": (index(lambda m: cka(m) + 0 * torch.manual_seed(0).initial_seed()), {"deterministic"}),
+    "returns a number": (index(lambda m: float(cka(m))), {"contract"}),
+    "refuses everything": (index(refuses), {"contract"}),
+    "parameter that is no plain data": (Tensorial(), {"contract"}),
+    "no source": (index(cka, source=""), {"contract"}),
+}
+
+
+def failing(plugin: Index) -> dict[str, str]:
+    outcomes = {check.name: check.run() for check in checks(plugin)}
+    return {name: outcome.reason for name, outcome in outcomes.items() if outcome.status == "failed"}
+
+
+@pytest.mark.parametrize("description", WRONG)
+def test_wrong_index_fails_exactly_the_checks_that_speak_of_it(description):
+    plugin, found_by = WRONG[description]
+    assert set(failing(plugin)) == found_by, failing(plugin)
+
+
+@pytest.mark.parametrize("description", RIGHT)
+def test_right_index_fails_none(description):
+    assert failing(RIGHT[description]) == {}
+
+
+def test_every_check_is_failed_by_some_wrong_index():
+    """bad_input fails with simbench.similarity alone: see the next test."""
+    found = set().union(*(found_by for _, found_by in WRONG.values())) | {"bad_input"}
+    assert found == {check.name for check in checks(RIGHT["from both"])}
+
+
+def test_bad_input_fails_when_similarity_lets_it_through(monkeypatch):
+    monkeypatch.setattr(robustness, "compare", lambda plugin, a, b, view: float("nan"))
+    assert "NaN in a is accepted" in failing(RIGHT["from rows"])["bad_input"]
+
+
+def test_index_without_known_answers_is_told_which_method_to_implement():
+    outcome = {check.name: check for check in checks(RIGHT["from rows"])}["known_answers"].run()
+    assert outcome.status == "skipped" and "known_answers()" in outcome.reason
+
+
+@pytest.mark.parametrize(("attribute", "value", "said"), [
+    ("version", "1", "version is '1'"),
+    ("needs", "rows", "needs is 'rows'"),
+    ("needs", "samples", "implements no from_samples"),
+    ("degenerate", lambda self, m: "", "degenerate returns ''"),
+    ("claims", None, "a Claims object is wanted"),
+    ("claims", Claims(direction=0), "direction is 0"),
+    ("claims", Claims(range=(1.0, 0.0)), "low < high"),
+    ("claims", Claims(invariances_a=frozenset({"rotation"})), "holds {'rotation'}"),
+    ("claims", Claims(invariances_b=frozenset({"linear"})), "lacks orthogonal, permutation, scaling"),
+    ("claims", Claims(symmetric=True, invariances_a=ALL), "the invariances of a and b differ"),
+])
+def test_contract_names_what_is_declared_wrongly(attribute, value, said):
+    contract, *_ = checks(index(**{"by_moments": cka, attribute: value}))
+    assert contract.run().status == "failed" and said in contract.run().reason

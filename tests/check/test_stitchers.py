@@ -1,0 +1,184 @@
+"""Wrong stitchers, each with the checks that find it out; right ones, which fail none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from simbench import Affine, Stitcher
+from simbench.check import checks
+from simbench.errors import Inapplicable
+
+EVERY = {"contract", "family", "recovery", "optimality", "widths", "dead_features", "fewer_rows", "merge_order",
+         "inputs_untouched", "deterministic"}
+
+
+def mean_to_mean(m, weight):
+    return Affine(weight, m.mean_b - m.mean_a @ weight)
+
+
+def solution(m):
+    return torch.linalg.pinv(m.aa, hermitian=True, rtol=1e-12) @ m.ab
+
+
+def least_squares(m):
+    return mean_to_mean(m, solution(m))
+
+
+def through_origin(m):
+    return Affine(solution(m.uncentred()))
+
+
+def truncated(m, rank):
+    """Reduced rank regression, from the singular vectors of the fitted values."""
+    values, vectors = torch.linalg.eigh(m.ab.mT @ solution(m))
+    leading = vectors[:, -rank:]
+    return mean_to_mean(m, solution(m) @ leading @ leading.mT)
+
+
+def polar(m):
+    u, _, v = torch.linalg.svd(m.ab, full_matrices=False)
+    return u @ v
+
+
+def procrustes(m):
+    return mean_to_mean(m, polar(m))
+
+
+def identity(m):
+    if m.a.width != m.b.width:
+        raise Inapplicable("equal widths only")
+    return Affine.identity(m.a.width, dtype=torch.float64)
+
+
+def stitcher(find, family="affine", **attributes) -> Stitcher:
+    """A direct stitcher that finds its map by a function of the moments."""
+    body = {"name": "inline", "source": "this test", "family": family, "from_moments": lambda self, m: find(m)}
+    return type("Inline", (Stitcher,), body | attributes)()
+
+
+RIGHT = {
+    "least squares": stitcher(least_squares),
+    "through the origin": stitcher(through_origin, "linear"),
+    "reduced rank": stitcher(lambda m: truncated(m, 3), "reduced_rank", rank=3),
+    "procrustes": stitcher(procrustes, "orthogonal"),
+    "identity": stitcher(identity, "identity", objective=""),
+    "ridge, no objective": stitcher(lambda m: mean_to_mean(
+        m, torch.linalg.solve(m.aa + torch.eye(m.a.width), m.ab)), objective=""),
+}
+
+
+def shrunk(m):
+    return mean_to_mean(m, solution(m) * 0.99)
+
+
+def permuted_columns(m):
+    """Right singular vectors in the wrong order."""
+    u, _, v = torch.linalg.svd(m.ab, full_matrices=False)
+    return mean_to_mean(m, u @ v.roll(1, 0))
+
+
+def by_variance(m):
+    """Truncates b to its own principal directions, where those of the fitted values are meant."""
+    leading = torch.linalg.eigh(m.bb).eigenvectors[:, -3:]
+    return mean_to_mean(m, solution(m) @ leading @ leading.mT)
+
+
+def by_weight(m):
+    """Truncates the weight, where the fitted values are meant."""
+    u, s, v = torch.linalg.svd(solution(m), full_matrices=False)
+    return mean_to_mean(m, u[:, :3] * s[:3] @ v[:3])
+
+
+def inverse(m):
+    return mean_to_mean(m, torch.linalg.inv(m.aa) @ m.ab)
+
+
+def in_place(m):
+    m.aa.diagonal().add_(1e-13)
+    return least_squares(m)
+
+
+def jitter(m):
+    return mean_to_mean(m, solution(m) + 1e-12 * torch.randn(m.ab.shape))
+
+
+def last_bits(m):
+    return mean_to_mean(m, solution(m) * (1 + 1e-7 * (m.ab.sum() * 1e17).sin()))
+
+
+def narrow(m):
+    if m.a.width < m.b.width:
+        raise ValueError("a must not be narrower than b")
+    return least_squares(m)
+
+
+def refuses(m):
+    raise Inapplicable("never today")
+
+
+MEMBERS = {"family", "dead_features", "fewer_rows"}
+WIDE = {"family", "recovery", "optimality", "widths", "fewer_rows", "merge_order"}
+#: description -> the stitcher, and exactly the checks that it fails
+WRONG = {
+    "sign error": (stitcher(lambda m: mean_to_mean(m, -solution(m))), {"recovery", "optimality"}),
+    "shrunk by a hundredth": (stitcher(shrunk), {"recovery", "optimality"}),
+    "bias of the wrong sign": (
+        stitcher(lambda m: Affine(solution(m), m.mean_a @ solution(m) - m.mean_b)), {"recovery", "optimality"}),
+    "bias missing": (stitcher(lambda m: Affine(solution(m))),
+                     {"recovery", "optimality"} | MEMBERS),
+    "bias too many": (stitcher(least_squares, "linear"), MEMBERS),
+    "not orthogonal": (stitcher(least_squares, "orthogonal"), MEMBERS),
+    "orthogonal in the wrong order": (stitcher(permuted_columns, "orthogonal"), {"recovery", "optimality"}),
+    "rank k + 1": (stitcher(lambda m: truncated(m, 4), "reduced_rank", rank=3), MEMBERS),
+    "truncates b": (stitcher(by_variance, "reduced_rank", rank=3), {"optimality"}),
+    "truncates the weight": (stitcher(by_weight, "reduced_rank", rank=3), {"optimality"}),
+    "rank unknown": (stitcher(lambda m: truncated(m, 3), "reduced_rank"), {"contract", "recovery"} | MEMBERS),
+    "not the identity": (stitcher(procrustes, "identity", objective=""), MEMBERS),
+    "singular moments inverted": (stitcher(inverse), {"recovery", "optimality", "dead_features"}),
+    "a not narrower than b": (stitcher(narrow), WIDE),
+    "transposed": (stitcher(lambda m: Affine(solution(m).mT)), {"recovery", "optimality", "widths"} | MEMBERS),
+    "single precision": (stitcher(lambda m: least_squares(m).to(torch.float32)),
+                         {"contract", "recovery", "optimality", "widths"}),
+    "modifies its moments": (stitcher(in_place), {"inputs_untouched", "deterministic"}),
+    "random": (stitcher(jitter), {"deterministic"}),
+    "reads the last bits": (stitcher(last_bits), {"merge_order"}),
+    "returns the weight alone": (stitcher(solution), EVERY - {"inputs_untouched"}),
+    "unknown family": (stitcher(least_squares, "quadratic"), {"contract"}),
+    "unknown objective": (stitcher(least_squares, objective="accuracy"), {"contract"}),
+    "refuses everything": (stitcher(refuses), {"contract"}),
+}
+
+
+def failing(plugin: Stitcher) -> dict[str, str]:
+    outcomes = {check.name: check.run() for check in checks(plugin)}
+    return {name: outcome.reason for name, outcome in outcomes.items() if outcome.status == "failed"}
+
+
+@pytest.mark.parametrize("description", WRONG)
+def test_wrong_stitcher_fails_exactly_the_checks_that_speak_of_it(description):
+    plugin, found_by = WRONG[description]
+    assert set(failing(plugin)) == found_by, failing(plugin)
+
+
+@pytest.mark.parametrize("description", RIGHT)
+def test_right_stitcher_fails_none(description):
+    assert failing(RIGHT[description]) == {}
+
+
+def test_every_check_is_failed_by_some_wrong_stitcher():
+    assert set().union(*(found_by for _, found_by in WRONG.values())) == EVERY
+    assert EVERY == {check.name for check in checks(RIGHT["least squares"])}
+
+
+def test_stitcher_that_minimises_nothing_is_not_held_to_a_residual():
+    outcomes = {check.name: check.run() for check in checks(RIGHT["ridge, no objective"])}
+    assert {name for name, outcome in outcomes.items() if outcome.status == "skipped"} == {"recovery", "optimality"}
+
+
+def test_task_stitcher_has_its_declarations_checked():
+    trained = stitcher(None, objective="cross_entropy", from_task=lambda self, task, starts=None, on_step=None: None)
+    outcomes = {check.name: check.run() for check in checks(trained)}
+    assert outcomes["contract"].status == "passed" and outcomes["task_loss"].status == "skipped"
+    wrong = stitcher(None, objective="hinge", from_task=lambda self, task: None)
+    assert "objective is 'hinge'" in failing(wrong)["contract"]

@@ -1,0 +1,93 @@
+"""The example package, installed for real: what a third party copies works as it stands."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "plugins" / "simbench-example"
+NAME = "procrustes_similarity"
+
+pytestmark = pytest.mark.skipif(not importlib.util.find_spec("pip"), reason="pip, which installs it, is missing here")
+
+#: Run where the package is installed, with its tests as argument; prints, last, what the tests below look at.
+PROBE = f"""
+import json, sys
+import pytest
+import simbench
+from simbench.check import checks
+registry = simbench.load()
+entry = registry.entries["indices"][{NAME!r}]
+square = [[1, 1], [1, -1], [-1, 1], [-1, -1]]
+print(json.dumps({{
+    "package": entry.package, "version": entry.package_version, "broken": [str(b) for b in registry.broken],
+    "same": simbench.similarity({NAME!r}, square, square),
+    "stretched": simbench.similarity({NAME!r}, square, [[x, 3 * y] for x, y in square]),
+    "checks": {{check.name: vars(check.run()) for check in checks(entry.plugin)}},
+    "file": sys.modules[type(entry.plugin).__module__].__file__,
+    "own tests": pytest.main(["-q", "-p", "no:cacheprovider", sys.argv[1]]),
+}}))
+"""
+
+
+def python(*words: str, **environment: str) -> str:
+    """What a Python of its own prints to stdout."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
+    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """A folder with the package in it, built by pip from a copy, so that the tree stays as it is."""
+    folder = tmp_path_factory.mktemp("example")
+    source, target = folder / "source", folder / "site"
+    shutil.copytree(EXAMPLE, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+    python("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation",
+           "--no-index", "--target", str(target), str(source))
+    return target
+
+
+@pytest.fixture(scope="module")
+def probe(site) -> dict:
+    printed = python("-c", PROBE, str(site.parent / "source" / "tests"), PYTHONPATH=str(site))
+    return json.loads(printed.splitlines()[-1])
+
+
+def test_registry_lists_the_index_with_its_package_and_version(probe, site):
+    assert (probe["package"], probe["version"]) == ("simbench-example", "0.1.0")
+    assert probe["broken"] == []
+    assert Path(probe["file"]) == site / "simbench_example.py"
+
+
+def test_similarity_by_name(probe):
+    assert probe["same"] == pytest.approx(1, abs=1e-12)
+    assert probe["stretched"] == pytest.approx(4 / 20**0.5, abs=1e-12)
+
+
+def test_conforms(probe):
+    status = {name: outcome["status"] for name, outcome in probe["checks"].items()}
+    assert {name for name, word in status.items() if word != "passed"} == {"routes"}, probe["checks"]
+
+
+def test_own_tests_pass(probe):
+    assert probe["own tests"] == pytest.ExitCode.OK
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("simbench.cli.__main__"), reason="no command line")
+def test_run_with_all_indices_measures_it(site, warm_cache, tmp_path):
+    """Last: it takes networks."""
+    python("-m", "simbench.cli", "run", "--indices", "all", "--experiments", "matching", "--stitchers", "identity",
+           "--layers", "bn8", "--seeds", "2", "--results", str(tmp_path), PYTHONPATH=str(site),
+           SIMBENCH_CACHE=str(warm_cache))
+    with open(tmp_path / "measurements.csv", newline="") as file:
+        assert NAME in {row["method"] for row in csv.DictReader(file)}

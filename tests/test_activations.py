@@ -1,0 +1,84 @@
+"""Representations are what the whole network computes, however they are held."""
+
+import pytest
+import torch
+
+from simbench import Moments, weights
+from simbench.activations import Activations
+from simbench.cases import Setting
+from simbench.images import draw, normalised
+from simbench.views import rows
+
+
+@pytest.fixture
+def networks(small_registry, cache):
+    dataset, model = small_registry.get("datasets", "blobs"), small_registry.get("models", "net")
+    return [weights.trained(model, dataset, dataset.fingerprint(), seed) for seed in (0, 1)]
+
+
+@pytest.fixture
+def setting(small_registry):
+    dataset = small_registry.get("datasets", "blobs")
+    return Setting(dataset, dataset.fingerprint(), 10_000)
+
+
+def through(network, setting, layer, split="test"):
+    """Output of a stage, by running the stages one by one on all images at once."""
+    x = normalised(draw(setting.dataset.split(split), setting.limit, 0)[0], setting.dataset)
+    with torch.no_grad():
+        for name, stage in weights.load(network, setting.dataset).named_children():
+            x = stage(x)
+            if name == layer:
+                return x
+
+
+@pytest.mark.parametrize("budget", [0, 60_000, 10**9])
+def test_representations_are_those_of_the_network_whatever_is_held(networks, setting, budget):
+    activations = Activations(setting, budget=budget)
+    for layer in ("conv1", "bn1", "conv2", "bn1", "fc"):
+        for split in ("test", "train"):
+            found = activations.all(networks[0], layer, split)
+            torch.testing.assert_close(found, through(networks[0], setting, layer, split))
+            assert torch.equal(torch.cat(list(activations.batches(networks[0], layer, split))), found)
+    assert sum(x.numel() * 4 for x in activations._held.values()) <= budget
+
+
+def test_a_deeper_layer_goes_on_from_a_held_one(networks, setting):
+    activations = Activations(setting)
+    activations.all(networks[0], "bn1", "test")
+    calls = []
+    activations.net(networks[0]).conv1.register_forward_hook(lambda *_: calls.append("conv1"))
+    activations.net(networks[0]).conv2.register_forward_hook(lambda *_: calls.append("conv2"))
+    activations.all(networks[0], "conv2", "test")
+    assert calls == ["conv2"]
+
+
+@pytest.mark.parametrize("view", ["spatial", "pooled"])
+def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view, monkeypatch):
+    monkeypatch.setattr("simbench.activations._CHUNK", 600)  # several chunks a batch
+    members = tuple((network, "bn1") for network in networks)
+    stack = Activations(setting).stack(members, "test", view)
+    a, b = (rows(through(network, setting, "bn1"), view) for network in networks)
+    expected = Moments.of(a, b)
+    found = stack.pair(0, 1)
+    for name in ("mean_a", "mean_b", "aa", "bb", "ab"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-10, atol=1e-8)
+    assert found.n == expected.n
+
+
+def test_coordinates_keep_every_inner_product_of_view_flat(networks, setting):
+    coordinates, scatter = Activations(setting).coordinates(networks[0], "bn1", "test")
+    x = rows(through(networks[0], setting, "bn1"), "flat").double()
+    x -= x.mean(0)
+    torch.testing.assert_close(coordinates @ coordinates.mT, x @ x.mT, rtol=1e-9, atol=1e-5)
+    assert scatter.whitened.rank == len(x) - 1
+
+
+def test_the_end_on_the_front_gives_the_outputs_of_the_network(networks, setting):
+    activations = Activations(setting)
+    x = activations.all(networks[0], "bn1", "test")
+    with torch.no_grad():
+        torch.testing.assert_close(activations.end(networks[0], "bn1")(x), activations.logits(networks[0], "test"),
+                                   rtol=1e-5, atol=1e-5)
+    assert activations.logits(networks[0], "test").shape == (60, 3)
+    assert activations.shape(networks[0], "conv2") == (8, 3, 3)

@@ -1,0 +1,164 @@
+"""Moments: streaming, closed forms, and what the indices see of them."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from paired_rows import correlated
+
+from simbench import Affine, InputError, Moments
+from simbench.moments import Stack
+from simbench_plugins.indices.cca import CCA, PWCCA, SVCCA
+from simbench_plugins.indices.cka import CKA
+from simbench_plugins.indices.r2_lr import R2LR
+
+# Well away from rank cuts, and from the borders of the SVCCA truncation.
+FROM_MOMENTS = [CKA(), R2LR(), R2LR(centred=False), CCA(), CCA("rho_squared"), SVCCA(), SVCCA(0.8), PWCCA()]
+
+
+def pair(n=60, p=5, q=7, seed=0):
+    a, b = correlated(n, p, q, seed)
+    return torch.from_numpy(a + np.arange(p)), torch.from_numpy(b - 2)
+
+
+def parts(m):
+    return {"mean_a": m.mean_a, "mean_b": m.mean_b, "aa": m.aa, "bb": m.bb, "ab": m.ab}
+
+
+def assert_same(found, expected, relative=1e-10):
+    assert found.n == expected.n
+    for name, part in parts(expected).items():
+        error = float((parts(found)[name] - part).norm())
+        assert error <= relative * float(part.norm()), f"{name} differs by {error}"
+
+
+def merged(batches):
+    moments = [Moments.of(a, b) for a, b in batches]
+    return sum(moments[1:], moments[0])
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=12), st.integers(0, 99), st.sampled_from([0.0, 1e3]))
+@settings(max_examples=25, deadline=None)
+def test_merging_batches_of_any_size_in_any_order_is_one_batch(sizes, seed, offset):
+    a, b = pair(sum(sizes) + 30, seed=seed)
+    a = a + offset
+    batches = list(zip(a.split([30, *sizes]), b.split([30, *sizes]), strict=True))
+    np.random.default_rng(seed).shuffle(batches)
+    assert_same(merged(batches), Moments.of(a, b))
+
+
+@given(st.integers(1, 30), st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_index_values_do_not_depend_on_the_batches(size, seed):
+    a, b = pair(seed=1)
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(a)))
+    streamed = merged(zip(a[order].split(size), b[order].split(size), strict=True))
+    whole, kept = Moments.of(a, b), Moments.of(a, b, keep_rows=True)
+    for index in FROM_MOMENTS:
+        value = float(index.from_moments(whole))
+        assert float(index.from_moments(streamed)) == pytest.approx(value, rel=1e-10), index.spec
+        assert float(index.from_moments(kept)) == pytest.approx(value, rel=1e-10), index.spec
+
+
+def test_single_rows_merge():
+    a, b = pair(20)
+    assert_same(merged(zip(a.split(1), b.split(1), strict=True)), Moments.of(a, b))
+
+
+def test_moments_are_centred_comoments():
+    a, b = pair()
+    m, centred_a, centred_b = Moments.of(a, b), a - a.mean(0), b - b.mean(0)
+    assert m.n == 60 and m.degrees == 59
+    assert torch.allclose(m.ab, sum(torch.outer(x, y) for x, y in zip(centred_a, centred_b, strict=True)), rtol=1e-12)
+    assert torch.allclose(m.aa, centred_a.mT @ centred_a, rtol=1e-12)
+    assert torch.allclose(m.bb, centred_b.mT @ centred_b, rtol=1e-12)
+    assert torch.allclose(m.mean_a, a.mean(0)) and torch.allclose(m.mean_b, b.mean(0))
+
+
+@pytest.mark.parametrize("keep_rows", [False, True])
+def test_uncentred_moments_are_raw_products(keep_rows):
+    a, b = pair()
+    m = Moments.of(a, b, keep_rows).uncentred()
+    for found, expected in ((m.aa, a.mT @ a), (m.bb, b.mT @ b), (m.ab, a.mT @ b)):
+        assert torch.allclose(found, expected, rtol=1e-12)
+    assert m.mean_a.eq(0).all() and m.degrees == 60 and m.uncentred() is m
+    if keep_rows:
+        assert torch.allclose(m.a.rows, a, rtol=1e-12)
+
+
+@pytest.mark.parametrize("q", [3, 5, 9])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("keep_rows", [False, True])
+def test_moments_through_an_affine_map_are_those_of_the_mapped_rows(q, bias, keep_rows):
+    a, b = pair()
+    generator = torch.Generator().manual_seed(q)
+    weight = torch.randn(5, q, generator=generator, dtype=torch.float64)
+    affine = Affine(weight, torch.randn(q, generator=generator, dtype=torch.float64) if bias else None)
+    found, expected = Moments.of(a, b, keep_rows).through(affine), Moments.of(affine(a), b)
+    assert_same(found, expected)
+    for index in (CKA(), R2LR(), PWCCA()):
+        assert float(index.from_moments(found)) == pytest.approx(float(index.from_moments(expected)), rel=1e-9)
+
+
+def test_swapped_moments_are_those_of_b_and_a():
+    a, b = pair()
+    assert_same(Moments.of(a, b).swap(), Moments.of(b, a), 1e-14)
+
+
+def test_pairs_of_a_stack_are_the_moments_of_the_pair():
+    x, y = pair()
+    z = pair(seed=3)[0][:, :2]
+    stack = Stack.of([x[:25], y[:25], z[:25]]) + Stack.of([x[25:], y[25:], z[25:]])
+    blocks = [x, y, z]
+    for i, left in enumerate(blocks):
+        for j, right in enumerate(blocks):
+            assert_same(stack.pair(i, j), Moments.of(left, right))
+
+
+def test_pairs_of_a_stack_share_the_bases_of_a_representation():
+    x, y = pair()
+    stack = Stack.of([x, y, x + 1])
+    assert stack.pair(0, 1).a.whitened is stack.pair(2, 0).b.whitened
+
+
+@pytest.mark.parametrize("shapes", [((5, 2), (4, 2)), ((5,), (5, 2)), ((5, 2), (5, 2, 1))])
+def test_rows_that_do_not_pair_are_rejected(shapes):
+    with pytest.raises(InputError) as error:
+        Moments.of(*map(torch.zeros, shapes))
+    assert all(str(shape) in str(error.value) for shape in shapes)
+
+
+@pytest.mark.parametrize("keep_rows", [False, True])
+def test_canonical_correlations_lie_between_zero_and_one_largest_first(keep_rows):
+    m = Moments.of(*pair(), keep_rows)
+    rho = m.correlations
+    assert rho.shape == (5,) and torch.equal(rho, rho.sort(descending=True).values)
+    assert 0 <= rho.min() and rho.max() <= 1
+    same = Moments.of(pair()[0], 3 * pair()[0] + 1, keep_rows).correlations
+    assert torch.allclose(same, torch.ones(5, dtype=torch.float64), atol=1e-10) and same.max() <= 1
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_residual_is_the_relative_squared_error_of_the_mapped_rows(bias):
+    a, b = pair()
+    generator = torch.Generator().manual_seed(1)
+    weight = torch.randn(5, 7, generator=generator, dtype=torch.float64)
+    affine = Affine(weight, torch.randn(7, generator=generator, dtype=torch.float64) if bias else None)
+    error = (affine(a) - b).square().sum()
+    scale = (b - b.mean(0)).square().sum() if bias else b.square().sum()
+    assert float(Moments.of(a, b).residual(affine)) == pytest.approx(float(error / scale), rel=1e-10)
+
+
+def test_gradients_flow_through_moments():
+    a, b = (x.requires_grad_() for x in pair(6, 2, 3))
+    assert torch.autograd.gradcheck(lambda x, y: tuple(parts(Moments.of(x, y)).values()), (a, b))
+
+
+def test_merging_leaves_both_moments_as_they_were():
+    a, b = pair()
+    first, second = Moments.of(a[:20], b[:20]), Moments.of(a[20:], b[20:])
+    before = [part.clone() for m in (first, second) for part in parts(m).values()]
+    first + second
+    after = [part for m in (first, second) for part in parts(m).values()]
+    assert all(map(torch.equal, before, after))

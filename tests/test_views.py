@@ -1,0 +1,53 @@
+"""Views: how (n, c, h, w) becomes rows."""
+
+import pytest
+import torch
+
+from simbench import InputError
+from simbench.views import VIEWS, rows
+
+X = torch.arange(2 * 3 * 4 * 5, dtype=torch.float64).reshape(2, 3, 4, 5)
+
+
+def test_a_row_of_the_spatial_view_is_a_pixel_of_an_image():
+    found = rows(X, "spatial")
+    assert found.shape == (40, 3)
+    for n in range(2):
+        for h in range(4):
+            for w in range(5):
+                assert torch.equal(found[(n * 4 + h) * 5 + w], X[n, :, h, w])
+
+
+def test_a_row_of_the_flat_view_is_an_image_with_all_its_neurons():
+    found = rows(X, "flat")
+    assert found.shape == (2, 60)
+    assert torch.equal(found[1], torch.stack([X[1, c, h, w] for c in range(3) for h in range(4) for w in range(5)]))
+
+
+def test_a_row_of_the_pooled_view_holds_the_channel_means_of_an_image():
+    found = rows(X, "pooled")
+    assert found.shape == (2, 3)
+    assert float(found[1, 2]) == pytest.approx(float(sum(X[1, 2, h, w] for h in range(4) for w in range(5)) / 20))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_vectors_are_rows_as_they_are_in_every_view(view):
+    x = X.reshape(8, 15)
+    assert rows(x, view) is x
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_rows_do_not_depend_on_the_memory_format(view):
+    assert torch.equal(rows(X.to(memory_format=torch.channels_last), view), rows(X, view))
+
+
+def test_an_unknown_view_is_an_input_error_with_near_matches():
+    with pytest.raises(InputError, match="view 'spacial' is unknown; did you mean 'spatial'"):
+        rows(X, "spacial")
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4), (1, 2, 3, 4, 5)])
+def test_other_ranks_are_rejected(shape):
+    with pytest.raises(InputError) as error:
+        rows(torch.zeros(shape), "flat")
+    assert str(shape) in str(error.value)

@@ -1,0 +1,142 @@
+"""Trained networks are a function of recipe, data and seed; checkpoints are read, never run."""
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from simbench import weights
+from simbench.cases import Network
+from simbench.contracts import Recipe
+from simbench.errors import InputError
+
+
+@pytest.fixture
+def dataset(small_registry):
+    return small_registry.get("datasets", "blobs")
+
+
+@pytest.fixture
+def model(small_registry):
+    return small_registry.get("models", "net")
+
+
+def test_training_is_seeded_and_leaves_the_global_generator_alone(model, dataset):
+    recipe = model.recipe(dataset)
+    before = torch.random.get_rng_state()
+    one, same, other = (weights.train(model, dataset, recipe, seed).state_dict() for seed in (0, 0, 1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert weights.content_hash(one) == weights.content_hash(same) != weights.content_hash(other)
+
+
+@pytest.mark.parametrize("recipe", [Recipe(epochs=6, batch=32), Recipe("adam", 0.01, 6, 32),
+                                    Recipe(epochs=6, batch=32, learning_rate=0.05, schedule="constant")])
+def test_every_recipe_learns(model, dataset, recipe):
+    from simbench.images import normalised
+
+    net = weights.train(model, dataset, recipe, 0)
+    test = dataset.split("test")
+    with torch.no_grad():
+        right = net(normalised(torch.tensor(test.images), dataset)).argmax(1) == torch.tensor(test.labels)
+    assert not net.training and right.double().mean() > 0.9
+
+
+def test_augmentation_is_seen_by_training(model, dataset):
+    plain, moved = (weights.train(model, dataset, Recipe(epochs=1, augment=augment), 0) for augment in (False, True))
+    assert weights.content_hash(plain.state_dict()) != weights.content_hash(moved.state_dict())
+
+
+@pytest.mark.parametrize("recipe", [Recipe(optimizer="lion"), Recipe(schedule="cosine")])
+def test_an_unknown_recipe_is_refused(model, dataset, recipe):
+    with pytest.raises(InputError, match="allowed"):
+        weights.train(model, dataset, recipe, 0)
+
+
+def test_a_trained_network_is_found_again_until_anything_that_shapes_it_changes(model, dataset, cache, small_registry):
+    fingerprint = dataset.fingerprint()
+    assert weights.cached(model, dataset, fingerprint, 0) is None
+    network = weights.trained(model, dataset, fingerprint, 0)
+    assert weights.cached(model, dataset, fingerprint, 0) == network
+    assert weights.cached(model, dataset, fingerprint, 1) is None
+    assert weights.cached(model, dataset, "other data", 0) is None
+    assert weights.cached(small_registry.get("models", "net[width=7]"), dataset, fingerprint, 0) is None
+    net = weights.load(network, dataset)
+    assert not net.training and not any(p.requires_grad for p in net.parameters())
+    assert weights.content_hash(net.state_dict()) == network.weights
+
+
+def save(path, state):
+    torch.save(state, path)
+    return path
+
+
+def test_a_checkpoint_is_named_by_its_file_and_identified_by_its_tensors(model, dataset, cache, tmp_path):
+    state = model.build(1, 3).state_dict()
+    one, two = save(tmp_path / "a.pt", state), save(tmp_path / "b.pt", {"state_dict": dict(reversed(state.items()))})
+    a, b = weights.checkpoint(model, one), weights.checkpoint(model, two)
+    assert (a.seed, b.seed) == ("a", "b") and a.weights == b.weights == weights.content_hash(state)
+    assert weights.checkpoint(model, one) == a
+    weights.load(b, dataset)
+
+
+def test_a_safetensors_checkpoint_is_read(model, dataset, cache, tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch", reason="safetensors is an optional extra")
+    safetensors.save_file(model.build(1, 3).state_dict(), tmp_path / "a.safetensors")
+    weights.load(weights.checkpoint(model, tmp_path / "a.safetensors"), dataset)
+
+
+def test_a_missing_checkpoint_is_one_clear_line(model, cache, tmp_path):
+    with pytest.raises(InputError, match=r"checkpoint '.*gone.pt' is not a file; give"):
+        weights.checkpoint(model, tmp_path / "gone.pt")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("code in a checkpoint was run",))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps({"a": Bomb()})])
+def test_a_corrupt_or_hostile_checkpoint_is_one_clear_line(model, cache, tmp_path, content):
+    (tmp_path / "x.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"checkpoint '.*x.pt' cannot be read") as caught:
+        weights.checkpoint(model, tmp_path / "x.pt")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("state", [[1, 2], {}, {"a": 1}])
+def test_a_file_without_a_state_dict_is_one_clear_line(model, cache, tmp_path, state):
+    with pytest.raises(InputError, match="holds no state dict"):
+        weights.checkpoint(model, save(tmp_path / "x.pt", state))
+
+
+def test_a_mismatch_names_keys_and_shapes(model, dataset, cache, tmp_path, small_registry):
+    state = model.build(1, 3).state_dict()
+    state["extra"] = state.pop("fc.bias")
+    network = weights.checkpoint(model, save(tmp_path / "x.pt", state))
+    with pytest.raises(InputError, match="lacks fc.bias; has unknown extra"):
+        weights.load(network, dataset)
+    wide = small_registry.get("models", "net[width=7]")
+    network = weights.checkpoint(wide, save(tmp_path / "y.pt", model.build(1, 3).state_dict()))
+    with pytest.raises(InputError, match=r"does not fit net\[width=7\] on blobs .*is \(6,\), the model has \(7,\)"):
+        weights.load(network, dataset)
+
+
+def test_counters_of_batches_may_be_missing(model, dataset, cache, tmp_path):
+    state = model.build(1, 3).state_dict()
+    del state["bn1.num_batches_tracked"]
+    weights.load(weights.checkpoint(model, save(tmp_path / "x.pt", state)), dataset)
+
+
+def test_a_cached_file_that_changed_is_refused(model, dataset, cache):
+    network = weights.trained(model, dataset, dataset.fingerprint(), 0)
+    save(network.file, model.build(1, 3).state_dict())
+    with pytest.raises(InputError, match="has changed since"):
+        weights.load(network, dataset)
+
+
+def test_the_sidecar_says_how_it_was_trained(model, dataset, cache):
+    network = weights.trained(model, dataset, dataset.fingerprint(), 0)
+    told = json.loads(network.file.with_suffix(".json").read_text())
+    assert told["weights"] == network.weights and told["identity"]["seed"] == 0 and told["seconds"] > 0
+    assert isinstance(network, Network)

@@ -19,7 +19,7 @@ from simbench.scatter import Scatter, principal_coordinates
 from simbench.views import rows
 
 #: Bytes of activations held at once; what does not fit is computed again.
-BUDGET = 800 * 2**20
+BUDGET = 512 * 2**20
 #: Images of view `flat`, whose work grows with the square of their number.
 FLAT_IMAGES = 2000
 #: Numbers per chunk of rows whose comoments are accumulated in one matrix product.

@@ -23,6 +23,7 @@ from simbench.resampling import MIN_PAIRS, Cells
 #: Column -> meaning, in the order of the table that `correlate` returns.
 COLUMNS = {
     "dataset": "data set both were measured on",
+    "experiment": "experiment that measured them",
     "model_a": "model of the front networks",
     "model_b": "model of the end networks",
     "stitcher": "name of the stitcher",
@@ -59,16 +60,17 @@ _NUMBERS = {"value": float, "low": float, "high": float, "p_value": float, "netw
 
 def correlate(measurements: pd.DataFrame, methods: pd.DataFrame, resamples: int = 1000, permutations: int = 1000,
               seed: int = 0) -> pd.DataFrame:
-    """The table of correlations, columns as in COLUMNS, from the rows of experiment "matching".
+    """The table of correlations, columns as in COLUMNS, from the rows of kind "index" and "stitcher".
 
-    measurements: columns as in measurements.csv; only rows with status ok and a finite value enter.
+    measurements: columns as in measurements.csv; only rows with status ok and a finite value enter. Where there
+        are several for one cell, that on the most images does, of these that of the smallest seed.
     methods: kind, method, params, direction (of an index: +1 larger is more similar, -1 a distance).
     resamples: of the networks, for intervals. permutations: all relabellings of the networks where these are
         no more than that, else as many random ones. Either may be 0, which leaves its columns empty.
-    seed: of both; what is drawn for one (dataset, model_a, model_b) does not depend on what else is there.
+    seed: of both; what is drawn for one (dataset, experiment, model_a, model_b) does not depend on what else is there.
 
-    Raises InputError for an index without a direction, for two values of one cell (measurements of several
-    settings) and for a layer named like a scope.
+    Raises InputError for an index without a direction, for two values of one cell in the same setting and for a
+    layer named like a scope.
     """
     rows = [row for grid in grids(measurements, methods)
             for row in _grid_rows(grid, Plan(resamples, permutations, (int(seed), *grid.group)))]
@@ -77,13 +79,13 @@ def correlate(measurements: pd.DataFrame, methods: pd.DataFrame, resamples: int 
 
 def _grid_rows(grid: Grid, plan: Plan) -> Iterator[dict]:
     if {"pooled", "within"} & set(grid.layers):
-        raise InputError(f"{grid.group[1]} or {grid.group[2]} has a layer named 'pooled' or 'within', which name "
+        raise InputError(f"{grid.group[2]} or {grid.group[3]} has a layer named 'pooled' or 'within', which name "
                          "scopes of a correlation; rename the layer")
     masks = {(x, y): mask for y in grid.targets for x, mask in zip(grid.indices, _masks(grid, y), strict=True)}
     found = _estimates(grid, masks, plan)
     for (x, y), mask in masks.items():
         for scope, inside in _scopes(grid, y).items():
-            notes = _notes(grid, x, y, mask, scope, inside)
+            notes = _notes(x, y, mask, scope, inside)
             coverage = (x.ok & y.ok & inside).sum() / max((y.ok & inside).sum(), 1)
             for statistic in STATISTICS:
                 yield _row(grid, x, y, scope, statistic, coverage, found[x, y, scope, statistic], notes)
@@ -92,7 +94,7 @@ def _grid_rows(grid: Grid, plan: Plan) -> Iterator[dict]:
 def _masks(grid: Grid, y: Variable) -> list[ndarray]:
     """For each index the cells (pairs, layers) to correlate with y on: those common to all that cover enough of y."""
     own = [x.ok & y.ok for x in grid.indices]
-    enough = [bool(mask.any()) and mask.sum() >= MIN_COVERAGE * y.ok.sum() for mask in own]
+    enough = [mask.sum() >= MIN_COVERAGE * y.ok.sum() for mask in own]
     common = np.logical_and.reduce([y.ok, *(mask for mask, member in zip(own, enough, strict=True) if member)])
     return [common if member else mask for mask, member in zip(own, enough, strict=True)]
 
@@ -128,7 +130,7 @@ def _scopes(grid: Grid, y: Variable) -> dict[str, ndarray]:
     return {"pooled": everything, "within": everything, **layers}
 
 
-def _notes(grid: Grid, x: Variable, y: Variable, mask: ndarray, scope: str, inside: ndarray) -> list[str]:
+def _notes(x: Variable, y: Variable, mask: ndarray, scope: str, inside: ndarray) -> list[str]:
     """What was left out of x and y in a scope, and whether y is saturated there."""
     asked = inside & (y.status != "")
     own, used = (x.ok & y.ok & inside).sum(), (mask & inside).sum()
@@ -137,7 +139,12 @@ def _notes(grid: Grid, x: Variable, y: Variable, mask: ndarray, scope: str, insi
         notes.append("index covers under half of the target: on its own cells, not on those common to the others")
     elif used < own:
         notes.append(f"on {used} of its {own} cells, those common to the indices")
+    notes += [_mixed("index", x.images[mask & inside]), _mixed("target", y.images[mask & inside])]
     return [note for note in (*notes, _saturation(y, scope, inside)) if note]
+
+
+def _mixed(side: str, images: ndarray) -> str:
+    return f"{side}: measured on {images.min()} to {images.max()} images" if len(np.unique(images)) > 1 else ""
 
 
 def _left_out(side: str, status: ndarray) -> str:
@@ -164,9 +171,9 @@ def _saturation(y: Variable, scope: str, inside: ndarray) -> str:
 
 def _row(grid: Grid, x: Variable, y: Variable, scope: str, statistic: str, coverage: float, found: Estimate,
          notes: list[str]) -> dict:
-    dataset, model_a, model_b = grid.group
+    dataset, experiment, model_a, model_b = grid.group
     return {
-        "dataset": dataset, "model_a": model_a, "model_b": model_b,
+        "dataset": dataset, "experiment": experiment, "model_a": model_a, "model_b": model_b,
         "stitcher": y.name[0], "stitcher_params": y.name[1], "target": y.name[2],
         "index": x.name[0], "index_params": x.name[1], "view": x.name[2],
         "scope": scope, "statistic": statistic,

@@ -15,7 +15,7 @@ from simbench.errors import InputError
 #: Target -> +1 when larger is better, -1 when smaller is.
 TARGETS = {"relative_accuracy": 1, "agreement": 1, "cross_entropy": -1}
 
-_GROUP = ["dataset", "model_a", "model_b"]
+_GROUP = ["dataset", "experiment", "model_a", "model_b"]
 _PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
 _NAME = ["method", "params", "variable"]
 _SETTING = ["split", "samples", "seed"]
@@ -26,12 +26,14 @@ class Variable:
     """One index in one view, or one target of one stitcher.
 
     name: (method, params, view or target). values: (pairs, layers), oriented so that larger is more similar
-    or better; NaN unless ok. status: (pairs, layers) text, "" where there is no row.
+    or better; NaN unless ok. status: (pairs, layers) text, "" where there is no row. images: (pairs, layers)
+    how many the value was measured on.
     """
 
     name: tuple[str, str, str]
     values: ndarray
     status: ndarray
+    images: ndarray
 
     @property
     def ok(self) -> ndarray:
@@ -40,9 +42,9 @@ class Variable:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """What was measured with networks of model_a in front of networks of model_b on one data set.
+    """What one experiment measured with networks of model_a in front of networks of model_b on one data set.
 
-    group: (dataset, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in natural order.
+    group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in natural order.
     """
 
     group: tuple[str, str, str]
@@ -54,17 +56,18 @@ class Grid:
     @property
     def shared(self) -> bool:
         """Are both sides networks of the same model?"""
-        return self.group[1] == self.group[2]
+        return self.group[2] == self.group[3]
 
 
 def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
-    """A grid for each (dataset, model_a, model_b), in ascending order, from the rows of experiment "matching".
+    """A grid for each (dataset, experiment, model_a, model_b), in ascending order, from the rows of kind "index"
+    and "stitcher"; rows of other kinds are an experiment's own affair.
 
-    Rows with a status other than ok, or whose value is not finite, leave their status and no value. Of a value
-    that was recorded at several steps the last one counts. Raises InputError for an index without a direction
-    in `methods` and for two values of the same cell.
+    Rows with a status other than ok, or whose value is not finite, leave their status and no value. Where there
+    are several values for a place, that on the most images counts, of these that of the smallest seed, and the
+    last step. Raises InputError for an index without a direction in `methods` and for two values in one setting.
     """
-    rows = measurements[measurements["experiment"] == "matching"]
+    rows = measurements[measurements["kind"].isin(["index", "stitcher"])]
     rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
@@ -93,29 +96,29 @@ def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
 
 
 def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row without a quantity (of a case that failed, say) stands for every target."""
+    """A row that is not ok and names no target, as of a case that gave no numbers, stands for every target."""
     rows = rows[rows["kind"] == "stitcher"]
-    parts = {target: rows[rows["quantity"].isin([target, ""])] for target in TARGETS}
+    nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
+    parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}
     return pd.concat([part.assign(value=part["value"] * TARGETS[target], variable=target)
                       for target, part in parts.items()])
 
 
 def _settled(rows: pd.DataFrame) -> pd.DataFrame:
-    """The last step of each cell, those without a step being last; one ok value per cell."""
+    """One row per cell: an ok one if there is any, on the most images, of the smallest seed, at the last step."""
     cell = _GROUP + _PLACE + _NAME
     rows = rows.drop_duplicates(cell + _SETTING + ["step", "value", "status"])
-    step = pd.to_numeric(rows["step"]).astype(float).fillna(np.inf)
-    rows = rows[step == step.groupby([rows[column] for column in cell]).transform("max")]
-    ok = rows[rows["status"] == "ok"]
-    twice = ok[ok.duplicated(cell, keep=False)].sort_values(cell + _SETTING)
-    if len(twice):
-        row = twice.iloc[0]
-        found = " and ".join(", ".join(f"{key} {other[key]}" for key in _SETTING)
-                             for _, other in twice.iloc[:2].iterrows())
-        raise InputError(f"{row['kind']} {row['method']!r} has two values of {row['quantity']} for {row['model_a']}-"
-                         f"{row['seed_a']} -> {row['model_b']}-{row['seed_b']} at {row['layer']!r} ({found}); "
-                         "correlate the rows of one setting at a time")
-    return rows
+    step = pd.to_numeric(rows["step"]).astype(float).fillna(np.inf)  # what has no step comes after all steps
+    rows = rows.assign(step=step, ok=rows["status"] == "ok")
+    rows = rows.sort_values(["ok", "samples", "seed", "split", "step", "status"],
+                            ascending=[True, True, False, False, True, True], kind="stable")
+    twice = rows["ok"] & rows.duplicated(cell + _SETTING + ["step", "ok"])
+    if twice.any():
+        row = rows[twice].sort_values(cell).iloc[0]
+        where = f"{row['model_a']}-{row['seed_a']} -> {row['model_b']}-{row['seed_b']} at {row['layer']!r}"
+        raise InputError(f"{row['kind']} {row['method']!r} has two values of {row['quantity']} for {where} in the same "
+                         "setting; give the measurements of one results folder")
+    return rows.drop_duplicates(cell, keep="last")
 
 
 def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
@@ -124,15 +127,14 @@ def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
     variables = []
     for name, part in rows.groupby(_NAME, sort=True):
         values = np.full((len(pairs), len(layers)), np.nan)
-        status = np.full(values.shape, "", dtype=object)
-        part = part.assign(last=part["status"] == "ok").sort_values(["last", "status"])
-        for a, b, layer, value, state in zip(
-                part["seed_a"], part["seed_b"], part["layer"], part["value"], part["status"], strict=True):
+        status, images = np.full(values.shape, "", dtype=object), np.zeros(values.shape, dtype=int)
+        for a, b, layer, value, state, samples in zip(part["seed_a"], part["seed_b"], part["layer"], part["value"],
+                                                      part["status"], part["samples"], strict=True):
             cell = row_of[a, b], column_of[layer]
-            finite = np.isfinite(value)
-            status[cell] = "not finite" if state == "ok" and not finite else state
+            status[cell] = state if state != "ok" or np.isfinite(value) else "not finite"
             values[cell] = value if status[cell] == "ok" else np.nan
-        variables.append(Variable(name, values, status))
+            images[cell] = samples
+        variables.append(Variable(name, values, status, images))
     return variables
 
 

@@ -6,6 +6,8 @@ so that over all layers together even an index that knows nothing but the layer 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +16,7 @@ from simbench.correlate import SATURATED
 #: Column -> meaning, in the order of the table that `leaderboard` returns.
 COLUMNS = {
     "dataset": "data set both were measured on",
+    "experiment": "experiment that measured them",
     "model_a": "model of the front networks",
     "model_b": "model of the end networks",
     "stitcher": "name of the stitcher, or all: the mean over the stitchers that its note names",
@@ -38,7 +41,7 @@ COLUMNS = {
     "note": "why something is empty, what was left out, whether the target is saturated",
 }
 
-_MODELS = ["dataset", "model_a", "model_b"]
+_MODELS = ["dataset", "experiment", "model_a", "model_b"]
 _STITCHER = ["stitcher", "stitcher_params"]
 _INDEX = ["index", "index_params", "view"]
 _VALUES = {"value": "", "low": "_low", "high": "_high", "p_value": "_p"}
@@ -59,15 +62,20 @@ def leaderboard(correlations: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(order, na_position="last", ignore_index=True)[list(COLUMNS)]
 
 
-def warnings(correlations: pd.DataFrame) -> list[str]:
-    """One line for each stitcher whose relative accuracy hardly varies, so that ranks say little."""
+def warnings(correlations: pd.DataFrame, names: Mapping[tuple[str, str], str] | None = None) -> list[str]:
+    """One line for each stitcher whose relative accuracy hardly varies, so that ranks say little.
+
+    names: (stitcher, parameters) -> what to call it; name and parameters by default.
+    """
     rows = _rows(correlations, "within")
     lines = {}
     for key, note in zip(rows[_MODELS + _STITCHER].itertuples(index=False, name=None), rows["note"], strict=True):
         for part in note.split("; "):
             if part.startswith(SATURATED):
-                dataset, model_a, model_b, *stitcher = key
-                lines[key] = f"{_label(*stitcher)} on {dataset}, {model_a} -> {model_b}: {part}; ranks say little there"
+                dataset, experiment, model_a, model_b, *stitcher = key
+                label = (names or {}).get(tuple(stitcher)) or _label(*stitcher)
+                where = f"{experiment} on {dataset}, {model_a} -> {model_b}"
+                lines[key] = f"{label} in {where}: {part}; ranks say little there"
     return [lines[key] for key in sorted(lines)]
 
 

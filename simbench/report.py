@@ -48,20 +48,50 @@ def summary(experiment: Experiment, measurements: pd.DataFrame) -> str:
     return f"{experiment.spec}\n{table(frame)}" if len(frame) else ""
 
 
-def warnings(correlations: pd.DataFrame) -> list[str]:
+def specs(methods: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """(method, parameters) -> what a user would type for it."""
+    return {(name, params): spec for name, params, spec
+            in zip(methods["method"], methods["params"], methods["spec"], strict=True)}
+
+
+def warnings(correlations: pd.DataFrame, methods: pd.DataFrame) -> list[str]:
     """A line for each stitcher whose results leave indices nothing to predict."""
-    return [f"warning: {line}" for line in leaderboard.warnings(correlations)]
+    return [f"warning: {line}" for line in leaderboard.warnings(correlations, specs(methods))]
 
 
-def leaderboard_table(board: pd.DataFrame) -> str:
-    """Leaderboard of the mean over stitchers, then one line per index and stitcher."""
-    names = ["rank", "index", "view", "within", "within_low", "within_high", "pooled", "pooled_low", "pooled_high",
-             "pairs", "networks"]
-    blocks = []
-    for keys, group in board.groupby(["dataset", "model_a", "model_b", "stitcher"], sort=False):
-        shown = group.assign(index=[f"{name}{f'[{params}]' if params else ''}" for name, params
-                                    in zip(group["index"], group["index_params"], strict=True)])
-        dataset, model_a, model_b, stitcher = keys
+def board(leaders: pd.DataFrame, methods: pd.DataFrame) -> str:
+    """Leaderboard for people: for each data set and pair of models one table of Spearman correlations with the
+    relative accuracy within layers and one over all layers; a row per index, a column per stitcher."""
+    names, blocks = specs(methods), []
+    leaders = leaders.rename(columns={"index": "index_name"})
+    for (dataset, experiment, model_a, model_b), part in leaders.groupby(
+            ["dataset", "experiment", "model_a", "model_b"], sort=False):
         models = model_a if model_a == model_b else f"{model_a} -> {model_b}"
-        blocks.append(f"{models} on {dataset}, stitcher {stitcher}\n" + table(shown[names]))
+        networks, pairs = part["networks"].max(), part["pairs"].max()
+        for scope, title in (("within", "within layers"), ("pooled", "all layers pooled")):
+            blocks.append(f"{experiment}, {models} on {dataset}, {networks:.0f} networks, {pairs:.0f} pairs: how well each "
+                          f"index predicts relative accuracy, {title}\n{_wide(part, names, scope)}")
     return "\n\n".join(blocks)
+
+
+def _wide(part: pd.DataFrame, names: dict[tuple[str, str], str], scope: str) -> str:
+    """Indices by rank in the mean over stitchers against stitchers, `value [low, high]`."""
+    part = part.assign(column=[names.get((name, params), name) for name, params
+                               in zip(part["stitcher"], part["stitcher_params"], strict=True)])
+    columns = ["all", *(name for name in part["column"].unique() if name != "all")]
+    overall = part[part["column"] == "all"]
+    rows = []
+    for leader in overall.itertuples():
+        row = {"rank": "" if pd.isna(leader.rank) else f"{leader.rank:.0f}",
+               "index": names.get((leader.index_name, leader.index_params), leader.index_name), "view": leader.view}
+        same = part[(part["index_name"] == leader.index_name) & (part["index_params"] == leader.index_params)
+                    & (part["view"] == leader.view)].set_index("column")
+        rows.append(row | {"mean" if name == "all" else name: _cell(same, name, scope) for name in columns})
+    return tabulate(rows, headers="keys", disable_numparse=True)
+
+
+def _cell(same: pd.DataFrame, name: str, scope: str) -> str:
+    if name not in same.index or pd.isna(same.at[name, scope]):
+        return ""
+    value, low, high = (same.at[name, scope + end] for end in ("", "_low", "_high"))
+    return f"{value:.2f}" + ("" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]")

@@ -217,22 +217,31 @@ def test_rows_that_are_not_ok_are_excluded_and_reported():
     assert "target: 1 failed of 12 cells" in row["note"]
 
 
-def test_a_failed_case_without_a_quantity_counts_for_every_target():
+def test_a_case_without_numbers_counts_for_every_target():
     ls = target(noise(1)).iloc[2:]
-    failed = target(noise(1)).iloc[:1].assign(quantity="", value=np.nan, status="failed")
+    failed = target(noise(1)).iloc[:1].assign(quantity="accuracy", value=np.nan, status="failed")
     found = table(index("cka", noise(0)), ls, failed)
     assert "target: 1 failed of 12 cells" in one(found, "conv1", target="relative_accuracy")["note"]
     assert "target: 1 failed of 1 cells" in one(found, "conv1", target="agreement")["note"]
 
 
-def test_other_experiments_kinds_and_pairs_of_a_network_with_itself_are_ignored():
+def test_other_kinds_and_pairs_of_a_network_with_itself_are_ignored():
     parts = [index("cka", noise(0)), target(noise(1))]
     self_pair = [part.iloc[:1].assign(seed_b="0", value=1e6) for part in parts]
-    others = [part.assign(experiment="cka_penalty[weight=1]", value=0.0) for part in parts]
+    others = [part.assign(kind="penalty", value=0.0) for part in parts]
     network = target(noise(2), method="").assign(kind="network")
     known = methods(cka=1)
     clean = correlate(pd.concat(parts), known, 0, 0)
     pd.testing.assert_frame_equal(clean, correlate(pd.concat([*parts, *self_pair, *others, network]), known, 0, 0))
+
+
+def test_experiments_are_correlated_apart():
+    parts = [index("cka", noise(0)), target(noise(1))]
+    others = [part.assign(experiment="other", value=part["value"] ** 3) for part in parts]
+    found = correlate(pd.concat([*parts, *others]), methods(cka=1), 0, 0)
+    clean = correlate(pd.concat(parts), methods(cka=1), 0, 0)
+    pd.testing.assert_frame_equal(found[found["experiment"] == "matching"].reset_index(drop=True), clean)
+    assert set(found["experiment"]) == {"matching", "other"}
 
 
 def test_the_last_step_counts_and_no_step_is_last():
@@ -241,6 +250,15 @@ def test_the_last_step_counts_and_no_step_is_last():
     early = target(noise(2)).assign(step=0)
     pd.testing.assert_frame_equal(clean, table(index("cka", x), target(y).assign(step=30), early))
     pd.testing.assert_frame_equal(clean, table(index("cka", x), target(y), early))
+
+
+def test_of_several_settings_the_one_with_most_images_counts():
+    x, y = index("cka", noise(0)).assign(samples=500), target(noise(1))
+    clean = table(x, y)
+    less, other = index("cka", noise(2)).assign(samples=100), index("cka", noise(3)).assign(samples=500, seed=1)
+    retried = index("cka", noise(2)).assign(samples=900, value=np.nan, status="failed")
+    pd.testing.assert_frame_equal(clean, table(less, x, other, retried, y))
+    assert "index: measured on 100 to 500 images" in one(table(less, x.iloc[5:], y))["note"]
 
 
 def test_indices_are_compared_on_the_cells_common_to_them():
@@ -304,6 +322,17 @@ def test_within_is_the_mean_over_the_layers_where_it_is_defined():
     assert "mean of 2 of 3 layers" in row["note"]
 
 
+def test_a_layer_constant_but_for_rounding_does_not_enter_within():
+    x, y = noise(0, 6, layers=3), noise(1, 6, layers=3)
+    x[..., 1] = 1
+    rounded = x.copy()
+    rounded[..., 1] -= 2e-16 * (noise(2, 6)[..., 0] > 0.5)
+    exactly, nearly = (one(table(index("cka", v), target(y), resamples=50, permutations=50), "within")
+                       for v in (x, rounded))
+    assert np.isfinite(exactly[["low", "high", "p_value"]].astype(float)).all()
+    pd.testing.assert_series_equal(exactly, nearly)
+
+
 def test_a_target_that_hardly_varies_is_called_saturated():
     good = 1 - 0.005 * noise(1)
     found = table(index("cka", noise(0)), target(good), target(0.5 + 0.01 * noise(1), "agreement"))
@@ -348,12 +377,11 @@ def test_an_index_without_a_direction_is_refused():
         correlate(parts, methods(cka=0))
 
 
-def test_two_values_of_one_cell_are_refused():
-    again = index("cka", noise(2)).assign(samples=500)
-    with pytest.raises(InputError, match="index 'cka' has two values .* m-0 -> m-1 at 'conv1' .*samples 100.*500"):
-        table(index("cka", noise(0)), again, target(noise(1)))
-    same = index("cka", noise(0))
-    pd.testing.assert_frame_equal(table(same, same, target(noise(1))), table(same, target(noise(1))))
+def test_two_values_of_one_cell_in_the_same_setting_are_refused():
+    first, second = index("cka", noise(0)), index("cka", noise(2))
+    with pytest.raises(InputError, match="index 'cka' has two values of similarity for m-0 -> m-1 at 'conv1'"):
+        table(first, second, target(noise(1)))
+    pd.testing.assert_frame_equal(table(first, first, target(noise(1))), table(first, target(noise(1))))
 
 
 def test_a_layer_named_like_a_scope_is_refused():

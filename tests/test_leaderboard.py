@@ -13,7 +13,7 @@ NO_LAYER = "undefined in every layer"
 
 def entry(index: str, within: float, pooled: float = 0.5, stitcher: str = "ls", note: str = "", **others) -> list[dict]:
     """The two rows of `correlate` that a row of the leaderboard is made from."""
-    row = {"dataset": "d", "model_a": "m", "model_b": "m", "stitcher": stitcher, "stitcher_params": "",
+    row = {"dataset": "d", "experiment": "matching", "model_a": "m", "model_b": "m", "stitcher": stitcher, "stitcher_params": "",
            "target": "relative_accuracy", "index": index, "index_params": "", "view": "spatial",
            "statistic": "spearman", "networks": 8, "pairs": 56, "layers": 3, "coverage": 1.0, "note": note} | others
     return [row | {"scope": scope, "value": value, "low": value - 0.1, "high": value + 0.1, "p_value": 0.01}
@@ -106,8 +106,9 @@ def test_each_saturated_stitcher_is_warned_of_once():
     entries = (entry("a", 0.1, stitcher="id", note=note), entry("b", 0.1, stitcher="id", note=note),
                entry("a", 0.1, stitcher_params="rank=4", note=note), entry("a", 0.5, stitcher="task_loss"))
     assert warnings(frame(*entries)) == [
-        "id on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there",
-        "ls[rank=4] on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there"]
+        "id in matching on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there",
+        "ls[rank=4] in matching on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there"]
+    assert warnings(frame(*entries), {("ls", "rank=4"): "short"})[1].startswith("short in matching on d")
 
 
 def test_notes_of_both_scopes_are_merged():

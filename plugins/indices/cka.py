@@ -48,10 +48,12 @@ class CKA(Index):
     def from_samples(self, a: Tensor, b: Tensor) -> Tensor:
         import torch
 
-        a, b = (x.to(torch.float64) - x.to(torch.float64).mean(0) for x in (a, b))
         if self.kernel == "linear" and max(a.shape[1], b.shape[1]) < len(a):
+            a, b = (x.to(torch.float64) - x.to(torch.float64).mean(0) for x in (a, b))
             hsic = _linear_biased if self.estimator == "biased" else _linear_debiased
         else:
+            # Gram matrices are centred, or blind to a shift; the mean is taken off for its digits alone.
+            a, b = (x - x.detach().mean(0, dtype=torch.float64) for x in (a, b))
             gram = _rbf if self.kernel == "rbf" else (lambda x: x @ x.mT)
             a, b = gram(a), gram(b)
             hsic = _gram_biased if self.estimator == "biased" else _gram_debiased

@@ -26,7 +26,7 @@ class TaskLoss(Stitcher):
 
     labels: Literal["soft", "hard"] = "soft"
     init: Literal["least_squares", "random", "identity"] = "least_squares"
-    epochs: int = 5
+    epochs: int = 1
     learning_rate: float = 1e-3
     batch: int = 128
     bias: bool = True

@@ -39,7 +39,8 @@ def leaderboard_command(results: Path) -> int:
     from simbench import publish, report
 
     _derive(results)
-    click.echo(report.leaderboard_table(publish.read(results, "leaderboard.csv")))
+    methods = publish.read(results, "methods.csv")
+    click.echo(report.board(publish.read(results, "leaderboard.csv"), methods))
     click.echo(f"\nleaderboard in {results / 'leaderboard.csv'}")
     return 0
 

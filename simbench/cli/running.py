@@ -63,12 +63,13 @@ def _run(job, registry, results: Path) -> int:
     outcome = run(job, registry, progress(), shlex.join(["simbench", *sys.argv[1:]]))
     contents = Store(results).read() if outcome.measured else Contents(outcome.records, job.contents.runs)
     publish.publish(contents, results)
-    shown = [report.leaderboard_table(publish.read(results, "leaderboard.csv"))]
+    methods = publish.read(results, "methods.csv")
+    shown = [report.board(publish.read(results, "leaderboard.csv"), methods)]
     shown += [text for experiment in job.resolved.experiments
               if (text := report.summary(experiment, publish.read(results, "measurements.csv")))]
     for block in filter(None, shown):
         click.echo(block + "\n")
-    for line in report.warnings(publish.read(results, "correlations.csv")):
+    for line in report.warnings(publish.read(results, "correlations.csv"), methods):
         click.echo(line)
     for status in ("degenerate", "skipped", "failed"):
         for line in report.reasons(outcome.rows, status):

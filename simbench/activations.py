@@ -142,13 +142,22 @@ class Activations:
     def coordinates(self, network: Network, layer: str, split: str) -> tuple[Tensor, Scatter]:
         """View `flat` of at most FLAT_IMAGES images, rotated to its principal coordinates (exact for every
         orthogonally invariant index), and their scatter."""
-        x = rows(self.all(network, layer, split)[:self.flat_count(split)], "flat")
+        x = rows(self.drawn(network, layer, split, "flat"), "flat")
         coordinates = principal_coordinates(finite(x, f"activations of {network.name} at {layer}"))
         return coordinates, Scatter.of(coordinates, eps=torch.finfo(x.dtype).eps)
 
-    def flat_count(self, split: str) -> int:
-        """Images in view `flat`: the first FLAT_IMAGES of the drawn ones."""
-        return min(self.count(split), FLAT_IMAGES)
+    def drawn(self, network: Network, layer: str, split: str, view: str) -> Tensor:
+        """Activations of the images a view is taken of: all, or for view `flat` FLAT_IMAGES drawn with the
+        setting's seed."""
+        x = self.all(network, layer, split)
+        if view == "flat" and len(x) > FLAT_IMAGES:
+            generator = torch.Generator().manual_seed(self.setting.seed)
+            x = x[torch.randperm(len(x), generator=generator)[:FLAT_IMAGES].sort().values.to(x.device)]
+        return x
+
+    def images_of(self, split: str, view: str) -> int:
+        """How many images those are."""
+        return min(self.count(split), FLAT_IMAGES) if view == "flat" else self.count(split)
 
 
 def _bytes(x: Tensor) -> int:

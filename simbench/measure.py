@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
@@ -67,43 +67,37 @@ class Context:
         return x, y, Moments(left, right, (x - left.mean).mT @ (y - right.mean))
 
     def raw(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
-        """Rows of a and of b in a view, of all images (view flat: of the first `flat_count`)."""
+        """Rows of a and of b in a view (view flat: of a drawn sample of the images)."""
         a, b = (case.a, case.layer_a), (case.b, case.layer_b)
         self._same_size(a, b, view)
-        count = self.activations.flat_count(split) if view == "flat" else None
-        x, y = (rows(self.activations.all(*member, split)[:count], view) for member in (a, b))
+        x, y = (rows(self.activations.drawn(*member, split, view), view) for member in (a, b))
         return x, y
 
     def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
         """Value of an index in the case's view, as a row `similarity`, ok or degenerate."""
-        note = ""
-        if case.view == "flat":
-            value, note = self._flat_value(index, case, split)
-        elif index.needs == "moments":
-            m = self.moments(case, split, case.view)
-            value, note = _defined(index, m, case), index.degenerate(m)
-        else:
-            x, y = self.raw(case, split, case.view)
-            self._usable(x, y, case)
-            count = len(x)
-            x, y = self._drawn(index, x, y, case)
-            note = f"on {len(x)} rows drawn of {count}" if len(x) < count else ""
-            return Row("similarity", _number(index.from_samples(x.double(), y.double()), index), note=note)
+        if index.needs == "samples":
+            return self._on_samples(index, case, split)
+        m = self._flat_moments(index, case, split) if case.view == "flat" else self.moments(case, split, case.view)
+        value, note = _defined(index, m, case), index.degenerate(m)
         return Row("similarity", _number(value, index), status="degenerate" if note else "ok", note=note or "")
 
-    def _flat_value(self, index: Index, case: Case, split: str) -> tuple[Tensor, str | None]:
-        if turnable(index):
-            x, y, m = self.flat(case, split)
-        else:
-            x, y = (rows.double() for rows in self.raw(case, split, "flat"))
-            if index.needs == "moments" and max(x.shape[1], y.shape[1]) >= len(x):
-                raise Inapplicable(f"{index.name} depends on the neuron basis: {max(x.shape[1], y.shape[1])} neurons "
-                                   f"on {len(x)} images leave it undetermined in view flat")
-            m = Moments.of(x, y)
-        if index.needs == "moments":
-            return _defined(index, m, case), index.degenerate(m)
+    def _on_samples(self, index: Index, case: Case, split: str) -> Row:
+        turned = case.view == "flat" and turnable(index)
+        x, y = self.flat(case, split)[:2] if turned else self.raw(case, split, case.view)
         self._usable(x, y, case)
-        return index.from_samples(x, y), None
+        count = len(x)
+        x, y = self._drawn(index, x, y, case)
+        note = f"on {len(x)} rows drawn of {count}" if len(x) < count else ""
+        return Row("similarity", _number(index.from_samples(x.double(), y.double()), index), note=note)
+
+    def _flat_moments(self, index: Index, case: Case, split: str) -> Moments:
+        if turnable(index):
+            return self.flat(case, split)[2]
+        x, y = self.raw(case, split, "flat")
+        if max(x.shape[1], y.shape[1]) >= len(x):
+            raise Inapplicable(f"{index.name} depends on the neuron basis: {max(x.shape[1], y.shape[1])} neurons "
+                               f"on {len(x)} images leave it undetermined in view flat")
+        return Moments.of(x, y)
 
     def _usable(self, x: Tensor, y: Tensor, case: Case) -> None:
         """Raise ArithmeticError for rows on which no index is defined."""
@@ -154,9 +148,8 @@ class Context:
         if case.view != "flat" and index.needs == "moments":
             return _number(index.from_moments(self.moments(case, "test", case.view).through(affine.to(torch.float64))),
                            index)
-        count = self.activations.flat_count("test") if case.view == "flat" else None
-        x = self.activations.all(case.a, case.layer_a, "test")[:count]
-        y = self.activations.all(case.b, case.layer_b, "test")[:count]
+        x = self.activations.drawn(case.a, case.layer_a, "test", case.view)
+        y = self.activations.drawn(case.b, case.layer_b, "test", case.view)
         pair = rows(affine.to(x)(x), case.view), rows(y, case.view)
         return _number(evaluate(index, *self._drawn(index, *pair, case))[0], index)
 
@@ -170,17 +163,17 @@ class Context:
 
     def samples(self, case: Case) -> int:
         """Images a case is measured on."""
-        return (self.activations.flat_count if case.view == "flat" else self.activations.count)(case.split)
+        return self.activations.images_of(case.split, case.view)
 
     def accuracy(self, network: Network, split: str = "test") -> float:
         """Accuracy of an unstitched network."""
         return accuracy_of(self.activations.logits(network, split), self.activations.labels(split))
 
     def _members(self, a: Member, b: Member) -> tuple[Member, ...]:
-        """Representations whose moments are taken together: all of this layer that have its size."""
-        if a[1] != b[1]:
-            return (a, b) if a != b else (a,)
+        """Representations whose moments are taken together: all of one layer and one size, if they are."""
         size = self.activations.shape(*a)[1:]
+        if a[1] != b[1] or self.activations.shape(*b)[1:] != size:
+            return a, b
         return tuple((network, a[1]) for network in self.selection.networks
                      if a[1] in network.model.layers and self.activations.shape(network, a[1])[1:] == size)
 
@@ -210,19 +203,25 @@ class Measured:
 
 def measure(case: Case, context: Context) -> Measured:
     """Run one case. Whatever a plugin raises becomes a row `failed`; only an interruption gets through."""
-    start, error = time.perf_counter(), ""
+    start, error, samples = time.perf_counter(), "", 0
     try:
-        found = case.experiment.run(case, context)
-        for row in found:
-            if row.value is not None and not math.isfinite(row.value):
-                raise ArithmeticError(f"{row.quantity} is {row.value}")
+        samples = context.samples(case)
+        found = [_plain(row) for row in case.experiment.run(case, context)]
     except Inapplicable as reason:
         found = [Row(_quantity(case), None, status="skipped", note=str(reason))]
     except Exception as exception:
         note = " ".join(str(exception).split()) or "no message"
         found = [Row(_quantity(case), None, status="failed", note=f"{type(exception).__name__}: {note}")]
         error = traceback.format_exc()
-    return Measured(case, tuple(found), context.samples(case), time.perf_counter() - start, error)
+    return Measured(case, tuple(found), samples, time.perf_counter() - start, error)
+
+
+def _plain(row: Row) -> Row:
+    """The row with its value as a Python number; raises ArithmeticError when it is not finite."""
+    value = row.value if row.value is None else float(row.value)
+    if value is not None and not math.isfinite(value):
+        raise ArithmeticError(f"{row.quantity} is {value}")
+    return replace(row, value=value)
 
 
 def _quantity(case: Case) -> str:

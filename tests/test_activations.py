@@ -82,3 +82,16 @@ def test_the_end_on_the_front_gives_the_outputs_of_the_network(networks, setting
                                    rtol=1e-5, atol=1e-5)
     assert activations.logits(networks[0], "test").shape == (60, 3)
     assert activations.shape(networks[0], "conv2") == (8, 3, 3)
+
+
+def test_view_flat_takes_a_seeded_sample_spread_over_the_images(networks, setting, monkeypatch):
+    """The images lie sorted by class in some data sets: the first ones are no sample."""
+    monkeypatch.setattr("simbench.activations.FLAT_IMAGES", 20)
+    activations = Activations(setting)
+    everything = activations.all(networks[0], "bn1", "test")
+    drawn = activations.drawn(networks[0], "bn1", "test", "flat")
+    at = [int((everything == one).flatten(1).all(1).nonzero()) for one in drawn]
+    assert len(set(at)) == 20 and at == sorted(at) and at != list(range(20)) and max(at) > 40
+    assert torch.equal(activations.drawn(networks[0], "bn1", "test", "flat"), drawn)
+    assert activations.images_of("test", "flat") == 20 and activations.images_of("test", "spatial") == 60
+    assert torch.equal(activations.drawn(networks[0], "bn1", "test", "spatial"), everything)

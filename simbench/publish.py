@@ -24,6 +24,8 @@ def publish(contents: Contents, folder: Path, anew: bool = False) -> None:
     tables.write(tables.timings(records), folder / "timings.csv")
     tables.write(tables.runs(contents), folder / "runs.csv")
     if anew or any(changed) or not all((folder / name).is_file() for name in FILES):
+        for name in ("correlations.csv", "leaderboard.csv"):  # cut short from here on, the next call makes them anew
+            (folder / name).unlink(missing_ok=True)
         correlations = correlate(measured, methods)
         tables.write(correlations, folder / "correlations.csv")
         tables.write(leaderboard(correlations), folder / "leaderboard.csv")

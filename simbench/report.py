@@ -16,7 +16,8 @@ STATUSES = ("ok", "degenerate", "skipped", "failed")
 
 def table(frame: pd.DataFrame, digits: int = 3) -> str:
     """A plain table with column headings; numbers to `digits` places, empty where undefined."""
-    return tabulate(frame, headers="keys", showindex=False, floatfmt=f".{digits}f", missingval="")
+    defined = frame.astype(object).where(frame.notna(), None)
+    return tabulate(defined, headers="keys", showindex=False, floatfmt=f".{digits}f", missingval="")
 
 
 def closing(rows: Iterable[Row]) -> str:

@@ -13,6 +13,8 @@ from dataclasses import fields, is_dataclass
 from simbench.errors import InputError, unknown
 
 GRAMMAR = "the form is name or name[parameter=value,...]"
+#: More networks than anyone trains, and what a seed of every generator may be.
+MOST_SEEDS, LARGEST_SEED = 10_000, 2**32 - 1
 
 
 def split_list(text: str) -> list[str]:
@@ -116,6 +118,10 @@ def seeds(text: str) -> tuple[int, ...]:
         numbers = []
     if not numbers or min(numbers) < 0 or (len(words) == 1 and numbers[0] == 0):
         raise InputError(f"--seeds is {text!r}; allowed: a count such as 6, or a list such as 0,3")
+    most = MOST_SEEDS if len(words) == 1 else LARGEST_SEED
+    if max(numbers) > most:
+        raise InputError(f"--seeds is {text!r}; allowed: a count up to {MOST_SEEDS}, or a list of seeds up to "
+                         f"{LARGEST_SEED}")
     chosen = tuple(range(numbers[0])) if len(words) == 1 else tuple(numbers)
     if len(set(chosen)) < len(chosen):
         raise InputError(f"--seeds is {text!r}; a seed stands there twice")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -56,12 +57,11 @@ class Store:
 
     def check_writable(self) -> None:
         """Raise InputError unless results can be written here; creates nothing."""
-        there = self.folder.absolute()
-        while not there.exists():
-            there = there.parent
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            raise InputError(f"results folder {str(self.folder)!r} is not writable ({there} is "
-                             f"{'read-only' if there.is_dir() else 'not a folder'}); give another with --results")
+        for folder in (self.folder, self.folder / "records", self.folder / "runs"):
+            reason = unwritable(folder)
+            if reason:
+                raise InputError(f"results folder {str(self.folder)!r} is not writable ({reason}); give another with "
+                                 "--results")
 
     def put(self, record: Record) -> None:
         """Write a record; afterwards it is there whole, also after a power failure."""
@@ -90,6 +90,20 @@ class Store:
 
     def _path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key}.json"
+
+
+def unwritable(folder: Path) -> str:
+    """Why files cannot be written below `folder`, or ""; tries it with a file that leaves no trace."""
+    there = folder.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        return f"{there} is not a folder"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return f"{there} is read-only: {error.strerror or error}"
 
 
 def _files(folder: Path) -> Iterable[Path]:

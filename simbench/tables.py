@@ -10,6 +10,7 @@ import pandas as pd
 from simbench import durable
 from simbench.cases import Case
 from simbench.contracts import Index, Plugin, Stitcher
+from simbench.provenance import canonical
 from simbench.store import Contents, Record
 
 #: Column -> meaning, in the order of measurements.csv; those before `value` say what was measured.
@@ -49,8 +50,9 @@ def describe(case: Case, package: str, package_version: str) -> dict:
     method: Plugin | None = case.method
     if method is None:
         return {}
-    told = {"kind": "index" if isinstance(method, Index) else "stitcher", "method": method.name, "params": case.labels["params"], "spec": method.spec,
-            "source": method.source, "version": method.version, "package": package, "package_version": package_version}
+    told = {"kind": "index" if isinstance(method, Index) else "stitcher", "method": method.name,
+            "params": case.labels["params"], "spec": method.spec, "source": method.source,
+            "version": method.version, "package": package, "package_version": package_version}
     if isinstance(method, Index):
         claims = method.claims
         told |= {"direction": claims.direction, "symmetric": claims.symmetric, "needs": method.needs,
@@ -67,10 +69,12 @@ def _number(bound: float) -> float | str:
 
 
 def measurements(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per number. Of several records for the same columns (other weights under the same name, an
-    older formula) the latest run's stand."""
+    """One row per number. Of several records of the same labels (other weights under the same name, an
+    older formula) the latest run's stands, whole."""
+    latest = {canonical(record.labels): record
+              for record in sorted(records, key=lambda record: (record.run, record.key))}
     kept: dict[tuple, dict] = {}
-    for record in sorted(records, key=lambda record: (record.run, record.key)):
+    for record in latest.values():
         for row in record.rows:
             full = record.labels | {"quantity": row.quantity, "step": row.step, "value": row.value,
                                     "status": row.status, "note": row.note}

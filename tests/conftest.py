@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from small_networks import selection
 from small_plugins import SmallPlugins
 
 import simbench
 from simbench import weights
+from simbench.cases import Selection
 from simbench.contracts import Recipe
 
 
@@ -55,6 +57,12 @@ def warm(warm_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small_registry() -> simbench.Registry:
     """What is installed, with `blobs` and `net`."""
     return simbench.load([SmallPlugins()])
+
+
+@pytest.fixture(scope="session")
+def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFactory, one_thread) -> Selection:
+    """Two trained `net` and a trained `net[width=4]` on `blobs`."""
+    return selection(small_registry, tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="session", autouse=True)

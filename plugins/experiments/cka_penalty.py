@@ -69,6 +69,8 @@ class CKAPenalty(Experiment):
     def plan(self, selection: Selection) -> Iterator[Case]:
         for network in selection.networks:
             chosen = selection.layers[network.model.spec]
+            if self.layer == "middle" and not chosen:
+                continue  # the layers asked for are other models'
             layer = chosen[len(chosen) // 2] if self.layer == "middle" else self.layer
             if layer not in network.model.layers:
                 raise InputError(f"{self.spec}: {network.model.spec} has no layer {layer!r}; allowed: middle, "
@@ -117,6 +119,8 @@ class CKAPenalty(Experiment):
     def summary(self, table: pandas.DataFrame) -> pandas.DataFrame:
         """First and last logged index, accuracy and cross-entropy of every network."""
         kept = table[table["quantity"].isin(["similarity", "accuracy", "cross_entropy"]) & (table["status"] == "ok")]
+        if kept.empty:
+            return kept[[]]
         kept = kept.sort_values("step", kind="stable")
         by = ["dataset", "model_a", "seed_a", "layer_a", "method", "quantity"]
         ends = kept.groupby(by, sort=True)["value"].agg(["first", "last"]).unstack("quantity")

@@ -52,7 +52,7 @@ class Matching(Experiment):
             return kept[[]]
         names = {(name, params): name for name, params in zip(kept["method"], kept["params"], strict=True)}
         if len(set(names.values())) < len(names):  # one stitcher in several configurations
-            names = {key: f"{key[0]}[{key[1]}]" for key in names}
+            names = {(name, params): f"{name}[{params}]" if params else name for name, params in names}
         kept = kept.assign(stitcher=[names[key] for key in zip(kept["method"], kept["params"], strict=True)])
         wide = kept.pivot_table(index=["dataset", "layer_a"], columns="stitcher", values="value", sort=False)
         return wide.rename_axis(columns=None).reset_index().rename(columns={"layer_a": "relative accuracy at"})

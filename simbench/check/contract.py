@@ -29,5 +29,5 @@ def declared(plugin: Plugin, methods: dict[str, str]) -> None:
 
 def implements(plugin: Plugin, method: str) -> bool:
     """Whether the plugin's class defines the method anew, below the contract."""
-    contract = next(parent for parent in type(plugin).__mro__ if parent.__module__ == "simbench.contracts")
+    contract = next(parent for parent in type(plugin).__mro__ if parent.__module__.startswith("simbench.contracts"))
     return getattr(type(plugin), method) is not getattr(contract, method)

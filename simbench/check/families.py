@@ -15,7 +15,7 @@ FAMILIES = ("identity", "orthogonal", "reduced_rank", "linear", "affine")
 TOLERANCE = 1e-9
 
 
-def outside(affine: Affine, family: str, rank: int) -> str:
+def outside(affine: Affine, family: str, rank: int, tolerance: float = TOLERANCE) -> str:
     """How the map leaves the family, or "" when it belongs. rank bounds the family reduced_rank."""
     w, (p, q) = affine.weight, affine.weight.shape
     if not bool(w.isfinite().all()) or (affine.bias is not None and not bool(affine.bias.isfinite().all())):
@@ -25,11 +25,11 @@ def outside(affine: Affine, family: str, rank: int) -> str:
     if family == "orthogonal":
         gram = w @ w.mT if p <= q else w.mT @ w
         error = float((gram - torch.eye(len(gram), dtype=w.dtype)).abs().max())
-        if error > TOLERANCE:
+        if error > tolerance:
             return f"{'W W^T' if p <= q else 'W^T W'} differs from I by {error:.2g}"
     if family == "reduced_rank":
         singular = torch.linalg.svdvals(w)
-        found = int((singular > TOLERANCE * singular[0]).sum())
+        found = int((singular > tolerance * singular[0]).sum())
         if found > rank:
             return f"the weight has rank {found}; at most {rank} is allowed"
     if family == "affine" and affine.bias is None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from simbench.check import maps
+from simbench.check import maps, training
 from simbench.check.contract import declared
 from simbench.check.families import FAMILIES
 from simbench.check.fits import fit, rank, regular, shaped
-from simbench.check.outcome import Check, Skip, Violation, require
+from simbench.check.outcome import Check, Violation, require
 from simbench.contracts import Stitcher
 from simbench.errors import Inapplicable
 
@@ -42,15 +42,19 @@ def direct_rules() -> dict[str, Callable[[Stitcher], str]]:
 
 def network_rules() -> dict[str, Callable[[Stitcher], str]]:
     """Name -> rule for a stitcher that trains through the end network."""
-    return {"task_loss": task_loss}
-
-
-def task_loss(stitcher: Stitcher) -> str:
-    raise Skip("task loss stitchers are checked on a network by the experiment tests")
+    return {
+        "family": training.family,
+        "objective": training.objective,
+        "on_step": training.on_step,
+        "starts": training.starts,
+        "widths": training.widths,
+        "inputs_untouched": training.inputs_untouched,
+        "deterministic": training.deterministic,
+    }
 
 
 def contract(stitcher: Stitcher) -> str:
-    """The stitcher declares all it must; a direct one returns a finite float64 Affine (p, q)."""
+    """The stitcher declares all it must; it returns a finite Affine (p, q), a direct one in float64."""
     declared(stitcher, METHODS)
     require(stitcher.family in FAMILIES, f"family is {stitcher.family!r}; one of {', '.join(FAMILIES)} is wanted")
     require(stitcher.objective in OBJECTIVES, f"objective is {stitcher.objective!r}; one of "
@@ -58,7 +62,7 @@ def contract(stitcher: Stitcher) -> str:
     require(stitcher.family != "reduced_rank" or rank(stitcher) >= 1,
             "family is reduced_rank, but there is no parameter `rank`, a whole number from 1")
     if stitcher.needs == "task":
-        return f"declares family {stitcher.family}, objective {stitcher.objective}"
+        return training.contract(stitcher)
     pair = regular(stitcher)[0]
     try:
         found = fit(stitcher, pair)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import shlex
+import sys
 
 import click
+
+#: $SIMBENCH_RUN_SEEDS stands for `run --seeds`, and so on for every option of every verb.
+PREFIX = "SIMBENCH"
 
 #: verb -> (module, what `simbench --help` says of it)
 VERBS = {
@@ -55,21 +61,33 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line: exit 0 when all went well, 1 when a row failed, 2 for input that cannot be
     used (one line on stderr, nothing written), 130 when interrupted."""
-    import sys
-
     from simbench.errors import InputError
 
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        sys.exit(cli.main(arguments, prog_name="simbench", standalone_mode=False) or 0)
+        sys.exit(cli.main(arguments, prog_name="simbench", standalone_mode=False, auto_envvar_prefix=PREFIX,
+                          obj=command_line(arguments)) or 0)
     except InputError as error:
-        click.echo(f"simbench: {error}", err=True)
-        sys.exit(2)
+        _refuse(str(error))
     except click.ClickException as error:
-        click.echo(f"simbench: {error.format_message()} (simbench --help shows what is allowed)", err=True)
-        sys.exit(2)
+        verb = " ".join(["simbench", *(word for word in arguments[:1] if word in VERBS)])
+        _refuse(f"{error.format_message()} ({verb} --help shows what is allowed)")
     except (KeyboardInterrupt, click.Abort):
         click.echo("simbench: interrupted; the same command goes on from here", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+
+
+def command_line(arguments: list[str]) -> str:
+    """What to type for the same again: the variables that set options of `run`, and the arguments."""
+    given = [f"{name}={shlex.quote(value)}" for name, value in sorted(os.environ.items())
+             if name.startswith(f"{PREFIX}_RUN_") and value]
+    return " ".join([*given, shlex.join(["simbench", *arguments])])
+
+
+def _refuse(message: str) -> None:
+    """One line on stderr, exit 2."""
+    click.echo(f"simbench: {' '.join(message.splitlines())}", err=True)
+    sys.exit(2)

@@ -18,5 +18,5 @@ def cache_command(clear: bool) -> None:
         files, size = cache.clear()
         click.echo(f"removed {files} files, {size / 2**20:.1f} MiB")
         return
-    rows = [(name, files, f"{size / 2**20:.1f}") for name, (files, size) in cache.contents().items()]
-    click.echo(tabulate(rows, headers=["folder", "files", "MiB"]) if rows else "empty")
+    rows = [(name, files, size / 2**20) for name, (files, size) in cache.contents().items()]
+    click.echo(tabulate(rows, headers=["folder", "files", "MiB"], floatfmt=".1f") if rows else "empty")

@@ -13,7 +13,8 @@ RESULTS = click.option("--results", default="simbench-results", show_default=Tru
 @click.command("correlate")
 @RESULTS
 @click.option("--scope", default="within", show_default=True, metavar="NAME", help="within, pooled or a layer's name.")
-@click.option("--statistic", default="spearman", show_default=True, type=click.Choice(["spearman", "pearson", "kendall"]))
+@click.option("--statistic", default="spearman", show_default=True,
+              type=click.Choice(["spearman", "pearson", "kendall"]))
 @click.option("--target", default="relative_accuracy", show_default=True,
               type=click.Choice(["relative_accuracy", "agreement", "cross_entropy"]))
 def correlate_command(results: Path, scope: str, statistic: str, target: str) -> int:
@@ -27,7 +28,7 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
         raise unknown("scope", scope, set(found["scope"]))
     chosen = found[(found["scope"] == scope) & (found["statistic"] == statistic) & (found["target"] == target)]
     names = ["dataset", "model_a", "stitcher", "index", "view", "value", "low", "high", "p_value", "networks", "pairs"]
-    click.echo(report.table(chosen[names]))
+    click.echo(report.table(chosen[names].astype({"networks": int, "pairs": int})))
     click.echo(f"\n{len(found)} correlations in {results / 'correlations.csv'}")
     return 0
 
@@ -56,7 +57,7 @@ def _derive(results: Path) -> None:
     for path in contents.corrupt:
         click.echo(f"simbench: {path} is corrupt: ignored; `simbench run` measures its case again", err=True)
     if not contents.records:
-        raise InputError(f"results folder {str(results)!r} holds no records; run `simbench run`, or name another folder "
-                         "with --results")
+        raise InputError(f"results folder {str(results)!r} holds no records; run `simbench run`, or name another "
+                         "folder with --results")
     store.check_writable()
     publish.publish(contents, results, anew=True)

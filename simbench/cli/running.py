@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 
 import click
 
-MANY = {"multiple": True, "metavar": "SELECTION"}
+
+class Whole(click.ParamType):
+    """Text that an environment variable gives whole, blanks included."""
+
+    name = "text"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [rv]
+
+
+MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 
 
 @click.command("run")
-@click.option("--indices", default=("all",), show_default="all", help="Similarity indices.", **MANY)
-@click.option("--stitchers", default=("all",), show_default="all", help="Stitchers.", **MANY)
-@click.option("--models", default=("tiny10",), show_default="tiny10", help="Architectures.", **MANY)
-@click.option("--datasets", default=("digits",), show_default="digits", help="Data sets.", **MANY)
-@click.option("--experiments", default=("all",), show_default="all", help="Experiments.", **MANY)
-@click.option("--seeds", metavar="N|N,N", help="Networks to train: a count (6: seeds 0 to 5) or a list (0,3).  [default: 6]")
-@click.option("--layers", multiple=True, metavar="NAMES", help="Layers: names, patterns or all.  [default: the model's]")
-@click.option("--view", "views", default=("spatial",), multiple=True, metavar="NAMES", show_default="spatial",
+@click.option("--indices", default=("all",), show_default=True, help="Similarity indices.", **MANY)
+@click.option("--stitchers", default=("all",), show_default=True, help="Stitchers.", **MANY)
+@click.option("--models", default=("tiny10",), show_default=True, help="Architectures.", **MANY)
+@click.option("--datasets", default=("digits",), show_default=True, help="Data sets.", **MANY)
+@click.option("--experiments", default=("all",), show_default=True, help="Experiments.", **MANY)
+@click.option("--seeds", metavar="N|N,N",
+              help="Networks to train: a count (6: seeds 0 to 5) or a list (0,3).  [default: 6]")
+@click.option("--layers", multiple=True, type=Whole(), metavar="NAMES",
+              help="Layers: names, patterns or all.  [default: the model's]")
+@click.option("--view", "views", default=("spatial",), multiple=True, type=Whole(), metavar="NAMES",
+              show_default=True, envvar="SIMBENCH_RUN_VIEW",
               help="How activations become rows: spatial, flat, pooled.")
-@click.option("--weights", multiple=True, metavar="FILES", help="Checkpoints to use in place of training.")
-@click.option("--max-samples", default=10_000, show_default=True, metavar="N", help="Images drawn of each split at most.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option("--weights", multiple=True, type=Whole(), metavar="FILES",
+              help="Checkpoints to use in place of training.")
+@click.option("--max-samples", default=10_000, show_default=True, metavar="N",
+              help="Images drawn of each split at most.")
+@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
 @click.option("--results", default="simbench-results", show_default=True, type=click.Path(path_type=Path),
               help="Folder of records and tables.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 @click.option("--force", is_flag=True, help="Measure what is on record, too.")
-def run_command(threads: int | None, dry_run: bool, **options) -> int:
+@click.pass_obj
+def run_command(command: str, threads: int | None, dry_run: bool, **options) -> int:
     """Measure every selected index and stitcher on pairs of networks, and tabulate how well looks predict work.
 
     SELECTIONS repeat or take commas; `all`, * and ? match names; parameters stand in brackets:
     --indices 'svcca[variance=0.9],cka'. What is on record already is not measured again.
+    Environment variables set options, too: SIMBENCH_RUN_SEEDS=2 is --seeds 2.
     """
     from simbench.cli.installed import installed
     from simbench.run.driver import prepare
@@ -43,24 +58,24 @@ def run_command(threads: int | None, dry_run: bool, **options) -> int:
     job = prepare(Request(**options), registry)
     for path in job.contents.corrupt:
         click.echo(f"simbench: {path} is corrupt: ignored, and measured again when its case is selected", err=True)
-    plan = f"{job.cases} cases: {job.cases - job.pending} on record, {job.pending} to measure"
-    click.echo(plan + (f", after training {job.untrained} networks" if job.untrained else ""), err=True)
+    plan = f"{_count(job.cases, 'case')}: {job.cases - job.pending} on record, {job.pending} to measure"
+    click.echo(plan + (f", after training {_count(job.untrained, 'network')}" if job.untrained else ""), err=True)
     if dry_run:
         return 0
     if threads and job.pending:
         import torch
 
         torch.set_num_threads(threads)
-    return _run(job, registry, Path(options["results"]))
+    return _run(job, registry, options["results"], command)
 
 
-def _run(job, registry, results: Path) -> int:
+def _run(job, registry, results: Path, command: str) -> int:
     from simbench import publish, report
     from simbench.run.driver import run
     from simbench.run.progress import progress
     from simbench.store import Contents, Store
 
-    outcome = run(job, registry, progress(), shlex.join(["simbench", *sys.argv[1:]]))
+    outcome = run(job, registry, progress(), command)
     contents = Store(results).read() if outcome.measured else Contents(outcome.records, job.contents.runs)
     publish.publish(contents, results)
     methods = publish.read(results, "methods.csv")
@@ -76,9 +91,13 @@ def _run(job, registry, results: Path) -> int:
             click.echo(line)
     click.echo(report.closing(row for _, row in outcome.rows))
     if outcome.measured:
-        click.echo(f"measured {outcome.measured} of {outcome.cases} cases in {outcome.seconds:.0f} s"
-                   + (f", {outcome.trained} networks trained" if outcome.trained else ""))
+        click.echo(f"measured {outcome.measured} of {_count(outcome.cases, 'case')} in {outcome.seconds:.0f} s"
+                   + (f", {_count(outcome.trained, 'network')} trained" if outcome.trained else ""))
     else:
-        click.echo(f"nothing to compute: all {outcome.cases} cases are on record")
+        click.echo(f"nothing to compute: {_count(outcome.cases, 'case')} on record")
     click.echo(f"tables in {results}: {', '.join(publish.FILES)}")
     return 1 if any(row.status == "failed" for _, row in outcome.rows) else 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simbench import weights
+from simbench.cache import cache_folder
 from simbench.cases import Case, Selection
 from simbench.contracts import Row
 from simbench.errors import InputError
@@ -24,7 +25,7 @@ from simbench.run.executor import InProcess
 from simbench.run.plan import UNTRAINED, Part, cases_of, plan
 from simbench.run.progress import Progress
 from simbench.run.request import Request, Resolved, resolve
-from simbench.store import Contents, Record, Store
+from simbench.store import Contents, Record, Store, unwritable
 from simbench.tables import describe
 
 if TYPE_CHECKING:
@@ -82,8 +83,10 @@ def prepare(request: Request, registry: Registry) -> Job:
     store = Store(request.results)
     store.check_writable()
     job = Job(resolved, plan(resolved), store.read())
-    if request.device != "cpu":
-        _check_device(request.device)
+    _check_device(request.device)
+    reason = job.untrained and unwritable(cache_folder("weights"))
+    if reason:
+        raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
     for part in job.parts:
         if resolved.files and job.open(part):
             for network in part.selection.networks:
@@ -95,23 +98,24 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "",
         executor: Executor | None = None) -> Outcome:
     """Train, measure and record what the job lacks. Killed at any moment, the same job goes on from there."""
     start, request = time.perf_counter(), job.resolved.request
-    store, name = Store(request.results), ""
+    store, name, measured = Store(request.results), "", 0
     trained = job.untrained
-    job = _train(job, progress)
-    records = dict(job.contents.records)
-    if job.pending:
-        name, told = _describe_run(request, command)
-        store.put_run(name, told | {"seconds": None, "measured": 0})
-        progress.begin("measuring", job.pending)
-    measured = 0
-    for found in _measured(job, executor or InProcess(), progress):
-        record = _record(found, registry, name)
-        store.put(record)
-        records[record.key] = record
-        measured += 1
+    try:
+        job = _train(job, progress)
+        records = dict(job.contents.records)
+        if job.pending:
+            name, told = _describe_run(request, command)
+            store.put_run(name, told | {"seconds": None, "measured": 0})
+            progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(_units(job))))
+        for found in _measured(job, executor or InProcess(), progress):
+            record = _record(found, registry, name)
+            store.put(record)
+            records[record.key] = record
+            measured += 1
+    finally:
+        progress.end()
     if measured:
         store.put_run(name, told | {"seconds": round(time.perf_counter() - start, 3), "measured": measured})
-    progress.end()
     selected = [case for part in job.parts for case in part.cases]
     return Outcome(len(selected), trained, measured, time.perf_counter() - start,
                    tuple((case.name, row) for case in selected for row in records[case.key].rows), records)
@@ -190,7 +194,8 @@ def _collected(done: Iterable[Future], flying: dict[Future, Unit], progress: Pro
         first = unit.cases[0]
         where = f"{first.a.name} -> {first.b.name} {first.layer_a}" if first.layer_a else first.a.name
         yield from found
-        progress.advance(len(found), f"{where.strip()}: {len(found)} cases in {sum(one.seconds for one in found):.1f} s")
+        count = f"{len(found)} case{'s' if len(found) > 1 else ''}"
+        progress.advance(1, f"{where}: {count} in {sum(one.seconds for one in found):.1f} s")
 
 
 def _lost(unit: Unit, error: BaseException) -> list[Measured]:
@@ -227,12 +232,13 @@ def _describe_run(request: Request, command: str) -> tuple[str, dict]:
 
 
 def _check_device(name: str) -> None:
+    """Raise InputError unless the device is here. Imports torch for CUDA only."""
+    if name == "cpu":
+        return
     import torch
 
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"--device is {name!r}: {reason}; allowed here: cpu"
-                         + (", cuda" if torch.cuda.is_available() else "")) from None
+    here = ["cpu", *(["cuda"] if torch.cuda.is_available() else []),
+            *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if name not in here:
+        raise InputError(f"--device is {name!r}; allowed here: {', '.join(here)}"
+                         + ("" if len(here) > 1 else " (torch finds no CUDA device)"))

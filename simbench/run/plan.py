@@ -65,10 +65,9 @@ def _given(model: Model, files: tuple[Path, ...]) -> tuple[Network, ...]:
     for at, network in enumerate(networks):
         for other in networks[:at]:
             if network.seed == other.seed:
-                raise InputError(f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); results "
-                                 "are named by file: rename one")
+                raise InputError(f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); "
+                                 "results are named by file: rename one")
             if network.weights == other.weights:
-                raise InputError(f"checkpoints {other.file} and {network.file} hold the same weights; give each network "
-                                 "once")
+                raise InputError(f"checkpoints {other.file} and {network.file} hold the same weights; give each "
+                                 "network once")
     return networks
-

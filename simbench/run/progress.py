@@ -49,7 +49,8 @@ class Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                             TextColumn("{task.fields[last]}"), console=Console(stderr=True), transient=True)
+                             TextColumn("left"), TextColumn("{task.fields[last]}", markup=False),
+                             console=Console(stderr=True), transient=True)
         self._task = None
 
     def begin(self, what: str, total: int) -> None:

@@ -174,11 +174,3 @@ def test_every_check_is_failed_by_some_wrong_stitcher():
 def test_stitcher_that_minimises_nothing_is_not_held_to_a_residual():
     outcomes = {check.name: check.run() for check in checks(RIGHT["ridge, no objective"])}
     assert {name for name, outcome in outcomes.items() if outcome.status == "skipped"} == {"recovery", "optimality"}
-
-
-def test_task_stitcher_has_its_declarations_checked():
-    trained = stitcher(None, objective="cross_entropy", from_task=lambda self, task, starts=None, on_step=None: None)
-    outcomes = {check.name: check.run() for check in checks(trained)}
-    assert outcomes["contract"].status == "passed" and outcomes["task_loss"].status == "skipped"
-    wrong = stitcher(None, objective="hinge", from_task=lambda self, task: None)
-    assert "objective is 'hinge'" in failing(wrong)["contract"]

@@ -1,0 +1,95 @@
+"""The contract of a similarity index: two representations -> a number, and what it promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from simbench.contracts.plugin import Plugin
+
+if TYPE_CHECKING:
+    import torch
+
+    from simbench.moments import Moments
+
+#: invariance -> the invariances it implies (transitively closed).
+INVARIANCES: dict[str, frozenset[str]] = {
+    "translation": frozenset(),
+    "permutation": frozenset(),
+    "scaling": frozenset(),
+    "orthogonal": frozenset({"permutation"}),
+    "linear": frozenset({"orthogonal", "permutation", "scaling"}),
+}
+
+
+def invariant(*names: str) -> frozenset[str]:
+    """The named invariances and all that they imply."""
+    return frozenset(names).union(*(INVARIANCES[name] for name in names))
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What an index promises, for `simbench check` to hold it to.
+
+    direction: +1 when larger means more similar, -1 for a distance.
+    range: closed interval of possible values.
+    invariances_a, invariances_b: transformations of that side alone that leave the value unchanged
+        (see INVARIANCES; `linear` is any invertible map).
+    differentiable: gradients with respect to the rows are finite and not identically zero.
+    """
+
+    direction: int = 1
+    symmetric: bool = False
+    range: tuple[float, float] = (0.0, 1.0)
+    invariances_a: frozenset[str] = frozenset()
+    invariances_b: frozenset[str] = frozenset()
+    differentiable: bool = False
+
+
+@dataclass(frozen=True)
+class KnownAnswer:
+    """A case whose value is known in closed form: rows a (n, p), b (n, q), and why."""
+
+    a: object
+    b: object
+    value: float
+    why: str
+    tolerance: float = 1e-9
+
+
+class Index(Plugin):
+    """A similarity index s(A, B).
+
+    Implement `from_moments`, when the value depends on the centred second moments alone (it then streams
+    over any number of rows), or `from_samples`, or both; from_moments is preferred where both are there.
+    """
+
+    kind = "indices"
+    #: Rows that the harness draws, seeded, for from_samples; None takes all.
+    max_rows: ClassVar[int | None] = 2000
+
+    @property
+    def claims(self) -> Claims:
+        """Of this configured object."""
+        return Claims()
+
+    @property
+    def needs(self) -> str:
+        """"moments" or "samples": what this configured object computes from."""
+        return "moments" if type(self).from_moments is not Index.from_moments else "samples"
+
+    def from_moments(self, m: Moments) -> torch.Tensor:
+        """0-dim value from the moments of rows a (n, p), b (n, q)."""
+        raise TypeError(f"index {self.name!r} implements no from_moments")
+
+    def from_samples(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """0-dim value from paired rows a (n, p), b (n, q)."""
+        raise TypeError(f"index {self.name!r} implements no from_samples")
+
+    def degenerate(self, m: Moments) -> str | None:
+        """Why the value carries no information for these moments (too few rows, say), or None."""
+        return None
+
+    def known_answers(self) -> list[KnownAnswer]:
+        """Closed-form cases of this configured object, checked by `simbench check`."""
+        return []

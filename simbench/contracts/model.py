@@ -1,0 +1,57 @@
+"""The contract of a model: an architecture, where it can be stitched, and how it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from simbench.contracts.dataset import Dataset
+from simbench.contracts.plugin import Plugin
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; with the seed it is part of what the weights are cached under.
+
+    schedule: "one_cycle" (peak `learning_rate`) or "constant". augment: random crop (padding 4) and flip.
+    """
+
+    optimizer: str = "sgd"
+    learning_rate: float = 0.1
+    epochs: int = 8
+    batch: int = 64
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: str = "one_cycle"
+    augment: bool = False
+
+    @property
+    def identity(self) -> dict:
+        return asdict(self)
+
+
+class Model(Plugin):
+    """An architecture: named stages in a row, some of which can be stitched at."""
+
+    kind = "models"
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every stage that can be stitched at, in order of depth."""
+        raise TypeError(f"model {self.name!r} names no layers")
+
+    @property
+    def default_layers(self) -> tuple[str, ...]:
+        return self.layers
+
+    def build(self, channels: int, classes: int) -> torch.nn.Sequential:
+        """Untrained network: images (n, channels, h, w) -> logits (n, classes). Randomness from torch's
+        global generator, which the caller seeds."""
+        raise TypeError(f"model {self.name!r} builds nothing")
+
+    def recipe(self, dataset: Dataset) -> Recipe:
+        """How to train it on this data set."""
+        return Recipe(epochs=dataset.epochs, augment=dataset.augment)

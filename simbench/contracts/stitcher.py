@@ -1,0 +1,47 @@
+"""The contract of a stitcher: two representations -> an affine map. It mirrors that of an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from simbench.contracts.plugin import Plugin
+
+if TYPE_CHECKING:
+    from simbench.affine import Affine
+    from simbench.moments import Moments
+    from simbench.stitching import Task
+
+
+class Stitcher(Plugin):
+    """A way to find the affine map from a to b.
+
+    Implement `from_moments` (direct matching) or `from_task` (task loss matching).
+    family: "identity", "orthogonal", "reduced_rank", "linear" or "affine": what the map is confined to.
+    objective: what it minimises, "residual" or "cross_entropy"; "" when it minimises nothing.
+    """
+
+    kind = "stitchers"
+    objective: ClassVar[str] = "residual"
+
+    @property
+    def family(self) -> str:
+        return "affine"
+
+    @property
+    def needs(self) -> str:
+        """"moments" or "task"."""
+        return "task" if type(self).from_task is not Stitcher.from_task else "moments"
+
+    def from_moments(self, m: Moments) -> Affine:
+        """Affine map, weight (p, q) in float64."""
+        raise TypeError(f"stitcher {self.name!r} implements no from_moments")
+
+    def from_task(self, task: Task, starts: Affine | None = None,
+                  on_step: Callable[[int, Affine], None] | None = None) -> Affine:
+        """Affine map trained through the frozen end network.
+
+        starts: weight (k, p, q) trains k maps side by side; None makes one from the stitcher's own `init`.
+        on_step: called before the first step as (0, affine) and after step s as (s, affine).
+        """
+        raise TypeError(f"stitcher {self.name!r} implements no from_task")

@@ -1,0 +1,86 @@
+"""The command line, in this process or in one of its own, and one finished run that tests read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from simbench.cli import main
+
+#: Ten cases on the warm cache: two networks, one layer, two indices, two stitchers.
+TINY = ("run", "--seeds", "2", "--layers", "bn8", "--stitchers", "identity,least_squares", "--indices", "cka,r2_lr",
+        "--experiments", "matching", "--max-samples", "100")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+
+
+def _here(*words: str) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
+        main(list(words))
+    return Done(end.value.code or 0, out.getvalue(), err.getvalue(), Path.cwd())
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """call(*words): the command in this process, in an empty folder of the test's own."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return _here
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Callable[..., Done]:
+    """process(*words, VARIABLE=value): the command in a process of its own, in the test's folder."""
+    def process(*words: str, python: tuple[str, ...] = (), **environment: str) -> Done:
+        done = subprocess.run([sys.executable, *python, "-m", "simbench.cli", *words], capture_output=True, text=True,
+                              check=False, cwd=tmp_path, env=os.environ | environment, timeout=120)
+        return Done(done.returncode, done.stdout, done.stderr, tmp_path)
+
+    return process
+
+
+@pytest.fixture(scope="session")
+def tiny() -> tuple[str, ...]:
+    """The words of a run of ten cases."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def finished(warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """TINY, finished in `folder`: to be read only."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMBENCH_CACHE", str(warm_cache))
+        patch.chdir(folder)
+        return _here(*TINY)
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Callable[..., Path]:
+    """package(name, code): an installed package with one plugin module of that code; its folder goes on sys.path."""
+    def package(name: str, code: str) -> Path:
+        site = tmp_path / f"site-{name}"
+        (site / f"{name}-1.2.dist-info").mkdir(parents=True)
+        (site / f"{name}_plugin.py").write_text(code)
+        (site / f"{name}-1.2.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (site / f"{name}-1.2.dist-info" / "entry_points.txt").write_text(f"[simbench]\n{name} = {name}_plugin\n")
+        return site
+
+    return package

@@ -1,0 +1,64 @@
+"""`simbench check`: counts, failures and names."""
+
+from __future__ import annotations
+
+import pytest
+
+WRONG = """
+import simbench
+class Wrong(simbench.Index):
+    name, source = "wrong", "made by the tests"
+    @property
+    def claims(self):
+        return simbench.Claims(symmetric=True)
+    def from_moments(self, m):
+        return m.aa.trace() / (m.aa.trace() + 2 * m.bb.trace())
+@simbench.hookimpl
+def simbench_indices():
+    return [Wrong()]
+"""
+
+
+def test_one_name(call):
+    done = call("check", "identity")
+    assert (done.code, done.err) == (0, "") and done.out.startswith("identity: ") and " 0 failed" in done.out
+
+
+def test_several_names_and_a_configured_one(call):
+    done = call("check", "identity", "svcca[variance=0.9],r2_lr[centred=false]")
+    heads = [line.split(":")[0] for line in done.out.splitlines() if not line.startswith(" ")]
+    assert done.code == 0 and heads == ["identity", "svcca[variance=0.9]", "r2_lr[centred=false]"]
+
+
+def test_passed_checks_are_shown_on_request(call):
+    quiet, loud = call("check", "identity"), call("check", "identity", "-v")
+    assert "  passed " not in quiet.out and "  passed " in loud.out
+    assert loud.out.count("  passed ") == int(loud.out.split(": ")[1].split()[0])
+
+
+def test_all_is_every_index_and_stitcher(call, registry, monkeypatch):
+    monkeypatch.setattr("simbench.check.checks", lambda plugin: [])
+    done = call("check", "all")
+    heads = {line.split(":")[0] for line in done.out.splitlines()}
+    assert done.code == 0 and heads == {*registry.entries["indices"], *registry.entries["stitchers"]}
+
+
+def test_a_plugin_that_breaks_its_claims_is_exit_1_with_the_reasons(call, package, monkeypatch):
+    monkeypatch.syspath_prepend(package("wrongly", WRONG))
+    done = call("check", "wrong")
+    assert done.code == 1 and "\n  failed  symmetr" in done.out
+
+
+@pytest.mark.parametrize("name, message", [
+    ("svcaa", "index or stitcher 'svcaa' is unknown; did you mean 'svcca'"), ("tiny10", "index or stitcher 'tiny10'"),
+    ("svcca[variance=2]", "a share above 0 and up to 1 is allowed"), ("all[a=1]", "to a pattern"),
+    ("cka[", "do not pair"), ("", "empty part"), ("cka,", "empty part"),
+])
+def test_names_that_cannot_be_checked_are_one_line(call, name, message):
+    done = call("check", "identity", name)
+    assert done.code == 2 and done.out == "" and done.err.count("\n") == 1 and message in done.err
+
+
+def test_no_name_is_one_line(call):
+    done = call("check")
+    assert done.code == 2 and "Missing argument" in done.err and "simbench check --help" in done.err

@@ -1,0 +1,99 @@
+"""`simbench list`, `simbench --help`, `simbench --version`: at once, and whatever is broken."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+import simbench
+from simbench.cli import VERBS
+
+HEAVY = {"torch", "torchvision", "pandas", "scipy", "sklearn", "matplotlib"}
+KINDS = ("indices", "stitchers", "models", "datasets", "experiments")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_shows_every_plugin_with_parameters_package_and_source(call, registry, kind):
+    done = call("list", kind)
+    assert done.code == 0 and done.err == ""
+    heading, _, *lines = done.out.splitlines()
+    assert heading.split() == [kind, "parameters", "package", "source"]
+    text = " ".join(done.out.split())
+    for name, entry in registry.entries[kind].items():
+        assert any(line.startswith(f"{name} ") and entry.owner in line for line in lines), name
+        assert entry.plugin.source.split(",")[0] in text
+        assert all(f"{key}=" in text for key in entry.plugin.params)
+
+
+def test_without_a_kind_all_are_shown(call):
+    done = call("list")
+    assert [line.split()[0] for line in done.out.splitlines() if line.endswith("source")] == list(KINDS)
+
+
+def test_a_kind_that_is_none_is_one_line(call):
+    done = call("list", "index")
+    assert done.code == 2 and done.err.count("\n") == 1 and "'index' is not one of 'indices'" in done.err
+
+
+@pytest.mark.parametrize("words", [(), ("-h",), ("--help",)])
+def test_help_names_every_verb(call, words):
+    done = call(*words)
+    assert done.code == 0 and all(f"  {verb} " in done.out for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(call, verb):
+    done = call(verb, "-h")
+    assert done.code == 0 and done.out.startswith(f"Usage: simbench {verb}") and done.err == ""
+
+
+def test_version(call):
+    assert call("--version").out.split() == ["simbench,", "version", simbench.__version__]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["run", "--help"]])
+def test_no_heavy_package_is_imported(words):
+    code = ("import sys\nfrom simbench.cli import main\ntry:\n    main(sys.argv[1:])\nfinally:\n"
+            f"    print(*sorted({HEAVY} & set(sys.modules)), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0 and done.stderr.split() == []
+
+
+def test_help_answers_within_a_second(process):
+    def seconds():
+        start = time.perf_counter()
+        assert process("--help").code == 0
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 1  # the best of three: other work may share the cores
+
+
+def test_a_package_that_cannot_be_imported_is_reported_and_the_rest_is_listed(process, package):
+    site = package("brittle", "raise RuntimeError('no such library')")
+    done = process("list", "models", PYTHONPATH=str(site))
+    assert done.code == 0 and "tiny10" in done.out
+    assert done.err.startswith("simbench: plugin 'brittle' of brittle 1.2 could not be loaded (RuntimeError: no such "
+                               "library); going on without it\nTraceback")
+    assert "brittle_plugin.py" in done.err
+
+
+def test_a_third_party_plugin_is_listed_with_its_package(call, package, monkeypatch):
+    code = "import simbench\nclass One(simbench.Index):\n    name, source = 'one', 'a letter'\n" \
+           "@simbench.hookimpl\ndef simbench_indices():\n    return [One()]\n"
+    monkeypatch.syspath_prepend(package("listed", code))
+    lines = call("list", "indices").out.splitlines()
+    assert any(line.split() == ["one", "listed", "1.2", "a", "letter"] for line in lines)
+
+
+def test_two_plugins_of_one_name_are_one_line_with_both_owners(call, package, monkeypatch):
+    code = "import simbench\nclass Cka(simbench.Index):\n    name, source = 'cka', 'mine'\n" \
+           "@simbench.hookimpl\ndef simbench_indices():\n    return [Cka()]\n"
+    monkeypatch.syspath_prepend(package("rival", code))
+    for words in (["list"], ["run", "--dry-run"], ["check", "cka"]):
+        done = call(*words)
+        assert done.code == 2 and done.err.count("\n") == 1
+        assert "index 'cka' is registered twice, by " in done.err and "uninstall one" in done.err
+        assert "rival 1.2" in done.err and f"simbench {simbench.__version__}" in done.err

@@ -37,7 +37,7 @@ def reasons(rows: Iterable[tuple[str, Row]], status: str, most: int = 5) -> list
     lines = [f"{status}: {note} ({count} row{'s' if count > 1 else ''}, e.g. {example[note]})"
              for note, count in counts.most_common(most)]
     rest = len(counts) - len(lines)
-    return lines + ([f"{status}: {rest} more reasons in measurements.csv"] if rest > 0 else [])
+    return lines + ([f"{status}: {rest} more reason{'s' if rest > 1 else ''} in measurements.csv"] if rest > 0 else [])
 
 
 def summary(experiment: Experiment, measurements: pd.DataFrame) -> str:
@@ -68,10 +68,14 @@ def board(leaders: pd.DataFrame, methods: pd.DataFrame) -> str:
     for (dataset, experiment, model_a, model_b), part in leaders.groupby(
             ["dataset", "experiment", "model_a", "model_b"], sort=False):
         models = model_a if model_a == model_b else f"{model_a} -> {model_b}"
-        networks, pairs = part["networks"].max(), part["pairs"].max()
-        for scope, title in (("within", "within layers"), ("pooled", "all layers pooled")):
-            blocks.append(f"{experiment}, {models} on {dataset}, {networks:.0f} networks, {pairs:.0f} pairs: how well each "
-                          f"index predicts relative accuracy, {title}\n{_wide(part, names, scope)}")
+        head = (f"{experiment}, {models} on {dataset}, {part['networks'].max():.0f} networks, "
+                f"{part['pairs'].max():.0f} pairs")
+        if part[["within", "pooled"]].isna().all(axis=None):
+            blocks.append(f"{head}: no index can be correlated with relative accuracy; `note` in leaderboard.csv says why. "
+                          "Three networks give a value, six an interval.")
+            continue
+        blocks += [f"{head}: how well each index predicts relative accuracy, {title}\n{_wide(part, names, scope)}"
+                   for scope, title in (("within", "within layers"), ("pooled", "all layers pooled"))]
     return "\n\n".join(blocks)
 
 
@@ -83,8 +87,9 @@ def _wide(part: pd.DataFrame, names: dict[tuple[str, str], str], scope: str) -> 
     overall = part[part["column"] == "all"]
     rows = []
     for leader in overall.itertuples():
-        row = {"rank": "" if pd.isna(leader.rank) else f"{leader.rank:.0f}",
-               "index": names.get((leader.index_name, leader.index_params), leader.index_name), "view": leader.view}
+        rank = {"rank": "" if pd.isna(leader.rank) else f"{leader.rank:.0f}"} if scope == "within" else {}
+        row = rank | {"index": names.get((leader.index_name, leader.index_params), leader.index_name),
+                      "view": leader.view}
         same = part[(part["index_name"] == leader.index_name) & (part["index_params"] == leader.index_params)
                     & (part["view"] == leader.view)].set_index("column")
         rows.append(row | {"mean" if name == "all" else name: _cell(same, name, scope) for name in columns})

@@ -10,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+import simbench
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -99,13 +102,13 @@ def test_an_index_of_ones_own_passes_its_check(site, tmp_path, warm_cache):
 def test_an_index_of_ones_own_is_run_with_all_others(site, place, warm_cache):
     done = typed("simbench run --indices all", place, warm_cache, PYTHONPATH=str(site))
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^\d* *cross_trace ", done.stdout, re.MULTILINE)
+    rows = pd.read_csv(place / "simbench-results" / "measurements.csv").query("method == 'cross_trace'")
+    assert len(rows) == 2 and (rows["status"] == "ok").all()
     methods = (place / "simbench-results" / "methods.csv").read_text()
     assert re.search(r"^index,cross_trace,.*,my-index,0.1$", methods, re.MULTILINE)
 
 
 def test_the_stitcher_example_passes_its_checks(tmp_path):
-    import simbench
     from simbench.check import checks
 
     (tmp_path / "ridge.py").write_text(next(block for block in blocks("python") if "class Ridge" in block))
@@ -121,3 +124,26 @@ def test_the_test_command_is_what_ci_reads():
     below = README.split("\n## Tests", 1)[1]
     assert re.search(r"```\w*\n(.*?)```", below, re.DOTALL).group(1) == "pip install '.[test]'\npytest\n"
     assert "## Tests" in (Path(__file__).parents[1] / ".ci" / "run").read_text()
+
+
+def test_the_table_shown_is_that_of_the_published_run():
+    from simbench import publish, report
+
+    folder = Path(__file__).parents[1] / "results" / "tiny10-digits"
+    wanted = report.board(publish.read(folder, "leaderboard.csv"), publish.read(folder, "methods.csv"))
+    experiment = simbench.load().get("experiments", "matching")
+    wanted += "\n\n" + report.summary(experiment, publish.read(folder, "measurements.csv"))
+    shown = README.split("<!-- board -->\n```text\n")[1].split("\n```\n<!-- /board -->")[0]
+    assert shown == wanted, f"put this between the marks in README.md:\n{wanted}"
+
+
+def test_published_tables_follow_from_the_published_measurements():
+    from simbench import publish
+    from simbench.correlate import correlate
+    from simbench.leaderboard import leaderboard
+
+    folder = Path(__file__).parents[1] / "results" / "tiny10-digits"
+    tables = {name: publish.read(folder, name) for name in publish.FILES}
+    found = leaderboard(correlate(tables["measurements.csv"], tables["methods.csv"]))
+    columns = ["stitcher", "index", "within", "within_low", "within_high", "pooled", "coverage"]
+    pd.testing.assert_frame_equal(found[columns], tables["leaderboard.csv"][columns], check_dtype=False, rtol=1e-9)

@@ -124,7 +124,7 @@ def test_board_cells_are_value_and_interval_and_empty_where_undefined(found):
         ["1", "cka[estimator=debiased]", "spatial", "0.80", "0.70", "0.90 [-0.05, 0.45]"],
         ["2", "cka", "spatial", "0.30", "0.20", "0.40 [0.12, 0.62]"],
         ["r2_lr", "spatial"]]
-    assert cells("\n".join(pooled[3:]))[0][3:] == ["-0.80", "-0.70", "-0.90"]
+    assert cells("\n".join(pooled[3:]))[0][2:] == ["-0.80", "-0.70", "-0.90"]
 
 
 def test_board_has_two_tables_per_pair_of_models_and_data_set(found):

@@ -39,6 +39,9 @@ class Activations:
         self._nets: dict[str, nn.Sequential] = {}
         self._ends: dict[tuple[str, str], nn.Sequential] = {}
         self._logits: dict[tuple[str, str], Tensor] = {}
+        self._shapes: dict[tuple[str, str], tuple[int, ...]] = {}
+        if self.device.type == "cuda":  # TF32 keeps 10 bits, and records of all devices are one
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
     @cached_property
     def _images(self) -> dict[str, tuple[Tensor, Tensor]]:
@@ -100,7 +103,7 @@ class Activations:
         """Batches of the deepest held representation below the layer (or of the images), and the stages
         from there to the layer."""
         front, _ = cut(self.net(network), layer)
-        names = [name for name, _ in front.named_children()]
+        names = list(front._modules)  # named_children leaves out a module that stands in two places
         for at in range(len(names) - 2, -1, -1):
             key = (network.weights, names[at], split)
             if key in self._held:
@@ -112,7 +115,7 @@ class Activations:
         """(n, classes) outputs of the unstitched network."""
         key = (network.weights, split)
         if key not in self._logits:
-            last = [name for name, _ in self.net(network).named_children()][-1]
+            last = list(self.net(network)._modules)[-1]
             self._logits[key] = finite(torch.cat(list(self.batches(network, last, split))),
                                        f"outputs of {network.name}")
         return self._logits[key]
@@ -137,7 +140,10 @@ class Activations:
 
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:
         """Shape of one image's activation, (c, h, w) or (p,)."""
-        return tuple(next(iter(self.batches(network, layer, "test"))).shape[1:])
+        key = (network.weights, layer)
+        if key not in self._shapes:
+            self._shapes[key] = tuple(next(iter(self.batches(network, layer, "test"))).shape[1:])
+        return self._shapes[key]
 
     def coordinates(self, network: Network, layer: str, split: str) -> tuple[Tensor, Scatter]:
         """View `flat` of at most FLAT_IMAGES images, rotated to its principal coordinates (exact for every

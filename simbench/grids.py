@@ -47,7 +47,7 @@ class Grid:
     group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in natural order.
     """
 
-    group: tuple[str, str, str]
+    group: tuple[str, str, str, str]
     pairs: list[tuple[str, str]]
     layers: list[str]
     indices: list[Variable]

@@ -36,10 +36,6 @@ class Context:
         self._stacks: dict[tuple, Stack] = {}
         self._coordinates: dict[tuple, tuple] = {}
 
-    @property
-    def device(self) -> torch.device:
-        return self.activations.device
-
     def moments(self, case: Case, split: str, view: str) -> Moments:
         """Moments of (a at layer_a, b at layer_b) on a split, in view spatial or pooled."""
         a, b = (case.a, case.layer_a), (case.b, case.layer_b)
@@ -95,8 +91,8 @@ class Context:
             return self.flat(case, split)[2]
         x, y = self.raw(case, split, "flat")
         if max(x.shape[1], y.shape[1]) >= len(x):
-            raise Inapplicable(f"{index.name} depends on the neuron basis: {max(x.shape[1], y.shape[1])} neurons "
-                               f"on {len(x)} images leave it undetermined in view flat")
+            raise Inapplicable(f"{index.spec} is not blind to rotations and shifts of both sides, and needs the moments of "
+                               f"{max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine them in view flat")
         return Moments.of(x, y)
 
     def _usable(self, x: Tensor, y: Tensor, case: Case) -> None:
@@ -138,8 +134,13 @@ class Context:
         """Score and residual of one stitch on the test split."""
         own, labels = self.activations.logits(case.b, "test"), self.activations.labels("test")
         values = asdict(score(self.logits(affine, case), own, labels))
-        values["residual"] = float(self.moments(case, "test", "spatial").residual(affine.to(torch.float64)))
-        return [Row(quantity, value) for quantity, value in values.items()]
+        m = self.moments(case, "test", "spatial")
+        found = [Row(quantity, value) if math.isfinite(value) else
+                 Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, is right on no image: undefined")
+                 for quantity, value in values.items()]
+        if m.b.constant:
+            return [*found, Row("residual", None, status="failed", note=_constant(case, "b"))]
+        return [*found, Row("residual", float(m.residual(affine.to(torch.float64))))]
 
     @torch.no_grad()
     def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
@@ -150,7 +151,7 @@ class Context:
                            index)
         x = self.activations.drawn(case.a, case.layer_a, "test", case.view)
         y = self.activations.drawn(case.b, case.layer_b, "test", case.view)
-        pair = rows(affine.to(x)(x), case.view), rows(y, case.view)
+        pair = rows(affine.to(x)(x), case.view).double(), rows(y, case.view).double()
         return _number(evaluate(index, *self._drawn(index, *pair, case))[0], index)
 
     def _drawn(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Tensor, Tensor]:
@@ -238,8 +239,12 @@ def _defined(index: Index, m: Moments, case: Case) -> Tensor:
 
 def _varies(varies: bool, case: Case, side: str) -> None:
     if not varies:
-        network, layer = (case.a, case.layer_a) if side == "a" else (case.b, case.layer_b)
-        raise ArithmeticError(f"{layer} of {network.name} is constant over the {case.split} images: no index is defined")
+        raise ArithmeticError(_constant(case, side))
+
+
+def _constant(case: Case, side: str) -> str:
+    network, layer = (case.a, case.layer_a) if side == "a" else (case.b, case.layer_b)
+    return f"{layer} of {network.name} is constant over the {case.split} images: undefined"
 
 
 def _number(value: Tensor, index: Plugin) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 import pandas as pd
@@ -15,11 +16,12 @@ from simbench.store import Contents
 FILES = ("measurements.csv", "methods.csv", "timings.csv", "runs.csv", "correlations.csv", "leaderboard.csv")
 
 
-def publish(contents: Contents, folder: Path, anew: bool = False) -> None:
+def publish(contents: Contents, folder: Path, anew: bool = False, preferred: Set[str] = frozenset()) -> int:
     """Write every table; correlations and leaderboard only when measurements or methods have changed, or
-    `anew`."""
+    `anew`. Returns how many records are left out of the tables, because others have the same labels: of these a
+    `preferred` one (by key) stands, else the latest run's."""
     records = list(contents.records.values())
-    measured, methods = tables.measurements(records), tables.methods(records)
+    measured, methods = tables.measurements(records, preferred), tables.methods(records)
     changed = [tables.write(measured, folder / "measurements.csv"), tables.write(methods, folder / "methods.csv")]
     tables.write(tables.timings(records), folder / "timings.csv")
     tables.write(tables.runs(contents), folder / "runs.csv")
@@ -29,6 +31,7 @@ def publish(contents: Contents, folder: Path, anew: bool = False) -> None:
         correlations = correlate(measured, methods)
         tables.write(correlations, folder / "correlations.csv")
         tables.write(leaderboard(correlations), folder / "leaderboard.csv")
+    return tables.current(records, preferred)[1]
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:

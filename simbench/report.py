@@ -76,6 +76,10 @@ def board(leaders: pd.DataFrame, methods: pd.DataFrame) -> str:
             continue
         blocks += [f"{head}: how well each index predicts relative accuracy, {title}\n{_wide(part, names, scope)}"
                    for scope, title in (("within", "within layers"), ("pooled", "all layers pooled"))]
+        note = part.loc[part["stitcher"] == "all", "note"].iloc[0]
+        for (name, params), spec in names.items():
+            note = note.replace(f"{name}[{params}]", spec)
+        blocks[-1] += f"\n{note}"
     return "\n\n".join(blocks)
 
 

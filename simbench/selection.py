@@ -5,6 +5,7 @@ Commas outside brackets separate; `all`, `*` and `?` match names; parameters sta
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Iterable
@@ -98,8 +99,10 @@ def convert(text: str, hint, where: str):
         return text
     if hint in (int, float):
         try:
-            return hint(text)
-        except ValueError:
+            value = hint(text)
+            if math.isfinite(value):
+                return value
+        except (ValueError, OverflowError):
             pass
     raise InputError(f"{where} is {text!r}; allowed: {_names([hint])}")
 

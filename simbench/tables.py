@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import pandas as pd
@@ -68,18 +68,21 @@ def _number(bound: float) -> float | str:
     return str(bound) if bound in (float("inf"), float("-inf")) else bound
 
 
-def measurements(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per number. Of several records of the same labels (other weights under the same name, an
-    older formula) the latest run's stands, whole."""
-    latest = {canonical(record.labels): record
-              for record in sorted(records, key=lambda record: (record.run, record.key))}
-    kept: dict[tuple, dict] = {}
-    for record in latest.values():
-        for row in record.rows:
-            full = record.labels | {"quantity": row.quantity, "step": row.step, "value": row.value,
-                                    "status": row.status, "note": row.note}
-            kept[tuple(full[name] for name in IDENTITY)] = full
-    return _sorted(pd.DataFrame(list(kept.values()), columns=list(MEASUREMENTS)).astype({"step": "Int64"}), IDENTITY)
+def current(records: Iterable[Record], preferred: Set[str] = frozenset()) -> tuple[list[Record], int]:
+    """One record for each set of labels, and how many others there are (of other data, weights or limits under
+    the same names, or of an older formula): a preferred one by its key, else the latest run's."""
+    chosen: dict[str, Record] = {}
+    records = sorted(records, key=lambda record: (record.key in preferred, record.run, record.key))
+    for record in records:
+        chosen[canonical(record.labels)] = record
+    return list(chosen.values()), len(records) - len(chosen)
+
+
+def measurements(records: Iterable[Record], preferred: Set[str] = frozenset()) -> pd.DataFrame:
+    """One row per number of the `current` records."""
+    kept = [record.labels | {"quantity": row.quantity, "step": row.step, "value": row.value, "status": row.status,
+                             "note": row.note} for record in current(records, preferred)[0] for row in record.rows]
+    return _sorted(pd.DataFrame(kept, columns=list(MEASUREMENTS)).astype({"step": "Int64"}), IDENTITY)
 
 
 def methods(records: Iterable[Record]) -> pd.DataFrame:

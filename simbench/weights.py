@@ -25,9 +25,8 @@ def cached(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> Netwo
     """The network of this recipe, data and seed if it has been trained before. Does not import torch."""
     file = _file(model, dataset, fingerprint, seed)
     sidecar = file.with_suffix(".json")
-    if not (file.is_file() and sidecar.is_file()):
-        return None
-    return Network(model, str(seed), json.loads(sidecar.read_text())["weights"], file)
+    known = _known(sidecar) if file.is_file() else None
+    return Network(model, str(seed), known, file) if known else None
 
 
 def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device: str = "cpu") -> Network:
@@ -44,6 +43,14 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
         "identity": _identity(model, dataset, fingerprint, seed), "machine": machine(), "versions": versions(),
     }, indent=1))
     return Network(model, str(seed), weights, file)
+
+
+def _known(sidecar: Path) -> str | None:
+    """The hash that a sidecar holds, None when there is none that can be read."""
+    try:
+        return json.loads(sidecar.read_text())["weights"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _identity(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> dict:
@@ -124,9 +131,8 @@ def checkpoint(model: Model, file: Path) -> Network:
         raise InputError(f"checkpoint {str(file)!r} is not a file; give a state dict saved by torch.save, or "
                          "a .safetensors file")
     known = cache_folder("checkpoints", digest(file.read_bytes()) + ".json")
-    if known.is_file():
-        weights = json.loads(known.read_text())["weights"]
-    else:
+    weights = _known(known)
+    if weights is None:
         weights = content_hash(read(file))
         durable.write(known, json.dumps({"weights": weights}))
     return Network(model, file.stem, weights, file)

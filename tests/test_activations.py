@@ -95,3 +95,30 @@ def test_view_flat_takes_a_seeded_sample_spread_over_the_images(networks, settin
     assert torch.equal(activations.drawn(networks[0], "bn1", "test", "flat"), drawn)
     assert activations.images_of("test", "flat") == 20 and activations.images_of("test", "spatial") == 60
     assert torch.equal(activations.drawn(networks[0], "bn1", "test", "spatial"), everything)
+
+
+def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache):
+    """One ReLU object after every convolution."""
+    from collections import OrderedDict
+
+    from small_plugins import Net
+    from torch import nn
+
+    class Shared(Net):
+        name = "shared"
+
+        def build(self, channels, classes):
+            relu = nn.ReLU()
+            return nn.Sequential(OrderedDict(
+                conv1=nn.Conv2d(channels, 4, 3), bn1=relu, conv2=nn.Conv2d(4, 5, 3), relu2=relu,
+                pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(5, classes), last=relu))
+
+    dataset = small_registry.get("datasets", "blobs")
+    network = weights.trained(Shared(), dataset, dataset.fingerprint(), 0)
+    activations = Activations(Setting(dataset, dataset.fingerprint(), 10_000))
+    x = normalised(draw(dataset.split("test"), 10_000, 0)[0], dataset)
+    with torch.no_grad():
+        for stages, layer in ((1, "conv1"), (2, "bn1"), (3, "conv2"), (4, "relu2")):
+            expected = activations.net(network)[:stages](x)
+            torch.testing.assert_close(activations.all(network, layer, "test"), expected)
+        torch.testing.assert_close(activations.logits(network, "test"), activations.net(network)(x))

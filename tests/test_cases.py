@@ -65,9 +65,9 @@ class NewNet(Net):
     version = 2
 
 
-SETTING = Setting(Folder("/home/someone/images"), "f" * 64, 100, 3)
-A = Network(Net(), "0", "a" * 64, Path("/home/someone/0.pt"))
-B = Network(Net(4), "1", "b" * 64, Path("/home/someone/1.pt"))
+SETTING = Setting(Folder("/elsewhere/images"), "f" * 64, 100, 3)
+A = Network(Net(), "0", "a" * 64, Path("/elsewhere/0.pt"))
+B = Network(Net(4), "1", "b" * 64, Path("/elsewhere/1.pt"))
 CASE = Case(Pushes(Near()), SETTING, "index", Near(), A, "bn1", B, "conv2", "flat")
 
 FIXES = {
@@ -162,3 +162,11 @@ def test_selections_are_equal_when_their_computations_can_be_shared():
     assert same == selection() and hash(same) == hash(selection())
     assert selection(networks=(A,)) != selection()
     assert selection(replace(SETTING, limit=99)) != selection() != "selection"
+
+
+def test_what_shapes_every_number_without_being_in_a_key_is_pinned():
+    """Raise SCHEMA with any of these: records made with other values would be taken for the same."""
+    from simbench import activations, cases, images
+    from simbench_plugins.indices.cka import CKA
+
+    assert (cases.SCHEMA, images.BATCH, activations.FLAT_IMAGES, CKA.max_rows) == (1, 128, 2000, 2000)

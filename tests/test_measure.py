@@ -123,7 +123,7 @@ def test_a_value_that_means_nothing_is_degenerate_keeps_its_value_and_says_why(s
 
 def test_an_index_in_the_neuron_basis_is_inapplicable_where_neurons_outnumber_images(small, context):
     one = case(small, get("pwcca"), layer="conv2", view="flat")
-    with pytest.raises(Inapplicable, match="pwcca depends on the neuron basis: 72 neurons on 60 images"):
+    with pytest.raises(Inapplicable, match="needs the moments of 72 neurons: 60 images do not determine them"):
         context.similarity(one.method, one)
 
 

@@ -140,3 +140,10 @@ def test_the_sidecar_says_how_it_was_trained(model, dataset, cache):
     told = json.loads(network.file.with_suffix(".json").read_text())
     assert told["weights"] == network.weights and told["identity"]["seed"] == 0 and told["seconds"] > 0
     assert isinstance(network, Network)
+
+
+def test_a_damaged_sidecar_is_a_network_to_train_again(model, dataset, cache):
+    network = weights.trained(model, dataset, dataset.fingerprint(), 0)
+    network.file.with_suffix(".json").write_text("{")
+    assert weights.cached(model, dataset, dataset.fingerprint(), 0) is None
+    assert weights.trained(model, dataset, dataset.fingerprint(), 0) == network

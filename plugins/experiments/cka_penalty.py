@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from simbench import Affine, Case, Experiment, Index, InputError, Row, hookimpl, nested
@@ -82,7 +82,7 @@ class CKAPenalty(Experiment):
 
         def record(step: int, affine: Affine) -> None:
             log.append(Row("similarity", context.stitched_similarity(self.index, affine, case), step))
-            log.extend(Row(row.quantity, row.value, step) for row in context.stitched(affine, case))
+            log.extend(replace(row, step=step) for row in context.stitched(affine, case))
 
         self._train(task, record)
         return log

@@ -54,7 +54,8 @@ class Matching(Experiment):
         if len(set(names.values())) < len(names):  # one stitcher in several configurations
             names = {(name, params): f"{name}[{params}]" if params else name for name, params in names}
         kept = kept.assign(stitcher=[names[key] for key in zip(kept["method"], kept["params"], strict=True)])
-        wide = kept.pivot_table(index=["dataset", "layer_a"], columns="stitcher", values="value", sort=False)
+        several = [name for name in ("model_a", "model_b", "samples", "seed") if kept[name].nunique() > 1]
+        wide = kept.pivot_table(index=["dataset", *several, "layer_a"], columns="stitcher", values="value", sort=False)
         return wide.rename_axis(columns=None).reset_index().rename(columns={"layer_a": "relative accuracy at"})
 
 

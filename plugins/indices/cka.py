@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from simbench import Moments
 
 
+#: Rows of a Gram matrix: 3.2 GB.
+MOST_ROWS = 20_000
+
+
 @dataclass(frozen=True)
 class CKA(Index):
     """CKA(K, L) = h(K, L) / sqrt(h(K, K) h(L, L)) of the Gram matrices K, L of the two sides.
@@ -52,6 +56,9 @@ class CKA(Index):
             a, b = (x.to(torch.float64) - x.to(torch.float64).mean(0) for x in (a, b))
             hsic = _linear_biased if self.estimator == "biased" else _linear_debiased
         else:
+            if len(a) > MOST_ROWS:
+                raise InputError(f"{self.spec} compares every row with every other: {len(a)} rows are given, at most "
+                                 f"{MOST_ROWS} are allowed; give a sample of them, or another view")
             # Gram matrices are centred, or blind to a shift; the mean is taken off for its digits alone.
             a, b = (x - x.detach().mean(0, dtype=torch.float64) for x in (a, b))
             gram = _rbf if self.kernel == "rbf" else (lambda x: x @ x.mT)

@@ -40,7 +40,7 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
 @click.option("--results", default="simbench-results", show_default=True, type=click.Path(path_type=Path),
               help="Folder of records and tables.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; measure nothing.")
 @click.option("--force", is_flag=True, help="Measure what is on record, too.")
 @click.pass_obj
 def run_command(command: str, threads: int | None, dry_run: bool, **options) -> int:
@@ -77,7 +77,7 @@ def _run(job, registry, results: Path, command: str) -> int:
 
     outcome = run(job, registry, progress(), command)
     contents = Store(results).read() if outcome.measured else Contents(outcome.records, job.contents.runs)
-    publish.publish(contents, results)
+    left_out = publish.publish(contents, results, preferred=outcome.selected)
     methods = publish.read(results, "methods.csv")
     shown = [report.board(publish.read(results, "leaderboard.csv"), methods)]
     shown += [text for experiment in job.resolved.experiments
@@ -86,6 +86,9 @@ def _run(job, registry, results: Path, command: str) -> int:
         click.echo(block + "\n")
     for line in report.warnings(publish.read(results, "correlations.csv"), methods):
         click.echo(line)
+    if left_out:
+        click.echo(f"warning: {_count(left_out, 'record')} of other data, weights, limits or versions under the same names "
+                   f"{'is' if left_out == 1 else 'are'} not in the tables; use a --results folder for each setting")
     for status in ("degenerate", "skipped", "failed"):
         for line in report.reasons(outcome.rows, status):
             click.echo(line)

@@ -67,7 +67,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did. rows: of every selected case, new and old, with the case's name."""
+    """What a run did. rows: of every selected case, new and old, with the case's name. records: of the results
+    folder, by key. selected: keys of the selected cases."""
 
     cases: int
     trained: int
@@ -75,6 +76,7 @@ class Outcome:
     seconds: float
     rows: tuple[tuple[str, Row], ...]
     records: dict[str, Record]
+    selected: frozenset[str]
 
 
 def prepare(request: Request, registry: Registry) -> Job:
@@ -118,7 +120,8 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "",
         store.put_run(name, told | {"seconds": round(time.perf_counter() - start, 3), "measured": measured})
     selected = [case for part in job.parts for case in part.cases]
     return Outcome(len(selected), trained, measured, time.perf_counter() - start,
-                   tuple((case.name, row) for case in selected for row in records[case.key].rows), records)
+                   tuple((case.name, row) for case in selected for row in records[case.key].rows), records,
+                   frozenset(case.key for case in selected))
 
 
 def _train(job: Job, progress: Progress) -> Job:

@@ -30,6 +30,11 @@ class Part:
 def plan(resolved: Resolved) -> tuple[Part, ...]:
     """One part per data set. Networks that are not trained yet are stood in for, so that every wish that
     cannot be granted raises its InputError before anything runs."""
+    for at, dataset in enumerate(resolved.datasets):
+        for other in resolved.datasets[:at]:
+            if dataset.label == other.label:
+                raise InputError(f"data sets {other.spec!r} and {dataset.spec!r} are both named {dataset.label!r} in "
+                                 "results; rename one, or run each with a --results folder of its own")
     return tuple(_part(resolved, dataset) for dataset in resolved.datasets)
 
 

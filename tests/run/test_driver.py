@@ -277,3 +277,27 @@ def test_layers_of_different_size_are_skipped_in_spatial_and_pooled_is_measured(
     assert statuses.pop("matching identity net-1 -> net[width=4]-1 bn1 spatial") == "skipped"
     assert statuses.pop("matching identity net[width=4]-1 -> net-1 bn1 spatial") == "skipped"
     assert set(statuses.values()) == {"ok"}
+
+
+def test_the_selected_setting_stands_in_the_tables_and_others_are_counted(request_, small_registry):
+    go(request_, small_registry)
+    before = table(request_)
+    other = replace(request_, max_samples=140)  # fewer train images, the same test images: the same labels
+    progress = Silent()
+    outcome = run(prepare(other, small_registry), small_registry, progress)
+    contents = Store(request_.results).read()
+    assert publish.publish(contents, request_.results, preferred=outcome.selected) == outcome.measured
+    assert table(request_) != before
+    again = run(prepare(request_, small_registry), small_registry, progress)
+    publish.publish(contents, request_.results, preferred=again.selected)
+    assert again.measured == 0 and table(request_) == before
+
+
+def test_two_data_sets_of_one_label_are_refused(request_, small_registry, tmp_path):
+    for name in ("a", "b"):
+        for split in ("train", "test"):
+            for label in ("x", "y"):
+                (tmp_path / name / "data" / split / label).mkdir(parents=True)
+    folders = ",".join(f"imagefolder[path={tmp_path / name / 'data'}]" for name in ("a", "b"))
+    with pytest.raises(simbench.InputError, match="are both named 'imagefolder.path=data.' in results; rename one"):
+        prepare(replace(request_, datasets=(folders,)), small_registry)

@@ -159,6 +159,8 @@ def _conforms(item: object, contract: type[Plugin]) -> None:
         raise TypeError(f"{noun} {type(item).__name__} has the name {name!r}; a word without []=,*? is wanted")
     if not isinstance(getattr(item, "source", None), str):
         raise TypeError(f"{noun} {name!r} names no source; give a class attribute `source`")
+    if isinstance(item, Index) and hasattr(item, "direction"):
+        raise TypeError(f"{noun} {name!r} has an attribute `direction`; it is claimed by `Claims(direction=...)`")
     if not isinstance(item.version, int):
         raise TypeError(f"{noun} {name!r} has version {item.version!r}; a whole number is wanted")
     if isinstance(item, Plugin) and is_dataclass(item) and not type(item).__dataclass_params__.frozen:

@@ -79,6 +79,15 @@ def test_the_python_examples_run():
     assert left == pytest.approx(right, abs=1e-12)
 
 
+def test_the_question_about_one_layer_is_answered_from_the_published_run(tmp_path):
+    """The lines that read correlations.csv, in a folder where the published run lies as if it were one's own."""
+    block = next(block for block in blocks("python") if "pd.read_csv" in block)
+    (tmp_path / "simbench-results").symlink_to(Path(__file__).parents[1] / "results" / "tiny10-digits")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {line.split()[1] for line in done.stdout.splitlines()[1:]} == {"cca", "cka", "pwcca", "r2_lr", "svcca"}
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """The package of the section "Add an index of your own", made by following it, installed into a folder."""

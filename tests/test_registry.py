@@ -250,3 +250,21 @@ def test_a_plugin_that_forgot_the_marker_is_reported():
 
     broken = simbench.load([Forgot()]).broken
     assert [item.name for item in broken] == ["Forgot"] and "@simbench.hookimpl" in broken[0].reason
+
+
+def test_a_direction_beside_the_claims_is_reported():
+    class Distance(Index):
+        name, source, direction = "distance", "made by the tests", -1
+
+    class Plugin:
+        @hookimpl
+        def simbench_indices(self):
+            return [Distance()]
+
+    broken = simbench.load([Plugin()]).broken
+    assert "it is claimed by `Claims(direction=...)`" in broken[0].reason
+
+
+def test_an_unknown_invariance_is_one_clear_line():
+    with pytest.raises(InputError, match="invariance 'ortogonal' is unknown; did you mean 'orthogonal'"):
+        simbench.invariant("ortogonal")

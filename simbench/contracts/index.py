@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench.contracts.plugin import Plugin
+from simbench.errors import unknown
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,9 @@ INVARIANCES: dict[str, frozenset[str]] = {
 
 def invariant(*names: str) -> frozenset[str]:
     """The named invariances and all that they imply."""
+    for name in names:
+        if name not in INVARIANCES:
+            raise unknown("invariance", name, INVARIANCES)
     return frozenset(names).union(*(INVARIANCES[name] for name in names))
 
 

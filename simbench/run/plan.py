@@ -61,7 +61,14 @@ def cases_of(resolved: Resolved, selection: Selection) -> Part:
     groups: dict[tuple, list[Case]] = {}
     for case in cases.values():
         groups.setdefault((*case.group, case.a.name, case.b.name), []).append(case)
-    return Part(selection, tuple(case for group in groups.values() for case in group))
+    in_depth = sorted(groups.values(), key=lambda group: _depth(group[0]))
+    return Part(selection, tuple(case for group in in_depth for case in group))
+
+
+def _depth(case: Case) -> int:
+    """Position of the case's layer in its network: deeper activations go on from shallower ones."""
+    layers = case.a.model.layers
+    return layers.index(case.layer_a) if case.layer_a in layers else -1
 
 
 def _given(model: Model, files: tuple[Path, ...]) -> tuple[Network, ...]:

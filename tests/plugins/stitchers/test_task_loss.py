@@ -228,7 +228,7 @@ def test_first_step_is_that_of_adam_on_the_networks_themselves(small, context, l
     ("epochs=0", r"task_loss\[epochs=0\]: epochs is 0; a whole number from 1 is allowed"),
     ("batch=0", "batch is 0; a whole number from 1 is allowed"),
     ("learning_rate=0", "learning_rate is 0.0; a number above 0 is allowed"),
-    ("learning_rate=nan", "learning_rate is nan; a number above 0 is allowed"),
+    ("learning_rate=nan", "is 'nan'; allowed: a number"),
     ("labels=firm", "'firm'; allowed: soft, hard"),
     ("init=zero", "'zero'; allowed: least_squares, random, identity"),
     ("bias=maybe", "'maybe'; allowed: true or false"),

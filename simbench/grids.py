@@ -44,7 +44,8 @@ class Variable:
 class Grid:
     """What one experiment measured with networks of model_a in front of networks of model_b on one data set.
 
-    group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in natural order.
+    group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in
+    natural order.
     """
 
     group: tuple[str, str, str, str]

@@ -71,8 +71,8 @@ def board(leaders: pd.DataFrame, methods: pd.DataFrame) -> str:
         head = (f"{experiment}, {models} on {dataset}, {part['networks'].max():.0f} networks, "
                 f"{part['pairs'].max():.0f} pairs")
         if part[["within", "pooled"]].isna().all(axis=None):
-            blocks.append(f"{head}: no index can be correlated with relative accuracy; `note` in leaderboard.csv says why. "
-                          "Three networks give a value, six an interval.")
+            blocks.append(f"{head}: no index can be correlated with relative accuracy; `note` in leaderboard.csv says "
+                          "why. Three networks give a value, six an interval.")
             continue
         blocks += [f"{head}: how well each index predicts relative accuracy, {title}\n{_wide(part, names, scope)}"
                    for scope, title in (("within", "within layers"), ("pooled", "all layers pooled"))]

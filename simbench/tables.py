@@ -18,7 +18,8 @@ MEASUREMENTS = {
     "dataset": "data set, without paths",
     "split": "split it was measured on; stitches are fitted on train",
     "view": "how activations become rows: spatial, flat or pooled; empty where none applies",
-    "model_a": "front (Model 1)", "seed_a": "its training seed, or the name of its weights file", "layer_a": "its layer",
+    "model_a": "front (Model 1)", "seed_a": "its training seed, or the name of its weights file",
+    "layer_a": "its layer",
     "model_b": "end (Model 2)", "seed_b": "its training seed, or the name of its weights file", "layer_b": "its layer",
     "experiment": "experiment with the parameters that differ from its defaults",
     "kind": "index, stitcher, network (unstitched) or a word of the experiment",
@@ -128,9 +129,9 @@ def write(frame: pd.DataFrame, path: Path) -> bool:
 
 
 #: Columns that hold numbers, empty where undefined; all others are text.
-NUMBERS = ("value", "low", "high", "direction", "version", "seconds", "measured", "threads", "samples", "seed", "p_value",
-           "networks", "pairs", "layers", "coverage", "rank", "within", "within_low", "within_high", "within_p",
-           "pooled", "pooled_low", "pooled_high", "pooled_p")
+NUMBERS = ("value", "low", "high", "direction", "version", "seconds", "measured", "threads", "samples", "seed",
+           "p_value", "networks", "pairs", "layers", "coverage", "rank", "within", "within_low", "within_high",
+           "within_p", "pooled", "pooled_low", "pooled_high", "pooled_p")
 
 
 def read(path: Path) -> pd.DataFrame:

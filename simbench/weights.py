@@ -151,7 +151,8 @@ def read(file: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:
         raise InputError(f"checkpoint {str(file)!r} cannot be read as a state dict ({type(error).__name__}); a file "
-                         "of plain tensors by torch.save or safetensors is wanted (if it is a cached one, `simbench cache --clear` makes it anew)") from None
+                         "of plain tensors by torch.save or safetensors is wanted (if it is a cached one, `simbench "
+                         "cache --clear` makes it anew)") from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(f"checkpoint {str(file)!r} holds no state dict; a mapping from names to tensors is wanted")

@@ -44,7 +44,8 @@ def direction(index: Index) -> str:
         same, near, far = (value(index, pair) for pair in
                            (data.identical(seed), data.noisy(seed), data.independent(seed)))
         numbers = f"identical {same:.4g}, noisy copy {near:.4g}, independent {far:.4g}, draw {seed}"
-        require(sign * (near - far) > 0, f"direction {sign:+d} is claimed (+1 a similarity, -1 a distance), but a noisy copy is not more similar than "
+        require(sign * (near - far) > 0, f"direction {sign:+d} is claimed (+1 a similarity, -1 a distance), but a "
+                                         "noisy copy is not more similar than "
                                          f"independent rows: {numbers}")
         require(sign * (same - near) >= -EXACT, f"direction {sign:+d}, but identical rows are less similar than a "
                                                 f"noisy copy: {numbers}")

@@ -31,8 +31,8 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
     for side in ("stitcher", "index"):
         chosen = chosen.assign(**{side: [specs.get(key, key[0]) for key
                                          in zip(chosen[side], chosen[f"{side}_params"], strict=True)]})
-    names = ["dataset", "experiment", "model_a", "model_b", "stitcher", "index", "view", "value", "low", "high", "p_value",
-             "networks", "pairs"]
+    names = ["dataset", "experiment", "model_a", "model_b", "stitcher", "index", "view", "value", "low", "high",
+             "p_value", "networks", "pairs"]
     click.echo(report.table(chosen[names].astype({"networks": int, "pairs": int})))
     click.echo(f"\n{len(found)} correlations in {results / 'correlations.csv'}")
     return 0

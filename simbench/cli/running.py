@@ -87,8 +87,9 @@ def _run(job, registry, results: Path, command: str) -> int:
     for line in report.warnings(publish.read(results, "correlations.csv"), methods):
         click.echo(line)
     if left_out:
-        click.echo(f"warning: {_count(left_out, 'record')} of other data, weights, limits or versions under the same names "
-                   f"{'is' if left_out == 1 else 'are'} not in the tables; use a --results folder for each setting")
+        click.echo(f"warning: {_count(left_out, 'record')} of other data, weights, limits or versions under the same "
+                   f"names {'is' if left_out == 1 else 'are'} not in the tables; use a --results folder for "
+                   "each setting")
     for status in ("degenerate", "skipped", "failed"):
         for line in report.reasons(outcome.rows, status):
             click.echo(line)

@@ -92,8 +92,8 @@ class Context:
         x, y = self.raw(case, split, "flat")
         if max(x.shape[1], y.shape[1]) >= len(x):
             raise Inapplicable(f"{index.spec} is not blind to rotations and shifts of both sides, and needs the "
-                               f"moments of {max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine them in "
-                               "view flat")
+                               f"moments of {max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine "
+                               "them in view flat")
         return Moments.of(x, y)
 
     def _usable(self, x: Tensor, y: Tensor, case: Case) -> None:

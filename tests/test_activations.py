@@ -111,6 +111,7 @@ def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache
             relu = nn.ReLU()
             return nn.Sequential(OrderedDict(
                 conv1=nn.Conv2d(channels, 4, 3), bn1=relu, conv2=nn.Conv2d(4, 5, 3), relu2=relu,
+                conv3=nn.Conv2d(5, 5, 1), relu3=relu,
                 pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(5, classes), last=relu))
 
     dataset = small_registry.get("datasets", "blobs")
@@ -118,7 +119,7 @@ def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache
     activations = Activations(Setting(dataset, dataset.fingerprint(), 10_000))
     x = normalised(draw(dataset.split("test"), 10_000, 0)[0], dataset)
     with torch.no_grad():
-        for stages, layer in ((1, "conv1"), (2, "bn1"), (3, "conv2"), (4, "relu2")):
+        for stages, layer in ((1, "conv1"), (2, "bn1"), (3, "conv2"), (4, "relu2"), (5, "conv3"), (6, "relu3")):
             expected = activations.net(network)[:stages](x)
             torch.testing.assert_close(activations.all(network, layer, "test"), expected)
         torch.testing.assert_close(activations.logits(network, "test"), activations.net(network)(x))

@@ -83,7 +83,6 @@ def test_own_tests_pass(probe):
     assert probe["own tests"] == pytest.ExitCode.OK
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("simbench.cli.__main__"), reason="no command line")
 def test_run_with_all_indices_measures_it(site, warm_cache, tmp_path):
     """Last: it takes networks."""
     python("-m", "simbench.cli", "run", "--indices", "all", "--experiments", "matching", "--stitchers", "identity",

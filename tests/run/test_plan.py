@@ -47,6 +47,14 @@ def test_cases_of_one_group_stand_next_to_each_other_in_order_of_depth(small_reg
     assert [layer for layer, _ in groupby(place[2] for place in runs)] == ["", "bn1", "relu1", "conv2"]
 
 
+def test_experiments_are_interleaved_in_order_of_depth(small_registry, cache):
+    """cka_penalty, first by name, stands at its layer, where the activations it needs are held."""
+    (part,) = plan(resolve(replace(SMALL, experiments=("cka_penalty,matching",)), small_registry))
+    layers = [case.layer_a for case in part.cases]
+    assert [layer for layer, _ in groupby(layers)] == ["", "bn1", "relu1", "conv2"]
+    assert {case.layer_a for case in part.cases if case.kind == "penalty"} == {"relu1"}
+
+
 def test_an_experiment_that_hops_is_put_in_order_and_asked_each_case_once(small_registry, cache):
     resolved = replace(resolve(SMALL, small_registry), experiments=(Scattered(),))
     (part,) = plan(resolved)

@@ -29,6 +29,8 @@ _WHERE = {
     "Recipe": "simbench.contracts",
     "Split": "simbench.contracts",
     "Row": "simbench.contracts",
+    "Result": "simbench.contracts",
+    "Preset": "simbench.contracts",
     "invariant": "simbench.contracts",
     "nested": "simbench.contracts",
     "Case": "simbench.cases",

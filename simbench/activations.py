@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -13,13 +14,17 @@ from torch import Tensor, nn
 from simbench import weights
 from simbench.cases import Network, Setting
 from simbench.cutting import cut, fold
-from simbench.images import BATCH, draw, normalised
+from simbench.images import BATCH, augmented, draw, normalised
 from simbench.moments import Stack
+from simbench.objective import Objective
 from simbench.scatter import Scatter, principal_coordinates
+from simbench.stitching import Batch, Rows
 from simbench.views import rows
 
 #: Bytes of activations held at once; what does not fit is computed again.
 BUDGET = 512 * 2**20
+#: Bytes of activations that are made at all; larger ones are computed batch by batch, whenever they are needed.
+LARGEST = 2 * BUDGET
 #: Images of view `flat`, whose work grows with the square of their number.
 FLAT_IMAGES = 2000
 #: Numbers per chunk of rows whose comoments are accumulated in one matrix product.
@@ -35,6 +40,7 @@ class Activations:
 
     def __init__(self, setting: Setting, device: str = "cpu", budget: int = BUDGET) -> None:
         self.setting, self.device, self.budget = setting, torch.device(device), budget
+        self.largest, self.objective = LARGEST, Objective.of(setting.dataset)
         self._held: OrderedDict[tuple[str, str, str], Tensor] = OrderedDict()
         self._nets: dict[str, nn.Sequential] = {}
         self._ends: dict[tuple[str, str], nn.Sequential] = {}
@@ -49,7 +55,7 @@ class Activations:
         return {name: draw(setting.dataset.split(name), setting.limit, setting.seed) for name in ("train", "test")}
 
     def labels(self, split: str) -> Tensor:
-        """(n,) int64 on the device."""
+        """(n,) or (n, attributes) int64 on the device."""
         return self._images[split][1].to(self.device)
 
     def count(self, split: str) -> int:
@@ -59,7 +65,7 @@ class Activations:
     def net(self, network: Network) -> nn.Sequential:
         """The whole network, frozen, in eval mode."""
         if network.weights not in self._nets:
-            self._nets[network.weights] = weights.load(network, self.setting.dataset, self.device)
+            self._nets[network.weights] = weights.load(network, network.home(self.setting), self.device)
         return self._nets[network.weights]
 
     def end(self, network: Network, layer: str) -> nn.Sequential:
@@ -70,8 +76,11 @@ class Activations:
         return self._ends[key]
 
     @torch.no_grad()
-    def batches(self, network: Network, layer: str, split: str) -> Iterator[Tensor]:
-        """Activations in batches of BATCH images, in order: held ones, or computed on the way."""
+    def batches(self, network: Network, layer: str, split: str, hold: bool = False) -> Iterator[Tensor]:
+        """Activations in batches of BATCH images, in order: held ones, or computed on the way. hold: they are
+        held from now on if they fit."""
+        if hold and self._bytes(network, layer, split) <= self.budget:
+            self.all(network, layer, split)
         key = (network.weights, layer, split)
         if key in self._held:
             self._held.move_to_end(key)
@@ -93,11 +102,32 @@ class Activations:
                     memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format)
             x[at:at + len(part)] = part
             at += len(part)
-        if _bytes(x) <= self.budget:
+        if _size(x) <= self.budget:
             self._held[key] = x
-        while sum(map(_bytes, self._held.values())) > self.budget:
+        while sum(map(_size, self._held.values())) > self.budget:
             self._held.popitem(last=False)  # the one used longest ago
         return x
+
+    def rows(self, network: Network, layer: str, split: str) -> Rows:
+        """What gives the activations of chosen images: all of them, or, where these are too large to hold, the
+        front at every call."""
+        if self._bytes(network, layer, split) > self.largest:
+            return OnDemand(self, network, layer, split)
+        return self.all(network, layer, split)
+
+    def _bytes(self, network: Network, layer: str, split: str) -> int:
+        return math.prod(self.shape(network, layer)) * 4 * self.count(split)
+
+    @torch.no_grad()
+    def of(self, network: Network, layer: str, images: Tensor) -> Tensor:
+        """Activations of uint8 images (m, c, h, w), at most BATCH at a time."""
+        front, _ = cut(self.net(network), layer)
+        home = network.home(self.setting)
+        return torch.cat([front(normalised(part, home, self.device)) for part in images.split(BATCH)])
+
+    def images(self, split: str) -> Tensor:
+        """(n, c, h, w) uint8."""
+        return self._images[split][0]
 
     def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
         """Batches of the deepest held representation below the layer (or of the images), and the stages
@@ -109,7 +139,8 @@ class Activations:
             if key in self._held:
                 return iter(self._held[key].split(BATCH)), front[at + 1:]
         images = self._images[split][0].split(BATCH)
-        return (normalised(part, self.setting.dataset, self.device) for part in images), front
+        home = network.home(self.setting)
+        return (normalised(part, home, self.device) for part in images), front
 
     def logits(self, network: Network, split: str) -> Tensor:
         """(n, classes) outputs of the unstitched network."""
@@ -125,7 +156,7 @@ class Activations:
 
         A member with NaN or infinite activations spoils the pairs it is in, and no other.
         """
-        size = sum(math.prod(self.shape(*member)) * 4 * self.count(split) for member in members)
+        size = sum(self._bytes(*member, split) for member in members)
         if size <= self.budget:
             for network, layer in members:
                 self.all(network, layer, split)
@@ -142,7 +173,7 @@ class Activations:
         """Shape of one image's activation, (c, h, w) or (p,)."""
         key = (network.weights, layer)
         if key not in self._shapes:
-            self._shapes[key] = tuple(next(iter(self.batches(network, layer, "test"))).shape[1:])
+            self._shapes[key] = tuple(self.of(network, layer, self.images("test")[:1]).shape[1:])
         return self._shapes[key]
 
     def coordinates(self, network: Network, layer: str, split: str) -> tuple[Tensor, Scatter]:
@@ -155,18 +186,18 @@ class Activations:
     def drawn(self, network: Network, layer: str, split: str, view: str) -> Tensor:
         """Activations of the images a view is taken of: all, or for view `flat` FLAT_IMAGES drawn with the
         setting's seed."""
-        x = self.all(network, layer, split)
-        if view == "flat" and len(x) > FLAT_IMAGES:
+        if view == "flat" and self.count(split) > FLAT_IMAGES:
             generator = torch.Generator().manual_seed(self.setting.seed)
-            x = x[torch.randperm(len(x), generator=generator)[:FLAT_IMAGES].sort().values.to(x.device)]
-        return x
+            chosen = torch.randperm(self.count(split), generator=generator)[:FLAT_IMAGES].sort().values
+            return self.rows(network, layer, split)[chosen.to(self.device)]
+        return self.all(network, layer, split)
 
     def images_of(self, split: str, view: str) -> int:
         """How many images those are."""
         return min(self.count(split), FLAT_IMAGES) if view == "flat" else self.count(split)
 
 
-def _bytes(x: Tensor) -> int:
+def _size(x: Tensor) -> int:
     return x.numel() * x.element_size()
 
 
@@ -175,3 +206,52 @@ def finite(x: Tensor, what: str) -> Tensor:
     if not bool(torch.isfinite(x).all()):
         raise ArithmeticError(f"{what} hold NaN or infinite values")
     return x
+
+
+@dataclass(frozen=True, eq=False)
+class OnDemand:
+    """Activations of chosen images of a split, (m,) -> (m, ...), run through the front at every call."""
+
+    source: Activations
+    network: Network
+    layer: str
+    split: str
+
+    def __getitem__(self, chosen: Tensor) -> Tensor:
+        return self.source.of(self.network, self.layer, self.source.images(self.split)[chosen.cpu()])
+
+
+class Later:
+    """Activations that are made when they are first asked for."""
+
+    def __init__(self, make: Callable[[], Rows]) -> None:
+        self._make = make
+
+    @cached_property
+    def _rows(self) -> Rows:
+        return self._make()
+
+    def __getitem__(self, chosen: Tensor) -> Tensor:
+        return self._rows[chosen]
+
+
+@dataclass(frozen=True, eq=False)
+class Augmented:
+    """Train images, cropped and mirrored at random, on their way through both networks of a stitch."""
+
+    source: Activations
+    a: Network
+    layer_a: str
+    b: Network
+    layer_b: str
+
+    @torch.no_grad()
+    def __call__(self, chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
+        source = self.source
+        images = augmented(source.images("train")[chosen], generator)
+        x = source.of(self.a, self.layer_a, images)
+        own = source.of(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
+        return Batch(x, source.labels("train")[chosen.to(source.device)],
+                     cut(source.net(self.a), self.layer_a)[1](x) if "logits_a" in wanted else None,
+                     source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
+                     own if "own" in wanted else None)

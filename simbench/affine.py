@@ -48,3 +48,10 @@ class Affine:
         if x.ndim == 2:
             return functional.linear(x, self.weight.mT, self.bias)
         return functional.conv2d(x, self.weight.mT[:, :, None, None], self.bias)
+
+    def each(self, x: Tensor) -> Tensor:
+        """What each of k maps makes of the same maps (n, p, h, w) or rows (n, p): (k, n, q, h, w) or (k, n, q)."""
+        import torch
+
+        biases = [None] * len(self.weight) if self.bias is None else self.bias
+        return torch.stack([Affine(weight, bias)(x) for weight, bias in zip(self.weight, biases, strict=True)])

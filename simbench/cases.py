@@ -18,17 +18,36 @@ class Network:
     """A trained network.
 
     seed: of its training, or the name of its weights file. weights: sha256 of its tensors.
-    file: where they lie.
+    file: where they lie. dataset, fingerprint: what it was trained on, where that is another data set than the
+    one it is measured on; its `seed` then names that data set, too.
     """
 
     model: Model
     seed: str
     weights: str
     file: Path
+    dataset: Dataset | None = None
+    fingerprint: str = ""
 
     @property
     def name(self) -> str:
         return f"{self.model.spec}-{self.seed}"
+
+    def home(self, setting: Setting) -> Dataset:
+        """The data set it was trained on: what it sees of an image, and what its outputs mean."""
+        return self.dataset or setting.dataset
+
+    def misfit(self, setting: Setting) -> str:
+        """Why the labels of a setting do not say what its outputs should be, or ""."""
+        given, wanted = self.home(setting), setting.dataset
+        if (given.classes, tuple(given.attributes)) == (wanted.classes, tuple(wanted.attributes)):
+            return ""
+        return f"{self.name} was trained for {_outputs(given)}; the labels of {_outputs(wanted)} do not fit"
+
+    @property
+    def identity(self) -> list:
+        """Plain data that fixes what it computes."""
+        return [self.model.identity, self.weights, *([self.fingerprint] if self.dataset else [])]
 
 
 @dataclass(frozen=True)
@@ -102,8 +121,8 @@ class Case:
             "experiment": self.experiment.identity,
             "kind": self.kind,
             "method": self.method.identity if self.method else None,
-            "a": [self.a.model.identity, self.a.weights, self.layer_a],
-            "b": [self.b.model.identity, self.b.weights, self.layer_b],
+            "a": [*self.a.identity, self.layer_a],
+            "b": [*self.b.identity, self.layer_b],
             "view": self.view,
             "split": self.split,
         }
@@ -140,6 +159,10 @@ class Case:
         what = self.method.spec if self.method else self.kind
         where = f"{self.a.name} -> {self.b.name}" if self.a != self.b else self.a.name
         return " ".join(filter(None, (self.experiment.name, what, where, self.layer_a, self.view)))
+
+
+def _outputs(dataset: Dataset) -> str:
+    return f"{dataset.label}, {dataset.classes} {'attributes' if dataset.attributes else 'classes'}"
 
 
 def parameters(plugin: Plugin) -> str:

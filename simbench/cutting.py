@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
+from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simbench.errors import InputError, unknown
@@ -16,8 +18,9 @@ def cut(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
 
     net: named stages in a row, which may be nested (`layer2.0` is stage 0 of stage layer2).
     layer: the stage whose output is the representation.
-    Both parts share the parameters of `net`. A module of `end` that works in place is replaced by one
-    that does not, so that the activations handed to `end` are never written to.
+    Both parts share the parameters of `net`. A module that works in place is replaced in them by one that
+    does not, so that neither x nor the activations handed to `end` are written to; what a `forward` of its
+    own does to its input by other means is not seen.
     Raises InputError when `layer` is not a stage.
     """
     if not _in_a_row(net):
@@ -26,28 +29,67 @@ def cut(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
     if layer not in stages:
         raise unknown("stage", layer, stages, "a network is cut after one of its named stages")
     front, end = _split(net, layer)
-    return front, _out_of_place(end)
+    return _out_of_place(front), _out_of_place(end)
 
 
 def fold(end: nn.Sequential) -> nn.Sequential:
     """`end` with every batch norm folded into the convolution before it, in channels-last memory.
 
+    Inside residual blocks, inception modules and other stages with a `forward` of their own, a trace tells
+    which batch norm has a convolution to itself; a stage that cannot be traced stays as it is.
     A new frozen module in eval mode; the original is untouched. Outputs agree with `end` in eval mode
-    to a relative 1e-5 in float32 (rounding of the folded weights), not bitwise.
+    to a relative 1e-5 in float32 (rounding of the folded weights), not bitwise. Works out of place, as
+    the parts of a cut do.
     """
-    return _folded(copy.deepcopy(end).eval()).requires_grad_(False).to(memory_format=torch.channels_last)
+    twin = _out_of_place(copy.deepcopy(end).eval())
+    places = Counter(id(part) for _, part in twin.named_modules(remove_duplicate=False))
+    return _folded(twin, places).requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def _folded(end: nn.Sequential) -> nn.Sequential:
+def _folded(end: nn.Sequential, places: Counter[int]) -> nn.Sequential:
+    """places: id of a module -> how many places of the whole network it stands in."""
     stages: list[tuple[str, nn.Module]] = []
     for name, stage in end._modules.items():
-        if isinstance(stage, nn.BatchNorm2d) and stage.running_mean is not None \
-                and stages and type(stages[-1][1]) is nn.Conv2d:
+        if stages and _foldable(stages[-1][1], stage):
             before, convolution = stages[-1]
             stages[-1] = (before, fuse_conv_bn_eval(convolution, stage))
+        elif _in_a_row(stage):
+            stages.append((name, _folded(stage, places)))
         else:
-            stages.append((name, _folded(stage) if _in_a_row(stage) else stage))
+            for convolution, norm in list(_pairs(stage, places)):
+                stage.set_submodule(convolution, fuse_conv_bn_eval(*map(stage.get_submodule, (convolution, norm))))
+                stage.set_submodule(norm, nn.Identity())
+            stages.append((name, stage))
     return _row(stages).eval()
+
+
+def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
+    """True for two plain modules with fixed statistics that no hook looks at or changes."""
+    return (type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None
+            and not any(part._forward_hooks or part._forward_pre_hooks for part in (convolution, norm)))
+
+
+def _pairs(block: nn.Module, places: Counter[int]) -> Iterator[tuple[str, str]]:
+    """Names of convolutions and batch norms in a block, where the batch norm alone reads the convolution's output.
+
+    Both run once in the block and stand nowhere else. The trace is evidence only: what is executed is always the
+    block's own `forward`.
+    """
+    if not any(type(part) is nn.BatchNorm2d for part in block.modules()):
+        return
+    try:
+        graph = fx.Tracer().trace(copy.deepcopy(block))  # a copy, since a forward may keep what passes through
+    except Exception:  # a forward may do anything with the placeholder that it is given
+        return
+    calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
+    for node in graph.nodes:
+        before = node.args[0] if node.op == "call_module" and len(node.args) == 1 else None
+        if not (isinstance(before, fx.Node) and before.op == "call_module" and len(before.users) == 1):
+            continue
+        pair = block.get_submodule(before.target), block.get_submodule(node.target)
+        if _foldable(*pair) and calls[before.target] == calls[node.target] == 1 \
+                and all(places[id(part)] == 1 for part in pair):
+            yield before.target, node.target
 
 
 def _in_a_row(stage: nn.Module) -> bool:

@@ -25,6 +25,11 @@ COLUMNS = {
     "index": "name of the index",
     "index_params": "its parameters",
     "view": "how activations became rows for the index: spatial, flat or pooled",
+    "pushed_to": "how unlike it was made while accuracy stayed: the rows `pushed_to` of these models, mean over "
+                 "networks; of several settings that of most networks, then the first by name; else empty",
+    "pushed_networks": "number of networks that is the mean over",
+    "pushed_layer": "layer, or layers a -> b, that they were pushed at",
+    "pushed_by": "experiment that pushed them",
     "within": "Spearman correlation with relative accuracy, mean over layers, in [-1, 1]",
     "within_low": "lower end of its 95 % interval over networks; empty below 6 networks, and for all, because "
                   "stitchers share their networks",
@@ -46,10 +51,14 @@ _STITCHER = ["stitcher", "stitcher_params"]
 _INDEX = ["index", "index_params", "view"]
 _VALUES = {"value": "", "low": "_low", "high": "_high", "p_value": "_p"}
 _COUNTS = ["networks", "pairs", "layers", "coverage"]
+#: Columns that a row `pushed_to` must share with one of the board, and those of its own setting.
+_SAME = ["dataset", "model_a", "model_b", *_INDEX]
+_SETTING = ["experiment", "layer_a", "layer_b", "samples", "seed"]
 
 
-def leaderboard(correlations: pd.DataFrame) -> pd.DataFrame:
-    """The ranked table, columns as in COLUMNS, from the table of `simbench.correlate`.
+def leaderboard(correlations: pd.DataFrame, measurements: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The ranked table, columns as in COLUMNS, from the table of `simbench.correlate`; `pushed_to` and its like, empty
+    without them, from the measurements.
 
     Sorted by dataset, models, stitcher and rank. Rows with stitcher "all" hold the mean over those stitchers
     that are not saturated and in which every ranked index has a value.
@@ -58,6 +67,8 @@ def leaderboard(correlations: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat([table, *(_overall(part) for _, part in table.groupby(_MODELS))], ignore_index=True)
     rank = table["within"].round(12).groupby([table[key] for key in _MODELS + _STITCHER]).rank("min", ascending=False)
     table = table.assign(rank=rank.astype("Int64"))
+    table = table.merge(_pushed(measurements), on=_SAME, how="left", validate="many_to_one")
+    table = table.fillna({"pushed_layer": "", "pushed_by": ""})
     order = _MODELS + _STITCHER + ["rank"] + _INDEX
     return table.sort_values(order, na_position="last", ignore_index=True)[list(COLUMNS)]
 
@@ -94,6 +105,20 @@ def _joined(correlations: pd.DataFrame) -> pd.DataFrame:
     table = within.merge(pooled.drop(columns=_COUNTS), on=key, suffixes=("", "_pooled"), validate="one_to_one")
     notes = [_merged(*pair) for pair in zip(table["note"], table["note_pooled"], strict=True)]
     return table.drop(columns="note_pooled").assign(note=pd.Series(notes, table.index, dtype=str)).sort_values(key)
+
+
+def _pushed(measurements: pd.DataFrame | None) -> pd.DataFrame:
+    """The columns of _SAME and those that begin with pushed_, a row for every index that was pushed."""
+    told = {"pushed_to": float, "pushed_networks": "Int64", "pushed_layer": str, "pushed_by": str}
+    if measurements is None or not (kept := (measurements["quantity"] == "pushed_to")
+                                    & (measurements["status"] == "ok")).any():
+        return pd.DataFrame(columns=[*_SAME, *told]).astype(dict.fromkeys(_SAME, str) | told)
+    rows = measurements[kept].rename(columns={"method": "index", "params": "index_params"})
+    rows = rows.groupby(_SAME + _SETTING, as_index=False)["value"].agg(pushed_to="mean", pushed_networks="size")
+    layers = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
+    rows = rows.assign(pushed_layer=layers, pushed_by=rows["experiment"])
+    rows = rows.sort_values(["pushed_networks", *_SETTING], ascending=[False] + [True] * len(_SETTING))
+    return rows.drop_duplicates(_SAME)[[*_SAME, *told]].astype(told)
 
 
 def _merged(within: str, pooled: str) -> str:

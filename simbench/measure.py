@@ -1,221 +1,50 @@
-"""Measuring: a case and its context -> rows. Receives objects, never the registry."""
+"""Measuring: a case and its context -> rows and arrays. Receives objects, never the registry."""
 
 from __future__ import annotations
 
 import math
 import time
 import traceback
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from simbench.activations import Activations, finite
-from simbench.affine import Affine
-from simbench.cases import Case, Network, Selection
-from simbench.contracts import Index, Plugin, Row, Stitcher
+from simbench.cases import Case
+from simbench.context import Context
+from simbench.contracts import Result, Row
 from simbench.errors import Inapplicable
-from simbench.evaluate import evaluate, turnable
-from simbench.images import BATCH
-from simbench.moments import Moments, Stack
-from simbench.stitching import Task, accuracy_of, score, stitched_logits
-from simbench.views import rows
-
-Member = tuple[Network, str]
-
-
-class Context:
-    """What experiments measure with: representations, moments, tasks and scores of one selection.
-
-    Everything is a function of the case; what several cases share is computed once and kept.
-    """
-
-    def __init__(self, selection: Selection, device: str = "cpu") -> None:
-        self.selection = selection
-        self.activations = Activations(selection.setting, device)
-        self._stacks: dict[tuple, Stack] = {}
-        self._coordinates: dict[tuple, tuple] = {}
-
-    def moments(self, case: Case, split: str, view: str) -> Moments:
-        """Moments of (a at layer_a, b at layer_b) on a split, in view spatial or pooled."""
-        a, b = (case.a, case.layer_a), (case.b, case.layer_b)
-        self._same_size(a, b, view)
-        members = self._members(a, b)
-        key = (members, split, view)
-        if key not in self._stacks:
-            self._forget(case)
-            self._stacks[key] = self.activations.stack(members, split, view)
-        stack = self._stacks[key]
-        for network, layer in (a, b):
-            finite(stack.sides[members.index((network, layer))].matrix, f"activations of {network.name} at {layer}")
-        return stack.pair(members.index(a), members.index(b))
-
-    def flat(self, case: Case, split: str) -> tuple[Tensor, Tensor, Moments]:
-        """Principal coordinates of a and of b in view flat, and their Moments."""
-        sides = []
-        for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
-            key = (network.weights, layer, split)
-            if key not in self._coordinates:
-                self._forget(case)
-                self._coordinates[key] = self.activations.coordinates(network, layer, split)
-            sides.append(self._coordinates[key])
-        (x, left), (y, right) = sides
-        return x, y, Moments(left, right, (x - left.mean).mT @ (y - right.mean))
-
-    def raw(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
-        """Rows of a and of b in a view (view flat: of a drawn sample of the images)."""
-        a, b = (case.a, case.layer_a), (case.b, case.layer_b)
-        self._same_size(a, b, view)
-        x, y = (rows(self.activations.drawn(*member, split, view), view) for member in (a, b))
-        return x, y
-
-    def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
-        """Value of an index in the case's view, as a row `similarity`, ok or degenerate."""
-        if index.needs == "samples":
-            return self._on_samples(index, case, split)
-        m = self._flat_moments(index, case, split) if case.view == "flat" else self.moments(case, split, case.view)
-        value, note = _defined(index, m, case), index.degenerate(m)
-        return Row("similarity", _number(value, index), status="degenerate" if note else "ok", note=note or "")
-
-    def _on_samples(self, index: Index, case: Case, split: str) -> Row:
-        turned = case.view == "flat" and turnable(index)
-        x, y = self.flat(case, split)[:2] if turned else self.raw(case, split, case.view)
-        self._usable(x, y, case)
-        count = len(x)
-        x, y = self._drawn(index, x, y, case)
-        note = f"on {len(x)} rows drawn of {count}" if len(x) < count else ""
-        return Row("similarity", _number(index.from_samples(x.double(), y.double()), index), note=note)
-
-    def _flat_moments(self, index: Index, case: Case, split: str) -> Moments:
-        if turnable(index):
-            return self.flat(case, split)[2]
-        x, y = self.raw(case, split, "flat")
-        if max(x.shape[1], y.shape[1]) >= len(x):
-            raise Inapplicable(f"{index.spec} is not blind to rotations and shifts of both sides, and needs the "
-                               f"moments of {max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine "
-                               "them in view flat")
-        return Moments.of(x, y)
-
-    def _usable(self, x: Tensor, y: Tensor, case: Case) -> None:
-        """Raise ArithmeticError for rows on which no index is defined."""
-        for rows_, side, network, layer in ((x, "a", case.a, case.layer_a), (y, "b", case.b, case.layer_b)):
-            finite(rows_, f"activations of {network.name} at {layer}")
-            _varies(not bool((rows_ == rows_[0]).all()), case, side)
-
-    def task(self, case: Case) -> Task:
-        """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
-        return Task(
-            self.activations.all(case.a, case.layer_a, "train"),
-            self.activations.end(case.b, case.layer_b),
-            self.activations.logits(case.b, "train").double().softmax(-1).float(),
-            self.activations.labels("train"),
-            self.moments(case, "train", "spatial"),
-            case.setting.seed,
-        )
-
-    def fit(self, stitcher: Stitcher, case: Case) -> Affine:
-        """The stitch from a to b, fitted on the train split, in float64."""
-        if stitcher.needs == "task":
-            self._same_size((case.a, case.layer_a), (case.b, case.layer_b), "spatial")
-            affine = stitcher.from_task(self.task(case))
-        else:
-            affine = stitcher.from_moments(self.moments(case, "train", "spatial"))
-        if not bool(torch.isfinite(affine.weight).all()):
-            raise ArithmeticError(f"stitcher {stitcher.spec} returned a map with NaN or infinite weights")
-        return affine.to(torch.float64)
-
-    @torch.no_grad()
-    def logits(self, affine: Affine, case: Case) -> Tensor:
-        """Outputs of the stitched network on the test split, (n, classes) or (k, n, classes)."""
-        end = self.activations.end(case.b, case.layer_b)
-        x = self.activations.all(case.a, case.layer_a, "test")
-        return finite(stitched_logits(affine.to(x), end, x.split(BATCH)), "outputs of the stitched network")
-
-    def stitched(self, affine: Affine, case: Case) -> list[Row]:
-        """Score and residual of one stitch on the test split."""
-        own, labels = self.activations.logits(case.b, "test"), self.activations.labels("test")
-        values = asdict(score(self.logits(affine, case), own, labels))
-        m = self.moments(case, "test", "spatial")
-        found = [Row(quantity, value) if math.isfinite(value) else
-                 Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, is right on no image: undefined")
-                 for quantity, value in values.items()]
-        if m.b.constant:
-            return [*found, Row("residual", None, status="failed", note=_constant(case, "b"))]
-        return [*found, Row("residual", float(m.residual(affine.to(torch.float64))))]
-
-    @torch.no_grad()
-    def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
-        """Index of the stitched a against b on the test split, in the case's view: through the moments
-        where a 1x1 stitch acts on the rows of the view, else from the moved activations."""
-        if case.view != "flat" and index.needs == "moments":
-            return _number(index.from_moments(self.moments(case, "test", case.view).through(affine.to(torch.float64))),
-                           index)
-        x = self.activations.drawn(case.a, case.layer_a, "test", case.view)
-        y = self.activations.drawn(case.b, case.layer_b, "test", case.view)
-        pair = rows(affine.to(x)(x), case.view).double(), rows(y, case.view).double()
-        return _number(evaluate(index, *self._drawn(index, *pair, case))[0], index)
-
-    def _drawn(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Tensor, Tensor]:
-        """At most `max_rows` of the rows, drawn with the setting's seed, for an index that needs samples."""
-        if index.needs != "samples" or index.max_rows is None or len(x) <= index.max_rows:
-            return x, y
-        chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(case.setting.seed))
-        chosen = chosen[:index.max_rows].sort().values
-        return x[chosen], y[chosen]
-
-    def samples(self, case: Case) -> int:
-        """Images a case is measured on."""
-        return self.activations.images_of(case.split, case.view)
-
-    def accuracy(self, network: Network, split: str = "test") -> float:
-        """Accuracy of an unstitched network."""
-        return accuracy_of(self.activations.logits(network, split), self.activations.labels(split))
-
-    def _members(self, a: Member, b: Member) -> tuple[Member, ...]:
-        """Representations whose moments are taken together: all of one layer and one size, if they are."""
-        size = self.activations.shape(*a)[1:]
-        if a[1] != b[1] or self.activations.shape(*b)[1:] != size:
-            return a, b
-        return tuple((network, a[1]) for network in self.selection.networks
-                     if a[1] in network.model.layers and self.activations.shape(network, a[1])[1:] == size)
-
-    def _same_size(self, a: Member, b: Member, view: str) -> None:
-        left, right = self.activations.shape(*a)[1:], self.activations.shape(*b)[1:]
-        if view == "spatial" and left != right:
-            raise Inapplicable(f"{a[1]} of {a[0].name} is {_size(left)} and {b[1]} of {b[0].name} is {_size(right)}: "
-                               "rows do not pair up in view spatial")
-
-    def _forget(self, case: Case) -> None:
-        """Drop what earlier layers needed: cases come in order of depth."""
-        layers = {case.layer_a, case.layer_b}
-        self._stacks = {key: value for key, value in self._stacks.items() if key[0][0][1] in layers}
-        self._coordinates = {key: value for key, value in self._coordinates.items() if key[1] in layers}
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What measuring a case gave. samples: images it was measured on. error: traceback of a failed case."""
+    """What measuring a case gave. samples: images it was measured on. error: traceback of a failed case. arrays:
+    what the experiment's figure needs beside the rows."""
 
     case: Case
     rows: tuple[Row, ...]
     samples: int
     seconds: float
     error: str = ""
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def measure(case: Case, context: Context) -> Measured:
     """Run one case. Whatever a plugin raises becomes a row `failed`; only an interruption gets through."""
-    start, error, samples = time.perf_counter(), "", 0
+    start, error, samples, arrays = time.perf_counter(), "", 0, {}
     try:
         samples = context.samples(case)
-        found = [_plain(row) for row in case.experiment.run(case, context)]
+        result = case.experiment.run(case, context)
+        result = result if isinstance(result, Result) else Result(result)
+        found = [_plain(row) for row in result.rows]
+        arrays = {name: np.asarray(array) for name, array in result.arrays.items()}
     except Inapplicable as reason:
         found = [Row(_quantity(case), None, status="skipped", note=str(reason))]
     except Exception as exception:
         note = " ".join(str(exception).split()) or "no message"
         found = [Row(_quantity(case), None, status="failed", note=f"{type(exception).__name__}: {note}")]
         error = traceback.format_exc()
-    return Measured(case, tuple(found), samples, time.perf_counter() - start, error)
+    return Measured(case, tuple(found), samples, time.perf_counter() - start, error, arrays)
 
 
 def _plain(row: Row) -> Row:
@@ -229,31 +58,3 @@ def _plain(row: Row) -> Row:
 def _quantity(case: Case) -> str:
     """What the one row of a case without numbers stands for."""
     return "similarity" if case.kind == "index" else "accuracy"
-
-
-def _defined(index: Index, m: Moments, case: Case) -> Tensor:
-    """Value from moments, refused where one side is constant."""
-    for side, scatter in (("a", m.a), ("b", m.b)):
-        _varies(not scatter.constant, case, side)
-    return index.from_moments(m)
-
-
-def _varies(varies: bool, case: Case, side: str) -> None:
-    if not varies:
-        raise ArithmeticError(_constant(case, side))
-
-
-def _constant(case: Case, side: str) -> str:
-    network, layer = (case.a, case.layer_a) if side == "a" else (case.b, case.layer_b)
-    return f"{layer} of {network.name} is constant over the {case.split} images: undefined"
-
-
-def _number(value: Tensor, index: Plugin) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ArithmeticError(f"index {index.spec} returned {number}")
-    return number
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a vector"

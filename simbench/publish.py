@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import pandas as pd
 
-from simbench import tables
+from simbench import figures, tables
+from simbench.contracts import Experiment, Kept
 from simbench.correlate import correlate
 from simbench.leaderboard import leaderboard
-from simbench.store import Contents
+from simbench.provenance import digest
+from simbench.store import Contents, Store
 
 #: What a results folder holds beside records/ and runs/.
 FILES = ("measurements.csv", "methods.csv", "timings.csv", "runs.csv", "correlations.csv", "leaderboard.csv")
@@ -30,10 +32,36 @@ def publish(contents: Contents, folder: Path, anew: bool = False, preferred: Set
             (folder / name).unlink(missing_ok=True)
         correlations = correlate(measured, methods)
         tables.write(correlations, folder / "correlations.csv")
-        tables.write(leaderboard(correlations), folder / "leaderboard.csv")
+        tables.write(leaderboard(correlations, measured), folder / "leaderboard.csv")
     return tables.current(records, preferred)[1]
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
     """A table of the results folder, text columns '' where empty."""
     return tables.read(folder / name)
+
+
+def draw(contents: Contents, folder: Path, experiments: Iterable[Experiment],
+         preferred: Set[str] = frozenset()) -> tuple[list[Path], dict[str, str]]:
+    """Draw the figure of each experiment into `folder`/figures, unless it is there, drawn from the same numbers.
+    Returns the PNGs that are there, and why an experiment's could not be drawn."""
+    records, _ = tables.current(contents.records.values(), preferred)
+    there, problems = [], {}
+    for experiment in experiments:
+        mine = sorted((record for record in records if record.labels["experiment"] == experiment.spec),
+                      key=lambda record: record.key)
+        name, stamp = figures.name_of(experiment.spec), digest([[r.key, r.run, r.arrays] for r in mine])
+        if mine and not figures.current(folder / "figures", name, stamp):
+            try:
+                store = Store(folder)
+                kept = [Kept(record.labels, store.arrays(record)) for record in mine if record.arrays]
+                figure = experiment.figure(tables.measurements(mine), kept)
+            except Exception as error:
+                problems[experiment.spec] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                continue
+            if figure is None:
+                continue
+            figures.save(figure, folder / "figures", name, stamp)
+        png = figures.files(folder / "figures", name)[0]
+        there += [png] if png.is_file() else []
+    return there, problems

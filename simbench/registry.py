@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib import metadata
 from types import MappingProxyType
@@ -71,8 +71,12 @@ class Registry:
         return {key: self.get(kind, getattr(prototype, key)) for key, kind in named.items()
                 if isinstance(getattr(prototype, key), str)}
 
-    def select(self, kind: str, specs: Iterable[str]) -> tuple[Plugin, ...]:
-        """Configured plugins of a selection, in the order given, each once; `all`, `*`, `?` match names."""
+    def select(self, kind: str, specs: Iterable[str],
+               preset: Callable[[Plugin], str] = lambda plugin: "") -> tuple[Plugin, ...]:
+        """Configured plugins of a selection, in the order given, each once; `all`, `*`, `?` match names.
+
+        preset: plugin -> parameters, as typed, that it takes where the selection gives none.
+        """
         chosen: dict[str, Plugin] = {}
         for text in specs:
             for part in split_list(text):
@@ -84,11 +88,19 @@ class Registry:
                     names = fnmatch.filter(sorted(self.entries[kind]), pattern)
                     if not names:
                         raise unknown(f"{NOUNS[kind]} pattern", name, self.entries[kind])
-                    plugins = [self.get(kind, match) for match in names]
                 else:
-                    plugins = [self.get(kind, part)]
+                    names = [name]
+                plugins = [self.get(kind, self._beneath(kind, each, given, preset) or part) for each in names]
                 chosen.update((plugin.spec, plugin) for plugin in plugins)
         return tuple(chosen.values())
+
+    def _beneath(self, kind: str, name: str, given: dict[str, str], preset: Callable[[Plugin], str]) -> str:
+        """The spec of the given parameters on top of the preset ones, "" for a name that is unknown."""
+        if name not in self.entries[kind]:
+            return ""
+        beneath = preset(self.entries[kind][name].plugin)
+        params = (parse(f"{name}[{beneath}]")[1] if beneath else {}) | given
+        return name + (f"[{','.join(f'{key}={value}' for key, value in params.items())}]" if params else "")
 
     def owner(self, plugin: Plugin) -> Entry:
         """The entry that a configured plugin came from."""

@@ -79,7 +79,7 @@ def board(leaders: pd.DataFrame, methods: pd.DataFrame) -> str:
         note = part.loc[part["stitcher"] == "all", "note"].iloc[0]
         for (name, params), spec in names.items():
             note = note.replace(f"{name}[{params}]", spec)
-        blocks[-1] += f"\n{note}"
+        blocks[-1] += f"\n{note}" + _legend(part)
     return "\n\n".join(blocks)
 
 
@@ -88,16 +88,37 @@ def _wide(part: pd.DataFrame, names: dict[tuple[str, str], str], scope: str) -> 
     part = part.assign(column=[names.get((name, params), name) for name, params
                                in zip(part["stitcher"], part["stitcher_params"], strict=True)])
     columns = ["all", *(name for name in part["column"].unique() if name != "all")]
-    overall = part[part["column"] == "all"]
+    overall, pushed = part[part["column"] == "all"], _pushed(part)
     rows = []
     for leader in overall.itertuples():
         rank = {"rank": "" if pd.isna(leader.rank) else f"{leader.rank:.0f}"} if scope == "within" else {}
         row = rank | {"index": names.get((leader.index_name, leader.index_params), leader.index_name),
-                      "view": leader.view}
+                      "view": leader.view} | ({"pushed to": _short(leader.pushed_to)} if pushed else {})
         same = part[(part["index_name"] == leader.index_name) & (part["index_params"] == leader.index_params)
                     & (part["view"] == leader.view)].set_index("column")
         rows.append(row | {"mean" if name == "all" else name: _cell(same, name, scope) for name in columns})
     return tabulate(rows, headers="keys", disable_numparse=True)
+
+
+def _pushed(part: pd.DataFrame) -> bool:
+    """Whether any index was pushed; an older leaderboard.csv lacks the column."""
+    return "pushed_to" in part and bool(part["pushed_to"].notna().any())
+
+
+def _legend(part: pd.DataFrame) -> str:
+    """What stands in the column `pushed to`."""
+    if not _pushed(part):
+        return ""
+    told = part[part["pushed_to"].notna()]
+    networks = sorted(set(told["pushed_networks"].astype(int)))
+    pushes = dict.fromkeys(zip(told["pushed_by"], told["pushed_layer"], strict=True))
+    where = ", ".join(f"by {by} at {layer}" for by, layer in pushes)
+    return (f"\npushed to: what the index was brought to {where} while accuracy stayed, mean over "
+            f"{' to '.join(map(str, networks[:1] + networks[1:][-1:]))} network{'s' if networks[-1] > 1 else ''}")
+
+
+def _short(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.2f}"
 
 
 def _cell(same: pd.DataFrame, name: str, scope: str) -> str:

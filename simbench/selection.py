@@ -109,7 +109,7 @@ def convert(text: str, hint, where: str):
 
 def _names(hints: Iterable) -> str:
     words = {bool: "true or false", int: "a whole number", float: "a number", type(None): "none"}
-    return " or ".join(words.get(hint, str(hint)) for hint in hints)
+    return " or ".join(words.get(hint) or ", ".join(map(str, typing.get_args(hint) or [hint])) for hint in hints)
 
 
 def seeds(text: str) -> tuple[int, ...]:

@@ -2,100 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from simbench.affine import Affine
+from simbench.errors import Inapplicable
 from simbench.moments import Moments
+from simbench.objective import Objective
+
+
+class Rows(Protocol):
+    """What gives the activations (m, c, h, w) or (m, p) of chosen images (m,): a tensor, or one who computes them."""
+
+    def __getitem__(self, chosen: Tensor) -> Tensor: ...
+
+
+class Batch(NamedTuple):
+    """One step's share of a Task. x: activations of the front. own: those of Model 2 at its layer. logits_a, logits_b:
+    outputs of Model 1 and of Model 2. What was not wanted is None."""
+
+    x: Tensor
+    labels: Tensor
+    logits_a: Tensor | None = None
+    logits_b: Tensor | None = None
+    own: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """The Frankenstein learning task at one layer (paper, definition 3.2), front already run.
 
-    activations: (n, c, h, w) or (n, p) of the front on the train images; the front never runs again.
+    activations: of the front on the n train images, (n, c, h, w) or (n, p).
     end: Model 2 above the layer, frozen, in eval mode, folded.
-    soft: (n, classes) softmax outputs of Model 2. labels: (n,) int64.
+    logits_b: (n, outputs) of Model 2. labels: (n,) int64, or (n, outputs) of 0 and 1; see `objective`.
     moments: of (front, Model 2's own representation) on the same images, rows spatial.
-    seed: fixes the order of the batches and a random initialisation.
+    seed: fixes the order of the batches, augmentation and a random initialisation.
+    logits_a: (n, outputs) of Model 1, None where it has other outputs. own: activations of Model 2 at its layer.
+    augmented: (chosen images, generator, names of what is wanted) -> a Batch of randomly cropped and mirrored
+        images, run through both networks anew.
     """
 
-    activations: Tensor
+    activations: Rows
     end: nn.Sequential
-    soft: Tensor
+    logits_b: Tensor
     labels: Tensor
     moments: Moments
     seed: int = 0
+    objective: Objective = Objective()
+    logits_a: Tensor | None = None
+    own: Rows | None = None
+    augmented: Callable[[Tensor, torch.Generator, Set[str]], Batch] | None = None
 
-    def batches(self, size: int, epochs: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Shuffled (activations, soft, labels), every image once an epoch; the last batch may be short."""
+    @cached_property
+    def soft(self) -> Tensor:
+        """(n, outputs) probabilities that Model 2 gives."""
+        return self.objective.probabilities(self.logits_b)
+
+    def batches(self, size: int, epochs: int, wanted: Set[str] = frozenset({"logits_b"}),
+                augment: bool = False) -> Iterator[Batch]:
+        """Shuffled batches, every image once an epoch; the last of an epoch may be short. Raises Inapplicable
+        where something wanted is not to be had."""
+        for name in sorted(wanted):
+            if getattr(self, name) is None:
+                raise Inapplicable(_LACKING[name])
+        if augment and self.augmented is None:
+            raise Inapplicable("this task holds no images that could be augmented; take augment=false")
         generator = torch.Generator().manual_seed(self.seed)
         for _ in range(epochs):
             for chosen in torch.randperm(len(self.labels), generator=generator).split(size):
-                chosen = chosen.to(self.labels.device)
-                yield self.activations[chosen], self.soft[chosen], self.labels[chosen]
+                if augment:
+                    yield self.augmented(chosen, generator, wanted)
+                else:
+                    chosen = chosen.to(self.labels.device)
+                    yield Batch(self.activations[chosen], self.labels[chosen],
+                                **{name: getattr(self, name)[chosen] for name in wanted})
+
+
+_LACKING = {"logits_a": "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft",
+            "logits_b": "the outputs of Model 2 are not known; take labels=hard",
+            "own": "Model 2's own activations are not known, so no index of them can be penalised"}
 
 
 def stitched_logits(affine: Affine, end: nn.Sequential, batches: Iterable[Tensor]) -> Tensor:
-    """(n, classes) outputs of front -> affine -> end, from batches of the front's activations; or
-    (k, n, classes) for k maps in one Affine, which share the pass over the activations."""
+    """(n, outputs) of front -> affine -> end, from batches of the front's activations; or (k, n, outputs) for k
+    maps in one Affine, which share the pass over the activations."""
     parts = [forward(affine, end, batch) for batch in batches]
     return torch.cat(parts, -2)
 
 
 def forward(affine: Affine, end: nn.Sequential, x: Tensor) -> Tensor:
-    """Logits (n, classes) of the end on affine(x), or (k, n, classes) for k maps; differentiable.
+    """Logits (n, outputs) of the end on affine(x), or (k, n, outputs) for k maps; differentiable.
 
     The k maps run as one batch: exact, because the end is frozen and in eval mode.
     """
     if affine.weight.ndim == 2:
         return end(affine(x))
-    k, p, q = affine.weight.shape
-    wide = Affine(affine.weight.permute(1, 0, 2).reshape(p, k * q),
-                  None if affine.bias is None else affine.bias.reshape(k * q))
-    y = wide(x).unflatten(1, (k, q)).transpose(0, 1).flatten(0, 1)
-    return end(y).unflatten(0, (k, len(x)))
-
-
-def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean over the images of -sum_c target_c log softmax(logits)_c, in nats; logits (..., n, classes), target
-    (n, classes) probabilities or (n,) labels. Leading dimensions stay."""
-    log = functional.log_softmax(logits, -1)
-    if target.ndim == 1:
-        return -log.gather(-1, target.expand(log.shape[:-1]).unsqueeze(-1)).squeeze(-1).mean(-1)
-    return -(target * log).sum(-1).mean(-1)
+    return end(affine.each(x).flatten(0, 1)).unflatten(0, (len(affine.weight), len(x)))
 
 
 @dataclass(frozen=True)
 class Score:
     """How well a stitched network works on an evaluation set.
 
-    accuracy: share of correct labels. relative_accuracy: over the accuracy of Model 2.
-    cross_entropy: to Model 2's soft labels, mean over images, in nats. agreement: share of images on
-    which the stitched network and Model 2 predict the same class.
+    accuracy: share of correct labels. relative_accuracy: over the accuracy of Model 2, the mean over the
+    attributes where images have several labels; NaN where Model 2 is never right. cross_entropy: to Model 2's
+    soft labels, mean over images (and attributes), in nats. agreement: share of labels on which the stitched
+    network and Model 2 predict the same. per_attribute: relative accuracy by name.
     """
 
     accuracy: float
     relative_accuracy: float
     cross_entropy: float
     agreement: float
+    per_attribute: dict[str, float]
 
 
-def score(logits: Tensor, own: Tensor, labels: Tensor) -> Score:
-    """Score of stitched logits (n, classes) against Model 2's `own` logits and the labels (n,)."""
-    accuracy, reference = accuracy_of(logits, labels), accuracy_of(own, labels)
+def score(logits: Tensor, own: Tensor, labels: Tensor, objective: Objective = Objective()) -> Score:
+    """Score of stitched logits (n, outputs) against Model 2's `own` logits and the labels."""
+    relative = objective.shares(logits, labels) / objective.shares(own, labels)
     return Score(
-        accuracy,
-        accuracy / reference if reference else float("nan"),
-        float(cross_entropy(logits.double(), own.double().softmax(-1))),
-        float((logits.argmax(-1) == own.argmax(-1)).double().mean()),
+        float(objective.accuracy(logits, labels)),
+        float(relative.mean()) if bool(relative.isfinite().all()) else float("nan"),
+        float(objective.cross_entropy(logits.double(), objective.probabilities(own.double()))),
+        float(objective.accuracy(logits, objective.predictions(own))),
+        dict(zip(objective.attributes, relative.tolist(), strict=True)) if objective.attributes else {},
     )
-
-
-def accuracy_of(logits: Tensor, labels: Tensor) -> float:
-    """Share of the images whose largest logit is the label."""
-    return float((logits.argmax(-1) == labels).double().mean())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from simbench import durable
 from simbench.contracts import Row
@@ -22,7 +26,7 @@ class Record:
     key: sha256 of `identity`, the plain data that fixes the numbers. labels: how tables name the case.
     method: what methods.csv says of it. rows: the measured numbers. seconds: of this case alone, shared
     forward passes counted where they were first needed. run: which run made it. error: traceback of a
-    failed case, else "".
+    failed case, else "". arrays: sha256 of the file of arrays that lies beside, "" when there is none.
     """
 
     key: str
@@ -33,6 +37,7 @@ class Record:
     seconds: float
     run: str
     error: str = ""
+    arrays: str = ""
 
     @property
     def failed(self) -> bool:
@@ -63,9 +68,24 @@ class Store:
                 raise InputError(f"results folder {str(self.folder)!r} is not writable ({reason}); give another with "
                                  "--results")
 
-    def put(self, record: Record) -> None:
-        """Write a record; afterwards it is there whole, also after a power failure."""
+    def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
+        """Write a record, and its arrays before it; afterwards it is there whole, also after a power failure.
+        Returns it as `read` will."""
+        if arrays:
+            data = _packed(arrays)
+            durable.write(self._arrays(record.key), data)
+            record = replace(record, arrays=digest(data))
         durable.write(self._path(record.key), _sealed(asdict(record)))
+        return record
+
+    def arrays(self, record: Record) -> dict[str, np.ndarray]:
+        """The arrays of a record that has some. Raises InputError when they are not those it was written with."""
+        path = self._arrays(record.key)
+        data = _content(path)
+        if digest(data) != record.arrays:
+            raise InputError(f"{path} is missing or corrupt; `simbench run` measures its case again")
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
 
     def put_run(self, name: str, description: dict) -> None:
         """Write how a run was made: command line, versions, device, times."""
@@ -79,7 +99,11 @@ class Store:
             if data is None or data.get("key") != path.stem or digest(data["identity"]) != path.stem:
                 corrupt.append(path)
                 continue
-            records[path.stem] = Record(**data | {"rows": tuple(Row(**row) for row in data["rows"])})
+            record = Record(**data | {"rows": tuple(Row(**row) for row in data["rows"])})
+            if record.arrays and digest(_content(self._arrays(record.key))) != record.arrays:
+                corrupt.append(self._arrays(record.key))
+                continue
+            records[path.stem] = record
         for path in _files(self.folder / "runs"):
             data = _unsealed(path)
             if data is None:
@@ -90,6 +114,14 @@ class Store:
 
     def _path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key}.json"
+
+
+    def _arrays(self, key: str) -> Path:
+        return self._path(key).with_suffix(".npz")
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
 
 
 def unwritable(folder: Path) -> str:
@@ -108,6 +140,17 @@ def unwritable(folder: Path) -> str:
 
 def _files(folder: Path) -> Iterable[Path]:
     return sorted(path for path in folder.rglob("*.json") if not path.name.startswith(".tmp-"))
+
+
+def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """An .npz file; the same arrays always give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in sorted(arrays.items()):
+            inner = io.BytesIO()
+            np.save(inner, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), inner.getvalue())
+    return buffer.getvalue()
 
 
 def _sealed(data: dict) -> str:

@@ -131,7 +131,7 @@ def write(frame: pd.DataFrame, path: Path) -> bool:
 #: Columns that hold numbers, empty where undefined; all others are text.
 NUMBERS = ("value", "low", "high", "direction", "version", "seconds", "measured", "threads", "samples", "seed",
            "p_value", "networks", "pairs", "layers", "coverage", "rank", "within", "within_low", "within_high",
-           "within_p", "pooled", "pooled_low", "pooled_high", "pooled_p")
+           "within_p", "pooled", "pooled_low", "pooled_high", "pooled_p", "pushed_to", "pushed_networks")
 
 
 def read(path: Path) -> pd.DataFrame:

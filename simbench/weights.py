@@ -32,15 +32,26 @@ def cached(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> Netwo
 def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device: str = "cpu") -> Network:
     """Train and cache the network of this seed (initialisation and order of the data)."""
     start = time.perf_counter()
-    recipe = model.recipe(dataset)
-    net = train(model, dataset, recipe, seed, device)
+    state = train(model, dataset, model.recipe(dataset), seed, device).state_dict()
+    return _keep(model, dataset, fingerprint, seed, state, {"seconds": time.perf_counter() - start, "device": device})
+
+
+def fetched(model: Model, dataset: Dataset) -> Network:
+    """Fetch and cache the published weights of a model; `dataset` is what they were trained on."""
+    state = model.fetch()
+    _fits(state, model.build(dataset.channels, dataset.classes).state_dict(), Network(model, "", "", Path()), dataset)
+    return _keep(model, dataset, "", 0, state, {})
+
+
+def _keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dict[str, Tensor],
+          told: dict) -> Network:
     file = _file(model, dataset, fingerprint, seed)
-    state = {key: value.cpu() for key, value in net.state_dict().items()}
+    state = {key: value.cpu() for key, value in state.items()}
     weights = content_hash(state)
     durable.write(file, _bytes(state))
     durable.write(file.with_suffix(".json"), json.dumps({
-        "weights": weights, "seconds": time.perf_counter() - start, "device": device,
-        "identity": _identity(model, dataset, fingerprint, seed), "machine": machine(), "versions": versions(),
+        "weights": weights, **told, "identity": _identity(model, dataset, fingerprint, seed),
+        "machine": machine(), "versions": versions(),
     }, indent=1))
     return Network(model, str(seed), weights, file)
 
@@ -82,12 +93,12 @@ def content_hash(state: dict[str, Tensor]) -> str:
 def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str = "cpu") -> nn.Sequential:
     """A freshly initialised network trained on the train split, in eval mode."""
     import torch
-    from torch.nn import functional
 
     from simbench.images import augmented, normalised
+    from simbench.objective import Objective
 
     split = dataset.split("train")
-    images, labels = torch.tensor(split.images), torch.tensor(split.labels)
+    images, labels = split.images, torch.tensor(split.labels)  # which may be a memory map larger than memory
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = model.build(dataset.channels, dataset.classes)
@@ -95,12 +106,16 @@ def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str
     generator = torch.Generator().manual_seed(seed)
     steps = recipe.epochs * (-(-len(images) // recipe.batch))
     optimizer, schedule = _optimizer(net, recipe, steps)
+    objective = Objective.of(dataset)
     for _ in range(recipe.epochs):
         for chosen in torch.randperm(len(images), generator=generator).split(recipe.batch):
-            batch = augmented(images[chosen], generator) if recipe.augment else images[chosen]
-            loss = functional.cross_entropy(net(normalised(batch, dataset, device)), labels[chosen].to(device))
+            batch = torch.tensor(images[chosen.numpy()])
+            batch = augmented(batch, generator) if recipe.augment else batch
+            loss = objective.cross_entropy(net(normalised(batch, dataset, device)), labels[chosen].to(device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            if recipe.clip is not None:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
             optimizer.step()
             schedule.step()
     return net.eval()
@@ -119,9 +134,11 @@ def _optimizer(net: nn.Module, recipe: Recipe, steps: int):
         raise InputError(f"optimizer is {recipe.optimizer!r}; allowed: sgd, adam")
     if recipe.schedule == "one_cycle":
         return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps + 1)
+    if recipe.schedule == "step":
+        return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, [steps // 3, 2 * steps // 3])
     if recipe.schedule == "constant":
         return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
-    raise InputError(f"schedule is {recipe.schedule!r}; allowed: one_cycle, constant")
+    raise InputError(f"schedule is {recipe.schedule!r}; allowed: one_cycle, step, constant")
 
 
 def checkpoint(model: Model, file: Path) -> Network:

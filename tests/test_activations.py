@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from simbench import Moments, weights
-from simbench.activations import Activations
+from simbench.activations import Activations, Augmented, Later, OnDemand
 from simbench.cases import Setting
-from simbench.images import draw, normalised
+from simbench.images import augmented, draw, normalised
 from simbench.views import rows
 
 
@@ -22,14 +22,20 @@ def setting(small_registry):
     return Setting(dataset, dataset.fingerprint(), 10_000)
 
 
-def through(network, setting, layer, split="test"):
-    """Output of a stage, by running the stages one by one on all images at once."""
-    x = normalised(draw(setting.dataset.split(split), setting.limit, 0)[0], setting.dataset)
+def stages(network, setting, images, stop=""):
+    """What the stages up to `stop`, or all, make of images, one by one."""
+    x = normalised(images, setting.dataset)
     with torch.no_grad():
         for name, stage in weights.load(network, setting.dataset).named_children():
             x = stage(x)
-            if name == layer:
+            if name == stop:
                 return x
+    return x
+
+
+def through(network, setting, layer, split="test"):
+    """Output of a stage, by running the stages one by one on all images at once."""
+    return stages(network, setting, draw(setting.dataset.split(split), setting.limit, 0)[0], layer)
 
 
 @pytest.mark.parametrize("budget", [0, 60_000, 10**9])
@@ -124,3 +130,58 @@ def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache
             assert expected.std() > 0
             torch.testing.assert_close(activations.all(network, layer, "test"), expected)
         torch.testing.assert_close(activations.logits(network, "test"), activations.net(network)(x))
+
+
+def test_activations_too_large_to_hold_are_those_that_would_be_held(networks, setting, monkeypatch):
+    monkeypatch.setattr("simbench.activations.BATCH", 16)  # more is chosen at once than one pass takes
+    chosen = torch.tensor([7, 3, 59, *range(20, 50)])
+    held = Activations(setting)
+    large = Activations(setting)
+    large.largest = 0
+    found = large.rows(networks[0], "conv2", "test")
+    assert isinstance(found, OnDemand) and not isinstance(held.rows(networks[0], "conv2", "test"), OnDemand)
+    torch.testing.assert_close(found[chosen], held.rows(networks[0], "conv2", "test")[chosen])
+    assert not large._held and not found[chosen].requires_grad
+
+
+def test_later_makes_activations_once_and_only_when_asked(networks, setting):
+    made, held = [], Activations(setting)
+
+    def make():
+        made.append(1)
+        return held.rows(networks[0], "bn1", "test")
+
+    later = Later(make)
+    assert not made
+    for _ in range(2):
+        assert torch.equal(later[torch.tensor([2, 0])], held.all(networks[0], "bn1", "test")[[2, 0]])
+    assert len(made) == 1
+
+
+WANTED = [frozenset(), frozenset({"logits_a"}), frozenset({"logits_b"}), frozenset({"own"}),
+          frozenset({"logits_a", "logits_b", "own"})]
+
+
+@pytest.mark.parametrize("wanted", WANTED, ids=lambda wanted: "+".join(sorted(wanted)) or "nothing")
+def test_both_networks_see_the_same_augmented_images(networks, setting, wanted):
+    """The layers may differ; what is not wanted is not computed."""
+    a, b = networks
+    source = Activations(setting)
+    passed = []
+    for name, network in (("a", a), ("b", b)):
+        source.net(network).conv1.register_forward_hook(lambda *_, name=name: passed.append(name))
+    chosen = torch.tensor([5, 149, 0, 77])
+    batch = Augmented(source, a, "bn1", b, "conv2")(chosen, torch.Generator().manual_seed(8), wanted)
+    train = draw(setting.dataset.split("train"), setting.limit, 0)
+    images = augmented(train[0][chosen], torch.Generator().manual_seed(8))
+    assert not torch.equal(images, train[0][chosen]) and torch.equal(batch.labels, train[1][chosen])
+    torch.testing.assert_close(batch.x, stages(a, setting, images, stop="bn1"))
+    expected = {"logits_a": stages(a, setting, images), "logits_b": stages(b, setting, images),
+                "own": stages(b, setting, images, stop="conv2")}
+    for name, value in expected.items():
+        if name in wanted:
+            torch.testing.assert_close(getattr(batch, name), value, rtol=1e-4, atol=1e-5)
+        else:
+            assert getattr(batch, name) is None
+    assert passed == (["a", "b"] if wanted & {"own", "logits_b"} else ["a"])
+    assert not batch.x.requires_grad

@@ -79,6 +79,7 @@ FIXES = {
     "order of the networks": replace(CASE, a=B, b=A),
     "model": replace(CASE, a=replace(A, model=Net(5))),
     "model version": replace(CASE, a=replace(A, model=NewNet())),
+    "what a was trained on": replace(CASE, a=replace(A, dataset=Blobs(), fingerprint="c" * 64)),
     "layer of a": replace(CASE, layer_a="relu1"),
     "layer of b": replace(CASE, layer_b="relu1"),
     "view": replace(CASE, view="pooled"),
@@ -170,3 +171,15 @@ def test_what_shapes_every_number_without_being_in_a_key_is_pinned():
     from simbench_plugins.indices.cka import CKA
 
     assert (cases.SCHEMA, images.BATCH, activations.FLAT_IMAGES, CKA.max_rows) == (1, 128, 2000, 2000)
+
+
+def test_a_network_misfits_labels_that_its_outputs_do_not_name():
+    class Marks(Blobs):
+        name, classes, attributes = "marks", 3, ("x", "y", "z")
+
+    assert A.misfit(Setting(Blobs(), "", 10)) == ""
+    foreign = replace(A, dataset=Marks(), fingerprint="c" * 64)
+    assert foreign.home(SETTING).name == "marks" and A.home(SETTING) is SETTING.dataset
+    assert foreign.misfit(Setting(Marks(), "", 10)) == ""
+    assert foreign.misfit(Setting(Blobs(), "", 10)) == ("net-0 was trained for marks, 3 attributes; the labels of blobs, "
+                                                        "3 classes do not fit")

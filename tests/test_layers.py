@@ -16,11 +16,12 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
     {"errors", "cache", "durable", "provenance", "resampling"},
-    {"scatter", "affine", "cutting", "views", "selection", "grids", "estimates"},
+    {"scatter", "affine", "cutting", "views", "selection", "grids", "estimates", "figures"},
     {"moments", "contracts", "correlate"},
-    {"cases", "images", "evaluate", "hookspecs", "store", "stitching", "leaderboard"},
-    {"check", "registry", "weights", "tables", "report"},
-    {"activations", "compare", "publish"},
+    {"cases", "images", "evaluate", "hookspecs", "store", "objective", "leaderboard"},
+    {"registry", "weights", "tables", "report", "stitching"},
+    {"check", "activations", "compare", "publish"},
+    {"context"},
     {"measure"},
     {"run"},
     {"cli"},

@@ -19,7 +19,8 @@ from simbench.cases import Case, Network, Selection
 from simbench.contracts import Experiment
 from simbench.cutting import cut
 from simbench.images import draw
-from simbench.measure import Context, measure
+from simbench.context import Context
+from simbench.measure import measure
 
 SAME = 1e-6
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from simbench import correlate, leaderboard, publish, tables
+from simbench import Experiment, correlate, figures, leaderboard, publish, tables
 from simbench.contracts import Row
-from simbench.store import Contents, Record
+from simbench.store import Contents, Record, Store
 
 DIRECTION = {"cka": 1, "distance": -1}
 
@@ -128,3 +129,59 @@ def test_correlations_cut_short_are_not_taken_for_those_of_the_new_measurements(
 def test_a_folder_without_records_has_empty_tables(tmp_path):
     publish.publish(Contents(), tmp_path)
     assert all(publish.read(tmp_path, name).empty for name in publish.FILES)
+
+
+class Counted(Experiment):
+    """Draws its similarities and its arrays, and counts how often."""
+
+    name, source = "matching", "this test"
+
+    def __init__(self):
+        self.drawn = 0
+
+    def figure(self, rows, kept):
+        self.drawn += 1
+        figure, (axes,) = figures.panels(1)
+        axes.plot(rows.loc[rows["quantity"] == "similarity", "value"], label="similarity")
+        for one in kept:
+            axes.plot(one.arrays["weight"], label=one.labels["method"])
+        axes.legend()
+        return figure
+
+
+class Undrawable(Experiment):
+    name, source = "matching", "this test"
+
+    def figure(self, rows, kept):
+        raise ValueError("no\nink")
+
+
+def svg(folder: Path) -> str:
+    return (folder / "figures" / "matching.svg").read_text()
+
+
+def test_a_figure_is_drawn_from_rows_and_arrays_once_and_again_when_they_change(tmp_path, contents):
+    experiment = Counted()
+    first, *_ = contents.records.values()
+    kept = Store(tmp_path).put(first, {"weight": np.arange(3.0)})
+    contents.records[first.key] = kept
+    for _ in range(2):
+        there, problems = publish.draw(contents, tmp_path, [experiment])
+        assert there == [tmp_path / "figures" / "matching.png"] and not problems and there[0].is_file()
+    assert experiment.drawn == 1 and ">cka<" in svg(tmp_path) and ">similarity<" in svg(tmp_path)
+    contents.records[first.key] = Store(tmp_path).put(replace(kept, run="r2"), {"weight": np.zeros(3)})
+    publish.draw(contents, tmp_path, [experiment])
+    assert experiment.drawn == 2
+
+
+def test_an_experiment_without_records_or_without_a_figure_draws_none(tmp_path, contents):
+    assert publish.draw(Contents(), tmp_path, [Counted()]) == ([], {})
+
+    class Plain(Experiment):
+        name, source = "matching", "this test"
+
+    assert publish.draw(contents, tmp_path, [Plain()]) == ([], {}) and not (tmp_path / "figures").exists()
+
+
+def test_a_figure_that_cannot_be_drawn_is_told_in_one_line(tmp_path, contents):
+    assert publish.draw(contents, tmp_path, [Undrawable()]) == ([], {"matching": "ValueError: no ink"})

@@ -143,6 +143,27 @@ def test_views_of_one_index_are_rows_of_their_own(found):
         ["1", "cka[estimator=debiased]", "spatial"], ["2", "cka", "flat"], ["3", "cka", "spatial"]]
 
 
+def test_what_an_index_was_pushed_to_stands_after_its_view_and_is_explained(found):
+    leaders = leaderboard(found)
+    told = leaders["index_params"] == BIASED
+    leaders = leaders.assign(pushed_to=np.where(told, 0.407, np.nan), pushed_layer=np.where(told, "bn5", ""),
+                             pushed_networks=pd.array(np.where(told, 3, 0), dtype="Int64"),
+                             pushed_by=np.where(told, "push", ""))
+    within, pooled = boards(report.board(leaders, METHODS))
+    assert cells(within[1])[0][2:5] == cells(pooled[1])[0][1:4] == ["view", "pushed to", "mean"]
+    assert [row[2:4] for row in cells("\n".join(within[3:]))[:2]] == [["spatial", "0.80"], ["spatial", "0.41"]]
+    assert pooled[-1] == ("pushed to: what the index was brought to by push at bn5 while accuracy stayed, mean over 3 "
+                          "networks")
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_board_without_pushes_has_no_such_column(found, older):
+    leaders = leaderboard(found)
+    leaders = leaders.drop(columns=[name for name in leaders if name.startswith("pushed_")]) if older else leaders
+    text = report.board(leaders, METHODS)
+    assert "pushed" not in text and text == report.board(leaderboard(found), METHODS)
+
+
 def test_board_without_correlations_is_empty():
     assert report.board(leaderboard(correlations()), METHODS) == ""
 

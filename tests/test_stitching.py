@@ -1,14 +1,16 @@
 """Stitched networks: outputs, losses and scores."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from simbench import Affine, Moments
-from simbench.stitching import Task, accuracy_of, cross_entropy, forward, score, stitched_logits
+from simbench import Affine, Inapplicable, Moments
+from simbench.objective import Objective
+from simbench.stitching import Batch, Task, forward, score, stitched_logits
 
 
 @pytest.fixture
@@ -52,17 +54,17 @@ def test_batches_are_joined_in_order(end):
 
 def test_cross_entropy_of_uniform_outputs_is_log_of_the_classes():
     target = torch.tensor([[1.0, 0, 0, 0], [0.25] * 4])
-    assert cross_entropy(torch.zeros(2, 4), target).item() == pytest.approx(math.log(4))
-    assert cross_entropy(torch.zeros(2, 4), torch.tensor([3, 0])).item() == pytest.approx(math.log(4))
+    assert Objective().cross_entropy(torch.zeros(2, 4), target).item() == pytest.approx(math.log(4))
+    assert Objective().cross_entropy(torch.zeros(2, 4), torch.tensor([3, 0])).item() == pytest.approx(math.log(4))
 
 
 def test_cross_entropy_agrees_with_torch_for_soft_and_hard_targets():
     logits, soft, hard = torch.randn(7, 4), torch.rand(7, 4).softmax(-1), torch.randint(4, (7,))
-    torch.testing.assert_close(cross_entropy(logits, soft), functional.cross_entropy(logits, soft))
-    torch.testing.assert_close(cross_entropy(logits, hard), functional.cross_entropy(logits, hard))
+    torch.testing.assert_close(Objective().cross_entropy(logits, soft), functional.cross_entropy(logits, soft))
+    torch.testing.assert_close(Objective().cross_entropy(logits, hard), functional.cross_entropy(logits, hard))
     several = torch.stack([logits, 2 * logits])
-    torch.testing.assert_close(cross_entropy(several, hard)[1], functional.cross_entropy(2 * logits, hard))
-    assert cross_entropy(several, soft).shape == (2,)
+    torch.testing.assert_close(Objective().cross_entropy(several, hard)[1], functional.cross_entropy(2 * logits, hard))
+    assert Objective().cross_entropy(several, soft).shape == (2,)
 
 
 def test_score_counts_labels_and_model_2_separately():
@@ -76,21 +78,98 @@ def test_score_counts_labels_and_model_2_separately():
     assert same.agreement == 1 and same.cross_entropy == pytest.approx(entropy.item(), rel=1e-12)
 
 
+def test_score_of_several_labels_an_image_is_the_mean_over_them():
+    faces = Objective(("young", "smiling"))
+    labels = torch.tensor([[1, 1], [1, 0], [0, 0], [0, 1]])
+    own = torch.tensor([[3.0, 3], [3, 3], [-3, -3], [-3, -3]])  # right on 4 of young, on 2 of smiling
+    stitched = torch.tensor([[1.0, 1], [-1, -1], [-1, -1], [1, 1]])  # right on 2 and on 4
+    found = score(stitched, own, labels, faces)
+    assert found.per_attribute == {"young": 0.5, "smiling": 2.0} and found.relative_accuracy == 1.25
+    assert (found.accuracy, found.agreement) == (0.75, 0.5)
+    told = functional.binary_cross_entropy_with_logits(stitched.double(), own.double().sigmoid())
+    assert found.cross_entropy == pytest.approx(told.item(), rel=1e-12)
+
+
+def test_relative_accuracy_is_undefined_where_model_2_is_never_right():
+    wrong = torch.tensor([[1.0, 0], [1, 0]])
+    assert math.isnan(score(wrong, wrong, torch.tensor([1, 1])).relative_accuracy)
+    never = torch.tensor([[1.0, -1], [1, 1]])  # never right on the first of two attributes
+    labels = torch.tensor([[0, 0], [0, 1]])
+    assert math.isnan(score(never, never, labels, Objective(("a", "b"))).relative_accuracy)
+
+
+def test_several_maps_keep_channels_last(end):
+    """Convolutions of the end are slower on any other layout."""
+    x = maps().contiguous(memory_format=torch.channels_last)
+    moved = Affine(torch.randn(2, 4, 5)).each(x).flatten(0, 1)
+    assert moved.is_contiguous(memory_format=torch.channels_last) and not moved.is_contiguous()
+
+
 def test_accuracy_is_the_share_of_largest_logits_at_the_label():
-    assert accuracy_of(torch.tensor([[1.0, 2], [3, 0], [0, 1]]), torch.tensor([1, 0, 0])) == pytest.approx(2 / 3)
+    logits = torch.tensor([[1.0, 2], [3, 0], [0, 1]])
+    assert Objective().accuracy(logits, torch.tensor([1, 0, 0])).item() == pytest.approx(2 / 3)
 
 
-def test_batches_of_a_task_see_every_image_once_an_epoch_in_a_seeded_order():
-    x = torch.arange(10.0)[:, None]
-    m = Moments.of(x, x)
+@pytest.fixture
+def task() -> Task:
+    """Ten images that everything of tells their number."""
+    number = torch.arange(10.0)
+    return Task(number[:, None], nn.Identity(), torch.stack([number, -number], 1), torch.arange(10),
+                Moments.of(number[:, None], number[:, None]), 0, Objective(), number[:, None].repeat(1, 2) / 2,
+                number[:, None] * 3)
 
-    def order(seed: int) -> list[float]:
-        task = Task(x, nn.Identity(), torch.zeros(10, 2), torch.arange(10), m, seed)
-        batches = list(task.batches(4, 2))
-        assert [len(labels) for _, _, labels in batches] == [4, 4, 2, 4, 4, 2]
-        for activations, _, labels in batches:
-            assert torch.equal(activations[:, 0].long(), labels)
-        return torch.cat([activations for activations, _, _ in batches]).flatten().tolist()
+
+def test_batches_of_a_task_see_every_image_once_an_epoch_in_a_seeded_order(task):
+    def order(seed: int) -> list[int]:
+        batches = list(replace(task, seed=seed).batches(4, 2))
+        assert [len(batch.labels) for batch in batches] == [4, 4, 2, 4, 4, 2]
+        return torch.cat([batch.labels for batch in batches]).tolist()
 
     assert sorted(order(0)) == sorted(2 * list(range(10))) and order(0) == order(0) != order(1)
-    assert order(0)[:10] != order(0)[10:]
+    assert sorted(order(0)[:10]) == list(range(10)) and order(0)[:10] != order(0)[10:]
+
+
+def test_a_batch_holds_what_is_wanted_of_the_same_images(task):
+    for batch in task.batches(4, 1, {"logits_a", "logits_b", "own"}):
+        assert torch.equal(batch.x[:, 0].long(), batch.labels)
+        assert torch.equal(batch.logits_a, task.logits_a[batch.labels])
+        assert torch.equal(batch.logits_b, task.logits_b[batch.labels])
+        assert torch.equal(batch.own, task.own[batch.labels])
+    bare = next(task.batches(4, 1, set()))
+    assert bare.logits_a is bare.logits_b is bare.own is None
+
+
+@pytest.mark.parametrize(("name", "reason"), [
+    ("logits_a", "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft"),
+    ("own", "Model 2's own activations are not known, so no index of them can be penalised"),
+])
+def test_what_a_task_lacks_is_refused_with_its_reason(task, name, reason):
+    with pytest.raises(Inapplicable, match=reason):
+        next(replace(task, **{name: None}).batches(4, 1, {name}))
+    assert next(replace(task, **{name: None}).batches(4, 1)).labels.shape == (4,)
+
+
+def test_a_task_without_images_cannot_augment(task):
+    with pytest.raises(Inapplicable, match="no images that could be augmented; take augment=false"):
+        next(task.batches(4, 1, augment=True))
+
+
+def test_augmented_batches_take_the_same_images_from_one_seeded_generator(task):
+    def moved(chosen, generator, wanted):
+        return Batch(torch.rand(len(chosen), generator=generator), chosen, *[torch.tensor(sorted(wanted) == ["own"])])
+
+    def drawn(seed: int) -> list[Batch]:
+        return list(replace(task, seed=seed, augmented=moved).batches(4, 3, {"own"}, augment=True))
+
+    first, again, other = drawn(0), drawn(0), drawn(1)
+    assert [len(batch.labels) for batch in first] == 3 * [4, 4, 2] and all(batch.logits_a for batch in first)
+    for name in ("x", "labels"):
+        whole, same, different = (torch.cat([getattr(one, name) for one in some]) for some in (first, again, other))
+        assert torch.equal(whole, same) and not torch.equal(whole, different)
+    assert len({value.item() for batch in first for value in batch.x}) == 30
+    assert sorted(torch.cat([batch.labels for batch in first[:3]]).tolist()) == list(range(10))
+
+
+def test_soft_labels_are_what_model_2_gives(task):
+    torch.testing.assert_close(task.soft, task.logits_b.softmax(1))
+    torch.testing.assert_close(replace(task, objective=Objective(("big", "small"))).soft, task.logits_b.sigmoid())

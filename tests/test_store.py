@@ -3,6 +3,7 @@
 import json
 import os
 
+import numpy as np
 import pytest
 
 from simbench.contracts import Row
@@ -100,3 +101,36 @@ def test_the_file_is_json_that_a_person_can_read(tmp_path):
     Store(tmp_path).put(record(a=1))
     data = json.loads(next(tmp_path.rglob("*.json")).read_text())
     assert data["rows"][0] == {"quantity": "accuracy", "value": 0.30000000000000004, "step": None, "status": "ok", "note": ""}
+
+
+def test_arrays_come_back_equal_and_the_record_says_what_lies_beside_it(tmp_path):
+    store, arrays = Store(tmp_path), {"weight": np.arange(6.0).reshape(2, 3) / 7, "mask": np.array([True, False])}
+    given = store.put(record(a=1), arrays)
+    (read,) = store.read().records.values()
+    assert read == given and given.arrays
+    back = store.arrays(read)
+    assert list(back) == ["mask", "weight"] and back["weight"].dtype == float
+    np.testing.assert_array_equal(back["weight"], arrays["weight"])
+    np.testing.assert_array_equal(back["mask"], arrays["mask"])
+
+
+def test_the_same_arrays_give_the_same_bytes(tmp_path):
+    arrays = {"b": np.ones((3, 2)).T, "a": np.zeros(1)}
+    first = Store(tmp_path / "1").put(record(a=1), arrays)
+    second = Store(tmp_path / "2").put(record(a=1), dict(reversed(arrays.items())))
+    assert first.arrays == second.arrays
+    assert Store(tmp_path / "3").put(record(a=1), {"b": np.ones((3, 2)).T, "a": np.ones(1)}).arrays != first.arrays
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK"),
+                                    lambda path: path.write_bytes(path.read_bytes()[:-3])])
+def test_a_record_without_its_arrays_is_not_believed(tmp_path, damage):
+    store = Store(tmp_path)
+    kept = store.put(record(a=1), {"weight": np.ones(3)})
+    store.put(record(a=2))
+    (path,) = (tmp_path / "records").rglob("*.npz")
+    damage(path)
+    contents = store.read()
+    assert list(contents.records) == [record(a=2).key] and contents.corrupt == (path,)
+    with pytest.raises(InputError, match=f"{path.name} is missing or corrupt; `simbench run` measures its case again"):
+        store.arrays(kept)

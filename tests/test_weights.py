@@ -2,13 +2,14 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
 
 from simbench import weights
 from simbench.cases import Network
-from simbench.contracts import Recipe
+from simbench.contracts import Model, Recipe
 from simbench.errors import InputError
 
 
@@ -31,7 +32,8 @@ def test_training_is_seeded_and_leaves_the_global_generator_alone(model, dataset
 
 
 @pytest.mark.parametrize("recipe", [Recipe(epochs=6, batch=32), Recipe("adam", 0.01, 6, 32),
-                                    Recipe(epochs=6, batch=32, learning_rate=0.05, schedule="constant")])
+                                    Recipe(epochs=6, batch=32, learning_rate=0.05, schedule="constant"),
+                                    Recipe(epochs=6, batch=32, learning_rate=0.05, schedule="step")])
 def test_every_recipe_learns(model, dataset, recipe):
     from simbench.images import normalised
 
@@ -47,10 +49,73 @@ def test_augmentation_is_seen_by_training(model, dataset):
     assert weights.content_hash(plain.state_dict()) != weights.content_hash(moved.state_dict())
 
 
+def test_clipping_bounds_the_gradient_of_every_step(model, dataset):
+    """The first step with Nesterov's momentum 0.9 moves the weights by 1.9 rates times the gradient."""
+    recipe = Recipe(epochs=1, batch=10_000, learning_rate=0.1, weight_decay=0.0, schedule="constant")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        start = dict(model.build(dataset.channels, dataset.classes).named_parameters())
+    moved = []
+    for clip in (1e-3, None):
+        net = weights.train(model, dataset, replace(recipe, clip=clip), 0)
+        moved.append(torch.cat([(p - start[name]).flatten() for name, p in net.named_parameters()]).detach())
+    assert float(moved[0].norm()) == pytest.approx(1.9 * 0.1 * 1e-3, rel=1e-2)
+    assert moved[1].norm() > 10 * moved[0].norm()
+    assert torch.allclose(moved[0] / moved[0].norm(), moved[1] / moved[1].norm(), atol=1e-3)
+
+
 @pytest.mark.parametrize("recipe", [Recipe(optimizer="lion"), Recipe(schedule="cosine")])
 def test_an_unknown_recipe_is_refused(model, dataset, recipe):
     with pytest.raises(InputError, match="allowed"):
         weights.train(model, dataset, recipe, 0)
+
+
+def test_the_step_schedule_cuts_the_rate_by_ten_after_each_third(model):
+    optimizer, schedule = weights._optimizer(model.build(1, 3), Recipe(learning_rate=0.5, schedule="step"), 9)
+    rates = []
+    for _ in range(9):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx([0.5] * 3 + [0.05] * 3 + [0.005] * 3)
+
+
+class Published(Model):
+    """A model whose published weights are those of a seed."""
+
+    name, source = "published", "this test"
+
+    def __init__(self, inner, home):
+        self.inner, self.home, self.fetches = inner, home, 0
+
+    def build(self, channels, classes):
+        return self.inner.build(channels, classes)
+
+    def published(self):
+        return self.home
+
+    def fetch(self):
+        self.fetches += 1
+        torch.manual_seed(5)
+        return self.build(self.home.channels, self.home.classes).state_dict()
+
+
+def test_published_weights_are_fetched_once_and_found_again(model, dataset, cache):
+    published = Published(model, dataset)
+    network = weights.fetched(published, dataset)
+    assert weights.cached(published, dataset, "", 0) == network and published.fetches == 1
+    state = weights.load(network, dataset).state_dict()
+    assert weights.content_hash(state) == weights.content_hash(published.fetch())
+
+
+def test_published_weights_that_do_not_fit_are_refused_and_not_kept(model, dataset, cache, small_registry):
+    published = Published(small_registry.get("models", "net[width=4]"), dataset)
+    published.inner, state = model, published.fetch()
+    published.fetch = lambda: state
+    published.inner = small_registry.get("models", "net[width=5]")
+    with pytest.raises(InputError, match="does not fit published on blobs"):
+        weights.fetched(published, dataset)
+    assert not list(cache.rglob("*.pt"))
 
 
 def test_a_trained_network_is_found_again_until_anything_that_shapes_it_changes(model, dataset, cache, small_registry):

@@ -4,29 +4,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Literal
 
 from simbench import Dataset, Split, hookimpl
+from simbench.errors import unknown
+
+if TYPE_CHECKING:
+    import numpy
 
 #: Share of the images held out for testing, the seed that drew them, and pixels per side.
 TEST_SHARE, SPLIT_SEED, SIZE = 0.2, 0, 32
+#: attribute -> the digits that have it; no two digits have the same attributes.
+ATTRIBUTES = {
+    "odd": (1, 3, 5, 7, 9),
+    "prime": (2, 3, 5, 7),
+    "above_four": (5, 6, 7, 8, 9),
+    "multiple_of_three": (0, 3, 6, 9),
+    "closed_loop": (0, 6, 8, 9),
+    "straight_strokes": (1, 4, 7),
+}
+#: task -> (number of outputs, attributes).
+TASKS = {"digit": (10, ()), "parity": (2, ()), "size": (2, ()), "attributes": (len(ATTRIBUTES), tuple(ATTRIBUTES))}
 
 
 @dataclass(frozen=True)
 class Digits(Dataset):
     """scikit-learn's 8x8 scans (0 to 16), scaled to 0-255 and resized to 32x32 bilinearly.
 
-    1,437 train and 360 test images of 10 classes, one channel; a fixed split, stratified by class.
+    1,437 train and 360 test images of one channel; a fixed split, stratified by digit, the same for every task.
     mean, std: of all pixels of the train images.
+    task: what the labels say. "digit": 10 classes. "parity": even (0) or odd (1). "size": up to four (0) or above (1).
+        "attributes": six binary labels, each a function of the digit, for work with several labels an image.
     """
+
+    task: Literal["digit", "parity", "size", "attributes"] = "digit"
 
     name = "digits"
     source = "Alpaydin and Kaynak 1998, UCI optical recognition of handwritten digits (test part)"
-    channels, classes = 1, 10
+    channels = 1
     mean, std = (0.3054,), (0.3237,)
     epochs = 8
 
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise unknown("task", self.task, TASKS)
+
+    @property
+    def classes(self) -> int:
+        return TASKS[self.task][0]
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        return TASKS[self.task][1]
+
     def split(self, name: str) -> Split:
-        return _splits()[name]
+        part = _splits()[name]
+        return Split(part.images, _labels(self.task, part.labels))
 
 
 @cache  # of the process, not of the object, which would carry the images into every pickle
@@ -44,6 +77,15 @@ def _splits() -> dict[str, Split]:
     parts = train_test_split(images[:, None], labels.astype(np.int64), test_size=TEST_SHARE,
                              stratify=labels, random_state=SPLIT_SEED)
     return {"train": Split(parts[0], parts[2]), "test": Split(parts[1], parts[3])}
+
+
+def _labels(task: str, digits: numpy.ndarray) -> numpy.ndarray:
+    """Labels (n,) or (n, attributes) int64 of digits (n,)."""
+    import numpy as np
+
+    having = {name: np.isin(digits, among).astype(np.int64) for name, among in ATTRIBUTES.items()}
+    return {"digit": digits, "parity": having["odd"], "size": having["above_four"],
+            "attributes": np.stack(list(having.values()), 1)}[task]
 
 
 @hookimpl

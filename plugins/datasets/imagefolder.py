@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +13,7 @@ from simbench import Dataset, InputError, Split, durable, hookimpl
 from simbench.cache import cache_folder
 from simbench.errors import unknown
 from simbench.provenance import digest
+from simbench_plugins.datasets import decoded
 
 if TYPE_CHECKING:
     import numpy
@@ -28,9 +26,9 @@ STATISTICS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
-#: Images per task of a decoding thread, and mean bytes per file from which one thread per core is faster than one
-#: thread: below, most of the time goes into Python (two cores, 1 kB JPEGs: 128 us an image against 204 us).
-CHUNK, THREADED = 64, 4096
+#: Mean bytes per file from which one thread per core is faster than one thread: below, most of the time goes into
+#: Python (two cores, 1 kB JPEGs: 128 us an image against 204 us).
+THREADED = 4096
 
 
 class File(NamedTuple):
@@ -92,10 +90,7 @@ class ImageFolder(Dataset):
 
     def split(self, name: str) -> Split:
         """images (n, 3, size, size): a private memory map, shared by processes as long as none writes to it."""
-        import numpy as np
-
-        images, labels = (np.load(self._decoded / f"{name}-{what}.npy", mmap_mode="c") for what in ("images", "labels"))
-        return Split(np.asarray(images), np.asarray(labels))
+        return decoded.read(self._decoded, name)
 
     def fingerprint(self) -> str:
         """As of every data set; kept beside the decoded images."""
@@ -168,37 +163,11 @@ def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path) -
     """Write images and labels of both splits to `folder`, which appears whole or not at all."""
     import numpy as np
 
-    print(f"imagefolder: decoding the {sum(map(len, files.values()))} images of {root}, once", file=sys.stderr)
-    temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    temporary.mkdir(parents=True)
-    try:
-        for split, listed in files.items():
-            np.save(temporary / f"{split}-images.npy", _images(root / split, listed, size))
-            np.save(temporary / f"{split}-labels.npy", np.array([file.label for file in listed], np.int64))
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process was first, with the same images
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _images(folder: Path, files: list[File], size: int) -> numpy.ndarray:
-    """uint8 (n, 3, size, size) in the order of `files`, whatever the number of threads."""
-    import numpy as np
-
-    images = np.empty((len(files), 3, size, size), np.uint8)
-
-    def fill(start: int) -> None:
-        for at, file in enumerate(files[start:start + CHUNK], start):
-            images[at] = _pixels(folder / file.name, size)
-
-    threaded = sum(file.size for file in files) >= THREADED * len(files)
-    with ThreadPoolExecutor(os.cpu_count() if threaded else 1) as pool:
-        for _ in pool.map(fill, range(0, len(files), CHUNK)):
-            pass
-    return images
+    everything = [file for listed in files.values() for file in listed]
+    print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
+    splits = {split: (listed, np.array([file.label for file in listed], np.int64)) for split, listed in files.items()}
+    decoded.write(folder, splits, lambda split, file: _pixels(root / split / file.name, size), size,
+                  threaded=sum(file.size for file in everything) >= THREADED * len(everything))
 
 
 def _pixels(file: Path, size: int) -> numpy.ndarray:

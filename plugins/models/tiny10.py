@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Dataset, InputError, Model, Recipe, hookimpl
+from simbench import Dataset, Model, Recipe, hookimpl
+from simbench_plugins.models import training
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,9 +25,10 @@ class Tiny10(Model):
     padding: "same" pads every 3x3 convolution but the seventh (Kornblith et al. 2019); "valid" pads
         none, as the authors of the matching paper trained it.
     batch_norm: False leaves the bn stages out; the default layers are then the convolutions.
-    optimizer, epochs, learning_rate: of its training, one-cycle with batches of 64; none takes the data
-        set's epochs, and 0.1 for sgd or 0.003 for adam. Without batch norm it is twice the epochs at 0.004
-        or 0.001, and seeds 0 and 1 reach 0.94 and 0.91 (sgd) or 0.98 and 0.99 (adam) on the test digits.
+    optimizer, epochs, learning_rate, augment: of its training, one-cycle with batches of 64; none takes the
+        data set's epochs and augmentation, and 0.1 for sgd or 0.003 for adam. Without batch norm it is twice the
+        epochs at 0.004 or 0.001, and seeds 0 and 1 reach 0.94 and 0.91 (sgd) or 0.98 and 0.99 (adam) on the test
+        digits.
     """
 
     padding: Literal["same", "valid"] = "same"
@@ -34,15 +36,13 @@ class Tiny10(Model):
     optimizer: Literal["sgd", "adam"] = "sgd"
     epochs: int | None = None
     learning_rate: float | None = None
+    augment: bool | None = None
 
     name = "tiny10"
     source = "Kornblith et al. 2019, appendix E; Csiszarik et al. 2021, section 5.1"
 
     def __post_init__(self) -> None:
-        if self.epochs is not None and self.epochs < 1:
-            raise InputError(f"epochs is {self.epochs}; a whole number from 1 is allowed")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise InputError(f"learning_rate is {self.learning_rate}; a number above 0 is allowed")
+        training.check(self)
 
     @property
     def _parts(self) -> tuple[str, ...]:
@@ -78,9 +78,9 @@ class Tiny10(Model):
         return net
 
     def recipe(self, dataset: Dataset) -> Recipe:
-        rates = {"sgd": 0.1, "adam": 0.003} if self.batch_norm else {"sgd": 0.004, "adam": 0.001}
-        epochs = self.epochs or dataset.epochs * (1 if self.batch_norm else 2)
-        return Recipe(self.optimizer, self.learning_rate or rates[self.optimizer], epochs, augment=dataset.augment)
+        if self.batch_norm:
+            return training.recipe(self, dataset, {"sgd": 0.1, "adam": 0.003})
+        return training.recipe(self, dataset, {"sgd": 0.004, "adam": 0.001}, stretch=2)
 
 
 @hookimpl

@@ -3,44 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Affine, InputError, Stitcher, hookimpl
+from simbench import Affine, Index, InputError, Stitcher, hookimpl, nested
+from simbench_plugins.stitchers.penalty import penalty, unpushable
 
 if TYPE_CHECKING:
-    from simbench.stitching import Task
+    import torch
+    from torch import Tensor
+
+    from simbench.stitching import Batch, Task
+
+#: What the labels are made of.
+LABELS = {"soft": {"logits_b"}, "hard": set(), "soft_1": {"logits_a"}, "soft_12": {"logits_a", "logits_b"}}
 
 
 @dataclass(frozen=True)
 class TaskLoss(Stitcher):
-    """Affine stitch that minimises the cross-entropy of the stitched network (paper, section 4.1), by Adam.
+    """Affine stitch M that minimises the cross-entropy of the stitched network (paper, section 4.1)
+    [+ l1 ||M||_1 (section 4.2)] [+ weight * index(stitched, Model 2's own activations) (section 6.3)].
 
-    labels: "soft", the outputs of Model 2, or "hard", the data set's labels.
-    init: "least_squares" (paper, section 5.1: the most stable), "random" (uniform in +- 1/sqrt(p), as
-        torch initialises a 1x1 convolution, which the authors use) or "identity".
-    epochs: passes over the train images (the authors' code: 30). learning_rate: Adam's. batch: images
-        per step. bias: False trains a linear map.
-    Both networks are frozen and in eval mode; training runs on the front's stored activations.
+    labels: "soft", the outputs of Model 2; "hard", the data set's labels; "soft_1", the outputs of Model 1;
+        "soft_12", the mean of the losses to both. temperature: divides the stitched and the soft logits (Hinton
+        et al. 2015, without their factor T^2).
+    init: "least_squares" (paper, section 5.1: the most stable), "random" (uniform in +- 1/sqrt(p), as torch
+        initialises a 1x1 convolution, which the authors use), "permutation" (the neurons that correlate most,
+        one to one) or "identity". noise: standard deviation of a Gaussian added to the start's weight.
+    mask: entries of M that stay zero, by correlation of the neurons: "semi_matching", "soft_semi_matching"
+        (entries are scaled) or "permutation" (Li et al. 2016).
+    l1: of the sum of absolute weights, as the paper has it (the authors' code takes their mean).
+    index, weight, view: a penalty on looking alike (on looking different for a negative weight), in the view of
+        the activations in one batch, whose few rows bias it; a short last batch is then left out.
+    epochs: passes over the train images. batch: images per step. bias: False trains a linear map.
+    optimizer, learning_rate: "sgd" has momentum 0.9. schedule: "step" cuts the rate by 10 after each third of
+        the steps (the authors' code: 30 epochs of Adam from 1e-3, in steps, augmented).
+    augment: images are cropped and mirrored at random and run through both networks anew; else training runs on
+        the front's stored activations. Both networks are frozen and in eval mode.
+    seed: another order of the batches, other crops, another random start and noise (added to the task's seed).
     """
 
-    labels: Literal["soft", "hard"] = "soft"
-    init: Literal["least_squares", "random", "identity"] = "least_squares"
+    labels: Literal["soft", "hard", "soft_1", "soft_12"] = "soft"
+    temperature: float = 1.0
+    init: Literal["least_squares", "random", "permutation", "identity"] = "least_squares"
+    noise: float = 0.0
+    mask: Literal["none", "semi_matching", "soft_semi_matching", "permutation"] = "none"
+    l1: float = 0.0
+    index: Index | None = nested("indices", None)
+    weight: float = 1.0
+    view: Literal["spatial", "flat", "pooled"] = "flat"
     epochs: int = 1
     learning_rate: float = 1e-3
     batch: int = 128
     bias: bool = True
+    optimizer: Literal["adam", "sgd"] = "adam"
+    schedule: Literal["constant", "step"] = "constant"
+    augment: bool = False
+    seed: int = 0
 
     name = "task_loss"
     source = "Csiszarik et al. 2021, section 4.1"
+    version = 2
     objective = "cross_entropy"
 
     def __post_init__(self) -> None:
-        for key in ("epochs", "batch"):
-            if getattr(self, key) < 1:
-                raise InputError(f"{key} is {getattr(self, key)}; a whole number from 1 is allowed")
-        if not self.learning_rate > 0:
-            raise InputError(f"learning_rate is {self.learning_rate}; a number above 0 is allowed")
+        for keys, allowed, fits in (("epochs batch", "a whole number from 1", lambda value: value >= 1),
+                                    ("learning_rate temperature", "a number above 0", lambda value: value > 0),
+                                    ("l1 noise seed", "a number from 0", lambda value: value >= 0)):
+            for key in keys.split():
+                if not fits(getattr(self, key)):
+                    raise InputError(f"{key} is {getattr(self, key)}; {allowed} is allowed")
+        if self.labels == "hard" and self.temperature != 1:
+            raise InputError(f"temperature is {self.temperature} and labels is hard; it softens soft labels only")
+        if isinstance(self.index, Index):
+            reason = unpushable(self.index)
+            if reason:
+                raise InputError(reason)
+            if self.batch < 4:
+                raise InputError(f"batch is {self.batch}; an index needs a whole number from 4")
 
     @property
     def family(self) -> str:
@@ -50,45 +90,98 @@ class TaskLoss(Stitcher):
                   on_step: Callable[[int, Affine], None] | None = None) -> Affine:
         import torch
 
-        from simbench.stitching import cross_entropy, forward
-
-        start = (self._start(task) if starts is None else starts).to(task.activations)
-        weight, bias = start.weight.clone().requires_grad_(), None
-        if self.bias:
-            zeros = weight.new_zeros(weight.shape[:-2] + weight.shape[-1:])
-            bias = (zeros if start.bias is None else start.bias.clone()).requires_grad_()
-        optimizer = torch.optim.Adam([weight] if bias is None else [weight, bias], lr=self.learning_rate)
+        start = (self.start(task) if starts is None else starts).to(task.labels.device, torch.float32)
+        free, made = self._parameters(start, task)
+        optimizer, schedule = self._descent(free, len(task.labels))
 
         def current() -> Affine:
-            return Affine(weight.detach().clone(), None if bias is None else bias.detach().clone())
+            affine = made()
+            return Affine(affine.weight.detach().clone(), None if affine.bias is None else affine.bias.detach().clone())
 
         if on_step:
             on_step(0, current())
-        for step, (x, soft, labels) in enumerate(task.batches(self.batch, self.epochs), 1):
-            loss = cross_entropy(forward(Affine(weight, bias), task.end, x), soft if self.labels == "soft" else labels)
+        wanted, step = LABELS[self.labels] | ({"own"} if self.index else set()), 0
+        for batch in replace(task, seed=task.seed + self.seed).batches(self.batch, self.epochs, wanted, self.augment):
+            if self.index and len(batch.labels) < min(self.batch, len(task.labels)):
+                continue  # the index of a short last batch is biased differently
             optimizer.zero_grad(set_to_none=True)
-            loss.sum().backward()
+            self._loss(made(), batch, task).sum().backward()
             optimizer.step()
+            schedule.step()
+            step += 1
             if on_step:
                 on_step(step, current())
         return current()
 
-    def _start(self, task: Task) -> Affine:
-        """The map that training starts from."""
+    def start(self, task: Task) -> Affine:
+        """The map that training starts from, weight (p, q)."""
+        import torch
+
+        generator = torch.Generator().manual_seed(task.seed + self.seed)
+        found = self._initial(task, generator)
+        if not self.noise:
+            return found
+        weight = found.weight.float()
+        return Affine(weight + self.noise * torch.randn(weight.shape, generator=generator).to(weight), found.bias)
+
+    def _initial(self, task: Task, generator: torch.Generator) -> Affine:
+        """The start without its noise."""
         import torch
 
         from simbench_plugins.stitchers.identity import Identity
         from simbench_plugins.stitchers.least_squares import LeastSquares
+        from simbench_plugins.stitchers.neuron_matching import assignment
 
-        m = task.moments
+        m, p, q = task.moments, task.moments.a.width, task.moments.b.width
+        if self.init == "random":
+            weight, bias = (torch.rand(size, generator=generator) * 2 - 1 for size in ((p, q), (q,)))
+            return Affine(weight / p**0.5, bias / p**0.5 if self.bias else None)
         if self.init == "least_squares":
             return LeastSquares(self.bias).from_moments(m)
-        if self.init == "identity":
-            return Identity().from_moments(m)
-        generator = torch.Generator().manual_seed(task.seed)
-        p, q = m.a.width, m.b.width
-        weight, bias = (torch.rand(size, generator=generator) * 2 - 1 for size in ((p, q), (q,)))
-        return Affine(weight / p**0.5, bias / p**0.5 if self.bias else None)
+        return assignment(m) if self.init == "permutation" else Identity().from_moments(m)
+
+    def _parameters(self, start: Affine, task: Task) -> tuple[list[Tensor], Callable[[], Affine]]:
+        """What is trained, from the start's weight (..., p, q), and the map it stands for."""
+        bias = self._bias(start)
+        weight, mask = start.weight.clone().requires_grad_(), None
+        if self.mask != "none":
+            from simbench_plugins.stitchers.neuron_matching import mask as by_correlation
+
+            mask = by_correlation(task.moments, self.mask).to(weight)
+        return ([weight] if bias is None else [weight, bias],
+                lambda: Affine(weight if mask is None else weight * mask, bias))
+
+    def _bias(self, start: Affine) -> Tensor | None:
+        if not self.bias:
+            return None
+        zeros = start.weight.new_zeros(start.weight[..., 0, :].shape)
+        return (zeros if start.bias is None else start.bias.clone()).requires_grad_()
+
+    def _descent(self, free: list[Tensor], images: int):
+        """Optimizer and schedule."""
+        import torch
+
+        whole, short = divmod(images, self.batch)
+        steps = self.epochs * (whole + bool(short and not (self.index and whole)))
+        cuts = [] if self.schedule == "constant" else [max(1, steps // 3), max(2, 2 * steps // 3)]
+        optimizer = (torch.optim.Adam(free, lr=self.learning_rate) if self.optimizer == "adam"
+                     else torch.optim.SGD(free, lr=self.learning_rate, momentum=0.9))
+        return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, cuts)
+
+    def _loss(self, affine: Affine, batch: Batch, task: Task) -> Tensor:
+        """0-dim, or (k,) for k maps."""
+        objective, alone = task.objective, affine.weight.ndim == 2
+        y = affine(batch.x) if alone else affine.each(batch.x)
+        logits = task.end(y) if alone else task.end(y.flatten(0, 1)).unflatten(0, y.shape[:2])
+        told = [objective.probabilities(getattr(batch, name).double(), self.temperature)
+                for name in LABELS[self.labels]]
+        target = (sum(told) / len(told)).float() if told else batch.labels  # linear in the target: the mean of losses
+        loss = objective.cross_entropy(logits / self.temperature, target)
+        if self.l1:
+            loss = loss + self.l1 * affine.weight.abs().sum((-2, -1))
+        if self.index:
+            loss = loss + self.weight * penalty(self.index, self.view, y, batch.own)
+        return loss
 
 
 @hookimpl

@@ -10,7 +10,9 @@ from torch import Tensor
 from simbench.affine import Affine
 from simbench.check.data import normal, rotation
 
-FAMILIES = ("identity", "orthogonal", "reduced_rank", "linear", "affine")
+#: Families in which single neurons are joined.
+MATCHINGS = ("permutation", "scaled_permutation", "selection", "scaled_selection")
+FAMILIES = ("identity", "orthogonal", "reduced_rank", "linear", "affine", *MATCHINGS)
 #: Rounding allowed in orthonormality and, relative to the largest, in singular values that must be zero.
 TOLERANCE = 1e-9
 
@@ -32,10 +34,24 @@ def outside(affine: Affine, family: str, rank: int, tolerance: float = TOLERANCE
         found = int((singular > tolerance * singular[0]).sum())
         if found > rank:
             return f"the weight has rank {found}; at most {rank} is allowed"
+    if family in MATCHINGS:
+        return _mismatch(w, family)
     if family == "affine" and affine.bias is None:
         return "the map has no bias"
     if family in ("identity", "linear") and affine.bias is not None:
         return "the map has a bias"
+    return ""
+
+
+def _mismatch(w: Tensor, family: str) -> str:
+    """How the weight joins more than single neurons, or ""."""
+    joined = w != 0
+    for dim, name in ((0, "column"), (1, "row")):
+        most = int(joined.sum(dim).max())
+        if most > 1 and (name == "column" or "permutation" in family):
+            return f"a {name} of the weight has {most} numbers that are not 0; at most one is allowed"
+    if "scaled" not in family and not bool((w[joined].abs() == 1).all()):
+        return "the weight has numbers that are not 0, 1 or -1"
     return ""
 
 
@@ -47,9 +63,38 @@ def planted(family: str, p: int, q: int, rank: int, bias: bool, generator: torch
         weight = rotation(generator, q)[:p]
     elif family == "reduced_rank":
         weight = normal(generator, p, rank) @ normal(generator, rank, q)
+    elif family in MATCHINGS:
+        weight = _matching(family, p, q, generator)
     else:
         weight = normal(generator, p, q)
     return Affine(weight, normal(generator, q) if bias else None)
+
+
+def _matching(family: str, p: int, q: int, generator: torch.Generator) -> Tensor:
+    """A weight (p, q) that joins as many neurons as it can, with positive numbers."""
+    weight = torch.zeros(p, q, dtype=torch.float64)
+    if "selection" in family:
+        rows, columns = torch.randint(p, (q,), generator=generator), torch.arange(q)
+    else:
+        rows, columns = (torch.randperm(width, generator=generator)[:min(p, q)] for width in (p, q))
+    weight[rows, columns] = 1
+    return weight * normal(generator, q).exp() if "scaled" in family else weight
+
+
+def exchanged(affine: Affine, family: str, generator: torch.Generator) -> Affine:
+    """A member of a family of MATCHINGS that joins other neurons: two of the wider side exchanged or, in a
+    selection, one neuron of b fed by another of a."""
+    weight, (p, q) = affine.weight.clone(), affine.weight.shape
+    if "selection" in family:
+        column, by = (int(torch.randint(width, (), generator=generator)) for width in (q, p - 1))
+        weight[:, column] = weight[:, column].roll(by + 1)
+    elif p >= q:
+        two = torch.randperm(p, generator=generator)[:2]
+        weight[two] = weight[two.flip(0)]
+    else:
+        two = torch.randperm(q, generator=generator)[:2]
+        weight[:, two] = weight[:, two.flip(0)]
+    return Affine(weight, affine.bias)
 
 
 #: Coordinates of the family around a map: tensors of zeros, and what moving by such tensors gives.
@@ -59,7 +104,8 @@ Chart = tuple[list[Tensor], Callable[[list[Tensor]], Affine]]
 def chart(affine: Affine, family: str, rank: int) -> Chart:
     """Coordinates around a member of the family; every move stays inside it.
 
-    orthogonal: W exp(K - K^T). reduced_rank: (L + E)(R + F) with W = L R. linear, affine: W + E.
+    orthogonal: W exp(K - K^T). reduced_rank: (L + E)(R + F) with W = L R. linear, affine: W + E; scaled_permutation,
+    scaled_selection: E where W is not 0. permutation, selection: W. A bias moves freely.
     """
     w, bias = affine.weight, affine.bias
     if family == "orthogonal":
@@ -69,13 +115,15 @@ def chart(affine: Affine, family: str, rank: int) -> Chart:
         left, right = u[:, :rank] * s[:rank].sqrt(), s[:rank, None].sqrt() * v[:rank]
         zeros = [torch.zeros_like(left), torch.zeros_like(right)]
     else:
-        zeros = [torch.zeros_like(w)]
+        zeros = [] if family in ("permutation", "selection") else [torch.zeros_like(w)]
 
     def move(steps: list[Tensor]) -> Affine:
         if family == "orthogonal":
             weight = w @ torch.linalg.matrix_exp(steps[0] - steps[0].mT)
         elif family == "reduced_rank":
             weight = (left + steps[0]) @ (right + steps[1])
+        elif family in MATCHINGS:
+            weight = w + steps[0] * (w != 0) if "scaled" in family else w
         else:
             weight = w + steps[0]
         return Affine(weight, None if bias is None else bias + steps[-1])

@@ -10,7 +10,7 @@ from torch import Tensor
 from simbench.affine import Affine
 from simbench.check import data
 from simbench.check.data import Pair
-from simbench.check.families import outside
+from simbench.check.families import MATCHINGS, outside
 from simbench.check.outcome import applicable, require
 from simbench.check.values import gap
 from simbench.contracts import Stitcher
@@ -66,8 +66,10 @@ def regular(stitcher: Stitcher) -> list[Pair]:
 
 def feasible(stitcher: Stitcher) -> list[Pair]:
     """Pairs, singular ones as well, on which the map looked for is the one of smallest residual: for an
-    orthogonal map into fewer dimensions the residual is not what the alignment maximises."""
-    candidates = [*regular(stitcher), *data.few_rows(), *data.dead(0.1)]
+    orthogonal map into fewer dimensions the residual is not what the alignment maximises, and a constant neuron,
+    which correlates with none, cannot be matched."""
+    constant = [] if stitcher.family in MATCHINGS else data.dead(0.1)
+    candidates = [*regular(stitcher), *data.few_rows(), *constant]
     return [pair for pair in candidates if stitcher.family != "orthogonal" or pair.a.shape[1] <= pair.b.shape[1]]
 
 

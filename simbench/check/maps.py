@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 
 import torch
 
 from simbench.affine import Affine
 from simbench.check import data
 from simbench.check.data import Pair
-from simbench.check.families import chart, planted
+from simbench.check.families import MATCHINGS, planted
 from simbench.check.fits import belong, distance, error, feasible, fit, fits, rank, regular, shaped
 from simbench.check.outcome import Skip, require
+from simbench.check.rivals import DRAWS, Loss, Rivals, exchanges, moves
 from simbench.check.robustness import merged, parts, still_generator
 from simbench.contracts import Stitcher
 from simbench.moments import Moments
@@ -20,7 +21,6 @@ from simbench.moments import Moments
 RECOVERED = 1e-10
 #: Rounding of the same, and of weights that are solved for on well conditioned data.
 BEATEN, SAME = 1e-12, 1e-8
-DRAWS = 50
 
 
 def family(stitcher: Stitcher) -> str:
@@ -47,7 +47,7 @@ def fewer_rows(stitcher: Stitcher) -> str:
 
 def recovery(stitcher: Stitcher) -> str:
     """A map of its own family is found exactly."""
-    if stitcher.objective != "residual" and stitcher.family != "identity":
+    if stitcher.objective not in ("residual", "correlation") and stitcher.family != "identity":
         raise Skip(f"does not minimise the residual, but {stitcher.objective or 'nothing'}")
     largest = 0.0
     for pair, found in fits(stitcher, feasible(stitcher)):
@@ -65,34 +65,28 @@ def recovery(stitcher: Stitcher) -> str:
 
 
 def optimality(stitcher: Stitcher) -> str:
-    """No other map of the family that is tried has a smaller residual: random ones near and far, and steps down
-    the gradient."""
-    if stitcher.objective != "residual" or stitcher.family == "identity":
-        raise Skip(f"no residual to minimise: objective {stitcher.objective!r} in family {stitcher.family}")
-    found = fits(stitcher, feasible(stitcher))
+    """No other map of the family that is tried has a smaller loss: random ones near and far, one number changed,
+    and steps down the gradient. In a family that joins neurons two by two, no exchange of them has a smaller
+    loss, and no other weights and bias a smaller residual."""
+    if stitcher.objective in ("", "cross_entropy") or stitcher.family == "identity":
+        raise Skip(f"nothing that is minimised over maps: objective {stitcher.objective!r} in family {stitcher.family}")
+    found, joins = fits(stitcher, feasible(stitcher)), stitcher.family in MATCHINGS
     for pair, affine in found:
-        best = float(error(affine, pair))
-        for name, other in _rivals(affine, pair, stitcher):
-            rival = float(error(other, pair))
-            require(rival >= best - BEATEN, f"residual {best:.9g} is beaten by {rival:.9g}, {name} ({pair.name})")
-    return (f"residuals on {len(found)} pairs are not beaten by {DRAWS} perturbations each of size 1e-4 to 10, nor "
-            "down the gradient")
+        residual = partial(error, pair=pair)
+        loss = residual if stitcher.objective == "residual" else partial(stitcher.loss, Moments.of(pair.a, pair.b))
+        smooth = residual if joins else loss
+        _unbeaten(smooth, affine, moves(stitcher, affine, smooth), pair)
+        if joins:
+            _unbeaten(loss, affine, exchanges(stitcher, affine), pair)
+    return (f"the {stitcher.objective} on {len(found)} pairs is not beaten by {DRAWS} perturbations each of size 1e-4 "
+            "to 10, nor of one number, nor down the gradient")
 
 
-def _rivals(affine: Affine, pair: Pair, stitcher: Stitcher) -> Iterator[tuple[str, Affine]]:
-    """Maps of the family around this one, with how they were made."""
-    zeros, move = chart(affine, stitcher.family, rank(stitcher))
-    generator = data.seeded(17)
-    for draw in range(DRAWS):
-        size = 10 ** (1 - 5 * draw / (DRAWS - 1))
-        yield f"a random step of {size:.2g}", move([size * data.normal(generator, *zero.shape) for zero in zeros])
-    with torch.enable_grad():
-        start = [zero.requires_grad_() for zero in zeros]
-        slopes = torch.autograd.grad(error(move(start), pair), start)
-    length = float(sum(slope.square().sum() for slope in slopes) ** 0.5)
-    for size in (1e-4, 1e-3, 1e-2, 1e-1):
-        if length > 0:
-            yield f"a step of {size:g} down the gradient", move([-size / length * slope for slope in slopes])
+def _unbeaten(loss: Loss, affine: Affine, rivals: Rivals, pair: Pair) -> None:
+    best = float(loss(affine))
+    for name, other in rivals:
+        rival = float(loss(other))
+        require(rival >= best - BEATEN, f"a loss of {best:.9g} is beaten by {rival:.9g}, {name} ({pair.name})")
 
 
 def merge_order(stitcher: Stitcher) -> str:

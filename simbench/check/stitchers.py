@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from simbench.check import maps, training
-from simbench.check.contract import declared
-from simbench.check.families import FAMILIES
+from simbench.check.contract import declared, implements
+from simbench.check.families import FAMILIES, MATCHINGS
 from simbench.check.fits import fit, rank, regular, shaped
 from simbench.check.outcome import Check, Violation, require
 from simbench.contracts import Stitcher
 from simbench.errors import Inapplicable
 
-OBJECTIVES = ("residual", "cross_entropy", "")
+#: What is minimised by its own `loss`, and all that can be minimised.
+OWN_LOSS = ("penalised_residual", "correlation")
+OBJECTIVES = ("residual", "cross_entropy", *OWN_LOSS, "")
 METHODS = {"moments": "from_moments", "task": "from_task"}
 
 
@@ -59,6 +61,10 @@ def contract(stitcher: Stitcher) -> str:
     require(stitcher.family in FAMILIES, f"family is {stitcher.family!r}; one of {', '.join(FAMILIES)} is wanted")
     require(stitcher.objective in OBJECTIVES, f"objective is {stitcher.objective!r}; one of "
                                               f"{', '.join(map(repr, OBJECTIVES))} is wanted")
+    require(stitcher.objective not in OWN_LOSS or implements(stitcher, "loss"),
+            f"objective is {stitcher.objective!r}, but no `loss` says which")
+    require(stitcher.objective != "correlation" or stitcher.family in MATCHINGS,
+            f"objective is 'correlation', but maps of the family {stitcher.family} do not join single neurons")
     require(stitcher.family != "reduced_rank" or rank(stitcher) >= 1,
             "family is reduced_rank, but there is no parameter `rank`, a whole number from 1")
     if stitcher.needs == "task":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from functools import partial
 
 import torch
@@ -17,7 +18,7 @@ from simbench.check.values import gap
 from simbench.contracts import Stitcher
 from simbench.errors import Inapplicable
 from simbench.moments import Moments
-from simbench.stitching import Task, cross_entropy, forward
+from simbench.stitching import Batch, Task, forward
 from simbench.views import rows
 
 IMAGES, SIDE, CLASSES = 384, 4, 4
@@ -41,15 +42,26 @@ def task(p: int, q: int, affine: Affine) -> Task:
     """Stitching activations (n, p, SIDE, SIDE) into `network(q)`, with a map planted that reaches the minimum.
 
     Model 2's own representation is affine(activations) with its negative values times 3: the ReLU sees no
-    difference, so the planted map gives exactly Model 2's outputs, while least squares does not find it.
+    difference, so the planted map gives exactly Model 2's outputs, while least squares does not find it. Model 1's
+    outputs are these and noise. Augmented images are mirrored ones.
     """
     generator = seeded(20)
     x = normal(generator, IMAGES, p, SIDE, SIDE) @ normal(generator, SIDE, SIDE) / 2
     x = (x + normal(generator, p, 1, 1)).float()
     target = affine.to(x)(x)
     own, end = torch.where(target > 0, target, 3 * target), network(q)
-    soft = end(own).softmax(-1)
-    return Task(x, end, soft, soft.argmax(-1), Moments.of(rows(x, "spatial"), rows(own, "spatial")), seed=0)
+    logits = end(own)
+    others = logits + logits.std() * normal(generator, IMAGES, CLASSES).float() / 2
+    labels = logits.argmax(-1)
+
+    @torch.no_grad()
+    def augmented(chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
+        turned = torch.rand(len(chosen), 1, 1, 1, generator=generator) < 0.5
+        moved, other = (torch.where(turned, maps[chosen].flip(-1), maps[chosen]) for maps in (x, own))
+        return Batch(moved, labels[chosen], others[chosen], end(other), other)
+
+    return Task(x, end, logits, labels, Moments.of(rows(x, "spatial"), rows(own, "spatial")), seed=0, logits_a=others,
+                own=own, augmented=augmented)
 
 
 def made(stitcher: Stitcher, sizes: tuple[int, int]) -> Task:
@@ -125,10 +137,12 @@ def _trained(stitcher: Stitcher, sizes: tuple[int, int]) -> tuple[Task, Affine, 
 
 
 def _entropies(given: Task, affine: Affine) -> tuple[float, ...]:
-    """Cross-entropy to the soft and to the hard labels: a stitcher may be trained on either."""
+    """Cross-entropy to Model 2's soft labels, to the hard ones and to Model 1's: a stitcher may be trained on any."""
     with torch.no_grad():
-        logits = forward(affine.to(given.activations), given.end, given.activations)
-    return float(cross_entropy(logits, given.soft)), float(cross_entropy(logits, given.labels))
+        logits = forward(affine.to(torch.float32), given.end, given.activations)
+    entropy = given.objective.cross_entropy
+    targets = given.soft, given.labels, given.objective.probabilities(given.logits_a)
+    return tuple(float(entropy(logits, target)) for target in targets)
 
 
 def _residuals(given: Task, affine: Affine) -> tuple[float, ...]:
@@ -191,7 +205,8 @@ def inputs_untouched(stitcher: Stitcher) -> str:
 
 
 def _inputs(given: Task) -> list[Tensor]:
-    return [given.activations, given.soft, given.labels, *parts(given.moments), *given.end.state_dict().values()]
+    return [given.activations, given.own, given.logits_a, given.logits_b, given.labels, *parts(given.moments),
+            *given.end.state_dict().values()]
 
 
 def _mode(end: nn.Sequential) -> list[bool]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from simbench.run.request import EXPERIMENTS
+
 
 class Whole(click.ParamType):
     """Text that an environment variable gives whole, blanks included."""
@@ -20,22 +22,20 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 
 
 @click.command("run")
-@click.option("--indices", default=("all",), show_default=True, help="Similarity indices.", **MANY)
-@click.option("--stitchers", default=("all",), show_default=True, help="Stitchers.", **MANY)
-@click.option("--models", default=("tiny10",), show_default=True, help="Architectures.", **MANY)
-@click.option("--datasets", default=("digits",), show_default=True, help="Data sets.", **MANY)
-@click.option("--experiments", default=("all",), show_default=True, help="Experiments.", **MANY)
-@click.option("--seeds", metavar="N|N,N",
-              help="Networks to train: a count (6: seeds 0 to 5) or a list (0,3).  [default: 6]")
-@click.option("--layers", multiple=True, type=Whole(), metavar="NAMES",
-              help="Layers: names, patterns or all.  [default: the model's]")
-@click.option("--view", "views", default=("spatial",), multiple=True, type=Whole(), metavar="NAMES",
-              show_default=True, envvar="SIMBENCH_RUN_VIEW",
+@click.option("--experiments", default=EXPERIMENTS, show_default=True, help="Experiments.", **MANY)
+@click.option("--preset", default="default", show_default=True, metavar="NAME",
+              help="What an experiment takes where no option says otherwise: default (small, on digits) or paper.")
+@click.option("--indices", help="Similarity indices.", **MANY)
+@click.option("--stitchers", help="Stitchers.", **MANY)
+@click.option("--models", help="Architectures.", **MANY)
+@click.option("--datasets", help="Data sets.", **MANY)
+@click.option("--seeds", metavar="N|N,N", help="Networks to train: a count (6: seeds 0 to 5) or a list (0,3).")
+@click.option("--layers", multiple=True, type=Whole(), metavar="NAMES", help="Layers: names, patterns or all.")
+@click.option("--view", "views", multiple=True, type=Whole(), metavar="NAMES", envvar="SIMBENCH_RUN_VIEW",
               help="How activations become rows: spatial, flat, pooled.")
 @click.option("--weights", multiple=True, type=Whole(), metavar="FILES",
               help="Checkpoints to use in place of training.")
-@click.option("--max-samples", default=10_000, show_default=True, metavar="N",
-              help="Images drawn of each split at most.")
+@click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
 @click.option("--results", default="simbench-results", show_default=True, type=click.Path(path_type=Path),
@@ -45,6 +45,9 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.pass_obj
 def run_command(command: str, threads: int | None, dry_run: bool, **options) -> int:
     """Measure every selected index and stitcher on pairs of networks, and tabulate how well looks predict work.
+
+    What is not given is taken from each experiment's preset: for `matching`, six networks of tiny10 trained on
+    digits, every index, five stitchers, at most 10,000 images of each split.
 
     SELECTIONS repeat or take commas; `all`, * and ? match names; parameters stand in brackets:
     --indices 'svcca[variance=0.9],cka'. What is on record already is not measured again.
@@ -79,6 +82,7 @@ def _run(job, registry, results: Path, command: str) -> int:
     contents = Store(results).read() if outcome.measured else Contents(outcome.records, job.contents.runs)
     left_out = publish.publish(contents, results, preferred=outcome.selected)
     methods = publish.read(results, "methods.csv")
+    drawn, problems = publish.draw(contents, results, job.resolved.experiments, preferred=outcome.selected)
     shown = [report.board(publish.read(results, "leaderboard.csv"), methods)]
     shown += [text for experiment in job.resolved.experiments
               if (text := report.summary(experiment, publish.read(results, "measurements.csv")))]
@@ -100,7 +104,11 @@ def _run(job, registry, results: Path, command: str) -> int:
     else:
         click.echo(f"nothing to compute: {_count(outcome.cases, 'case')} on record")
     click.echo(f"tables in {results}: {', '.join(publish.FILES)}")
-    return 1 if any(row.status == "failed" for _, row in outcome.rows) else 0
+    if drawn:
+        click.echo(f"figures in {results / 'figures'}: {', '.join(path.name for path in drawn)} (and .svg)")
+    for spec, reason in problems.items():
+        click.echo(f"figure of {spec} could not be drawn: {reason}")
+    return 1 if problems or any(row.status == "failed" for _, row in outcome.rows) else 0
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,11 +5,11 @@ asymmetric runs a -> b: b is what is explained, reached or replaced. Nothing her
 """
 
 from simbench.contracts.dataset import Dataset, Split
-from simbench.contracts.experiment import Experiment, Row
+from simbench.contracts.experiment import Experiment, Kept, Preset, Result, Row
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, invariant
 from simbench.contracts.model import Model, Recipe
 from simbench.contracts.plugin import Plugin, nested
 from simbench.contracts.stitcher import Stitcher
 
-__all__ = ["INVARIANCES", "Claims", "Dataset", "Experiment", "Index", "KnownAnswer", "Model", "Plugin", "Recipe", "Row",
-           "Split", "Stitcher", "invariant", "nested"]
+__all__ = ["INVARIANCES", "Claims", "Dataset", "Experiment", "Index", "Kept", "KnownAnswer", "Model", "Plugin", "Preset",
+           "Recipe", "Result", "Row", "Split", "Stitcher", "invariant", "nested"]

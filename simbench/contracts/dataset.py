@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """images: (n, c, h, w) uint8. labels: (n,) int64."""
+    """images: (n, c, h, w) uint8. labels: (n,) int64, or (n, attributes) int64 of 0 and 1."""
 
     images: numpy.ndarray
     labels: numpy.ndarray
@@ -23,6 +23,8 @@ class Split:
 class Dataset(Plugin):
     """Images with labels, in a train and a test split.
 
+    classes: number of outputs of a network. attributes: names of the binary labels of a data set that gives every
+        image several of them, one output each; empty where every image is of one class.
     mean, std: per channel, of images scaled to [0, 1]; networks see (image / 255 - mean) / std.
     epochs, augment: what a small network needs to be trained well on it.
     """
@@ -32,6 +34,7 @@ class Dataset(Plugin):
     classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    attributes: tuple[str, ...] = ()
     epochs: ClassVar[int] = 8
     augment: ClassVar[bool] = False
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Recipe:
     """How a network is trained; with the seed it is part of what the weights are cached under.
 
-    schedule: "one_cycle" (peak `learning_rate`) or "constant". augment: random crop (padding 4) and flip.
+    schedule: "one_cycle" (peak `learning_rate`), "step" (cut by 10 after each third) or "constant".
+    augment: random crop (padding 4) and flip. clip: largest norm of a gradient; None leaves gradients as they are.
     """
 
     optimizer: str = "sgd"
@@ -27,6 +28,7 @@ class Recipe:
     weight_decay: float = 5e-4
     schedule: str = "one_cycle"
     augment: bool = False
+    clip: float | None = None
 
     @property
     def identity(self) -> dict:
@@ -51,6 +53,15 @@ class Model(Plugin):
         """Untrained network: images (n, channels, h, w) -> logits (n, classes). Randomness from torch's
         global generator, which the caller seeds."""
         raise TypeError(f"model {self.name!r} builds nothing")
+
+    def published(self) -> Dataset | None:
+        """The data set that this configuration's published weights were trained on (its splits are not needed), or
+        None: it is trained here."""
+        return None
+
+    def fetch(self) -> dict[str, torch.Tensor]:
+        """State dict of the published weights, downloaded."""
+        raise TypeError(f"model {self.name!r} has no published weights")
 
     def recipe(self, dataset: Dataset) -> Recipe:
         """How to train it on this data set."""

@@ -24,6 +24,13 @@ class Plugin:
     source: ClassVar[str]
     version: ClassVar[int] = 1
 
+    def __eq__(self, other: object) -> bool:
+        """By content, as dataclasses are: one that has been to another process and back is the same plugin."""
+        return type(self) is type(other) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
     @property
     def params(self) -> dict:
         """Parameter -> value; a nested plugin appears as its spec."""

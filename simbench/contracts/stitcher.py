@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from simbench.contracts.plugin import Plugin
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from simbench.affine import Affine
     from simbench.moments import Moments
     from simbench.stitching import Task
@@ -17,8 +19,12 @@ class Stitcher(Plugin):
     """A way to find the affine map from a to b.
 
     Implement `from_moments` (direct matching) or `from_task` (task loss matching).
-    family: "identity", "orthogonal", "reduced_rank", "linear" or "affine": what the map is confined to.
-    objective: what it minimises, "residual" or "cross_entropy"; "" when it minimises nothing.
+    family: what the map is confined to: "identity", "orthogonal", "reduced_rank", "linear", "affine"; "permutation"
+        (at most one weight, 1 or -1, in every row and column), "selection" (in every column), "scaled_permutation",
+        "scaled_selection" (whatever the weights).
+    objective: what it minimises, "residual" or "cross_entropy"; "penalised_residual" or "correlation" (minus the
+        sum of the correlations of the neurons joined; their weights, where scaled, and the bias then minimise the
+        residual), as its `loss` says; "" when it minimises nothing.
     """
 
     kind = "stitchers"
@@ -36,6 +42,11 @@ class Stitcher(Plugin):
     def from_moments(self, m: Moments) -> Affine:
         """Affine map, weight (p, q) in float64."""
         raise TypeError(f"stitcher {self.name!r} implements no from_moments")
+
+    def loss(self, m: Moments, affine: Affine) -> Tensor:
+        """What from_moments minimises among the maps of its family, 0-dim; for `simbench check`. A penalised
+        residual has a gradient with respect to the map."""
+        return m.residual(affine)
 
     def from_task(self, task: Task, starts: Affine | None = None,
                   on_step: Callable[[int, Affine], None] | None = None) -> Affine:

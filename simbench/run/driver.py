@@ -16,20 +16,21 @@ from typing import TYPE_CHECKING
 
 from simbench import weights
 from simbench.cache import cache_folder
-from simbench.cases import Case, Selection
+from simbench.cases import Case, Network, Selection, Setting
 from simbench.contracts import Row
 from simbench.errors import InputError
 from simbench.provenance import commit, digest, machine, versions
 from simbench.registry import Registry
 from simbench.run.executor import InProcess
-from simbench.run.plan import UNTRAINED, Part, cases_of, plan
+from simbench.run.plan import UNTRAINED, Part, cases_of, plan, train
 from simbench.run.progress import Progress
 from simbench.run.request import Request, Resolved, resolve
 from simbench.store import Contents, Record, Store, unwritable
 from simbench.tables import describe
 
 if TYPE_CHECKING:
-    from simbench.measure import Context, Measured
+    from simbench.context import Context
+    from simbench.measure import Measured
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Job:
 
     @property
     def untrained(self) -> int:
-        return sum(len(part.untrained) for part in self.parts)
+        return len({_training(network, part.selection.setting) for part in self.parts for network in part.untrained})
 
     @property
     def cases(self) -> int:
@@ -90,7 +91,7 @@ def prepare(request: Request, registry: Registry) -> Job:
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
     for part in job.parts:
-        if resolved.files and job.open(part):
+        if request.weights and job.open(part):
             for network in part.selection.networks:
                 weights.load(network, part.selection.setting.dataset)
     return job
@@ -111,8 +112,7 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "",
             progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(_units(job))))
         for found in _measured(job, executor or InProcess(), progress):
             record = _record(found, registry, name)
-            store.put(record)
-            records[record.key] = record
+            records[record.key] = store.put(record, found.arrays)
             measured += 1
     finally:
         progress.end()
@@ -129,17 +129,27 @@ def _train(job: Job, progress: Progress) -> Job:
     if not job.untrained:
         return job
     progress.begin("training networks", job.untrained)
+    made: dict[tuple, Network] = {}
     parts = []
     for part in job.parts:
         setting, networks = part.selection.setting, []
         for network in part.selection.networks:
             if network.weights == UNTRAINED:
-                network = weights.trained(network.model, setting.dataset, setting.fingerprint, int(network.seed),
-                                          job.resolved.request.device)
-                progress.advance(1, f"trained {network.name} on {setting.dataset.label}")
+                key = _training(network, setting)
+                if key not in made:
+                    made[key] = train(network, setting, job.resolved.request.device)
+                    progress.advance(1, f"trained {network.name} on {network.home(setting).label}")
+                network = replace(network, weights=made[key].weights, file=made[key].file)
             networks.append(network)
-        parts.append(cases_of(job.resolved, replace(part.selection, networks=tuple(networks))))
+        wishes = tuple((experiment, replace(selection, networks=tuple(networks)))
+                       for experiment, selection in part.wishes)
+        parts.append(Part(wishes, cases_of(wishes)))
     return replace(job, parts=tuple(parts))
+
+
+def _training(network: Network, setting: Setting) -> tuple:
+    """Networks that agree in this are one."""
+    return network.model.spec, network.home(setting).label, network.seed.partition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -161,7 +171,7 @@ def measure_unit(unit: Unit) -> list[Measured]:
 
 @lru_cache(maxsize=1)
 def _context(selection: Selection, device: str) -> Context:
-    from simbench.measure import Context
+    from simbench.context import Context
 
     return Context(selection, device)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simbench import weights
 from simbench.cases import Case, Network, Selection, Setting
-from simbench.contracts import Dataset, Model
+from simbench.contracts import Dataset, Experiment, Model
 from simbench.errors import InputError
-from simbench.run.request import Resolved
+from simbench.run.request import Resolved, Scope
 
 #: Stands for the content of weights that are not trained yet.
 UNTRAINED = ""
@@ -17,10 +18,16 @@ UNTRAINED = ""
 
 @dataclass(frozen=True)
 class Part:
-    """The share of a request that falls on one data set."""
+    """The share of a request that is measured on one data set, with one set of networks: what each experiment
+    asks of them, and its cases."""
 
-    selection: Selection
+    wishes: tuple[tuple[Experiment, Selection], ...]
     cases: tuple[Case, ...]
+
+    @property
+    def selection(self) -> Selection:
+        """Whose data and networks are those of every case."""
+        return self.wishes[0][1]
 
     @property
     def untrained(self) -> tuple[Network, ...]:
@@ -28,41 +35,84 @@ class Part:
 
 
 def plan(resolved: Resolved) -> tuple[Part, ...]:
-    """One part per data set. Networks that are not trained yet are stood in for, so that every wish that
-    cannot be granted raises its InputError before anything runs."""
-    for at, dataset in enumerate(resolved.datasets):
-        for other in resolved.datasets[:at]:
-            if dataset.label == other.label:
-                raise InputError(f"data sets {other.spec!r} and {dataset.spec!r} are both named {dataset.label!r} in "
-                                 "results; rename one, or run each with a --results folder of its own")
-    return tuple(_part(resolved, dataset) for dataset in resolved.datasets)
+    """Parts in the order of the experiments. Networks that are not trained yet are stood in for, so that every wish
+    that cannot be granted raises its InputError before anything runs."""
+    fingerprints = _fingerprints({d.spec: d for scope in resolved.scopes for d in scope.datasets}.values())
+    wishes: dict[Selection, list[tuple[Experiment, Selection]]] = {}
+    for scope in resolved.scopes:
+        for dataset in scope.datasets:
+            selection = _selection(scope, dataset, fingerprints)
+            wishes.setdefault(selection, []).append((scope.experiment, selection))
+    return tuple(Part(tuple(same), cases_of(same)) for same in wishes.values())
 
 
-def _part(resolved: Resolved, dataset: Dataset) -> Part:
-    dataset.prepare()
-    fingerprint = dataset.fingerprint()
-    if resolved.files:
-        networks = _given(resolved.models[0], resolved.files)
+def _fingerprints(datasets: Iterable[Dataset]) -> dict[str, str]:
+    """Label -> fingerprint of data sets that are looked at whole."""
+    named: dict[str, Dataset] = {}
+    for dataset in datasets:
+        other = named.setdefault(dataset.label, dataset)
+        if other is not dataset:
+            raise InputError(f"data sets {other.spec!r} and {dataset.spec!r} are both named {dataset.label!r} in "
+                             "results; rename one, or run each with a --results folder of its own")
+    for dataset in named.values():
+        dataset.prepare()
+    return {label: dataset.fingerprint() for label, dataset in named.items()}
+
+
+def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str]) -> Selection:
+    homes = scope.datasets if scope.experiment.across else (dataset,)
+    if scope.files:
+        networks = _given(scope.models[0], scope.files)
     else:
-        networks = tuple(weights.cached(model, dataset, fingerprint, seed)
-                         or Network(model, str(seed), UNTRAINED, Path())
-                         for model in resolved.models for seed in resolved.seeds)
-    selection = Selection(Setting(dataset, fingerprint, resolved.request.max_samples), networks, resolved.layers,
-                          resolved.views, resolved.indices, resolved.stitchers)
-    return cases_of(resolved, selection)
+        networks = tuple(network for model in scope.models for network in _networks(scope, model, dataset, homes,
+                                                                                    fingerprints))
+    setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
+    return Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
 
 
-def cases_of(resolved: Resolved, selection: Selection) -> Part:
-    """All cases of one selection, each once, those that share forward passes next to each other."""
+def _networks(scope: Scope, model: Model, dataset: Dataset, homes: tuple[Dataset, ...],
+              fingerprints: Mapping[str, str]) -> Iterator[Network]:
+    """The networks of a model: one per seed and data set, or the published one."""
+    published = model.published()
+    if published and not scope.experiment.across:
+        raise InputError(f"{model.spec} was trained on {published.label} ({published.classes} outputs), and "
+                         f"{scope.experiment.name} measures networks on the data they were trained on, here "
+                         f"{dataset.label}; use the experiment cross_dataset, or train {model.name}")
+    if published:
+        made = weights.cached(model, published, "", 0) or Network(model, "", UNTRAINED, Path())
+        yield replace(made, seed=f"published@{published.label}", dataset=published, fingerprint="published")
+        return
+    for home in homes:
+        for seed in scope.seeds:
+            network = weights.cached(model, home, fingerprints[home.label], seed) or Network(model, str(seed),
+                                                                                             UNTRAINED, Path())
+            foreign = home.label != dataset.label
+            yield replace(network, seed=f"{seed}@{home.label}", dataset=home,
+                          fingerprint=fingerprints[home.label]) if foreign else network
+
+
+def train(network: Network, setting: Setting, device: str) -> Network:
+    """A network that was stood in for, trained (or fetched) and cached."""
+    home = network.home(setting)
+    if network.model.published():
+        made = weights.fetched(network.model, home)
+    else:
+        made = weights.trained(network.model, home, network.fingerprint or setting.fingerprint,
+                               int(network.seed.partition("@")[0]), device)
+    return replace(network, weights=made.weights, file=made.file)
+
+
+def cases_of(wishes: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]:
+    """All cases, each once, those that share forward passes next to each other, in order of depth."""
     cases: dict[tuple, Case] = {}
-    for experiment in resolved.experiments:
+    for experiment, selection in wishes:
         for case in experiment.plan(selection):
             cases.setdefault((case.key, case.a.name, case.b.name), case)
     groups: dict[tuple, list[Case]] = {}
     for case in cases.values():
         groups.setdefault((*case.group, case.a.name, case.b.name), []).append(case)
     in_depth = sorted(groups.values(), key=lambda group: _depth(group[0]))
-    return Part(selection, tuple(case for group in in_depth for case in group))
+    return tuple(case for group in in_depth for case in group)
 
 
 def _depth(case: Case) -> int:

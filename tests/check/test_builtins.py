@@ -12,9 +12,15 @@ INDICES = ["cka", "cka[estimator=debiased]", "cka[kernel=rbf]", "cka[estimator=d
            "r2_lr", "r2_lr[centred=false]", "cca", "cca[mean=rho_squared]",
            "svcca", "svcca[variance=0.9]", "svcca[variance=1]", "pwcca"]
 STITCHERS = ["identity", "least_squares", "least_squares[bias=false]", "procrustes", "procrustes[bias=false]",
-             "reduced_rank", "reduced_rank[rank=1]", "reduced_rank[rank=3,bias=false]", "task_loss",
+             "reduced_rank", "reduced_rank[rank=1]", "reduced_rank[rank=3,bias=false]",
+             "lasso", "lasso[alpha=0.3]", "lasso[alpha=0.0001,bias=false]", "permutation",
+             "permutation[absolute=true,bias=false]", "permutation[scale=true]",
+             "permutation[scale=true,absolute=true,bias=false]", "semi_matching",
+             "semi_matching[absolute=true,bias=false]", "semi_matching[scale=true]", "semi_matching[mode=soft]",
+             "semi_matching[mode=soft,scale=true,absolute=true,bias=false]", "task_loss",
              "task_loss[bias=false]", "task_loss[labels=hard]", "task_loss[init=random]", "task_loss[init=identity]",
-             "task_loss[init=random,bias=false,labels=hard,epochs=2]"]
+             "task_loss[init=random,bias=false,labels=hard,epochs=2]", "bottleneck",
+             "bottleneck[rank=2,init=random,bias=false]"]
 SPECS = {"indices": INDICES, "stitchers": STITCHERS}
 
 
@@ -44,6 +50,9 @@ def test_skips_are_few_and_known():
     assert skipped("indices", "cka") == set()
     assert skipped("indices", "r2_lr") == {"gradient", "routes"}
     assert skipped("stitchers", "least_squares") == set()
+    assert skipped("stitchers", "permutation") == skipped("stitchers", "semi_matching") == set()
+    assert skipped("stitchers", "lasso") == {"recovery"}
+    assert skipped("stitchers", "semi_matching[mode=soft]") == {"recovery", "optimality"}
     assert skipped("stitchers", "identity") == {"optimality", "widths"}
     assert skipped("stitchers", "task_loss") == set()
     assert skipped("stitchers", "task_loss[init=identity]") == {"widths"}

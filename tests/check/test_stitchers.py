@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
+from sklearn.linear_model import MultiTaskLasso
 
 from simbench import Affine, Stitcher
 from simbench.check import checks
 from simbench.errors import Inapplicable
+from simbench_plugins.stitchers.lasso import Lasso
 
 EVERY = {"contract", "family", "recovery", "optimality", "widths", "dead_features", "fewer_rows", "merge_order",
          "inputs_untouched", "deterministic"}
@@ -51,10 +54,48 @@ def identity(m):
     return Affine.identity(m.a.width, dtype=torch.float64)
 
 
+def ridge(m):
+    return mean_to_mean(m, torch.linalg.solve(m.aa + torch.eye(m.a.width), m.ab))
+
+
+def correlation(m):
+    return (m.ab / torch.outer(m.aa.diagonal(), m.bb.diagonal()).sqrt()).nan_to_num()
+
+
+def assigned(scores):
+    chosen = torch.zeros_like(scores)
+    rows, columns = linear_sum_assignment(scores, maximize=True)
+    chosen[rows, columns] = 1
+    return chosen
+
+
+def best(scores):
+    """The first largest of every column."""
+    return torch.nn.functional.one_hot(scores.argmax(0), len(scores)).mT.double()
+
+
+def slopes(m, chosen):
+    """Regression of each neuron of b on the one neuron of a that is chosen for it."""
+    return mean_to_mean(m, (chosen * m.ab / m.aa.diagonal()[:, None]).nan_to_num())
+
+
 def stitcher(find, family="affine", **attributes) -> Stitcher:
     """A direct stitcher that finds its map by a function of the moments."""
     body = {"name": "inline", "source": "this test", "family": family, "from_moments": lambda self, m: find(m)}
     return type("Inline", (Stitcher,), body | attributes)()
+
+
+def penalised(find, loss):
+    return stitcher(find, objective="penalised_residual", loss=lambda self, m, affine: loss(m, affine))
+
+
+def matching(find, family="scaled_permutation"):
+    return stitcher(find, family, objective="correlation",
+                    loss=lambda self, m, affine: -(correlation(m) * (affine.weight != 0)).sum())
+
+
+def shrinkage(m, affine):
+    return m.residual(affine) + affine.weight.square().sum() / m.b.total
 
 
 RIGHT = {
@@ -63,8 +104,13 @@ RIGHT = {
     "reduced rank": stitcher(lambda m: truncated(m, 3), "reduced_rank", rank=3),
     "procrustes": stitcher(procrustes, "orthogonal"),
     "identity": stitcher(identity, "identity", objective=""),
-    "ridge, no objective": stitcher(lambda m: mean_to_mean(
-        m, torch.linalg.solve(m.aa + torch.eye(m.a.width), m.ab)), objective=""),
+    "ridge, no objective": stitcher(ridge, objective=""),
+    "ridge": penalised(ridge, shrinkage),
+    "lasso": penalised(Lasso(0.1).from_moments, Lasso(0.1).loss),
+    "permutation": matching(lambda m: mean_to_mean(m, assigned(correlation(m))), "permutation"),
+    "scaled permutation": matching(lambda m: slopes(m, assigned(correlation(m)))),
+    "semi-matching": matching(lambda m: mean_to_mean(m, best(correlation(m))), "selection"),
+    "scaled semi-matching": matching(lambda m: slopes(m, best(correlation(m))), "scaled_selection"),
 }
 
 
@@ -113,6 +159,24 @@ def narrow(m):
     return least_squares(m)
 
 
+def grouped(m):
+    """The lasso that drops a neuron of a for all of b or for none."""
+    root, targets = m.a.whitened.loadings.mT, m.cross(m.a.whitened, None)
+    alpha = 0.1 * m.ab.norm(dim=1).max() / len(root)
+    found = MultiTaskLasso(float(alpha), fit_intercept=False).fit(root, targets).coef_
+    return mean_to_mean(m, torch.from_numpy(found).mT)
+
+
+def greedy(scores):
+    """One to one, the largest score that is left each time."""
+    scores, chosen = scores.clone(), torch.zeros_like(scores)
+    for _ in range(min(scores.shape)):
+        i, j = divmod(int(scores.argmax()), scores.shape[1])
+        chosen[i, j] = 1
+        scores[i], scores[:, j] = -9, -9
+    return chosen
+
+
 def refuses(m):
     raise Inapplicable("never today")
 
@@ -144,6 +208,32 @@ WRONG = {
     "random": (stitcher(jitter), {"deterministic"}),
     "reads the last bits": (stitcher(last_bits), {"merge_order"}),
     "returns the weight alone": (stitcher(solution), EVERY - {"inputs_untouched"}),
+    "lasso that ignores alpha": (penalised(least_squares, Lasso(0.1).loss), {"optimality"}),
+    "lasso of another alpha": (penalised(Lasso(0.101).from_moments, Lasso(0.1).loss), {"optimality"}),
+    "lasso of one penalty per neuron of a": (penalised(grouped, Lasso(0.1).loss), {"optimality"}),
+    "ridge of half the penalty": (penalised(ridge, lambda m, affine: shrinkage(m, affine) + m.residual(affine)),
+                                  {"optimality"}),
+    "penalty unsaid": (stitcher(least_squares, objective="penalised_residual"), {"contract"}),
+    "correlation in a family that joins all": (matching(least_squares, "affine"), {"contract", "optimality"}),
+    "assigned by the least correlation": (matching(lambda m: slopes(m, assigned(-correlation(m)))),
+                                          {"recovery", "optimality"}),
+    "assigned by covariance": (matching(lambda m: slopes(m, assigned(m.ab))), {"recovery", "optimality"}),
+    "assigned greedily": (matching(lambda m: slopes(m, greedy(correlation(m)))), {"optimality"}),
+    "chosen one by one": (matching(lambda m: slopes(m, best(correlation(m)))), MEMBERS),
+    "chosen for a": (matching(lambda m: slopes(m, best(correlation(m).mT).mT)), MEMBERS | {"recovery", "optimality"}),
+    "chosen least": (matching(lambda m: slopes(m, best(-correlation(m))), "scaled_selection"),
+                     {"recovery", "optimality"}),
+    "slope of the deviations": (matching(lambda m: mean_to_mean(
+        m, (assigned(correlation(m)) * (m.bb.diagonal() / m.aa.diagonal()[:, None]).sqrt()).nan_to_num(0, 0, 0))),
+        {"optimality"}),
+    "slopes in a permutation": (matching(lambda m: slopes(m, assigned(correlation(m))), "permutation"), MEMBERS),
+    "slopes in a selection": (matching(lambda m: slopes(m, best(correlation(m))), "selection"), MEMBERS),
+    "permutation without a scale": (matching(lambda m: mean_to_mean(m, assigned(correlation(m)))),
+                                    {"recovery", "optimality"}),
+    "permutation without the means": (matching(lambda m: Affine(assigned(correlation(m)), m.mean_b), "permutation"),
+                                      {"recovery", "optimality"}),
+    "constant neurons correlate to NaN": (matching(lambda m: slopes(m, assigned(
+        m.ab / torch.outer(m.aa.diagonal(), m.bb.diagonal()).sqrt()))), {"dead_features", "recovery"}),
     "unknown family": (stitcher(least_squares, "quadratic"), {"contract"}),
     "unknown objective": (stitcher(least_squares, objective="accuracy"), {"contract"}),
     "refuses everything": (stitcher(refuses), {"contract"}),

@@ -9,7 +9,8 @@ from simbench import Affine, Stitcher
 from simbench.check import checks, training
 from simbench.check.families import planted
 from simbench.errors import Inapplicable
-from simbench.stitching import cross_entropy, forward
+from simbench.objective import Objective
+from simbench.stitching import forward
 
 EVERY = {"contract", "family", "objective", "on_step", "starts", "widths", "inputs_untouched", "deterministic"}
 
@@ -43,7 +44,7 @@ class Descent(Stitcher):
         return Affine(0.1 * noise, torch.zeros(q) if self.bias else None)
 
     def loss(self, task, logits):
-        return cross_entropy(logits, task.soft)
+        return Objective().cross_entropy(logits, task.soft)
 
     def tell(self, on_step, step, variables):
         if on_step:
@@ -56,7 +57,14 @@ class Linear(Descent):
 
 class Hard(Descent):
     def loss(self, task, logits):
-        return cross_entropy(logits, task.labels)
+        return Objective().cross_entropy(logits, task.labels)
+
+
+class OfModel1(Descent):
+    """Learns the outputs of Model 1."""
+
+    def loss(self, task, logits):
+        return task.objective.cross_entropy(logits, task.objective.probabilities(task.logits_a))
 
 
 class Wandering(Descent):
@@ -95,6 +103,18 @@ class LeavesGradients(Descent):
 class WritesToActivations(Descent):
     def start(self, task):
         task.activations.add_(1e-3)
+        return super().start(task)
+
+
+class WritesToOtherOutputs(Descent):
+    def start(self, task):
+        task.logits_a.add_(1e-3)
+        return super().start(task)
+
+
+class WritesToOwnActivations(Descent):
+    def start(self, task):
+        task.own.add_(1e-3)
         return super().start(task)
 
 
@@ -190,7 +210,7 @@ class ReturnsNothing(Descent):
         super().from_task(task, starts, on_step)
 
 
-RIGHT = [Descent, Linear, Hard, Wandering]
+RIGHT = [Descent, Linear, Hard, OfModel1, Wandering]
 #: stitcher -> exactly the checks that it fails
 WRONG = {
     StaysAtItsStart: {"objective"},
@@ -199,6 +219,8 @@ WRONG = {
     LeavesTheEndTraining: {"inputs_untouched"},
     LeavesGradients: {"inputs_untouched"},
     WritesToActivations: {"inputs_untouched"},
+    WritesToOtherOutputs: {"inputs_untouched"},
+    WritesToOwnActivations: {"inputs_untouched"},
     HasABiasAllTheSame: {"family"},
     ForgetsTheBias: {"family"},
     GivesItsOwnWeights: {"on_step"},
@@ -256,7 +278,7 @@ def test_planted_map_reaches_the_minimum_and_least_squares_does_not(p, q):
     weight = truth.weight.float().requires_grad_()
 
     def loss(weight, bias):
-        return cross_entropy(forward(Affine(weight, bias), task.end, task.activations), task.soft)
+        return Objective().cross_entropy(forward(Affine(weight, bias), task.end, task.activations), task.soft)
 
     least = -(task.soft * task.soft.log()).sum(-1).mean().item()
     reached = loss(weight, truth.bias.float())
@@ -267,6 +289,20 @@ def test_planted_map_reaches_the_minimum_and_least_squares_does_not(p, q):
     with torch.no_grad():
         assert loss(solution.float(), (m.mean_b - m.mean_a @ solution).float()).item() > least + 0.01
     assert m.residual(truth) > 0.01
+
+
+@pytest.mark.parametrize(("p", "q"), [training.EQUAL, training.NARROW_WIDE, training.WIDE_NARROW])
+def test_planted_map_gives_the_outputs_of_model_2_on_augmented_images_too(p, q):
+    truth = planted("affine", p, q, 0, True, torch.Generator().manual_seed(1))
+    task = training.task(p, q, truth)
+    (batch,) = task.batches(len(task.labels), 1, {"logits_a", "own"}, augment=True)
+    with torch.no_grad():
+        torch.testing.assert_close(forward(truth.to(torch.float32), task.end, batch.x), batch.logits_b)
+        torch.testing.assert_close(task.end(batch.own), batch.logits_b)
+    (plain,) = task.batches(len(task.labels), 1)
+    assert torch.equal(plain.labels, batch.labels)  # the same images in the same order
+    mirrored = (plain.x != batch.x).flatten(1).any(1).double().mean()
+    assert 0.4 < mirrored < 0.6
 
 
 def test_the_check_network_does_not_move_the_global_generator():

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,10 +43,11 @@ def test_stdout_has_the_board_the_summary_the_counts_and_the_tables(finished):
         "no index can be correlated with relative accuracy", "\nmatching\n",
         "ok    degenerate    skipped    failed    rows"))
     assert board < summary < closing
-    *_, counts, measured, tables = finished.out.splitlines()
+    *_, counts, measured, tables, figures = finished.out.splitlines()
     assert counts.split() == ["26", "0", "0", "0", "26"]  # 2 networks, 2 pairs x 2 indices, 2 x 2 stitchers x 5 numbers
     assert measured.startswith("measured 10 of 10 cases in ") and "trained" not in measured
     assert tables == f"tables in simbench-results: {', '.join(publish.FILES)}"
+    assert figures == f"figures in {Path('simbench-results', 'figures')}: matching.png (and .svg)"
 
 
 def test_stderr_has_plain_lines_with_the_time_left(finished):
@@ -60,7 +62,8 @@ def test_stderr_has_plain_lines_with_the_time_left(finished):
 def test_every_table_is_there_and_the_command_is_on_record(finished, tiny):
     results = finished.folder / "simbench-results"
     assert {path.name for path in results.glob("*.csv")} == set(publish.FILES)
-    assert {path.name for path in results.iterdir()} == {*publish.FILES, "records", "runs"}
+    assert {path.name for path in results.iterdir()} == {*publish.FILES, "records", "runs", "figures"}
+    assert {path.name for path in (results / "figures").iterdir()} == {"matching.png", "matching.svg"}
     assert publish.read(results, "runs.csv").loc[0, "command"] == " ".join(["simbench", *tiny])
 
 
@@ -69,7 +72,7 @@ def test_a_second_run_computes_nothing_without_torch_and_leaves_every_byte(proce
     before = {name: (tmp_path / "simbench-results" / name).read_bytes() for name in publish.FILES}
     done = process(*tiny, python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
-    assert done.code == 0 and "pandas" in imported and "torch" not in imported
+    assert done.code == 0 and "pandas" in imported and not {"torch", "matplotlib"} & imported
     assert "10 cases: 10 on record, 0 to measure" in done.err
     assert "nothing to compute: 10 cases on record" in done.out
     assert before == {name: (tmp_path / "simbench-results" / name).read_bytes() for name in publish.FILES}
@@ -107,7 +110,7 @@ def test_a_failing_index_is_exit_1_with_the_reason_and_the_rest_stands(again, pa
     where = "matching fails tiny10-0 -> tiny10-1 bn8 spatial"
     assert f"failed: RuntimeError: out of luck (2 rows, e.g. {where})" in done.out
     assert done.err.count("failed: matching fails ") == 2 and "Traceback" not in done.err
-    assert done.out.splitlines()[-3].split() == ["26", "0", "0", "2", "28"]
+    assert done.out.splitlines()[-4].split() == ["26", "0", "0", "2", "28"]
     assert again(*tiny, "--indices", "fails").out.count("measured 2 of 12") == 1, "failed is not done"
     assert again(*tiny).code == 0, "what is not selected does not count"
 

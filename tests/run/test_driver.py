@@ -122,7 +122,7 @@ def test_a_second_run_computes_nothing_and_a_new_index_only_itself(request_, sma
 
 
 def test_force_measures_again_and_two_runs_give_the_same_bytes(request_, small_registry, tmp_path):
-    request = replace(request_, stitchers=("all",), experiments=("all",), indices=("cka", "cka[kernel=rbf]"))
+    request = replace(request_, stitchers=("all",), experiments=("matching,cka_penalty",), indices=("cka", "cka[kernel=rbf]"))
     go(request, small_registry)
     before = table(request)
     forced, _ = go(replace(request, force=True), small_registry)
@@ -218,12 +218,12 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_tables(request_, smal
     go(whole, small_registry)
     put, count = Store.put, 0
 
-    def interrupted(self, record):
+    def interrupted(self, record, arrays):
         nonlocal count
-        put(self, record)
         count += 1
-        if count == 7:
+        if count == 8:
             raise KeyboardInterrupt
+        return put(self, record, arrays)
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "put", interrupted)

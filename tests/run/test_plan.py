@@ -56,8 +56,8 @@ def test_experiments_are_interleaved_in_order_of_depth(small_registry, cache):
 
 
 def test_an_experiment_that_hops_is_put_in_order_and_asked_each_case_once(small_registry, cache):
-    resolved = replace(resolve(SMALL, small_registry), experiments=(Scattered(),))
-    (part,) = plan(resolved)
+    resolved = resolve(SMALL, small_registry)
+    (part,) = plan(replace(resolved, scopes=(replace(resolved.scopes[0], experiment=Scattered()),)))
     runs = [place[:2] for place, _ in groupby(places(part))]
     assert runs == [("net-0", "net-1"), ("net-1", "net-0")] and len(part.cases) == 4
 
@@ -80,6 +80,17 @@ def test_a_part_for_each_data_set(small_registry, cache):
     parts = plan(resolve(replace(SMALL, datasets=("blobs,digits",), seeds="2"), small_registry))
     assert [part.selection.setting.dataset.name for part in parts] == ["blobs", "digits"]
     assert len(parts[0].cases) == len(parts[1].cases)
+
+
+def test_experiments_on_the_same_networks_make_one_part_and_on_others_another(small_registry, cache):
+    request = replace(SMALL, experiments=("matching,cka_penalty",))
+    scopes = resolve(request, small_registry).scopes
+    assert len(plan(replace(resolve(request, small_registry), scopes=scopes))) == 1
+    fewer = (scopes[0], replace(scopes[1], seeds=(0,)))
+    parts = plan(replace(resolve(request, small_registry), scopes=fewer))
+    assert [len(part.selection.networks) for part in parts] == [3, 1]
+    other = (scopes[0], replace(scopes[1], limit=20))
+    assert len(plan(replace(resolve(request, small_registry), scopes=other))) == 2, "other images, other part"
 
 
 def test_two_checkpoints_of_one_name_or_of_one_content_are_refused(small_registry, cache, tmp_path):

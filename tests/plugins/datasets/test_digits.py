@@ -5,8 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
+from simbench import InputError
 from simbench.provenance import digest
-from simbench_plugins.datasets.digits import Digits
+from simbench_plugins.datasets.digits import ATTRIBUTES, TASKS, Digits
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_images_are_one_channel_32_by_32_bytes(splits):
         part = splits[name]
         assert part.images.shape == (n, 1, 32, 32) and part.images.dtype == np.uint8
         assert part.labels.shape == (n,) and part.labels.dtype == np.int64
-    assert Digits.channels == 1 and Digits.classes == len(np.unique(splits["test"].labels)) == 10
+    assert Digits().channels == 1 and Digits().classes == len(np.unique(splits["test"].labels)) == 10
 
 
 def test_each_class_has_its_share_in_the_test_split_within_one_image(splits):
@@ -60,7 +61,52 @@ def test_mean_and_std_are_those_of_the_train_pixels(splits):
     assert pixels.std() == pytest.approx(Digits.std[0], abs=1e-4)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_the_same_images_in_the_same_split(splits, task):
+    for name, part in splits.items():
+        assert np.array_equal(Digits(task).split(name).images, part.images)
+
+
+@pytest.mark.parametrize("task, said", [("digit", lambda d: d), ("parity", lambda d: d % 2),
+                                        ("size", lambda d: d // 5)])
+def test_classes_of_a_task_are_a_function_of_the_digit(splits, task, said):
+    data = Digits(task)
+    for name, part in splits.items():
+        labels = data.split(name).labels
+        assert labels.tolist() == [said(digit) for digit in part.labels] and labels.dtype == np.int64
+        assert set(labels) == set(range(data.classes))
+    assert data.attributes == ()
+
+
+@pytest.mark.parametrize("digit, row", [
+    (0, [0, 0, 0, 1, 1, 0]), (1, [1, 0, 0, 0, 0, 1]), (2, [0, 1, 0, 0, 0, 0]), (3, [1, 1, 0, 1, 0, 0]),
+    (4, [0, 0, 0, 0, 0, 1]), (5, [1, 1, 1, 0, 0, 0]), (6, [0, 0, 1, 1, 1, 0]), (7, [1, 1, 1, 0, 0, 1]),
+    (8, [0, 0, 1, 0, 1, 0]), (9, [1, 0, 1, 1, 1, 0])])
+def test_attributes_of_each_digit(splits, digit, row):
+    data = Digits("attributes")
+    assert data.attributes == ("odd", "prime", "above_four", "multiple_of_three", "closed_loop", "straight_strokes")
+    assert data.classes == len(data.attributes)
+    for name, part in splits.items():
+        labels = data.split(name).labels
+        assert labels.dtype == np.int64 and (labels[part.labels == digit] == row).all()
+
+
+def test_no_two_digits_have_the_same_attributes():
+    assert len({tuple(digit in having for having in ATTRIBUTES.values()) for digit in range(10)}) == 10
+
+
+def test_the_task_is_in_the_name_unless_it_is_the_digit(registry):
+    for spec in ("digits", "digits[task=parity]", "digits[task=attributes]"):
+        assert registry.get("datasets", spec).spec == spec
+    assert registry.get("datasets", "digits[task=digit]").spec == "digits"
+    assert len({Digits(task).fingerprint() for task in TASKS}) == len(TASKS)
+    with pytest.raises(InputError, match="digits.*task.*parity"):
+        registry.get("datasets", "digits[task=party]")
+    with pytest.raises(InputError, match="'party' is unknown; did you mean 'parity'"):
+        Digits("party")
+
+
 def test_an_object_that_was_read_stays_small_to_send(splits):
-    data = Digits()
+    data = Digits("attributes")
     data.split("train")
     assert len(pickle.dumps(data)) < 1000 and pickle.loads(pickle.dumps(data)) == data

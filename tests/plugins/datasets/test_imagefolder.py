@@ -15,7 +15,7 @@ from PIL import Image
 import simbench
 from simbench import Dataset, InputError
 from simbench.cases import Setting
-from simbench_plugins.datasets import imagefolder
+from simbench_plugins.datasets import decoded, imagefolder
 from simbench_plugins.datasets.imagefolder import SPLITS, ImageFolder
 
 
@@ -110,7 +110,8 @@ def test_hidden_and_other_files_are_passed_over(root):
 def test_the_number_of_threads_changes_nothing(root, tmp_path, monkeypatch):
     first = ImageFolder(str(root)).split("train").images
     monkeypatch.setattr(imagefolder, "THREADED", 0)
-    monkeypatch.setattr(imagefolder, "CHUNK", 1)
+    monkeypatch.setattr(decoded, "CHUNK", 1)
+    monkeypatch.setattr(decoded, "BLOCK", 4)  # two blocks, the last one shorter
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "other"))
     assert np.array_equal(ImageFolder(str(root)).split("train").images, first)
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from small_networks import case, installed
 
-from simbench.measure import Context, measure
+from simbench import figures
+from simbench.context import Context
+from simbench.contracts import Kept
+from simbench.measure import measure
+from simbench.run.request import Request, resolve
 from simbench.tables import MEASUREMENTS
 
 MATCHING = installed().get("experiments", "matching")
@@ -118,3 +123,79 @@ def test_summary_of_two_data_sets_keeps_them_apart():
 
 def test_summary_is_empty_where_nothing_was_stitched():
     assert MATCHING.summary(frame(row("bn1", "cka", 0.1, quantity="similarity"))).empty
+
+
+def pair(a: str, b: str, layer: str, method: str, accuracy: float, cross_entropy: float, **others) -> list[dict]:
+    """Two rows of one stitch."""
+    told = {"layer_a": layer, "method": method, "model_a": "net", "seed_a": a, "model_b": "net", "seed_b": b,
+            "samples": 60.0, "seed": 0.0} | others
+    return [told | {"quantity": "relative_accuracy", "value": accuracy},
+            told | {"quantity": "cross_entropy", "value": cross_entropy}]
+
+
+PAIRS = [*pair("0", "1", "bn2", "identity", 0.1, 4.0), *pair("1", "0", "bn2", "identity", 0.3, 6.0),
+         *pair("0", "1", "bn10", "identity", 0.2, 8.0), *pair("1", "0", "bn10", "identity", 0.2, 9.0),
+         *pair("0", "1", "bn2", "least_squares", 0.9, 0.5), *pair("1", "0", "bn2", "least_squares", 0.8, 0.7),
+         *pair("0", "1", "bn10", "least_squares", 1.0, 0.1), *pair("1", "0", "bn10", "least_squares", 0.8, 0.4),
+         row("bn2", "cka", 0.9, quantity="similarity", kind="index"),
+         row("", "", 0.9, quantity="accuracy", kind="network"),
+         *pair("0", "2", "bn2", "least_squares", 9.0, 9.0, status="failed")]
+
+
+def test_figure_shows_both_quantities_by_layer_with_the_unstitched_baseline():
+    figure = MATCHING.figure(frame(*PAIRS), [])
+    left, right = figure.axes
+    assert left.get_title() == "net on d: 2 networks, 2 pairs, 60 images" and "accuracy" in left.get_ylabel()
+    values = pd.Series([4.0, 6.0, 8.0, 9.0])
+    assert right.get_title() == f"identity: {values.mean():.2f} ± {values.std():.2f} over layers and pairs"
+    assert right.get_yscale() == "log" and "nats" in right.get_ylabel()
+    for panel, identity, fitted in ((left, [0.2, 0.2], [0.85, 0.9]), (right, [5.0, 8.5], [0.6, 0.25])):
+        assert [tick.get_text() for tick in panel.get_xticklabels()] == ["bn2", "bn10"]
+        found = {line.get_label(): line for line in panel.lines}
+        assert found["identity"].get_ydata() == pytest.approx(identity) and found["identity"].get_linestyle() == "--"
+        assert found["least_squares"].get_ydata() == pytest.approx(fitted) and len(found) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["least_squares", "identity"]
+
+
+def test_figure_keeps_data_sets_models_and_samples_apart():
+    settings = ({}, {"dataset": "e"}, {"model_b": "wide"}, {"samples": 20.0})
+    apart = [told | setting for setting in settings for told in PAIRS[:8]]
+    figure = MATCHING.figure(frame(*apart), [])
+    titles = [panel.get_title() for panel in figure.axes[::2]]
+    assert len(figure.axes) == 8 and sorted(titles) == [
+        "net -> wide on d: 4 networks, 2 pairs, 60 images", "net on d: 2 networks, 2 pairs, 20 images",
+        "net on d: 2 networks, 2 pairs, 60 images", "net on e: 2 networks, 2 pairs, 60 images"]
+
+
+def test_figure_is_there_without_a_baseline_and_where_deviations_exceed_the_mean(tmp_path):
+    """A logarithmic axis has no zero: the band ends at the panel's edge, and nothing warns."""
+    figure = MATCHING.figure(frame(*(told for told in PAIRS if told["method"] != "identity"),
+                                   *pair("2", "0", "bn2", "least_squares", 0.5, 50.0)), [])
+    figures.save(figure, tmp_path, "matching", "stamp")
+    low, high = figure.axes[1].get_ylim()
+    assert 1e-3 < low < 0.1 and high < 1000 and figure.axes[1].get_title() == ""
+
+
+def test_figure_is_none_where_nothing_was_stitched():
+    assert MATCHING.figure(frame(row("bn1", "cka", 0.1, quantity="similarity", kind="index")), []) is None
+
+
+def test_figure_puts_layers_in_the_order_that_networks_kept():
+    known = [Kept({"model_a": "net"}, {"layers": np.array(["bn10", "bn2"])})]
+    panel = MATCHING.figure(frame(*PAIRS), known).axes[0]
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["bn10", "bn2"]
+
+
+def test_a_network_keeps_its_layers_for_the_figure(asked):
+    found = measure(next(iter(MATCHING.plan(asked))), Context(asked))
+    assert found.arrays["layers"].tolist() == list(asked.networks[0].model.layers)
+
+
+def test_the_paper_s_preset_asks_for_ten_pairs_or_more_and_the_authors_training(registry):
+    (scope,) = resolve(Request(experiments=("matching",), preset="paper"), registry).scopes
+    assert len(scope.seeds) * (len(scope.seeds) - 1) >= 10 and scope.limit >= 50_000
+    assert [model.spec for model in scope.models] == ["tiny10[padding=valid]"]
+    assert [dataset.spec for dataset in scope.datasets] == ["cifar10"]
+    trained = scope.stitchers[-1]
+    assert (trained.epochs, trained.schedule, trained.augment, trained.learning_rate, trained.batch, trained.labels,
+            trained.init) == (30, "step", True, 1e-3, 128, "soft", "least_squares")

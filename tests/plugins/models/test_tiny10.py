@@ -12,6 +12,10 @@ class Digits(Dataset):
     name, source, epochs, augment = "inline", "none", 5, True
 
 
+class Plain(Digits):
+    augment = False
+
+
 def shapes(model, size=32):
     torch.manual_seed(0)
     x = torch.zeros(2, 3, size, size)
@@ -73,11 +77,19 @@ def test_the_recipe_takes_epochs_and_augmentation_of_the_data_set_unless_told():
     recipe = Tiny10(optimizer="adam", epochs=2).recipe(Digits())
     assert (recipe.optimizer, recipe.learning_rate, recipe.epochs) == ("adam", 0.003, 2)
     assert Tiny10(learning_rate=0.5).recipe(Digits()).learning_rate == 0.5
+    assert not Tiny10(augment=False).recipe(Digits()).augment and Tiny10(augment=True).recipe(Plain()).augment
+
+
+def test_without_batch_norm_it_trains_longer_at_lower_rates():
+    recipe = Tiny10(batch_norm=False).recipe(Digits())
+    assert (recipe.learning_rate, recipe.epochs) == (0.004, 10)
+    assert Tiny10(batch_norm=False, optimizer="adam", epochs=3).recipe(Digits()).epochs == 3
 
 
 @pytest.mark.parametrize("params, message", [
     ({"epochs": 0}, "epochs is 0"), ({"learning_rate": 0.0}, "learning_rate is 0"),
     ({"learning_rate": float("nan")}, "learning_rate is nan"),
+    ({"learning_rate": float("inf")}, "learning_rate is inf"),
 ])
 def test_parameters_that_cannot_train_are_rejected(params, message):
     with pytest.raises(InputError, match=message):

@@ -13,8 +13,9 @@ from torch.nn import functional
 from simbench import Affine, Inapplicable, InputError, Stitcher, weights
 from simbench.cases import Selection
 from simbench.cutting import cut
-from simbench.measure import Context
-from simbench.stitching import Task, cross_entropy, forward
+from simbench.context import Context
+from simbench.objective import Objective
+from simbench.stitching import Task, forward
 
 
 def get(spec: str) -> Stitcher:
@@ -41,7 +42,7 @@ def entropy(task: Task, affine: Affine, target: str = "soft") -> float:
     """Cross-entropy on the images of the task."""
     with torch.no_grad():
         logits = forward(affine.to(torch.float32), task.end, task.activations)
-    return cross_entropy(logits.double(), getattr(task, target)).item()
+    return Objective().cross_entropy(logits.double(), getattr(task, target)).item()
 
 
 def history(spec: str, task: Task, **options) -> list[Affine]:
@@ -230,7 +231,7 @@ def test_first_step_is_that_of_adam_on_the_networks_themselves(small, context, l
     ("learning_rate=0", "learning_rate is 0.0; a number above 0 is allowed"),
     ("learning_rate=nan", "is 'nan'; allowed: a number"),
     ("labels=firm", "'firm'; allowed: soft, hard"),
-    ("init=zero", "'zero'; allowed: least_squares, random, identity"),
+    ("init=zero", "'zero'; allowed: least_squares, random, permutation, identity"),
     ("bias=maybe", "'maybe'; allowed: true or false"),
     ("epochs=1.5", "'1.5'; allowed: a whole number"),
     ("epoch=2", "'epoch' is unknown; did you mean 'epochs'"),

@@ -1,0 +1,111 @@
+"""Means and standard deviations over pairs of networks, by layer or width: what figures of stitching draw."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from simbench import Case, Result, Row, figures
+from simbench.selection import split_list
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+    from simbench.context import Context
+    from simbench.contracts import Kept
+
+#: Columns whose values are never averaged over.
+APART = ["dataset", "model_a", "model_b", "samples", "seed"]
+#: Place of black among the colours.
+BLACK = figures.COLOURS.index("#000000")
+
+
+def numbers(rows: pandas.DataFrame, quantity: str) -> pandas.DataFrame:
+    """Rows of a quantity that hold a number, `value` as float."""
+    kept = rows[(rows["quantity"] == quantity) & (rows["status"] == "ok")]
+    return kept.assign(value=kept["value"].astype(float))
+
+
+def named(rows: pandas.DataFrame) -> pandas.DataFrame:
+    """The rows with a column `stitcher`: the method, with the parameters in which its configurations differ."""
+    pairs = list(zip(rows["method"], rows["params"], strict=True))
+    several: dict[str, dict[str, dict[str, str]]] = {}
+    for method, params in pairs:
+        several.setdefault(method, {})[params] = dict(part.partition("=")[::2] for part in
+                                                      (split_list(params) if params else []))
+    names = {}
+    for method, told in several.items():
+        keys = dict.fromkeys(key for given in told.values() for key in given)
+        telling = [key for key in keys if len({given.get(key) for given in told.values()}) > 1]
+        for params, given in told.items():
+            inside = ",".join(f"{key}={given[key]}" for key in telling if key in given)
+            names[method, params] = f"{method}[{inside}]" if inside else method
+    return rows.assign(stitcher=[names[pair] for pair in pairs])
+
+
+def spread(rows: pandas.DataFrame, by: Sequence[str]) -> pandas.DataFrame:
+    """mean, std (NaN for one pair) and count of `value`, a row for each combination of the columns `by`."""
+    return rows.groupby(list(by), sort=False)["value"].agg(["mean", "std", "count"]).reset_index()
+
+
+def size(rows: pandas.DataFrame) -> str:
+    """How many networks and pairs of them the rows are of, and on how many images: for titles."""
+    networks = {*zip(rows["model_a"], rows["seed_a"], strict=True), *zip(rows["model_b"], rows["seed_b"], strict=True)}
+    pairs = rows[["model_a", "seed_a", "model_b", "seed_b"]].drop_duplicates()
+    return f"{len(networks)} networks, {_count(len(pairs), 'pair')}, {int(rows['samples'].iloc[0])} images"
+
+
+def models(model_a: str, model_b: str) -> str:
+    """For titles."""
+    return model_a if model_a == model_b else f"{model_a} -> {model_b}"
+
+
+def depths(kept: Iterable[Kept]) -> dict[str, tuple[str, ...]]:
+    """Model -> its layers in order of depth, from the cases that kept them as `layers`."""
+    return {one.labels["model_a"]: tuple(map(str, one.arrays["layers"])) for one in kept if "layers" in one.arrays}
+
+
+def in_depth(layers: Iterable[str], model: str, known: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The layers, each once, in the model's order where that is known, else with numbers in order."""
+    order = known.get(model, ())
+    return sorted(dict.fromkeys(layers), key=lambda layer: (
+        order.index(layer) if layer in order else len(order),
+        [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", layer) if part]))
+
+
+def places(stitchers: Iterable[str], baseline: str = "") -> dict[str, int]:
+    """Stitcher -> the place of its colour, in the order of names; the baseline, in black, last."""
+    names = sorted(set(stitchers) - {baseline})
+    found = {name: at + (at >= BLACK) for at, name in enumerate(names)}
+    return found | ({baseline: BLACK} if baseline in set(stitchers) else {})
+
+
+def draw(axes: Axes, rows: pandas.DataFrame, column: str, along: Sequence, places: Mapping[str, int],
+         suffix: str = "", shaded: bool = True, **line) -> None:
+    """A curve, with its band if `shaded`, for each stitcher of the rows, by the values `along` of a column, at places
+    0, 1, ... for names; the baseline dashed."""
+    found = spread(rows, ["stitcher", column]).set_index(["stitcher", column])
+    x = range(len(along)) if isinstance(along[0], str) else along
+    for name, place in places.items():
+        if name in found.index.get_level_values(0):
+            one = found.loc[name].reindex(along)
+            style = {"linestyle": "--"} if place == BLACK else {}
+            deviation = one["std"] if shaded else one["std"] * 0
+            figures.band(axes, x, one["mean"], deviation, name + suffix, place, **style | line)
+    if x is along:
+        axes.set_xticks(along, [f"{value:g}" for value in along])
+    else:
+        figures.ticks(axes, along)
+
+
+def alone(case: Case, context: Context) -> Result:
+    """Of a case of one unstitched network: its accuracy, and its layers in order of depth, for figures."""
+    import numpy as np
+
+    return Result([Row("accuracy", context.accuracy(case.a))], {"layers": np.array(case.a.model.layers)})
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,33 @@
+"""Quantities along a training, over several runs of it: what figures of it draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from simbench import figures
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+#: Lines of the runs that are also drawn singly.
+SINGLE = (":", "--")
+
+
+def by_step(rows: pandas.DataFrame) -> pandas.Series:
+    """`value` of one run, by step."""
+    return rows.set_index(rows["step"].astype(int))["value"].astype(float).sort_index()
+
+
+def draw(axes: Axes, runs: Sequence[pandas.Series], label: str, at: int = 0, single: Sequence[str] = ()) -> None:
+    """The mean of the runs, bold, with a band of one standard deviation; each run holds values by step. single: names
+    of the first runs, which are also drawn alone."""
+    import pandas
+
+    if not runs:
+        return
+    table = pandas.concat(runs, axis=1)
+    figures.band(axes, table.index, table.mean(axis=1), table.std(axis=1), label, at, linewidth=2.2, marker="")
+    for name, run, line in zip(single, runs, SINGLE, strict=False):
+        axes.plot(run.index, run, color=figures.colour(at), linestyle=line, linewidth=1.1, label=f"{label}, {name}")

@@ -1,0 +1,45 @@
+"""An index the other way round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from simbench import Claims, Index
+from simbench.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simbench import Moments
+
+
+@dataclass(frozen=True)
+class Reversed(Index):
+    """s(B -> A) of an index s(A -> B)."""
+
+    of: Index
+
+    name, source = "reversed", ""
+
+    @property
+    def claims(self) -> Claims:
+        told = self.of.claims
+        return replace(told, invariances_a=told.invariances_b, invariances_b=told.invariances_a)
+
+    @property
+    def needs(self) -> str:
+        return self.of.needs
+
+    @property
+    def max_rows(self) -> int | None:
+        return self.of.max_rows
+
+    def from_moments(self, m: Moments) -> Tensor:
+        return self.of.from_moments(m.swap())
+
+    def from_samples(self, a: Tensor, b: Tensor) -> Tensor:
+        return evaluate(self.of, b, a)[0]
+
+    def degenerate(self, m: Moments) -> str | None:
+        return self.of.degenerate(m.swap())

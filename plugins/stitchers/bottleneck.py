@@ -1,0 +1,80 @@
+"""Task loss matching of low rank: a bottleneck trained through the frozen end network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+from simbench import Affine, InputError, hookimpl
+from simbench_plugins.stitchers.task_loss import TaskLoss
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from simbench.stitching import Task
+
+#: Singular values that are less of the largest may be rounding of float32.
+_NOTHING = 1e-6
+
+
+@dataclass(frozen=True)
+class Bottleneck(TaskLoss):
+    """M = U V, U (p, rank) and V (rank, q), that minimises the cross-entropy of the stitched network (paper,
+    section 7).
+
+    rank: width of the bottleneck. init: "reduced_rank" starts from the best least squares map of that rank (the
+        authors' code starts from random orthogonal factors whatever is asked); others are cut down to the rank by
+        their singular value decomposition. The rest as in task_loss; no masks, no l1.
+    """
+
+    rank: int = 8
+    init: Literal["reduced_rank", "least_squares", "random", "permutation", "identity"] = "reduced_rank"
+
+    name = "bottleneck"
+    source = "Csiszarik et al. 2021, section 7"
+    version = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rank < 1:
+            raise InputError(f"rank is {self.rank}; a whole number from 1 is allowed")
+        if self.mask != "none" or self.l1:
+            raise InputError(f"{'mask' if self.mask != 'none' else 'l1'} is given; a bottleneck takes neither mask nor "
+                             "l1, use task_loss for these")
+
+    @property
+    def family(self) -> str:
+        return "reduced_rank"
+
+    @property
+    def unrestricted(self) -> TaskLoss:
+        """The same training without a bound on the rank."""
+        same = {f.name: getattr(self, f.name) for f in fields(TaskLoss)}
+        return TaskLoss(**same | {"init": "least_squares" if self.init == "reduced_rank" else self.init})
+
+    def _initial(self, task: Task, generator: torch.Generator) -> Affine:
+        from simbench_plugins.stitchers.least_squares import ReducedRank
+
+        if self.init != "reduced_rank":
+            return super()._initial(task, generator)
+        return ReducedRank(self.rank, self.bias).from_moments(task.moments)
+
+    def _parameters(self, start: Affine, task: Task) -> tuple[list[Tensor], Callable[[], Affine]]:
+        """The two factors, of equal singular values; where the start has none left, V has ones, as with both
+        factors zero neither would ever have a gradient."""
+        import torch
+
+        bias = self._bias(start)
+        u, s, v = torch.linalg.svd(start.weight.double(), full_matrices=False)
+        u, s, v = u[..., :self.rank], s[..., :self.rank], v[..., :self.rank, :]
+        size = torch.where(s > _NOTHING * s[..., :1], s.sqrt(), 1)
+        left = (u * (s / size)[..., None, :]).to(start.weight.dtype).requires_grad_()
+        right = (size[..., :, None] * v).to(start.weight.dtype).requires_grad_()
+        return [left, right, *([] if bias is None else [bias])], lambda: Affine(left @ right, bias)
+
+
+@hookimpl
+def simbench_stitchers():
+    return [Bottleneck()]

@@ -1,0 +1,60 @@
+"""Rivals: other maps of a family, tried against the one that a stitcher calls the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from simbench.affine import Affine
+from simbench.check import data
+from simbench.check.families import chart, exchanged
+from simbench.check.fits import rank
+from simbench.contracts import Stitcher
+
+#: Random steps, and exchanges of two neurons: of 16 there are 120.
+DRAWS, EXCHANGES = 50, 150
+#: What a stitcher minimises, as a function of the map; and maps with how they were made.
+Loss = Callable[[Affine], Tensor]
+Rivals = Iterator[tuple[str, Affine]]
+
+
+def moves(stitcher: Stitcher, affine: Affine, loss: Loss) -> Rivals:
+    """Maps of the family around this one."""
+    zeros, move = chart(affine, stitcher.family, rank(stitcher))
+    if not any(zero.numel() for zero in zeros):
+        return
+    generator = data.seeded(17)
+    for draw in range(DRAWS):
+        size = 10 ** (1 - 5 * draw / (DRAWS - 1))
+        yield f"a random step of {size:.2g}", move([size * data.normal(generator, *zero.shape) for zero in zeros])
+        small = 1e-3 if draw % 2 else -1e-3
+        yield f"one number changed by {small:g}", move(_one(zeros, small, generator))
+    yield from _downhill(zeros, move, loss)
+
+
+def _one(zeros: list[Tensor], size: float, generator: torch.Generator) -> list[Tensor]:
+    """Steps of which all numbers but one are zero."""
+    counts = [zero.numel() for zero in zeros]
+    flat = zeros[-1].new_zeros(sum(counts))
+    flat[torch.randint(len(flat), (), generator=generator)] = size
+    return [step.reshape(zero.shape) for step, zero in zip(flat.split(counts), zeros)]
+
+
+def _downhill(zeros: list[Tensor], move: Callable[[list[Tensor]], Affine], loss: Loss) -> Rivals:
+    """Steps down the gradient."""
+    with torch.enable_grad():
+        start = [zero.requires_grad_() for zero in zeros]
+        slopes = torch.autograd.grad(loss(move(start)), start)
+    length = float(sum(slope.square().sum() for slope in slopes) ** 0.5)
+    for size in (1e-4, 1e-3, 1e-2, 1e-1):
+        if length > 0:
+            yield f"a step of {size:g} down the gradient", move([-size / length * slope for slope in slopes])
+
+
+def exchanges(stitcher: Stitcher, affine: Affine) -> Rivals:
+    """Maps of the family that join other neurons."""
+    generator = data.seeded(18)
+    for _ in range(EXCHANGES):
+        yield "neurons exchanged", exchanged(affine, stitcher.family, generator)

@@ -1,0 +1,288 @@
+"""What torchvision fetches, by its own code, on small files in the published formats and a server on the loopback."""
+
+import http.server
+import os
+import pickle
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_publications import Publication, idx, original, publish
+
+from simbench import Dataset, InputError
+from simbench_plugins.datasets import published as published_module
+from simbench_plugins.datasets.cifar import Cifar10, Cifar100
+from simbench_plugins.datasets.mnist import FashionMnist, Mnist
+from simbench_plugins.datasets.published import Published
+
+CIFARS, MNISTS = [Cifar10(), Cifar100()], [Mnist(), FashionMnist()]
+
+
+def spec(value):
+    return value.spec if isinstance(value, Published) else None
+
+
+every = pytest.mark.parametrize("data", CIFARS + MNISTS, ids=spec)
+cifars = pytest.mark.parametrize("data", CIFARS, ids=spec)
+mnists = pytest.mark.parametrize("data", MNISTS, ids=spec)
+
+
+@pytest.fixture
+def address(data, monkeypatch):
+    """A function that lets torchvision fetch from a port of the loopback."""
+    def at(port: int) -> None:
+        root, expected = f"http://127.0.0.1:{port}/", original(data)
+        if data in MNISTS:
+            monkeypatch.setattr(expected, "mirrors", [root])
+        else:
+            monkeypatch.setattr(expected, "url", root + expected.filename)
+
+    return at
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch, address):
+    """An empty cache folder, and no server that answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address(free.getsockname()[1])
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    published_module._splits.cache_clear()
+    yield tmp_path / "cache/datasets"
+    published_module._splits.cache_clear()
+
+
+@pytest.fixture
+def published(data, tmp_path, monkeypatch):
+    return publish(data, tmp_path / "published", monkeypatch)
+
+
+@pytest.fixture
+def served(published, address):
+    """The requests that a server of the published archives has answered."""
+    requests = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *words):
+            super().__init__(*words, directory=published.folder)
+
+        def log_message(self, form, *words):
+            requests.append(words[0])
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        address(server.server_port)
+        yield requests
+        server.shutdown()
+        thread.join()
+
+
+def home(data: Published, cache: Path) -> Path:
+    """Where archives are put by hand."""
+    return cache / data.unpacked if data in MNISTS else cache
+
+
+def unpacked_by_hand(data: Published, published: Publication, cache: Path) -> None:
+    """The unpacked files, and no archive."""
+    shutil.copytree(published.unpacked, cache / data.unpacked)
+
+
+def archived_by_hand(data: Published, published: Publication, cache: Path) -> None:
+    home(data, cache).mkdir(parents=True, exist_ok=True)
+    for archive in published.archives:
+        shutil.copy(archive, home(data, cache))
+
+
+def reason(data: Published) -> str:
+    """What prepare() complains of; always one line that begins with the name."""
+    with pytest.raises(InputError) as caught:
+        data.prepare()
+    message = str(caught.value)
+    assert "\n" not in message and message.startswith(f"{data.name}: ")
+    return message
+
+
+@every
+def test_it_downloads_once_and_gives_the_published_images(data, published, served, capsys):
+    data.prepare()
+    seen = len(served)
+    for name in ("train", "test"):
+        part = data.split(name)
+        assert np.array_equal(part.images, published.images[name])
+        assert np.array_equal(part.labels, published.labels[name])
+        assert part.images.dtype == np.uint8 and part.labels.dtype == np.int64 and part.images.flags.c_contiguous
+        assert part.images.shape[1:] == (data.channels, 32, 32)
+    published_module._splits.cache_clear()
+    data.split("test")
+    assert seen > 0 and len(served) == seen
+    assert capsys.readouterr().out == ""
+
+
+@every
+def test_archives_or_files_put_there_by_hand_need_no_network(data, published, cache):
+    archived_by_hand(data, published, cache)
+    first = data.fingerprint()
+    shutil.rmtree(cache)
+    published_module._splits.cache_clear()
+    unpacked_by_hand(data, published, cache)
+    data.prepare()
+    assert data.fingerprint() == first
+
+
+@every
+def test_without_network_the_error_says_what_to_do(data, published, cache):
+    message = reason(data)
+    assert f"no usable copy is in {home(data, cache)}" in message and "refused" in message
+    assert "fetching http://127.0.0.1:" in message and "imagefolder[path=...]" in message
+    assert f"put {published.archives[0].name} (md5 " in message and "there by hand" in message
+
+
+@every
+def test_a_server_that_never_answers_is_given_up(data, address, monkeypatch):
+    monkeypatch.setattr(published_module, "PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address(silent.getsockname()[1])
+        assert "timed out" in reason(data)
+    assert socket.getdefaulttimeout() is None
+
+
+@every
+def test_a_broken_archive_on_the_server_is_an_error(data, published, served, cache):
+    archive = published.archives[-1]
+    archive.write_bytes(archive.read_bytes()[:-10])
+    assert f"the {archive.name} in {home(data, cache)} is broken or incomplete" in reason(data)
+
+
+@every
+def test_a_broken_archive_put_there_by_hand_is_an_error(data, published, cache):
+    archived_by_hand(data, published, cache)
+    archive = home(data, cache) / published.archives[-1].name
+    archive.write_bytes(archive.read_bytes()[:-10])
+    message = reason(data)
+    assert f"the {archive.name} in {archive.parent} is broken or incomplete" in message
+    assert f"put {archive.name} (md5 " in message and message.count("(md5 ") == 1
+
+
+@cifars
+def test_a_file_changed_since_is_noticed_and_unpacked_again(data, published, cache):
+    unpacked_by_hand(data, published, cache)
+    before = data.fingerprint()
+    batch = cache / data.unpacked / original(data).train_list[0][0]
+    batch.write_bytes(batch.read_bytes()[:-1])
+    published_module._splits.cache_clear()
+    assert "no usable copy" in reason(data)
+    archived_by_hand(data, published, cache)
+    assert data.fingerprint() == before
+
+
+@cifars
+def test_cifar_100_has_the_fine_labels(data, published, cache):
+    unpacked_by_hand(data, published, cache)
+    assert (data.split("train").labels.max() > 20) == (data.classes == 100)
+
+
+def truncated(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def overwritten(file: Path) -> None:
+    file.write_bytes(b"<html>quota exceeded</html>")
+
+
+def of_other_images(file: Path) -> None:
+    """A file that is right in itself and does not belong to the other."""
+    idx(file, np.zeros((5, 28, 28) if "images" in file.name else (5,)))
+
+
+def of_too_high_a_class(file: Path) -> None:
+    idx(file, np.full(20, 10) if "labels" in file.name else np.zeros((20, 27, 28)))
+
+
+@pytest.mark.parametrize("broken", [truncated, emptied, overwritten, of_other_images, of_too_high_a_class])
+@pytest.mark.parametrize("what", ["images-idx3", "labels-idx1"])
+@mnists
+def test_a_broken_unpacked_file_which_torchvision_would_take_is_an_error(data, published, cache, what, broken):
+    archived_by_hand(data, published, cache)
+    value = data.fingerprint()
+    file = cache / data.unpacked / f"train-{what}-ubyte"
+    broken(file)
+    published_module._splits.cache_clear()
+    message = reason(data)
+    assert f"the unpacked files in {file.parent} are broken" in message and "remove them" in message
+    file.unlink()
+    assert data.fingerprint() == value
+
+
+@every
+def test_a_known_fingerprint_is_told_without_torch_or_the_images(data, published, cache):
+    unpacked_by_hand(data, published, cache)
+    value = data.fingerprint()
+    code = (f"import sys; from {type(data).__module__} import {type(data).__name__} as Data; Data().prepare(); "
+            "print(Data().fingerprint(), sorted({'torch', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{value} []\n"
+
+
+@pytest.mark.parametrize("data", [Cifar10()], ids=spec)
+def test_an_unreadable_sidecar_is_made_anew(data, published, cache):
+    unpacked_by_hand(data, published, cache)
+    value = data.fingerprint()
+    for content in ("", "[]", "{}"):
+        (cache / "cifar10.json").write_text(content)
+        assert data.fingerprint() == value
+
+
+@every
+def test_fingerprint_is_the_contract_s_and_changes_with_one_pixel(data, published, cache, tmp_path, monkeypatch):
+    unpacked_by_hand(data, published, cache)
+    first = data.fingerprint()
+    assert first == Dataset.fingerprint(data)
+    shutil.rmtree(cache)
+    published_module._splits.cache_clear()
+    unpacked_by_hand(data, publish(data, tmp_path / "brighter", monkeypatch, brighter=1), cache)
+    assert data.fingerprint() != first
+
+
+@pytest.mark.parametrize("data", [Cifar10()], ids=spec)
+def test_two_data_sets_in_one_process_are_kept_apart(data, published, cache, tmp_path, monkeypatch):
+    other = Cifar100()
+    unpacked_by_hand(data, published, cache)
+    unpacked_by_hand(other, publish(other, tmp_path / "other", monkeypatch), cache)
+    assert data.split("train").labels.max() < 10 <= other.split("train").labels.max()
+    assert data.split("train").labels.max() < 10
+
+
+@every
+def test_an_object_that_was_read_stays_small_to_send(data, published, cache):
+    unpacked_by_hand(data, published, cache)
+    data.split("train")
+    assert len(pickle.dumps(data)) < 1000 and pickle.loads(pickle.dumps(data)) == data
+
+
+@pytest.mark.network
+@pytest.mark.skipif("SIMBENCH_DOWNLOAD" not in os.environ, reason="fetches up to 170 MB; set SIMBENCH_DOWNLOAD=1 to "
+                                                                  "run it")
+@every
+def test_the_published_images_are_what_the_constants_say(data, monkeypatch):
+    monkeypatch.undo()  # the real address, and the user's own cache folder
+    train, test = data.split("train"), data.split("test")
+    if data != Mnist():  # the one whose classes are of different sizes
+        assert np.bincount(test.labels).tolist() == [10_000 // data.classes] * data.classes
+    images = train.images if data in CIFARS else train.images[:, :, 2:30, 2:30]
+    images = images / np.float32(255)
+    assert len(images) == (50_000 if data in CIFARS else 60_000)
+    assert images.mean((0, 2, 3), dtype=np.float64) == pytest.approx(data.mean, abs=2e-4)
+    single = images.std((2, 3)).mean(0, dtype=np.float64)
+    std = single if data == Cifar10() else images.std((0, 2, 3), dtype=np.float64)
+    assert std == pytest.approx(data.std, abs=1e-3)

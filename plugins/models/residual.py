@@ -16,6 +16,7 @@ class BasicBlock(nn.Module):
 
     def __init__(self, width_in: int, width: int, stride: int, batch_norm: bool) -> None:
         super().__init__()
+        self.stride = stride
         self.conv1 = convolution(width_in, width, 3, stride, not batch_norm)
         self.bn1 = norm(width, batch_norm)
         self.relu = nn.ReLU()
@@ -25,12 +26,16 @@ class BasicBlock(nn.Module):
             self.conv2.weight.data *= 0.5 ** 0.5
         self.downsample = None
         if stride != 1 or width_in != width:
-            self.downsample = nn.Sequential(convolution(width_in, width, 1, stride, not batch_norm),
+            self.downsample = nn.Sequential(convolution(width_in, width, 1, 1, not batch_norm),
                                             norm(width, batch_norm))
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        return self.relu(residual + (x if self.downsample is None else self.downsample(x)))
+        if self.downsample is None:
+            return self.relu(residual + x)
+        # The same as a stride in the 1x1 convolution, whose gradient corrupts memory in torch 2.15 on CPU (oneDNN, few
+        # channels, channels-last, two threads).
+        return self.relu(residual + self.downsample(x[..., ::self.stride, ::self.stride]))
 
 
 def convolution(width_in: int, width: int, kernel: int, stride: int, bias: bool) -> nn.Conv2d:

@@ -1,5 +1,8 @@
 """ResNet-20: its formula, sizes, checkpoints and recipes."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch.nn import functional
@@ -189,3 +192,15 @@ def test_parameters_that_make_no_network_are_rejected(params, message):
     with pytest.raises(InputError, match=message) as error:
         ResNet20(**params)
     assert "\n" not in str(error.value)
+
+
+def test_training_on_two_threads_leaves_memory_alone():
+    """The gradient of a strided 1x1 convolution of few channels in channels-last memory does not, in torch 2.15."""
+    lines = ("import torch; from simbench_plugins.models.residual import BasicBlock",
+             "torch.set_num_threads(2)",
+             "net = BasicBlock(4, 8, 2, True).to(memory_format=torch.channels_last)",
+             "for n in (64, 29) * 15:",
+             "    x = torch.randn(n, 4, 32, 32).contiguous(memory_format=torch.channels_last).requires_grad_()",
+             "    net(x).square().sum().backward()")
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

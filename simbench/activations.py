@@ -133,11 +133,12 @@ class Activations:
         """Batches of the deepest held representation below the layer (or of the images), and the stages
         from there to the layer."""
         front, _ = cut(self.net(network), layer)
-        names = list(front._modules)  # named_children leaves out a module that stands in two places
-        for at in range(len(names) - 2, -1, -1):
-            key = (network.weights, names[at], split)
+        layers = network.model.layers
+        below = layers[:layers.index(layer)] if layer in layers else layers
+        for name in reversed(below):
+            key = (network.weights, name, split)
             if key in self._held:
-                return iter(self._held[key].split(BATCH)), front[at + 1:]
+                return iter(self._held[key].split(BATCH)), cut(front, name)[1]
         images = self._images[split][0].split(BATCH)
         home = network.home(self.setting)
         return (normalised(part, home, self.device) for part in images), front

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Inches of one panel; with DOTS per inch a PNG is readable at its own size.
 WIDTH, HEIGHT, DOTS = 4.6, 3.3, 130
+#: Letters of a title to the inch.
+LETTERS = 13
 #: Told apart by colour-blind readers (Okabe and Ito 2008), in the order they are given out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 STYLE = {
@@ -60,8 +63,11 @@ def band(axes: Axes, x: Sequence, mean: np.ndarray, spread: np.ndarray, label: s
 
 
 def describe(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
-    """Title and axis labels of a panel, in the common look wherever they are written from."""
-    axes.set_title(title, fontsize=STYLE["axes.titlesize"])
+    """Title and axis labels of a panel, in the common look wherever they are written from; a title that is wider
+    than its panel takes several lines."""
+    inches = axes.figure.get_figwidth() / axes.get_subplotspec().get_gridspec().ncols
+    lines = [textwrap.fill(line, max(16, int(inches * LETTERS))) for line in title.splitlines()]
+    axes.set_title("\n".join(lines), fontsize=STYLE["axes.titlesize"])
     axes.set_xlabel(x)
     axes.set_ylabel(y)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from simbench.cases import Case
 from simbench.context import Context
-from simbench.contracts import Result, Row
+from simbench.contracts import Index, Result, Row
 from simbench.errors import Inapplicable
 
 
@@ -57,4 +57,4 @@ def _plain(row: Row) -> Row:
 
 def _quantity(case: Case) -> str:
     """What the one row of a case without numbers stands for."""
-    return "similarity" if case.kind == "index" else "accuracy"
+    return "similarity" if isinstance(case.method, Index) else "accuracy"

@@ -5,7 +5,8 @@ import torch
 
 from simbench import Moments, weights
 from simbench.activations import Activations, Augmented, Later, OnDemand
-from simbench.cases import Setting
+from simbench.cases import Network, Setting
+from simbench.cutting import cut
 from simbench.images import augmented, draw, normalised
 from simbench.views import rows
 
@@ -185,3 +186,21 @@ def test_both_networks_see_the_same_augmented_images(networks, setting, wanted):
             assert getattr(batch, name) is None
     assert passed == (["a", "b"] if wanted & {"own", "logits_b"} else ["a"])
     assert not batch.x.requires_grad
+
+
+def test_a_sweep_over_blocks_of_one_stage_goes_on_from_the_last(small_registry, tmp_path, monkeypatch):
+    from simbench_plugins.models.residual import BasicBlock
+
+    model, dataset = small_registry.get("models", "resnet20[width=0.125]"), small_registry.get("datasets", "blobs")
+    state = model.build(dataset.channels, dataset.classes).state_dict()
+    torch.save(state, tmp_path / "net.pt")
+    network = Network(model, "0", weights.content_hash(state), tmp_path / "net.pt")
+    held = Activations(Setting(dataset, dataset.fingerprint(), 100))
+    net, whole, calls = held.net(network), BasicBlock.forward, []
+    monkeypatch.setattr(BasicBlock, "forward", lambda self, x: calls.append(self) or whole(self, x))
+    for count, layer in enumerate(("layer1.0", "layer1.1", "layer2.0"), 1):
+        found = held.all(network, layer, "test")
+        assert len(calls) == (1, 2, 4)[count - 1], layer
+    whole_images = normalised(held.images("test"), dataset)
+    with torch.no_grad():
+        torch.testing.assert_close(found, cut(net, "layer2.0")[0](whole_images))

@@ -84,3 +84,14 @@ def test_names_at_an_axis_are_slanted_where_they_would_meet(names, angle):
     assert {tick.get_rotation() for tick in axes.get_xticklabels()} == {angle}
     assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("title", "layer", "accuracy")
     assert axes.title.get_fontsize() == figures.STYLE["axes.titlesize"]
+
+
+def test_a_title_stays_within_its_panel():
+    """Measured in pixels of the drawn figure."""
+    figure, panels = figures.panels(2)
+    for axes in panels:
+        figures.describe(axes, "tiny10[padding=valid] on imagefolder[path=cifar10-jpeg]: 4 networks, 12 pairs, 5000 images")
+    figure.draw_without_rendering()
+    for at, axes in enumerate(panels):
+        box = axes.title.get_window_extent()
+        assert at * figure.bbox.width / 2 <= box.x0 and box.x1 <= (at + 1) * figure.bbox.width / 2

@@ -51,7 +51,7 @@ class Connectivity(Experiment):
     """
 
     trained: Stitcher = nested("stitchers", "task_loss[init=random,epochs=6,learning_rate=0.03]")
-    starts: int = 4
+    starts: int = 3
     threshold: float = 0.8
     points: int = 11
     pairs: int = 1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Set
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 
 import torch
@@ -14,23 +13,25 @@ from torch import Tensor, nn
 from simbench import weights
 from simbench.cases import Network, Setting
 from simbench.cutting import cut, fold
-from simbench.images import BATCH, augmented, draw, normalised
+from simbench.cutting import stages as stages_of
+from simbench.images import BATCH, draw, normalised
 from simbench.moments import Stack
 from simbench.objective import Objective
 from simbench.scatter import Scatter, principal_coordinates
-from simbench.stitching import Batch, Rows
+from simbench.sources import OnDemand
+from simbench.stitching import Rows, of_images
+from simbench.stopwatch import stage, stages
 from simbench.views import rows
 
-#: Bytes of activations held at once; what does not fit is computed again.
-BUDGET = 512 * 2**20
-#: Bytes of activations that are made at all; larger ones are computed batch by batch, whenever they are needed.
-LARGEST = 2 * BUDGET
+#: Bytes that activations take at once, held ones and those being made. What does not fit is computed again.
+BUDGET = 2**30
 #: Images of view `flat`, whose work grows with the square of their number.
 FLAT_IMAGES = 2000
 #: Numbers per chunk of rows whose comoments are accumulated in one matrix product.
 _CHUNK = 2**22
 
 
+@stages(batches="front passes", all="front passes", of="front passes", chosen="front passes")
 class Activations:
     """Forward passes through the networks of one setting.
 
@@ -40,10 +41,11 @@ class Activations:
 
     def __init__(self, setting: Setting, device: str = "cpu", budget: int = BUDGET) -> None:
         self.setting, self.device, self.budget = setting, torch.device(device), budget
-        self.largest, self.objective = LARGEST, Objective.of(setting.dataset)
+        self.objective = Objective.of(setting.dataset)
         self._held: OrderedDict[tuple[str, str, str], Tensor] = OrderedDict()
         self._nets: dict[str, nn.Sequential] = {}
-        self._ends: dict[tuple[str, str], nn.Sequential] = {}
+        self._whole: dict[str, nn.Sequential] = {}
+        self._cuts: dict[tuple[str, str], tuple[nn.Sequential, nn.Sequential]] = {}
         self._logits: dict[tuple[str, str], Tensor] = {}
         self._shapes: dict[tuple[str, str], tuple[int, ...]] = {}
         if self.device.type == "cuda":  # TF32 keeps 10 bits, and records of all devices are one
@@ -52,7 +54,8 @@ class Activations:
     @cached_property
     def _images(self) -> dict[str, tuple[Tensor, Tensor]]:
         setting = self.setting
-        return {name: draw(setting.dataset.split(name), setting.limit, setting.seed) for name in ("train", "test")}
+        with stage("reading data"):
+            return {name: draw(setting.dataset.split(name), setting.limit, setting.seed) for name in ("train", "test")}
 
     def labels(self, split: str) -> Tensor:
         """(n,) or (n, attributes) int64 on the device."""
@@ -68,12 +71,22 @@ class Activations:
             self._nets[network.weights] = weights.load(network, network.home(self.setting), self.device)
         return self._nets[network.weights]
 
+    def halves(self, network: Network, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
+        """Representation map R_L and task map T_L with batch norms folded, which all cuts of a network share but those
+        between a convolution and its batch norm."""
+        key = (network.weights, layer)
+        if key not in self._cuts:
+            parts = cut(self.net(network), layer)
+            if network.weights not in self._whole:
+                self._whole[network.weights] = fold(self.net(network))
+            whole = self._whole[network.weights]
+            parts = cut(whole, layer) if layer in stages_of(whole) else map(fold, parts)
+            self._cuts[key] = tuple(part.eval() for part in parts)
+        return self._cuts[key]
+
     def end(self, network: Network, layer: str) -> nn.Sequential:
         """Task map T_L: everything above the layer, batch norms folded."""
-        key = (network.weights, layer)
-        if key not in self._ends:
-            self._ends[key] = fold(cut(self.net(network), layer)[1])
-        return self._ends[key]
+        return self.halves(network, layer)[1]
 
     @torch.no_grad()
     def batches(self, network: Network, layer: str, split: str, hold: bool = False) -> Iterator[Tensor]:
@@ -95,23 +108,28 @@ class Activations:
         if key in self._held:
             self._held.move_to_end(key)
             return self._held[key]
+        source, above = self._nearest(network, layer, split)
         x, at = None, 0
-        for part in self.batches(network, layer, split):
+        for part in map(above, source):
             if x is None:
+                self._make_room(part[0].nbytes * self.count(split))
                 x = part.new_empty((self.count(split), *part.shape[1:])).contiguous(
                     memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format)
             x[at:at + len(part)] = part
             at += len(part)
-        if _size(x) <= self.budget:
+        if x.nbytes <= self.budget:
             self._held[key] = x
-        while sum(map(_size, self._held.values())) > self.budget:
-            self._held.popitem(last=False)  # the one used longest ago
         return x
+
+    def _make_room(self, size: int) -> None:
+        """Forget what was used longest ago, until so many bytes fit in; nothing if they never will."""
+        while self._held and size <= self.budget < size + sum(held.nbytes for held in self._held.values()):
+            self._held.popitem(last=False)
 
     def rows(self, network: Network, layer: str, split: str) -> Rows:
         """What gives the activations of chosen images: all of them, or, where these are too large to hold, the
-        front at every call."""
-        if self._bytes(network, layer, split) > self.largest:
+        stages above the deepest held representation at every call."""
+        if self._bytes(network, layer, split) > self.budget:
             return OnDemand(self, network, layer, split)
         return self.all(network, layer, split)
 
@@ -121,9 +139,16 @@ class Activations:
     @torch.no_grad()
     def of(self, network: Network, layer: str, images: Tensor) -> Tensor:
         """Activations of uint8 images (m, c, h, w), at most BATCH at a time."""
-        front, _ = cut(self.net(network), layer)
-        home = network.home(self.setting)
+        front, home = self.halves(network, layer)[0], network.home(self.setting)
         return torch.cat([front(normalised(part, home, self.device)) for part in images.split(BATCH)])
+
+    @torch.no_grad()
+    def chosen(self, network: Network, layer: str, split: str, chosen: Tensor) -> Tensor:
+        """Activations of chosen images (m,) of a split, by the shortest way, and not held."""
+        held, above = self._below(network, layer, split)
+        if held is None:
+            return self.of(network, layer, self.images(split)[chosen.cpu()])
+        return torch.cat([above(part) for part in of_images(held, chosen).split(BATCH)])
 
     def images(self, split: str) -> Tensor:
         """(n, c, h, w) uint8."""
@@ -132,16 +157,21 @@ class Activations:
     def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
         """Batches of the deepest held representation below the layer (or of the images), and the stages
         from there to the layer."""
-        front, _ = cut(self.net(network), layer)
-        layers = network.model.layers
-        below = layers[:layers.index(layer)] if layer in layers else layers
-        for name in reversed(below):
+        held, above = self._below(network, layer, split)
+        if held is not None:
+            return iter(held.split(BATCH)), above
+        home = network.home(self.setting)
+        return (normalised(part, home, self.device) for part in self.images(split).split(BATCH)), above
+
+    def _below(self, network: Network, layer: str, split: str) -> tuple[Tensor | None, nn.Sequential]:
+        """The deepest held representation that the front passes through, None where there are only the images, and the
+        stages from there to the layer: to the last bit what the front gives."""
+        front = self.halves(network, layer)[0]
+        for name in reversed(stages_of(front)[:-1]):
             key = (network.weights, name, split)
             if key in self._held:
-                return iter(self._held[key].split(BATCH)), cut(front, name)[1]
-        images = self._images[split][0].split(BATCH)
-        home = network.home(self.setting)
-        return (normalised(part, home, self.device) for part in images), front
+                return self._held[key], cut(front, name)[1]
+        return None, front
 
     def logits(self, network: Network, split: str) -> Tensor:
         """(n, classes) outputs of the unstitched network."""
@@ -198,61 +228,8 @@ class Activations:
         return min(self.count(split), FLAT_IMAGES) if view == "flat" else self.count(split)
 
 
-def _size(x: Tensor) -> int:
-    return x.numel() * x.element_size()
-
-
 def finite(x: Tensor, what: str) -> Tensor:
     """x itself; raises ArithmeticError when it holds NaN or infinite values."""
     if not bool(torch.isfinite(x).all()):
         raise ArithmeticError(f"{what} hold NaN or infinite values")
     return x
-
-
-@dataclass(frozen=True, eq=False)
-class OnDemand:
-    """Activations of chosen images of a split, (m,) -> (m, ...), run through the front at every call."""
-
-    source: Activations
-    network: Network
-    layer: str
-    split: str
-
-    def __getitem__(self, chosen: Tensor) -> Tensor:
-        return self.source.of(self.network, self.layer, self.source.images(self.split)[chosen.cpu()])
-
-
-class Later:
-    """Activations that are made when they are first asked for."""
-
-    def __init__(self, make: Callable[[], Rows]) -> None:
-        self._make = make
-
-    @cached_property
-    def _rows(self) -> Rows:
-        return self._make()
-
-    def __getitem__(self, chosen: Tensor) -> Tensor:
-        return self._rows[chosen]
-
-
-@dataclass(frozen=True, eq=False)
-class Augmented:
-    """Train images, cropped and mirrored at random, on their way through both networks of a stitch."""
-
-    source: Activations
-    a: Network
-    layer_a: str
-    b: Network
-    layer_b: str
-
-    @torch.no_grad()
-    def __call__(self, chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
-        source = self.source
-        images = augmented(source.images("train")[chosen], generator)
-        x = source.of(self.a, self.layer_a, images)
-        own = source.of(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
-        return Batch(x, source.labels("train")[chosen.to(source.device)],
-                     cut(source.net(self.a), self.layer_a)[1](x) if "logits_a" in wanted else None,
-                     source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
-                     own if "own" in wanted else None)

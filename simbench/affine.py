@@ -54,4 +54,5 @@ class Affine:
         import torch
 
         biases = [None] * len(self.weight) if self.bias is None else self.bias
-        return torch.stack([Affine(weight, bias)(x) for weight, bias in zip(self.weight, biases, strict=True)])
+        moved = [Affine(weight, bias)(x) for weight, bias in zip(self.weight, biases, strict=True)]
+        return moved[0][None] if len(moved) == 1 else torch.stack(moved)  # one is not copied

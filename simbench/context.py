@@ -9,14 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simbench.activations import Activations, Augmented, Later, finite
+from simbench.activations import BUDGET, Activations, finite
 from simbench.affine import Affine
 from simbench.cases import Case, Network, Selection
 from simbench.contracts import Index, Plugin, Row, Stitcher
 from simbench.errors import Inapplicable
 from simbench.evaluate import evaluate, turnable
 from simbench.moments import Moments, Stack
+from simbench.sources import Augmented, Later
 from simbench.stitching import Score, Task, score, stitched_logits
+from simbench.stopwatch import stages
 from simbench.views import rows
 
 Member = tuple[Network, str]
@@ -24,15 +26,17 @@ Member = tuple[Network, str]
 QUANTITIES = ("accuracy", "relative_accuracy", "cross_entropy", "agreement")
 
 
+@stages(moments="moments", flat="moments", similarity="indices", stitched_similarity="indices", fit="fitting stitches")
 class Context:
     """What experiments measure with: representations, moments, tasks and scores of one selection.
 
-    Everything is a function of the case; what several cases share is computed once and kept.
+    Everything is a function of the case; what several cases share is computed once and kept. memory: bytes that
+    activations may take.
     """
 
-    def __init__(self, selection: Selection, device: str = "cpu") -> None:
+    def __init__(self, selection: Selection, device: str = "cpu", memory: int = BUDGET) -> None:
         self.selection = selection
-        self.activations = Activations(selection.setting, device)
+        self.activations = Activations(selection.setting, device, memory)
         self._stacks: dict[tuple, Stack] = {}
         self._coordinates: dict[tuple, tuple] = {}
         self._computed: dict[Hashable, Any] = {}

@@ -25,9 +25,9 @@ def cut(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
     """
     if not _in_a_row(net):
         raise InputError(f"a {type(net).__name__} cannot be cut; give an nn.Sequential of named stages")
-    stages = _stages(net)
-    if layer not in stages:
-        raise unknown("stage", layer, stages, "a network is cut after one of its named stages")
+    names = stages(net)
+    if layer not in names:
+        raise unknown("stage", layer, names, "a network is cut after one of its named stages")
     front, end = _split(net, layer)
     return _out_of_place(front), _out_of_place(end)
 
@@ -37,9 +37,10 @@ def fold(end: nn.Sequential) -> nn.Sequential:
 
     Inside residual blocks, inception modules and other stages with a `forward` of their own, a trace tells
     which batch norm has a convolution to itself; a stage that cannot be traced stays as it is.
-    A new frozen module in eval mode; the original is untouched. Outputs agree with `end` in eval mode
-    to a relative 1e-5 in float32 (rounding of the folded weights), not bitwise. Works out of place, as
-    the parts of a cut do.
+    The two become one stage with the name of the batch norm, so that every stage of the result computes what the
+    stage of this name computes in `end`. A new frozen module in eval mode; the original is untouched. Outputs agree
+    with `end` in eval mode to a relative 1e-5 in float32 (rounding of the folded weights), not bitwise. Works out of
+    place, as the parts of a cut do.
     """
     twin = _out_of_place(copy.deepcopy(end).eval())
     places = Counter(id(part) for _, part in twin.named_modules(remove_duplicate=False))
@@ -48,19 +49,18 @@ def fold(end: nn.Sequential) -> nn.Sequential:
 
 def _folded(end: nn.Sequential, places: Counter[int]) -> nn.Sequential:
     """places: id of a module -> how many places of the whole network it stands in."""
-    stages: list[tuple[str, nn.Module]] = []
+    row: list[tuple[str, nn.Module]] = []
     for name, stage in end._modules.items():
-        if stages and _foldable(stages[-1][1], stage):
-            before, convolution = stages[-1]
-            stages[-1] = (before, fuse_conv_bn_eval(convolution, stage))
+        if row and _foldable(row[-1][1], stage):
+            row[-1] = (name, fuse_conv_bn_eval(row[-1][1], stage))
         elif _in_a_row(stage):
-            stages.append((name, _folded(stage, places)))
+            row.append((name, _folded(stage, places)))
         else:
             for convolution, norm in list(_pairs(stage, places)):
                 stage.set_submodule(convolution, fuse_conv_bn_eval(*map(stage.get_submodule, (convolution, norm))))
                 stage.set_submodule(norm, nn.Identity())
-            stages.append((name, stage))
-    return _row(stages).eval()
+            row.append((name, stage))
+    return _row(row).eval()
 
 
 def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
@@ -97,11 +97,11 @@ def _in_a_row(stage: nn.Module) -> bool:
     return isinstance(stage, nn.Sequential) and type(stage).forward is nn.Sequential.forward
 
 
-def _stages(net: nn.Sequential) -> list[str]:
+def stages(net: nn.Sequential) -> list[str]:
     """Names of all stages, nested ones after the stage they are in."""
     names = []
     for name, stage in net._modules.items():
-        names += [name, *(f"{name}.{inner}" for inner in (_stages(stage) if _in_a_row(stage) else ()))]
+        names += [name, *(f"{name}.{inner}" for inner in (stages(stage) if _in_a_row(stage) else ()))]
     return names
 
 

@@ -7,26 +7,28 @@ from torch import Tensor
 from torch.nn import functional
 
 from simbench.contracts import Dataset, Split
+from simbench.stopwatch import stage
 
 #: Images per forward pass. Part of every result's arithmetic: another value changes last digits.
 BATCH = 128
 
 
+@stage("reading data")
 def draw(split: Split, limit: int, seed: int) -> tuple[Tensor, Tensor]:
     """At most `limit` images (n, c, h, w) uint8 and their labels (n,), drawn without replacement and kept
     in the order of the data set."""
     images, labels = split.images, split.labels
     if len(images) > limit:
         chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:limit].sort().values
-        images, labels = images[chosen.numpy()], labels[chosen.numpy()]
+        return torch.from_numpy(images[chosen.numpy()]), torch.from_numpy(labels[chosen.numpy()])  # copies already
     return torch.tensor(images), torch.tensor(labels)
 
 
 def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:
     """What a network sees of uint8 images (n, c, h, w): (x / 255 - mean) / std, float32, channels last."""
     mean, std = (torch.tensor(value, device=device).view(-1, 1, 1) for value in (dataset.mean, dataset.std))
-    x = images.to(device, torch.float32).contiguous(memory_format=torch.channels_last)
-    return (x / 255 - mean) / std
+    x = images.to(device).contiguous(memory_format=torch.channels_last).to(torch.float32)
+    return x.div_(255).sub_(mean).div_(std)
 
 
 def augmented(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -12,12 +12,14 @@ from simbench.contracts import Experiment, Kept
 from simbench.correlate import correlate
 from simbench.leaderboard import leaderboard
 from simbench.provenance import digest
+from simbench.stopwatch import stage
 from simbench.store import Contents, Store
 
 #: What a results folder holds beside records/ and runs/.
 FILES = ("measurements.csv", "methods.csv", "timings.csv", "runs.csv", "correlations.csv", "leaderboard.csv")
 
 
+@stage("deriving tables")
 def publish(contents: Contents, folder: Path, anew: bool = False, preferred: Set[str] = frozenset()) -> int:
     """Write every table; correlations and leaderboard only when measurements or methods have changed, or
     `anew`. Returns how many records are left out of the tables, because others have the same labels: of these a
@@ -36,11 +38,13 @@ def publish(contents: Contents, folder: Path, anew: bool = False, preferred: Set
     return tables.current(records, preferred)[1]
 
 
+@stage("deriving tables")
 def read(folder: Path, name: str) -> pd.DataFrame:
     """A table of the results folder, text columns '' where empty."""
     return tables.read(folder / name)
 
 
+@stage("figures")
 def draw(contents: Contents, folder: Path, experiments: Iterable[Experiment],
          preferred: Set[str] = frozenset()) -> tuple[list[Path], dict[str, str]]:
     """Draw the figure of each experiment into `folder`/figures, unless it is there, drawn from the same numbers.

@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from simbench import leaderboard
 from simbench.contracts import Experiment, Row
+from simbench.stopwatch import Spent
 
 STATUSES = ("ok", "degenerate", "skipped", "failed")
 
@@ -58,6 +59,33 @@ def specs(methods: pd.DataFrame) -> dict[tuple[str, str], str]:
 def warnings(correlations: pd.DataFrame, methods: pd.DataFrame) -> list[str]:
     """A line for each stitcher whose results leave indices nothing to predict."""
     return [f"warning: {line}" for line in leaderboard.warnings(correlations, specs(methods))]
+
+
+def spent(rows: Iterable[Spent]) -> str:
+    """Seconds of every stage, their share of the wall time and how often it was entered."""
+    rows = list(rows)
+    wall = sum(row.seconds for row in rows)
+    found = [(row.stage, row.seconds, f"{row.seconds / wall:.1%}" if wall else "", row.calls or "") for row in rows]
+    return tabulate([*found, ("wall time", wall, "", "")], headers=("stage", "seconds", "share", "calls"),
+                    floatfmt=".2f", colalign=("left", "right", "right", "right"))
+
+
+def slowest(timings: pd.DataFrame, methods: pd.DataFrame, most: int = 5) -> str:
+    """The methods (or, where a case has none, kinds of an experiment) whose cases took most seconds; "" without."""
+    if timings.empty:
+        return ""
+    names = specs(methods)
+    told = timings.assign(method=[names.get(key, key[0]) for key in zip(timings["method"], timings["params"],
+                                                                        strict=True)])
+    found = told.groupby(["experiment", "kind", "method"], sort=False)["seconds"].agg(["size", "sum"]).reset_index()
+    found = found.rename(columns={"size": "cases", "sum": "seconds"}).nlargest(most, "seconds")
+    return ("slowest methods; what cases share counts where it was first needed\n"
+            + table(found.assign(each=found["seconds"] / found["cases"]).rename(columns={"each": "seconds per case"})))
+
+
+def size(count: int) -> str:
+    """Bytes in MB or GB."""
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def board(leaders: pd.DataFrame, methods: pd.DataFrame) -> str:

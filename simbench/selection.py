@@ -112,6 +112,22 @@ def _names(hints: Iterable) -> str:
     return " or ".join(words.get(hint) or ", ".join(map(str, typing.get_args(hint) or [hint])) for hint in hints)
 
 
+#: Powers of 1024, as the memory of machines is counted.
+UNITS = {"KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+
+
+def memory(text: str) -> int:
+    """Bytes: `512MB`, `1.5GB`."""
+    number, unit = text.strip()[:-2], text.strip()[-2:].upper()
+    try:
+        size = float(number) * UNITS[unit]
+    except (KeyError, ValueError):
+        size = math.nan
+    if not (math.isfinite(size) and size >= UNITS["MB"]):
+        raise InputError(f"--memory is {text!r}; allowed: 1MB or more, such as 512MB or 2GB")
+    return int(size)
+
+
 def seeds(text: str) -> tuple[int, ...]:
     """`6` is a count (seeds 0 to 5); `0,3` is a list, and so is `3,` for one seed."""
     words = text.split(",")

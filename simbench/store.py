@@ -17,6 +17,7 @@ from simbench import durable
 from simbench.contracts import Row
 from simbench.errors import InputError
 from simbench.provenance import digest
+from simbench.stopwatch import stage
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Store:
                 raise InputError(f"results folder {str(self.folder)!r} is not writable ({reason}); give another with "
                                  "--results")
 
+    @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
         """Write a record, and its arrays before it; afterwards it is there whole, also after a power failure.
         Returns it as `read` will."""
@@ -78,6 +80,7 @@ class Store:
         durable.write(self._path(record.key), _sealed(asdict(record)))
         return record
 
+    @stage("reading records")
     def arrays(self, record: Record) -> dict[str, np.ndarray]:
         """The arrays of a record that has some. Raises InputError when they are not those it was written with."""
         path = self._arrays(record.key)
@@ -87,10 +90,12 @@ class Store:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
 
+    @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
         """Write how a run was made: command line, versions, device, times."""
         durable.write(self.folder / "runs" / f"{name}.json", _sealed(description))
 
+    @stage("reading records")
     def read(self) -> Contents:
         """Everything that is there. Files whose checksum does not fit are listed, not believed."""
         records, runs, corrupt = {}, {}, []

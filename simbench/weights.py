@@ -15,6 +15,7 @@ from simbench.cases import Network
 from simbench.contracts import Dataset, Model, Recipe
 from simbench.errors import InputError
 from simbench.provenance import digest, machine, versions
+from simbench.stopwatch import stage
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,7 @@ def cached(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> Netwo
     return Network(model, str(seed), known, file) if known else None
 
 
+@stage("training networks")
 def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device: str = "cpu") -> Network:
     """Train and cache the network of this seed (initialisation and order of the data)."""
     start = time.perf_counter()
@@ -36,6 +38,7 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
     return _keep(model, dataset, fingerprint, seed, state, {"seconds": time.perf_counter() - start, "device": device})
 
 
+@stage("fetching weights")
 def fetched(model: Model, dataset: Dataset) -> Network:
     """Fetch and cache the published weights of a model; `dataset` is what they were trained on."""
     state = model.fetch()
@@ -97,7 +100,8 @@ def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str
     from simbench.images import augmented, normalised
     from simbench.objective import Objective
 
-    split = dataset.split("train")
+    with stage("reading data"):
+        split = dataset.split("train")
     images, labels = split.images, torch.tensor(split.labels)  # which may be a memory map larger than memory
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -185,6 +189,7 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
     return load_file(file)
 
 
+@stage("loading weights")
 def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu") -> nn.Sequential:
     """The network in eval mode, frozen. Raises InputError when the file does not fit the model."""
     import torch

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from simbench import Moments, weights
-from simbench.activations import Activations, Augmented, Later, OnDemand
+from simbench.activations import Activations
+from simbench.sources import Augmented, Later, OnDemand
 from simbench.cases import Network, Setting
 from simbench.cutting import cut
 from simbench.images import augmented, draw, normalised
@@ -54,18 +55,37 @@ def test_a_deeper_layer_goes_on_from_a_held_one(networks, setting):
     activations = Activations(setting)
     activations.all(networks[0], "bn1", "test")
     calls = []
-    activations.net(networks[0]).conv1.register_forward_hook(lambda *_: calls.append("conv1"))
-    activations.net(networks[0]).conv2.register_forward_hook(lambda *_: calls.append("conv2"))
+    for name, stage in activations.halves(networks[0], "conv2")[0].named_children():
+        stage.register_forward_hook(lambda *_, name=name: calls.append(name))
     activations.all(networks[0], "conv2", "test")
-    assert calls == ["conv2"]
+    assert calls[-1] == "conv2" and "bn1" not in calls
+
+
+def test_a_representation_is_the_same_to_the_last_bit_whatever_it_goes_on_from(networks, setting):
+    """Also between a convolution and the batch norm that is folded into it."""
+    layers = networks[0].model.layers
+    for layer in layers:
+        alone = Activations(setting).all(networks[0], layer, "test")
+        for below in layers[:layers.index(layer)]:
+            other = Activations(setting)
+            other.all(networks[0], below, "test")
+            assert torch.equal(other.all(networks[0], layer, "test"), alone), (below, layer)
+
+
+def test_all_cuts_share_the_folded_weights(networks, setting):
+    held = Activations(setting)
+    (front, _), (_, end) = held.halves(networks[0], "conv2"), held.halves(networks[0], "bn1")
+    whole = {id(x) for x in held._whole[networks[0].weights].parameters()}
+    assert {id(x) for x in end.parameters()} <= whole and not front.training and not end.training
 
 
 @pytest.mark.parametrize("view", ["spatial", "pooled"])
 def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view, monkeypatch):
     monkeypatch.setattr("simbench.activations._CHUNK", 600)  # several chunks a batch
     members = tuple((network, "bn1") for network in networks)
-    stack = Activations(setting).stack(members, "test", view)
-    a, b = (rows(through(network, setting, "bn1"), view) for network in networks)
+    held = Activations(setting)
+    stack = held.stack(members, "test", view)
+    a, b = (rows(held.all(network, "bn1", "test"), view) for network in networks)
     expected = Moments.of(a, b)
     found = stack.pair(0, 1)
     for name in ("mean_a", "mean_b", "aa", "bb", "ab"):
@@ -137,8 +157,7 @@ def test_activations_too_large_to_hold_are_those_that_would_be_held(networks, se
     monkeypatch.setattr("simbench.activations.BATCH", 16)  # more is chosen at once than one pass takes
     chosen = torch.tensor([7, 3, 59, *range(20, 50)])
     held = Activations(setting)
-    large = Activations(setting)
-    large.largest = 0
+    large = Activations(setting, budget=0)
     found = large.rows(networks[0], "conv2", "test")
     assert isinstance(found, OnDemand) and not isinstance(held.rows(networks[0], "conv2", "test"), OnDemand)
     torch.testing.assert_close(found[chosen], held.rows(networks[0], "conv2", "test")[chosen])
@@ -197,6 +216,7 @@ def test_a_sweep_over_blocks_of_one_stage_goes_on_from_the_last(small_registry, 
     network = Network(model, "0", weights.content_hash(state), tmp_path / "net.pt")
     held = Activations(Setting(dataset, dataset.fingerprint(), 100))
     net, whole, calls = held.net(network), BasicBlock.forward, []
+    held.halves(network, "fc")
     monkeypatch.setattr(BasicBlock, "forward", lambda self, x: calls.append(self) or whole(self, x))
     for count, layer in enumerate(("layer1.0", "layer1.1", "layer2.0"), 1):
         found = held.all(network, layer, "test")

@@ -186,7 +186,7 @@ def test_every_batch_norm_after_a_convolution_is_folded_and_the_result_is_frozen
     norms = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
     assert norms == ["bn2"], "only the batch norm whose convolution was cut away is left"
     assert not folded.training and not any(p.requires_grad for p in folded.parameters())
-    assert folded.conv4.weight.is_contiguous(memory_format=torch.channels_last)
+    assert folded.bn4.weight.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_folding_leaves_training_mode_and_gradients_of_the_original():

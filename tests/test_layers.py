@@ -15,12 +15,13 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "cache", "durable", "provenance", "resampling"},
+    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch"},
     {"scatter", "affine", "cutting", "views", "selection", "grids", "estimates", "figures"},
     {"moments", "contracts", "correlate"},
     {"cases", "images", "evaluate", "hookspecs", "store", "objective", "leaderboard"},
     {"registry", "weights", "tables", "report", "stitching"},
-    {"check", "activations", "compare", "publish"},
+    {"check", "sources", "compare", "publish"},
+    {"activations"},
     {"context"},
     {"measure"},
     {"run"},

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simbench import InputError, nested
-from simbench.selection import arguments, convert, parse, seeds, split_list
+from simbench.selection import arguments, convert, memory, parse, seeds, split_list
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,19 @@ def test_one_number_is_a_count_of_seeds_and_a_comma_makes_a_list(text, expected)
 def test_what_is_no_count_and_no_list_of_seeds_is_rejected(text):
     with pytest.raises(InputError, match="allowed: a count such as 6, or a list such as 0,3") as error:
         seeds(text)
+    assert repr(text) in str(error.value)
+
+
+@pytest.mark.parametrize("text, expected", [("512MB", 512 * 2**20), ("2GB", 2**31), ("1.5 gb", 1_610_612_736),
+                                            (" 2048KB ", 2**21), ("1TB", 2**40)])
+def test_memory_is_counted_in_powers_of_1024(text, expected):
+    assert memory(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "MB", "2", "2000", "0GB", "-1GB", "1KB", "nanGB", "infGB", "2 G", "many"])
+def test_what_is_no_memory_is_rejected(text):
+    with pytest.raises(InputError, match="allowed: 1MB or more, such as 512MB or 2GB") as error:
+        memory(text)
     assert repr(text) in str(error.value)
 
 

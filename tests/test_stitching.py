@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from simbench import Affine, Inapplicable, Moments
 from simbench.objective import Objective
-from simbench.stitching import Batch, Task, forward, score, stitched_logits
+from simbench.stitching import Batch, Task, forward, of_images, score, shares, stitched_logits
 
 
 @pytest.fixture
@@ -173,3 +173,21 @@ def test_augmented_batches_take_the_same_images_from_one_seeded_generator(task):
 def test_soft_labels_are_what_model_2_gives(task):
     torch.testing.assert_close(task.soft, task.logits_b.softmax(1))
     torch.testing.assert_close(replace(task, objective=Objective(("big", "small"))).soft, task.logits_b.sigmoid())
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_chosen_images_are_those_of_plain_indexing_in_the_same_layout(layout):
+    x, chosen = torch.randn(9, 3, 4, 5).contiguous(memory_format=layout), torch.tensor([7, 0, 7, 3])
+    found = of_images(x, chosen)
+    assert torch.equal(found, x[chosen]) and found.is_contiguous(memory_format=layout)
+    assert torch.equal(of_images(x[:, 0, 0], chosen), x[:, 0, 0][chosen])
+
+
+@pytest.mark.parametrize(("maps", "images", "device", "sizes"), [
+    (1, 128, "cpu", [1]), (3, 128, "cpu", [1, 1, 1]), (5, 40, "cpu", [3, 2]), (100, 1, "cpu", [100]),
+    (2, 5000, "cpu", [1, 1]), (100, 128, "cuda", [100]), (300, 128, "cuda", [128, 128, 44]), (0, 128, "cpu", []),
+])
+def test_maps_share_passes_of_so_many_images_as_the_device_takes(maps, images, device, sizes):
+    taken = [list(range(maps))[share] for share in shares(maps, images, torch.device(device))]
+    assert [len(share) for share in taken] == sizes
+    assert [place for share in taken for place in share] == list(range(maps))

@@ -61,7 +61,7 @@ class Bottleneck(TaskLoss):
             return super()._initial(task, generator)
         return ReducedRank(self.rank, self.bias).from_moments(task.moments)
 
-    def _parameters(self, start: Affine, task: Task) -> tuple[list[Tensor], Callable[[], Affine]]:
+    def _parameters(self, start: Affine, task: Task) -> tuple[list[Tensor], Callable[..., Affine]]:
         """The two factors, of equal singular values; where the start has none left, V has ones, as with both
         factors zero neither would ever have a gradient."""
         import torch
@@ -70,9 +70,10 @@ class Bottleneck(TaskLoss):
         u, s, v = torch.linalg.svd(start.weight.double(), full_matrices=False)
         u, s, v = u[..., :self.rank], s[..., :self.rank], v[..., :self.rank, :]
         size = torch.where(s > _NOTHING * s[..., :1], s.sqrt(), 1)
-        left = (u * (s / size)[..., None, :]).to(start.weight.dtype).requires_grad_()
-        right = (size[..., :, None] * v).to(start.weight.dtype).requires_grad_()
-        return [left, right, *([] if bias is None else [bias])], lambda: Affine(left @ right, bias)
+        left = (u * (s / size)[..., None, :]).to(start.weight.dtype)
+        right = (size[..., :, None] * v).to(start.weight.dtype)
+        return [left, right, *([] if bias is None else [bias])], lambda left, right, bias=None: Affine(left @ right,
+                                                                                                       bias)
 
 
 @hookimpl

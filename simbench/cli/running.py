@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from simbench.cli.profiling import profiled
 from simbench.run.request import EXPERIMENTS
+from simbench.stopwatch import START, stage
 
 
 class Whole(click.ParamType):
@@ -37,13 +39,17 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
               help="Checkpoints to use in place of training.")
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
+@click.option("--memory", default="1GB", show_default=True, metavar="SIZE",
+              help="What activations may take; more is computed again whenever it is needed.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
 @click.option("--results", default="simbench-results", show_default=True, type=click.Path(path_type=Path),
               help="Folder of records and tables.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; measure nothing.")
 @click.option("--force", is_flag=True, help="Measure what is on record, too.")
+@click.option("--profile", is_flag=True, help="Say at the end where the time went, stage by stage, and peak memory.")
 @click.pass_obj
-def run_command(command: str, threads: int | None, dry_run: bool, **options) -> int:
+@profiled
+def run_command(command: str, threads: int | None, dry_run: bool, profile: bool, **options) -> int:
     """Measure every selected index and stitcher on pairs of networks, and tabulate how well looks predict work.
 
     What is not given is taken from each experiment's preset: for `matching`, six networks of tiny10 trained on
@@ -53,11 +59,12 @@ def run_command(command: str, threads: int | None, dry_run: bool, **options) -> 
     --indices 'svcca[variance=0.9],cka'. What is on record already is not measured again.
     Environment variables set options, too: SIMBENCH_RUN_SEEDS=2 is --seeds 2.
     """
-    from simbench.cli.installed import installed
-    from simbench.run.driver import prepare
-    from simbench.run.request import Request
+    with stage(START):
+        from simbench.cli.installed import installed
+        from simbench.run.driver import prepare
+        from simbench.run.request import Request
 
-    registry = installed()
+        registry = installed()
     job = prepare(Request(**options), registry)
     for path in job.contents.corrupt:
         click.echo(f"simbench: {path} is corrupt: ignored, and measured again when its case is selected", err=True)
@@ -66,17 +73,22 @@ def run_command(command: str, threads: int | None, dry_run: bool, **options) -> 
     if dry_run:
         return 0
     if threads and job.pending:
-        import torch
+        with stage(START):
+            import torch
 
         torch.set_num_threads(threads)
-    return _run(job, registry, options["results"], command)
+    return _run(job, registry, options["results"], command, profile)
 
 
-def _run(job, registry, results: Path, command: str) -> int:
-    from simbench import publish, report
-    from simbench.run.driver import run
-    from simbench.run.progress import progress
-    from simbench.store import Contents, Store
+def _run(job, registry, results: Path, command: str, profile: bool) -> int:
+    with stage(START):
+        from simbench import publish, report, tables
+        from simbench.run.driver import run
+        from simbench.run.progress import progress
+        from simbench.store import Contents, Store
+
+        if job.pending:
+            import simbench.measure  # and torch with it: the first to need them would seem slow
 
     outcome = run(job, registry, progress(), command)
     contents = Store(results).read() if outcome.measured else Contents(outcome.records, job.contents.runs)
@@ -108,6 +120,9 @@ def _run(job, registry, results: Path, command: str) -> int:
         click.echo(f"figures in {results / 'figures'}: {', '.join(path.name for path in drawn)} (and .svg)")
     for spec, reason in problems.items():
         click.echo(f"figure of {spec} could not be drawn: {reason}")
+    if profile and outcome.measured:
+        new = [record for key, record in outcome.records.items() if record is not job.contents.records.get(key)]
+        click.echo(f"\n{report.slowest(tables.timings(new), methods)}")
     return 1 if problems or any(row.status == "failed" for _, row in outcome.rows) else 0
 
 

@@ -158,6 +158,7 @@ class Unit:
 
     selection: Selection
     device: str
+    memory: int
     cases: tuple[Case, ...]
 
 
@@ -165,15 +166,15 @@ def measure_unit(unit: Unit) -> list[Measured]:
     """Measure the cases of a unit in the context this process keeps for its selection."""
     from simbench.measure import measure
 
-    context = _context(unit.selection, unit.device)
+    context = _context(unit.selection, unit.device, unit.memory)
     return [measure(case, context) for case in unit.cases]
 
 
 @lru_cache(maxsize=1)
-def _context(selection: Selection, device: str) -> Context:
+def _context(selection: Selection, device: str, memory: int) -> Context:
     from simbench.context import Context
 
-    return Context(selection, device)
+    return Context(selection, device, memory)
 
 
 def _measured(job: Job, executor: Executor, progress: Progress) -> Iterator[Measured]:
@@ -223,7 +224,7 @@ def _lost(unit: Unit, error: BaseException) -> list[Measured]:
 def _units(job: Job) -> Iterator[Unit]:
     for part in job.parts:
         for _, cases in groupby(job.open(part), key=lambda case: case.group):
-            yield Unit(part.selection, job.resolved.request.device, tuple(cases))
+            yield Unit(part.selection, job.resolved.request.device, job.resolved.memory, tuple(cases))
 
 
 def _record(found: Measured, registry: Registry, run_name: str) -> Record:

@@ -11,6 +11,7 @@ from simbench.cases import Case, Network, Selection, Setting
 from simbench.contracts import Dataset, Experiment, Model
 from simbench.errors import InputError
 from simbench.run.request import Resolved, Scope
+from simbench.stopwatch import stage
 
 #: Stands for the content of weights that are not trained yet.
 UNTRAINED = ""
@@ -34,6 +35,7 @@ class Part:
         return tuple(network for network in self.selection.networks if network.weights == UNTRAINED)
 
 
+@stage("planning")
 def plan(resolved: Resolved) -> tuple[Part, ...]:
     """Parts in the order of the experiments. Networks that are not trained yet are stood in for, so that every wish
     that cannot be granted raises its InputError before anything runs."""
@@ -46,6 +48,7 @@ def plan(resolved: Resolved) -> tuple[Part, ...]:
     return tuple(Part(tuple(same), cases_of(same)) for same in wishes.values())
 
 
+@stage("reading data")
 def _fingerprints(datasets: Iterable[Dataset]) -> dict[str, str]:
     """Label -> fingerprint of data sets that are looked at whole."""
     named: dict[str, Dataset] = {}
@@ -102,6 +105,7 @@ def train(network: Network, setting: Setting, device: str) -> Network:
     return replace(network, weights=made.weights, file=made.file)
 
 
+@stage("planning")
 def cases_of(wishes: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]:
     """All cases, each once, those that share forward passes next to each other, in order of depth."""
     cases: dict[tuple, Case] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from simbench.contracts import Dataset, Experiment, Index, Model, Preset, Stitcher
 from simbench.errors import InputError, unknown
 from simbench.registry import Registry
-from simbench.selection import seeds, split_list
+from simbench.selection import memory, seeds, split_list
 from simbench.views import VIEWS
 
 #: Experiments run when none is named.
@@ -20,7 +20,7 @@ EXPERIMENTS = ("matching", "cka_penalty")
 class Request:
     """The options of `simbench run`, as typed. What is empty is taken from each experiment's preset.
 
-    max_samples: images drawn of each split at most.
+    max_samples: images drawn of each split at most. memory: that activations may take.
     """
 
     experiments: tuple[str, ...] = EXPERIMENTS
@@ -35,6 +35,7 @@ class Request:
     weights: tuple[str, ...] = ()
     max_samples: int | None = None
     device: str = "cpu"
+    memory: str = "1GB"
     results: Path = Path("simbench-results")
     force: bool = False
 
@@ -64,6 +65,7 @@ class Resolved:
 
     request: Request
     scopes: tuple[Scope, ...]
+    memory: int
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
@@ -72,12 +74,12 @@ class Resolved:
 
 def resolve(request: Request, registry: Registry) -> Resolved:
     """Look every name up. Raises InputError for the first that cannot be used; computes nothing."""
-    files = _files(request.weights)
+    files, room = _files(request.weights), memory(request.memory)
     if files and request.seeds is not None:
         raise InputError("--weights and --seeds are both given; --weights uses trained networks, --seeds trains them")
     experiments = registry.select("experiments", _parts("--experiments", request.experiments),
                                   lambda experiment: _preset(experiment, request.preset).params)
-    return Resolved(request, tuple(_scope(experiment, request, files, registry) for experiment in experiments))
+    return Resolved(request, tuple(_scope(experiment, request, files, registry) for experiment in experiments), room)
 
 
 def _preset(experiment: Experiment, name: str) -> Preset:

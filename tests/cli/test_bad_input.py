@@ -155,6 +155,7 @@ def test_cifar10_out_of_reach(refused, monkeypatch):
     ("--max-samples many", "'--max-samples': 'many' is not a valid integer"),
     ("--device nonsense", "--device is 'nonsense'; allowed here: cpu"), ("--device meta", "allowed here: cpu"),
     ("--device ''", "--device is ''"), ("--device cuda:99", "--device is 'cuda:99'; allowed here: cpu"),
+    ("--memory 12", "--memory is '12'; allowed: 1MB or more, such as 512MB or 2GB"),
     ("--threads 0", "'--threads': 0 is not in the range x>=1"), ("--threads x", "'--threads': 'x' is not a valid"),
     ("--indices", "Option '--indices' requires an argument. (simbench run --help shows what is allowed)"),
     ("--results", "Option '--results' requires an argument"), ("--force=3", "does not take a value"),

@@ -169,7 +169,7 @@ def test_a_package_that_cannot_be_imported_does_not_stop_a_run(process, finished
 @pytest.mark.parametrize("option", [option for option in run_command.params if option.name != "help"],
                          ids=lambda option: option.opts[0])
 def test_every_option_has_a_variable(option, monkeypatch):
-    text, value = {"threads": ("3", 3), "max_samples": ("77", 77), "dry_run": ("1", True), "force": ("true", True),
+    text, value = {"threads": ("3", 3), "max_samples": ("77", 77), "dry_run": ("1", True), "force": ("true", True), "profile": ("1", True),
                    "results": ("a b", "a b")}.get(option.name, ("a[b= c],d", "a[b= c],d"))
     monkeypatch.setenv("SIMBENCH_RUN_" + option.opts[0].strip("-").upper().replace("-", "_"), text)
     found = run_command.make_context("run", [], auto_envvar_prefix="SIMBENCH_RUN").params[option.name]

@@ -38,6 +38,22 @@ def test_the_second_step_keeps_nine_tenths_of_the_first(task):
     close(first.weight - second.weight, 0.9 * one + two)
 
 
+def test_bfloat16_keeps_two_digits_of_a_step_and_the_map_stays_float32(task):
+    before, after = steps(f"{PLAIN},precision=bfloat16", task)
+    assert after.weight.dtype == after.bias.dtype == torch.float32
+    step, (weight, bias) = before.weight - after.weight, slopes(
+        lambda w, b: plain(task, w, b, targets(task, "soft")), before)
+    off = (step - weight).norm() / weight.norm()
+    assert 1e-4 < off < 0.1 and (before.bias - after.bias - bias).norm() / bias.norm() < 0.1
+
+
+def test_a_processor_without_bfloat16_does_not_imitate_it(task, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"architecture": "x86_64", "avx2": True}, raising=False)
+    with pytest.raises(Inapplicable, match="no bfloat16 arithmetic .* take precision=float32"):
+        get("precision=bfloat16").from_task(task)
+    get("precision=float32").from_task(task)
+
+
 def test_soft_12_is_the_mean_of_both(task):
     both, one, two = (steps(f"{PLAIN},labels={labels}", task)[1] for labels in ("soft_12", "soft_1", "soft"))
     torch.testing.assert_close(both.weight, (one.weight + two.weight) / 2)
@@ -160,7 +176,7 @@ def test_a_seed_is_that_of_the_task(task, spec):
 
 EVERY = ["labels=hard", "labels=soft_1", "labels=soft_12,temperature=2", "l1=0.01", "mask=permutation",
          "mask=soft_semi_matching", "index=cka,view=flat", "index=cka,view=spatial,weight=-1", "optimizer=sgd",
-         "schedule=step,epochs=3", "augment=true", "bias=false", "seed=2"]
+         "schedule=step,epochs=3", "augment=true", "bias=false", "seed=2", "precision=bfloat16"]
 
 
 @pytest.mark.parametrize("spec", EVERY)
@@ -202,8 +218,7 @@ def test_augmented_training_sees_other_images_and_runs_the_networks_it_needs(sma
 
 
 def test_activations_too_large_to_hold_train_the_same_map(small):
-    held, large = Context(small), Context(small)
-    large.activations.largest = 0
+    held, large = Context(small), Context(small, memory=0)
     for spec in ("epochs=2", "epochs=2,index=cka,batch=64"):
         found, wanted = (get(spec).from_task(context.task(case(small, get()))) for context in (large, held))
         torch.testing.assert_close(found.weight, wanted.weight, atol=1e-5, rtol=1e-4)

@@ -1,6 +1,7 @@
 """simbench: do similarity indices of neural network representations predict stitching?
 
     simbench.similarity("cka", a, b)        one index on two sets of activations
+    simbench.similarities("cka", net_a, net_b, batches)     all layers of two networks
     simbench.load()                         every installed plugin, as a Registry
 
 Everything is imported when it is first asked for, so that `import simbench` costs nothing.
@@ -12,6 +13,7 @@ import importlib
 
 _WHERE = {
     "similarity": "simbench.compare",
+    "similarities": "simbench.matrices",
     "load": "simbench.registry",
     "Registry": "simbench.registry",
     "Moments": "simbench.moments",

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from simbench.affine import Affine
+from simbench.comoments import Comoments
 from simbench.errors import InputError
-from simbench.scatter import Basis, Scatter
+from simbench.scatter import Basis, Scatter, precision, streamable
 
 __all__ = ["Moments", "Scatter", "Basis"]
 
@@ -37,6 +38,13 @@ class Moments:
         if a.ndim != 2 or b.ndim != 2 or len(a) != len(b):
             raise InputError(f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}; "
                              "Moments needs (n, p) and (n, q) with the same n")
+        if not keep_rows and streamable(a, b):
+            p, q = a.shape[1], b.shape[1]
+            left, right = slice(0, p), slice(p, p + q)
+            sums = Comoments([p, q], [(left, left), (right, right), (left, right)], a.device)
+            sums.add([a, b])
+            (aa, bb, ab), mean = sums.matrices(), sums.mean()
+            return cls(Scatter(len(a), mean[left], aa, precision(a)), Scatter(len(b), mean[right], bb, precision(b)), ab)
         m = cls.between(Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True))
         return m if keep_rows else cls(m.a.forget(), m.b.forget(), m.ab)
 
@@ -87,12 +95,29 @@ class Moments:
         rows_b = self.b.rows if right is None else right.scores
         if rows_a is not None and rows_b is not None:
             return rows_a.mT @ rows_b
-        ab = self.ab if left is None else left.whitening.mT @ self.ab
+        if left is None:
+            ab = self.ab
+        else:
+            ab = self._half if left is self.a.whitened else left.whitening.mT @ self.ab
         return ab if right is None else ab @ right.whitening
+
+    @cached_property
+    def _half(self) -> Tensor:
+        """Comoments of whitened a with b, on the way to most of what is asked of a pair."""
+        return self.a.whitened.whitening.mT @ self.ab
+
+    @cached_property
+    def canonical(self) -> tuple[Tensor, Tensor]:
+        """(rank_a, r) coordinates of the canonical variates of a in its whitened basis, and the r = min(rank_a,
+        rank_b) `correlations`."""
+        variates, rho, _ = torch.linalg.svd(self.cross(self.a.whitened, self.b.whitened), full_matrices=False)
+        return variates, rho.clamp_max(1)
 
     @cached_property
     def correlations(self) -> Tensor:
         """(min(rank_a, rank_b),) canonical correlations, largest first (Hotelling, 1936)."""
+        if "canonical" in self.__dict__:
+            return self.canonical[1]
         return torch.linalg.svdvals(self.cross(self.a.whitened, self.b.whitened)).clamp_max(1)
 
     def residual(self, affine: Affine) -> Tensor:

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from simbench.comoments import Comoments, block_rows
 from simbench.errors import InputError
 
 #: Relative size below which a deviation from the mean is the rounding of the mean itself.
@@ -70,8 +71,12 @@ class Scatter:
         the rows were measured in, where it is not that of x."""
         if x.ndim != 2:
             raise InputError(f"rows have shape {tuple(x.shape)}; a scatter needs (n, p)")
-        if eps is None:
-            eps = torch.finfo(x.dtype if x.dtype.is_floating_point else torch.float64).eps
+        eps = precision(x) if eps is None else eps
+        if not keep_rows and streamable(x):
+            everything = slice(0, x.shape[1])
+            sums = Comoments([x.shape[1]], [(everything, everything)], x.device)
+            sums.add([x])
+            return cls(len(x), sums.mean(), sums.matrices()[0], eps)
         x = x.to(torch.float64)
         mean, centred = _centred(x)
         return cls(len(x), mean, centred.mT @ centred, eps, rows=centred if keep_rows else None)
@@ -175,6 +180,17 @@ def principal_coordinates(x: Tensor) -> Tensor:
         values = sigma.square()
     rank = _rank(values, n, p, eps, squared)
     return vectors[:, :rank] * values[:rank].sqrt()
+
+
+def precision(x: Tensor) -> float:
+    """Machine epsilon that rows x were measured in."""
+    return torch.finfo(x.dtype if x.dtype.is_floating_point else torch.float64).eps
+
+
+def streamable(*sides: Tensor) -> bool:
+    """True for rows that are better multiplied block by block: more than a block of them, and no gradient is asked."""
+    many = len(sides[0]) > block_rows(sum(x.shape[1] for x in sides))
+    return many and not (torch.is_grad_enabled() and any(x.requires_grad for x in sides))
 
 
 def _centred(x: Tensor) -> tuple[Tensor, Tensor]:

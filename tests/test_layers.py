@@ -15,12 +15,12 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch"},
-    {"scatter", "affine", "cutting", "views", "selection", "grids", "estimates", "figures"},
+    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments"},
+    {"scatter", "affine", "cutting", "views", "taps", "selection", "grids", "estimates", "figures"},
     {"moments", "contracts", "correlate"},
-    {"cases", "images", "evaluate", "hookspecs", "store", "objective", "leaderboard"},
-    {"registry", "weights", "tables", "report", "stitching"},
-    {"check", "sources", "compare", "publish"},
+    {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard"},
+    {"registry", "streams", "weights", "tables", "report", "stitching"},
+    {"check", "sources", "compare", "matrices", "publish"},
     {"activations"},
     {"context"},
     {"measure"},

@@ -83,7 +83,7 @@ def test_methods_are_listed_once_as_their_latest_record_describes_them():
 def test_a_method_is_described_by_its_claims(small):
     index = tables.describe(case(small, installed().get("indices", "cka[estimator=debiased]")), "simbench", "0.1")
     assert index == {
-        "kind": "index", "method": "cka", "params": "estimator=debiased,kernel=linear",
+        "kind": "index", "method": "cka", "params": "estimator=debiased,kernel=linear,batch=128",
         "spec": "cka[estimator=debiased]", "source": installed().get("indices", "cka").source, "version": 1,
         "package": "simbench", "package_version": "0.1",
         "direction": 1, "symmetric": True, "needs": "samples", "low": -1.0, "high": 1.0,

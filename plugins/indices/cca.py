@@ -121,12 +121,9 @@ class PWCCA(Index):
                       invariances_b=invariant("linear", "translation"))
 
     def from_moments(self, m: Moments) -> Tensor:
-        import torch
-
-        a, b = m.a.whitened, m.b.whitened
-        variates, rho, _ = torch.linalg.svd(m.cross(a, b), full_matrices=False)
-        weights = (a.loadings @ variates).abs().sum(0)
-        return (weights * rho.clamp_max(1)).sum() / weights.sum()
+        variates, rho = m.canonical
+        weights = (m.a.whitened.loadings @ variates).abs().sum(0)
+        return (weights * rho).sum() / weights.sum()
 
     def degenerate(self, m: Moments) -> str | None:
         return _too_few_rows(m, m.a.whitened.rank, m.b.whitened.rank)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 #: Rows of a Gram matrix: 3.2 GB.
 MOST_ROWS = 20_000
+#: Rows that the unbiased HSIC needs: it divides by n - 3.
+FEWEST_ROWS = 4
+#: Elements of the rows that are centred and multiplied at a time, small enough to stay in the processor's cache.
+_BLOCK = 2**19
 
 
 @dataclass(frozen=True)
@@ -24,22 +28,36 @@ class CKA(Index):
     estimator: h is HSIC. "biased" is the plug-in tr(KHLH) (Gretton et al. 2005, definition 2), for the linear
         kernel ||B^T A||_F^2 / (||A^T A||_F ||B^T B||_F) of centred A, B (paper, definition 6.2);
         on few rows it is large for independent data. "debiased" is the unbiased HSIC of Song et al.
-        (2012, eq. 5), as in Nguyen et al. (2021, eq. 3); it can be negative, and is not clamped.
+        (2012, eq. 5), as in Nguyen et al. (2021, eq. 3); it can be negative, and is not clamped. "minibatch" is
+        the ratio of sums over minibatches of that HSIC, divided by m (m - 3) for m rows (Nguyen et al. 2021,
+        eq. 2), not a mean of ratios: it streams over any number of images, and of batches of any one size it
+        estimates the same number. Its Gram matrices are products in the precision of the rows, which are
+        centred first.
+    batch: rows of a minibatch, in their order; only for estimator=minibatch. The last is shorter, and left out where
+        it has fewer than 4.
     kernel: "linear", or "rbf" exp(-d^2 / (2 sigma^2)) with sigma the median distance between distinct
         rows, the lower of the two middle ones (Kornblith et al. 2019, section 3, who take it over all n^2
         pairs), which makes it invariant to scaling. The debiased and rbf variants need the rows themselves.
     """
 
-    estimator: Literal["biased", "debiased"] = "biased"
+    estimator: Literal["biased", "debiased", "minibatch"] = "biased"
     kernel: Literal["linear", "rbf"] = "linear"
+    batch: int = 128
 
     name = "cka"
     source = "Kornblith et al. 2019, eq. 4; Csiszarik et al. 2021, definition 6.2"
 
+    def __post_init__(self) -> None:
+        if self.estimator != "minibatch" and self.batch != 128:
+            raise InputError(f"batch is {self.batch} and estimator {self.estimator}; batch is only for "
+                             "estimator=minibatch")
+        if self.batch < FEWEST_ROWS:
+            raise InputError(f"batch is {self.batch}; a whole number from {FEWEST_ROWS} is allowed")
+
     @property
     def claims(self) -> Claims:
         kept = invariant("orthogonal", "scaling", "translation")
-        low = -1.0 if self.estimator == "debiased" else 0.0
+        low = 0.0 if self.estimator == "biased" else -1.0
         return Claims(symmetric=True, range=(low, 1.0), invariances_a=kept, invariances_b=kept, differentiable=True)
 
     @property
@@ -49,9 +67,37 @@ class CKA(Index):
     def from_moments(self, m: Moments) -> Tensor:
         return m.ab.square().sum() / (_norm(m.aa) * _norm(m.bb))
 
+    @property
+    def minibatches(self) -> int | None:
+        return self.batch if self.estimator == "minibatch" else None
+
+    def of_batch(self, x: Tensor) -> Tensor:
+        """(m^2,) U-centred Gram matrix over sqrt(m (m - 3)): inner products are the unbiased HSIC (Song et al. 2012,
+        eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2)."""
+        import torch
+
+        m = len(x)
+        gram = (_centred_gram(x) if self.kernel == "linear" else _rbf(x)).to(torch.float64)
+        gram = gram - gram.diagonal().diag()
+        rows = gram.sum(0) / (m - 2)
+        centred = gram - rows - rows[:, None] + rows.sum() / (m - 1)
+        return (centred - centred.diagonal().diag()).flatten() / (m * (m - 3)) ** 0.5
+
+    def _over_minibatches(self, a: Tensor, b: Tensor) -> Tensor:
+        import torch
+
+        parts = zip(a.split(self.batch), b.split(self.batch), strict=True)
+        pairs = [(self.of_batch(x), self.of_batch(y)) for x, y in parts if len(x) >= FEWEST_ROWS]
+        if not pairs:
+            raise InputError(f"{self.spec} has no minibatch of {FEWEST_ROWS} rows: {len(a)} rows are given")
+        f, g = map(torch.cat, zip(*pairs))
+        return f @ g / (f.square().sum() * g.square().sum()).sqrt()
+
     def from_samples(self, a: Tensor, b: Tensor) -> Tensor:
         import torch
 
+        if self.estimator == "minibatch":
+            return self._over_minibatches(a, b)
         if self.kernel == "linear" and max(a.shape[1], b.shape[1]) < len(a):
             a, b = (x.to(torch.float64) - x.to(torch.float64).mean(0) for x in (a, b))
             hsic = _linear_biased if self.estimator == "biased" else _linear_debiased
@@ -74,6 +120,8 @@ class CKA(Index):
         if (self.estimator, self.kernel) == ("biased", "linear"):
             why = "corners of a square against the same with one side times 3: (1 + 9) / (sqrt(2) sqrt(82))"
             return [KnownAnswer(corners, stretched, 10 / 164**0.5, why)]
+        if self.estimator == "minibatch" and self.batch < 8:
+            return []
         if self.kernel == "linear":
             # n = 8 rows. K has off-diagonal entries 2 once, 0 four times and -2 twice a row, L has 1 three
             # and -1 four times; with the row sums -2 and -1, n (n - 3) HSIC (Song et al. 2012, eq. 5) is
@@ -86,6 +134,21 @@ class CKA(Index):
 
 def _norm(x: Tensor) -> Tensor:
     return x.square().sum().sqrt()
+
+
+def _centred_gram(x: Tensor) -> Tensor:
+    """(m, m) float64 inner products of the centred rows, multiplied in their own precision, some columns at a time.
+
+    What rounding leaves of the mean moves all rows alike, which a U-centred Gram matrix does not see.
+    """
+    import torch
+
+    gram = torch.zeros(len(x), len(x), dtype=torch.float64, device=x.device)
+    average = torch.full((1, len(x)), 1 / len(x), dtype=x.dtype, device=x.device)
+    for part in x.split(max(1, _BLOCK // len(x)), 1):
+        part = part - average @ part.detach()
+        gram = gram + part @ part.mT
+    return gram
 
 
 def _linear_biased(a: Tensor, b: Tensor) -> Tensor:

@@ -66,6 +66,8 @@ class Index(Plugin):
 
     Implement `from_moments`, when the value depends on the centred second moments alone (it then streams
     over any number of rows), or `from_samples`, or both; from_moments is preferred where both are there.
+    An index that is a ratio of sums over minibatches implements `of_batch` beside from_samples:
+    `simbench.similarities` then streams it over the layers of whole networks.
     """
 
     kind = "indices"
@@ -89,6 +91,19 @@ class Index(Plugin):
     def from_samples(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """0-dim value from paired rows a (n, p), b (n, q)."""
         raise TypeError(f"index {self.name!r} implements no from_samples")
+
+    @property
+    def minibatches(self) -> int | None:
+        """Most rows of a minibatch, where this configured object is a ratio of sums of `of_batch`; else None."""
+        return None
+
+    def of_batch(self, x: torch.Tensor) -> torch.Tensor:
+        """(d,) float64 vector f(x) of one side's rows (m, p) of a minibatch, d and the scale depending on m alone.
+
+        The index is sum_k <f(a_k), f(b_k)> / sqrt(sum_k <f(a_k), f(a_k)> sum_k <f(b_k), f(b_k)>) over minibatches k,
+        so that one matrix product a minibatch serves all pairs of layers.
+        """
+        raise TypeError(f"index {self.name!r} implements no of_batch")
 
     def degenerate(self, m: Moments) -> str | None:
         """Why the value carries no information for these moments (too few rows, say), or None."""

@@ -149,3 +149,60 @@ def test_rbf_with_coinciding_rows_is_one_clear_line():
     a[:4] = torch.randn(4, 3)
     with pytest.raises(InputError, match="median distance between rows is 0 .*use kernel=linear"):
         similarity("cka[kernel=rbf]", a, torch.randn(20, 2))
+
+
+MINIBATCH = CKA("minibatch", batch=8)
+
+
+def test_minibatch_cka_of_one_batch_is_debiased_cka():
+    a, b = correlated(40, 6, 9, seed=11)
+    for kernel in ("linear", "rbf"):
+        assert similarity(CKA("minibatch", kernel), a, b) == pytest.approx(
+            similarity(CKA("debiased", kernel), a, b), abs=1e-12)
+
+
+def test_minibatch_cka_is_a_ratio_of_sums_over_batches_without_a_last_one_of_three_rows():
+    a, b = correlated(27, 6, 9, seed=12)  # batches of 8, 8, 8 and 3 rows, of different scales
+    a[8:16] *= 5
+    parts = [tuple(oracle.linear_gram(oracle.centred(x[at:at + 8])) for x in (a, b)) for at in (0, 8, 16)]
+    sums = [sum(oracle.hsic_quadruples(*pair) for pair in pairs) for pairs in
+            (parts, [(k, k) for k, _ in parts], [(l, l) for _, l in parts])]
+    assert similarity(MINIBATCH, a, b) == pytest.approx(sums[0] / np.sqrt(sums[1] * sums[2]), abs=1e-12)
+    assert similarity(MINIBATCH, a[:24], b[:24]) == pytest.approx(similarity(MINIBATCH, a, b), abs=1e-12)
+    ratios = [oracle.cka(a[at:at + 8], b[at:at + 8], "debiased") for at in (0, 8, 16)]
+    assert similarity(MINIBATCH, a, b) != pytest.approx(np.mean(ratios), abs=1e-3)
+
+
+def test_inner_products_of_the_vectors_of_a_batch_are_unbiased_hsics():
+    a, b = correlated(7, 2, 3, seed=1)
+    f, g = (MINIBATCH.of_batch(torch.from_numpy(x)) for x in (a, b))
+    k, l = (oracle.linear_gram(x) for x in (a, b))
+    assert float(f @ g) == pytest.approx(oracle.hsic_quadruples(k, l), rel=1e-10)
+    assert float(f @ f) == pytest.approx(oracle.hsic_quadruples(k, k), rel=1e-10)
+
+
+def test_minibatch_cka_of_float32_rows_far_from_zero_keeps_six_digits():
+    a, b = (x.astype(np.float32) for x in correlated(64, 2000, 900, seed=13))
+    a, b = a + np.float32(5e4), b - np.float32(3e4)  # about 1e3 deviations
+    value = similarity(CKA("minibatch", batch=32), a, b, view="flat")
+    assert value == pytest.approx(similarity(CKA("minibatch", batch=32), a.astype(float), b.astype(float)), abs=1e-6)
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["a and b", "a and a"])
+def test_minibatch_cka_gradient_is_finite_and_that_of_finite_differences(same):
+    a, b = (torch.from_numpy(x).requires_grad_() for x in correlated(13, 3, 5, seed=8))
+    if same:
+        MINIBATCH.from_samples(a, a.detach().clone()).backward()
+        assert torch.isfinite(a.grad).all()
+    else:
+        assert torch.autograd.gradcheck(MINIBATCH.from_samples, (a, b))
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: CKA(batch=64), "batch is 64 and estimator biased; batch is only for estimator=minibatch"),
+    (lambda: CKA("minibatch", batch=3), "batch is 3; a whole number from 4"),
+    (lambda: MINIBATCH.from_samples(torch.randn(3, 2), torch.randn(3, 2)), "no minibatch of 4 rows: 3 rows"),
+])
+def test_batches_that_cannot_be_are_one_clear_line(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

@@ -1,0 +1,100 @@
+"""Comoments: sums of centred products of columns, over rows that come in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+#: Elements, and fewest and most rows, of the block of float64 rows that is multiplied at a time: large enough for a
+#: matrix product at full speed, small enough to stay in the processor's cache while it is made.
+BLOCK, FEWEST, MOST = 2**18, 512, 8192
+#: Width from which a symmetric product is made of its upper half alone.
+_HALVED = 128
+
+
+def block_rows(width: int) -> int:
+    """How many rows of this width are multiplied at a time."""
+    return min(max(BLOCK // max(width, 1), FEWEST), MOST)
+
+
+def side_by_side(widths: Sequence[int]) -> list[slice]:
+    """The columns of each of several parts of a row."""
+    stops = torch.tensor(widths).cumsum(0).tolist()
+    return [slice(stop - width, stop) for stop, width in zip(stops, widths)]
+
+
+class Comoments:
+    """`sum_i (x_i - mean)(x_i - mean)^T` over rows x (n, width) in float64, of which only some blocks are kept.
+
+    widths: of the parts that a row consists of, side by side.
+    wanted: (left, right) ranges of columns; `matrices()` holds the block of each, not divided by n.
+
+    running: (width,) sum of the rows multiplied so far, about a fixed origin; NaN or infinite where one was.
+
+    A running sum, in place: `add` takes the next rows. Rows are moved by the mean of the first block before they are
+    multiplied, and what is then left of the mean is taken out of the sums, which costs digits only where the first
+    rows are far from the rest: a relative n / block_rows(width) roundings at the very most. A constant column is
+    exactly zero.
+    """
+
+    def __init__(self, widths: Sequence[int], wanted: Sequence[tuple[slice, slice]], device: torch.device) -> None:
+        self.columns, self.wanted, self.n, width = side_by_side(widths), wanted, 0, sum(widths)
+        exact = {"dtype": torch.float64, "device": device}
+        self._origin = torch.zeros(width, **exact)
+        self.running = torch.zeros(width, **exact)
+        self._products = [torch.zeros(left.stop - left.start, right.stop - right.start, **exact)
+                          for left, right in wanted]
+        self._block = torch.empty(block_rows(width), width, **exact)
+        self._filled = 0
+
+    def add(self, parts: Sequence[Tensor]) -> None:
+        """The next rows, [(m, width_1), ..., (m, width_k)]; they are read at once and not kept."""
+        rows, at = len(parts[0]), 0
+        while at < rows:
+            step = min(rows - at, len(self._block) - self._filled)
+            for part, columns in zip(parts, self.columns, strict=True):
+                self._block[self._filled:self._filled + step, columns] = part[at:at + step]
+            self._filled += step
+            at += step
+            if self._filled == len(self._block):
+                self._multiply()
+
+    def _multiply(self) -> None:
+        x = self._block[:self._filled]
+        if not self.n:
+            self._origin = x[0] + (x - x[0]).mean(0)  # a constant column gives exactly its value
+        x -= self._origin
+        self.running += x.sum(0)
+        for product, (left, right) in zip(self._products, self.wanted):
+            half = len(product) // 2
+            if left == right and len(product) >= _HALVED:
+                y = x[:, left]
+                product[:half].addmm_(y[:, :half].mT, y)
+                product[half:, half:].addmm_(y[:, half:].mT, y[:, half:])
+            else:
+                product.addmm_(x[:, left].mT, x[:, right])
+        self.n += self._filled
+        self._filled = 0
+
+    def flush(self) -> None:
+        """Multiply the rows that do not fill a block."""
+        if self._filled:
+            self._multiply()
+
+    def mean(self) -> Tensor:
+        """(width,) mean of all rows so far."""
+        self.flush()
+        return self._origin + self.running / self.n
+
+    def matrices(self) -> list[Tensor]:
+        """The wanted blocks, centred on the mean of all rows so far."""
+        self.flush()
+        centred = []
+        for product, (left, right) in zip(self._products, self.wanted):
+            matrix = product.addr(self.running[left], self.running[right], alpha=-1 / self.n)
+            if left == right:
+                matrix = matrix.triu() + matrix.triu(1).mT
+            centred.append(matrix)
+        return centred

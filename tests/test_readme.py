@@ -81,6 +81,13 @@ def test_the_python_examples_run():
     assert left == pytest.approx(right, abs=1e-12)
 
 
+def test_the_example_of_all_layers_of_two_networks_runs():
+    block, = [block for block in blocks("python") if "similarities(" in block]
+    done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "layer_b" in done.stdout and done.stdout.count("ok") == 12
+
+
 def test_the_question_about_one_layer_is_answered_from_the_published_run(tmp_path):
     """The lines that read correlations.csv, in a folder where the published run lies as if it were one's own."""
     block = next(block for block in blocks("python") if "pd.read_csv" in block)

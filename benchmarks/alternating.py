@@ -1,0 +1,39 @@
+"""How a ratio is taken: both sides in one process, turn about, each after a warm-up; medians."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+Side = Callable[[], object]
+
+
+def alternate(sides: Mapping[str, Side], repeats: int = 7, warmups: int = 1) -> dict[str, list[float]]:
+    """Seconds of every call, by side, `repeats` each. The order turns round at every repeat, so that neither side
+    always follows the other."""
+    for side in sides.values():
+        for _ in range(warmups):
+            timed(side)
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for repeat in range(repeats):
+        for name in list(sides)[::1 if repeat % 2 else -1]:
+            seconds[name].append(timed(sides[name]))
+    return seconds
+
+
+def timed(side: Side) -> float:
+    """Seconds of one call, the accelerator's work included."""
+    start = time.perf_counter()
+    side()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def ratio(seconds: Mapping[str, list[float]], ours: str, theirs: str) -> tuple[float, float, float]:
+    """Median of theirs over median of ours; the smallest and largest ratio of neighbouring calls."""
+    pairs = [b / a for a, b in zip(seconds[ours], seconds[theirs], strict=True)]
+    return statistics.median(seconds[theirs]) / statistics.median(seconds[ours]), min(pairs), max(pairs)

@@ -1,0 +1,39 @@
+"""What every script here is asked: --quick and --out; and how it answers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import record
+from record import Figure
+
+
+def asked(description: str, words: Sequence[str] | None = None) -> argparse.Namespace:
+    """quick: sizes that take seconds and say nothing. out: the folder written to, None with --quick alone."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs; writes to --out only")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where tables go  [default: results/speed]")
+    given = parser.parse_args(words)
+    if given.out is None and not given.quick:
+        given.out = record.FOLDER
+    return given
+
+
+def answer(name: str, figures: Sequence[Figure], out: Path | None) -> None:
+    """Print the figures; write <name>.csv and the line in runs.csv where there is a folder."""
+    for figure in figures:
+        print(line(figure))
+    if out is not None:
+        print(f"written: {record.write(name, figures, out)}")
+
+
+def line(figure: Figure) -> str:
+    """`3  cka and the rest, tiny10 bn3: 2.51 x [2.4, 2.6] against the usual way; at least 2: met`"""
+    between = "" if figure.low is None else f" [{figure.low:.4g}, {figure.high:.4g}]"
+    told = f"{figure.target}  {figure.what}, {figure.where}: {figure.value:.4g} {figure.unit}{between}"
+    told += f" against {figure.against}" if figure.against else ""
+    if figure.wanted is None:
+        return told
+    return f"{told}; at {'most' if figure.smaller else 'least'} {figure.wanted:g}: {'met' if figure.met else 'MISSED'}"

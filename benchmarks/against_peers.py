@@ -7,6 +7,8 @@ figure of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import layer_pairs
 import stitches
 import sweep
@@ -19,12 +21,10 @@ def main(words: list[str] | None = None) -> list[Figure]:
     given = asked(__doc__, words)
     torch.set_num_threads(2)
     sizes = stitches.QUICK if given.quick else stitches.Sizes()
-    found = list(_all(sizes, given.quick))
-    answer("against_peers", found, given.out)
-    return found
+    return answer("against_peers", _all(sizes, given.quick), given.out)
 
 
-def _all(sizes: stitches.Sizes, quick: bool):
+def _all(sizes: stitches.Sizes, quick: bool) -> Iterator[Figure]:
     yield from stitches.figures(sizes)
     yield sweep.figure(200 if quick else 1000, 1 if quick else 3)
     yield from layer_pairs.figures(1 if quick else 2, 1 if quick else 16, 2 if quick else sizes.repeats)

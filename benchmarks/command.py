@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import record
@@ -21,12 +21,18 @@ def asked(description: str, words: Sequence[str] | None = None) -> argparse.Name
     return given
 
 
-def answer(name: str, figures: Sequence[Figure], out: Path | None) -> None:
-    """Print the figures; write <name>.csv and the line in runs.csv where there is a folder."""
-    for figure in figures:
-        print(line(figure))
-    if out is not None:
-        print(f"written: {record.write(name, figures, out)}")
+def answer(name: str, figures: Iterable[Figure], out: Path | None) -> list[Figure]:
+    """Print each figure when it is there, and write <name>.csv and the line in runs.csv where there is a folder: also
+    when a later figure fails or is interrupted."""
+    found: list[Figure] = []
+    try:
+        for figure in figures:
+            print(line(figure), flush=True)
+            found.append(figure)
+    finally:
+        if out is not None and found:
+            print(f"written: {record.write(name, found, out)}")
+    return found
 
 
 def line(figure: Figure) -> str:

@@ -50,7 +50,9 @@ def figure(images: int, repeats: int) -> Figure:
         return found
 
     mine, plain = ours(), theirs()
-    names = [f"{index.name} {layer}" for index in indices for layer in LAYERS]
+    # At bn1 both are linear in the same 27 pixels: some correlations are tied at 1, and pwcca is not unique there.
+    names = [f"{index.name} {layer}" for index in indices for layer in LAYERS
+             if (index.name, layer) != ("pwcca", "bn1")]
     apart = {name: abs(mine[name] - plain[name]) for name in names}
     worst = max(apart, key=apart.__getitem__)
     seconds = alternate({"ours": ours, "theirs": theirs}, repeats, warmups=0)  # both have just run

@@ -46,7 +46,8 @@ class Comoments:
         self.running = torch.zeros(width, **exact)
         self._products = [torch.zeros(left.stop - left.start, right.stop - right.start, **exact)
                           for left, right in wanted]
-        self._block = torch.empty(block_rows(width), width, **exact)
+        # Rows a power of two apart share cache lines and halve the speed of the products: 8 numbers of padding.
+        self._block = torch.empty(block_rows(width), width + 8, **exact)[:, :width]
         self._filled = 0
 
     def add(self, parts: Sequence[Tensor]) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 20_000
 #: Rows that the unbiased HSIC needs: it divides by n - 3.
 FEWEST_ROWS = 4
-#: Elements of the rows that are centred and multiplied at a time, small enough to stay in the processor's cache.
-_BLOCK = 2**19
+#: Elements of the rows that are centred and multiplied at a time, few enough to stay near the processor.
+_BLOCK = 2**21
 
 
 @dataclass(frozen=True)

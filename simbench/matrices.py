@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
+from itertools import product
 
 import pandas as pd
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: 
             layers_of = _read(streams, batches, side(a, names_a, "a"), side(b, names_b, "b"), names_a, names_b)
     found = {(index.spec, layer_a, layer_b): value for stream in streams for layer_a in layers_of[0]
              for layer_b in layers_of[1] for index, value in stream.values(layer_a, layer_b)}
-    ordered = [(index.spec, layer_a, layer_b) for index in chosen for layer_a in layers_of[0] for layer_b in layers_of[1]]
+    ordered = product([index.spec for index in chosen], *layers_of)
     return pd.DataFrame([(spec, view, layer_a, layer_b, value.value, value.status, value.note)
                          for spec, layer_a, layer_b in ordered for value in [found[spec, layer_a, layer_b]]],
                         columns=COLUMNS)

@@ -44,7 +44,8 @@ class Moments:
             sums = Comoments([p, q], [(left, left), (right, right), (left, right)], a.device)
             sums.add([a, b])
             (aa, bb, ab), mean = sums.matrices(), sums.mean()
-            return cls(Scatter(len(a), mean[left], aa, precision(a)), Scatter(len(b), mean[right], bb, precision(b)), ab)
+            return cls(Scatter(len(a), mean[left], aa, precision(a)),
+                       Scatter(len(b), mean[right], bb, precision(b)), ab)
         m = cls.between(Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True))
         return m if keep_rows else cls(m.a.forget(), m.b.forget(), m.ab)
 

@@ -101,7 +101,8 @@ def test_minibatch_cka_of_float32_layers_far_from_zero_keeps_six_digits():
     found = similarities("cka[estimator=minibatch]", network, network, [x], ["first", "second"], view="flat")
     values = found.pivot(index="layer_a", columns="layer_b", values="value")
     assert values.loc["first", "second"] == pytest.approx(minibatch_cka(a, b, 128), abs=1e-6)
-    assert values.loc["first", "second"] == values.loc["second", "first"] and values.loc["first", "first"] == pytest.approx(1)
+    assert values.loc["first", "second"] == values.loc["second", "first"]
+    assert values.loc["first", "first"] == pytest.approx(1)
 
 
 def counted(network):
@@ -156,7 +157,8 @@ def test_a_constant_layer_is_skipped_with_the_reason(indices, view):
     still = net(2)
     with torch.no_grad():
         still.stem.weight.zero_()
-    found = similarities(indices, A, still, BATCHES, ["stem", "block.conv"], view=view).set_index(["layer_a", "layer_b"])
+    found = similarities(indices, A, still, BATCHES, ["stem", "block.conv"], view=view)
+    found = found.set_index(["layer_a", "layer_b"])
     dead = found.loc[[("stem", "stem")]]
     assert set(dead["status"]) == {"skipped"} and dead["value"].isna().all()
     assert dead["note"].str.contains("'stem' of b is constant").all()

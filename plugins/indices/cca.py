@@ -53,6 +53,9 @@ class SVCCA(Index):
     variance: each side keeps the fewest components whose share of the variance reaches it
         (Raghu et al. 2017, section 2.1, with 0.99; the sum of squared singular values of the centred
         matrix is meant, and is divided by once).
+
+    It moves with a stitch, but is not claimed to be differentiable: the number of kept components jumps, and
+    gradients through eigenvectors are infinite where two components tie.
     """
 
     variance: float = 0.99

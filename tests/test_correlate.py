@@ -76,6 +76,17 @@ def test_values_are_those_of_scipy(statistic):
         assert one(found, scope, statistic)["value"] == pytest.approx(value, abs=1e-12)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-7, 1e5])
+def test_two_values_of_a_symmetric_index_that_differ_by_rounding_tie(size):
+    """s(a, b) = s(b, a): which of the two is larger by 1e-13 says nothing."""
+    values, accuracy = noise(1), noise(2)
+    values = size * (values + values.transpose(1, 0, 2))
+    rounding = 1 + 1e-13 * np.random.default_rng(3).standard_normal(values.shape)
+    exact, rounded = (one(table(index("i", s), target(accuracy)), "conv1") for s in (values, values * rounding))
+    assert exact["value"] == rounded["value"]
+    assert exact["value"] == pytest.approx(stats.spearmanr(pairs_of(values)[:, 0], pairs_of(accuracy)[:, 0]).statistic)
+
+
 def test_an_index_monotone_in_the_target_has_correlation_1_in_every_scope():
     y = noise(0, networks=6, layers=3)
     found = table(index("cka", np.exp(5 * y)), target(y), resamples=200, permutations=720)

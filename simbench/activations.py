@@ -167,7 +167,9 @@ class Activations:
         """The deepest held representation that the front passes through, None where there are only the images, and the
         stages from there to the layer: to the last bit what the front gives."""
         front = self.halves(network, layer)[0]
-        for name in reversed(stages_of(front)[:-1]):
+        # A stage that the layer cuts short is there in part only, by the name of the whole.
+        whole = [name for name in stages_of(front)[:-1] if not layer.startswith(f"{name}.")]
+        for name in reversed(whole):
             key = (network.weights, name, split)
             if key in self._held:
                 return self._held[key], cut(front, name)[1]

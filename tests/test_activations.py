@@ -72,6 +72,18 @@ def test_a_representation_is_the_same_to_the_last_bit_whatever_it_goes_on_from(n
             assert torch.equal(other.all(networks[0], layer, "test"), alone), (below, layer)
 
 
+def test_a_block_does_not_go_on_from_the_stage_that_it_opens(small_registry, tmp_path):
+    """The front at layer1.0 holds a part of layer1, by the name of the whole."""
+    model, dataset = small_registry.get("models", "resnet20[width=0.125]"), small_registry.get("datasets", "blobs")
+    state = model.build(dataset.channels, dataset.classes).state_dict()
+    torch.save(state, tmp_path / "net.pt")
+    network = Network(model, "0", weights.content_hash(state), tmp_path / "net.pt")
+    held, fresh = (Activations(Setting(dataset, dataset.fingerprint(), 100)) for _ in range(2))
+    whole = held.all(network, "layer1", "test")
+    found = held.all(network, "layer1.0", "test")
+    assert torch.equal(found, fresh.all(network, "layer1.0", "test")) and not torch.equal(found, whole)
+
+
 def test_all_cuts_share_the_folded_weights(networks, setting):
     held = Activations(setting)
     (front, _), (_, end) = held.halves(networks[0], "conv2"), held.halves(networks[0], "bn1")

@@ -113,8 +113,8 @@ class Activations:
         for part in map(above, source):
             if x is None:
                 self._make_room(part[0].nbytes * self.count(split))
-                x = part.new_empty((self.count(split), *part.shape[1:])).contiguous(
-                    memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format)
+                x = torch.empty((self.count(split), *part.shape[1:]), dtype=part.dtype, device=part.device,
+                                memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format)
             x[at:at + len(part)] = part
             at += len(part)
         if x.nbytes <= self.budget:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections import Counter
 from collections.abc import Iterator
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simbench.errors import InputError, unknown
@@ -29,7 +30,7 @@ def cut(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
     if layer not in names:
         raise unknown("stage", layer, names, "a network is cut after one of its named stages")
     front, end = _split(net, layer)
-    return _out_of_place(front), _out_of_place(end)
+    return _out_of_place(front), _out_of_place(_begun_afresh(end))
 
 
 def fold(end: nn.Sequential) -> nn.Sequential:
@@ -38,9 +39,10 @@ def fold(end: nn.Sequential) -> nn.Sequential:
     Inside residual blocks, inception modules and other stages with a `forward` of their own, a trace tells
     which batch norm has a convolution to itself; a stage that cannot be traced stays as it is.
     The two become one stage with the name of the batch norm, so that every stage of the result computes what the
-    stage of this name computes in `end`. A new frozen module in eval mode; the original is untouched. Outputs agree
-    with `end` in eval mode to a relative 1e-5 in float32 (rounding of the folded weights), not bitwise. Works out of
-    place, as the parts of a cut do.
+    stage of this name computes in `end`. A ReLU that alone reads what has just been computed writes over it.
+    A new frozen module in eval mode; the original is untouched. Outputs agree with `end` in eval mode to a relative
+    1e-5 in float32 (rounding of the folded weights), not bitwise. Its input is not written to, nor is what a cut of
+    it gives away.
     """
     twin = _out_of_place(copy.deepcopy(end).eval())
     places = Counter(id(part) for _, part in twin.named_modules(remove_duplicate=False))
@@ -53,43 +55,93 @@ def _folded(end: nn.Sequential, places: Counter[int]) -> nn.Sequential:
     for name, stage in end._modules.items():
         if row and _foldable(row[-1][1], stage):
             row[-1] = (name, fuse_conv_bn_eval(row[-1][1], stage))
+        elif row and type(row[-1][1]) in _MAKERS and _plain(row[-1][1]) and type(stage) is nn.ReLU and _plain(stage):
+            row.append((name, _Overwriting()))
         elif _in_a_row(stage):
             row.append((name, _folded(stage, places)))
         else:
-            for convolution, norm in list(_pairs(stage, places)):
-                stage.set_submodule(convolution, fuse_conv_bn_eval(*map(stage.get_submodule, (convolution, norm))))
-                stage.set_submodule(norm, nn.Identity())
+            _fold_inside(stage, places)
             row.append((name, stage))
     return _row(row).eval()
 
 
-def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
-    """True for two plain modules with fixed statistics that no hook looks at or changes."""
-    return (type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None
-            and not any(part._forward_hooks or part._forward_pre_hooks for part in (convolution, norm)))
-
-
-def _pairs(block: nn.Module, places: Counter[int]) -> Iterator[tuple[str, str]]:
-    """Names of convolutions and batch norms in a block, where the batch norm alone reads the convolution's output.
-
-    Both run once in the block and stand nowhere else. The trace is evidence only: what is executed is always the
-    block's own `forward`.
-    """
-    if not any(type(part) is nn.BatchNorm2d for part in block.modules()):
+def _fold_inside(block: nn.Module, places: Counter[int]) -> None:
+    """Fold batch norms into convolutions and let ReLUs write over their inputs where a trace shows that nobody else
+    reads these. The trace is evidence only: what is executed is always the block's own `forward`."""
+    if not any(type(part) in (nn.BatchNorm2d, nn.ReLU) for part in block.modules()):
         return
     try:
         graph = fx.Tracer().trace(copy.deepcopy(block))  # a copy, since a forward may keep what passes through
     except Exception:  # a forward may do anything with the placeholder that it is given
         return
+    pairs, rectifiers = list(_pairs(block, graph, places)), list(_rectifiers(block, graph, places))
+    for convolution, norm in pairs:
+        block.set_submodule(convolution, fuse_conv_bn_eval(*map(block.get_submodule, (convolution, norm))))
+        block.set_submodule(norm, nn.Identity())
+    for name in rectifiers:
+        block.set_submodule(name, _Overwriting())
+
+
+class _Overwriting(nn.Module):
+    """A ReLU whose input nobody else reads."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu_(x)
+
+
+#: Modules whose output is memory of its own, which their gradient does not look at.
+_MAKERS = (nn.Conv2d, nn.BatchNorm2d, nn.Linear)
+
+
+def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
+    """True for two plain modules with fixed statistics."""
+    return (type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None
+            and _plain(convolution) and _plain(norm))
+
+
+def _plain(module: nn.Module) -> bool:
+    """True where no hook looks at what passes through, or changes it."""
+    return not (module._forward_hooks or module._forward_pre_hooks)
+
+
+def _pairs(block: nn.Module, graph: fx.Graph, places: Counter[int]) -> Iterator[tuple[str, str]]:
+    """Names of convolutions and batch norms in a block, where the batch norm alone reads the convolution's output.
+    Both run once in the block and stand nowhere else."""
     calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
     for node in graph.nodes:
-        before = node.args[0] if node.op == "call_module" and len(node.args) == 1 else None
-        if not (isinstance(before, fx.Node) and before.op == "call_module" and len(before.users) == 1):
+        before = _only_read(node)
+        if before is None or before.op != "call_module":
             continue
         pair = block.get_submodule(before.target), block.get_submodule(node.target)
         if _foldable(*pair) and calls[before.target] == calls[node.target] == 1 \
                 and all(places[id(part)] == 1 for part in pair):
             yield before.target, node.target
+
+
+def _rectifiers(block: nn.Module, graph: fx.Graph, places: Counter[int]) -> Iterator[str]:
+    """Names of the ReLUs in a block that alone read new memory, at every call, and stand nowhere else."""
+    calls: dict[str, list[fx.Node]] = {}
+    for node in graph.nodes:
+        if node.op == "call_module" and type(block.get_submodule(node.target)) is nn.ReLU:
+            calls.setdefault(node.target, []).append(node)
+    for name, nodes in calls.items():
+        relu = block.get_submodule(name)
+        if _plain(relu) and places[id(relu)] == 1 and all(_new(_only_read(node), block) for node in nodes):
+            yield name
+
+
+def _only_read(node: fx.Node) -> fx.Node | None:
+    """What the call of a module reads, where that is one value and no other node reads it."""
+    before = node.args[0] if node.op == "call_module" and len(node.args) == 1 else None
+    return before if isinstance(before, fx.Node) and len(before.users) == 1 else None
+
+
+def _new(node: fx.Node | None, block: nn.Module) -> bool:
+    """True for a value in memory of its own."""
+    if node is None or node.op != "call_module":
+        return node is not None and node.op == "call_function" and node.target is operator.add
+    maker = block.get_submodule(node.target)
+    return type(maker) in _MAKERS and _plain(maker)
 
 
 def _in_a_row(stage: nn.Module) -> bool:
@@ -115,6 +167,16 @@ def _split(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential
         return _row([*before, (head, stage)]), _row(after)
     inner_front, inner_end = _split(stage, rest)
     return _row([*before, (head, inner_front)]), _row([(head, inner_end), *after])
+
+
+def _begun_afresh(end: nn.Sequential) -> nn.Sequential:
+    """`end` where a ReLU at its beginning does not write over what it is given."""
+    if not len(end):
+        return end
+    (name, first), *rest = end._modules.items()
+    if type(first) is _Overwriting:
+        return _row([(name, nn.ReLU()), *rest])
+    return _row([(name, _begun_afresh(first)), *rest]) if _in_a_row(first) else end
 
 
 def _row(stages: list[tuple[str, nn.Module]]) -> nn.Sequential:

@@ -12,6 +12,7 @@ from simbench.affine import Affine
 from simbench.comoments import Comoments
 from simbench.errors import InputError
 from simbench.scatter import Basis, Scatter, precision, streamable
+from simbench.spectra import left_singular, singular_values
 
 __all__ = ["Moments", "Scatter", "Basis"]
 
@@ -111,7 +112,11 @@ class Moments:
     def canonical(self) -> tuple[Tensor, Tensor]:
         """(rank_a, r) coordinates of the canonical variates of a in its whitened basis, and the r = min(rank_a,
         rank_b) `correlations`."""
-        variates, rho, _ = torch.linalg.svd(self.cross(self.a.whitened, self.b.whitened), full_matrices=False)
+        c = self.cross(self.a.whitened, self.b.whitened)
+        if self._exact:
+            variates, rho, _ = torch.linalg.svd(c, full_matrices=False)
+        else:
+            variates, rho = left_singular(c)
         return variates, rho.clamp_max(1)
 
     @cached_property
@@ -119,7 +124,18 @@ class Moments:
         """(min(rank_a, rank_b),) canonical correlations, largest first (Hotelling, 1936)."""
         if "canonical" in self.__dict__:
             return self.canonical[1]
-        return torch.linalg.svdvals(self.cross(self.a.whitened, self.b.whitened)).clamp_max(1)
+        return self.correlations_within(self.a.whitened, self.b.whitened)
+
+    def correlations_within(self, left: Basis, right: Basis) -> Tensor:
+        """(min(rank_a, rank_b),) canonical correlations of the directions of two bases, such as the first principal
+        ones, largest first."""
+        c = self.cross(left, right)
+        return (torch.linalg.svdvals(c) if self._exact else singular_values(c)).clamp_max(1)
+
+    @property
+    def _exact(self) -> bool:
+        """True where rows were kept, so that nothing is squared."""
+        return self.a.rows is not None and self.b.rows is not None
 
     def residual(self, affine: Affine) -> Tensor:
         """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is.

@@ -74,10 +74,7 @@ class SVCCA(Index):
         return Claims(symmetric=True, invariances_a=kept, invariances_b=kept)
 
     def from_moments(self, m: Moments) -> Tensor:
-        import torch
-
-        a, b = self._kept(m)
-        return torch.linalg.svdvals(m.cross(a, b)).clamp_max(1).mean()
+        return m.correlations_within(*self._kept(m)).mean()
 
     def _kept(self, m: Moments):
         """The truncated principal bases of both sides."""

@@ -1,0 +1,35 @@
+"""Singular values and vectors by the eigenvalues of the smaller of c c^T and c^T c, at half the price or less."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+#: Smallest singular value over the largest down to which the squared matrix tells all of them: its rounding, relative
+#: to the largest eigenvalue, then moves none of them by more than 1e-10 of the largest.
+_TOLD = 1e-5
+
+
+def singular_values(c: Tensor) -> Tensor:
+    """(min(p, q),) of c (p, q) in float64, largest first, to 1e-10 of the largest."""
+    squares = torch.linalg.eigvalsh(_smaller(c)).flip(0)
+    return squares.sqrt() if _told(squares) else torch.linalg.svdvals(c)
+
+
+def left_singular(c: Tensor) -> tuple[Tensor, Tensor]:
+    """Left singular vectors (p, r) and the r = min(p, q) singular values of c (p, q) in float64, largest first."""
+    squares, vectors = torch.linalg.eigh(_smaller(c))
+    squares, vectors = squares.flip(0), vectors.flip(1)
+    if not _told(squares):
+        left, values, _ = torch.linalg.svd(c, full_matrices=False)
+        return left, values
+    values = squares.sqrt()
+    return (vectors if c.shape[0] <= c.shape[1] else c @ vectors / values), values
+
+
+def _smaller(c: Tensor) -> Tensor:
+    return c @ c.mT if c.shape[0] <= c.shape[1] else c.mT @ c
+
+
+def _told(squares: Tensor) -> bool:
+    return bool((squares > _TOLD**2 * squares[:1]).all())

@@ -74,13 +74,13 @@ def _side(stack: ExitStack, net: nn.Module, layers: list[str] | None, name: str)
 def _read(streams: list, batches: Iterable, a: Taps, b: Taps, names_a: list[str] | None,
           names_b: list[str] | None) -> tuple[list[str], list[str]]:
     """Run both networks on all batches and give the streams what they keep; the layers of both sides."""
-    def take(layer: str, output: Tensor) -> list:
-        return [stream.take(layer, output) for stream in streams]
+    def take(side: str, layer: str, output: Tensor) -> list:
+        return [stream.take(side, layer, output) for stream in streams]
 
     layers_of = None
     for x in _inputs(batches):
-        left = a(x, take)
-        right = left if a is b else b(x, take)
+        left = a(x, partial(take, "a"))
+        right = left if a is b else b(x, partial(take, "b"))
         layers_of = names_a or a.layers, names_b or b.layers
         same = a is b and layers_of[0] == layers_of[1]
         for k, stream in enumerate(streams):

@@ -35,15 +35,20 @@ class MomentStream:
         self.indices, self.view = indices, view
         self._blocks: dict[object, Blocks] = {}
         self._places: tuple[dict[str, tuple[object, int]], ...] = ()
+        self._kept: dict[tuple[str, str], Tensor] = {}
 
-    def take(self, layer: str, x: Tensor) -> tuple[tuple[int, ...], Tensor | None]:
-        """Height, width and rows of a layer's output, in memory of their own; no rows of what is too wide."""
+    def take(self, side: str, layer: str, x: Tensor) -> tuple[tuple[int, ...], Tensor | None]:
+        """Height, width and rows of the output of a layer of side a or b, good until its next; no rows of what is too
+        wide."""
         size, neurons = tuple(x.shape[2:]) or (1, 1), x[0].numel()
         if self.view == "flat" and neurons > MOST_NEURONS:
             return size, None
         if self.view == "pooled" and x.ndim == 4:
             return size, x.mean((2, 3))
-        return size, rows(x, self.view).clone()
+        given, kept = rows(x, self.view), self._kept.get((side, layer))
+        if kept is None or kept.shape[1] != given.shape[1] or len(kept) < len(given):
+            kept = self._kept[side, layer] = torch.empty_like(given, memory_format=torch.contiguous_format)
+        return size, kept[:len(given)].copy_(given)
 
     def add(self, a: dict, b: dict | None) -> None:
         """What `take` gave of a batch, layer by layer; b is None where it is the same as a."""
@@ -138,7 +143,7 @@ class MinibatchStream:
         self._layers: tuple[list[str], ...] = ()
         self._moving: tuple[set[str], ...] = (set(), set())
 
-    def take(self, layer: str, x: Tensor) -> tuple[bool, list[Tensor]]:
+    def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor]]:
         """Whether the output of a layer varies, and its vector for every minibatch."""
         x = self._rows(x)
         index = self.indices[0]

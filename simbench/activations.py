@@ -27,8 +27,6 @@ from simbench.views import rows
 BUDGET = 2**30
 #: Images of view `flat`, whose work grows with the square of their number.
 FLAT_IMAGES = 2000
-#: Numbers per chunk of rows whose comoments are accumulated in one matrix product.
-_CHUNK = 2**22
 
 
 @stages(batches="front passes", all="front passes", of="front passes", chosen="front passes")
@@ -140,7 +138,7 @@ class Activations:
     def of(self, network: Network, layer: str, images: Tensor) -> Tensor:
         """Activations of uint8 images (m, c, h, w), at most BATCH at a time."""
         front, home = self.halves(network, layer)[0], network.home(self.setting)
-        return torch.cat([front(normalised(part, home, self.device)) for part in images.split(BATCH)])
+        return _joined([front(normalised(part, home, self.device)) for part in images.split(BATCH)])
 
     @torch.no_grad()
     def chosen(self, network: Network, layer: str, split: str, chosen: Tensor) -> Tensor:
@@ -148,7 +146,7 @@ class Activations:
         held, above = self._below(network, layer, split)
         if held is None:
             return self.of(network, layer, self.images(split)[chosen.cpu()])
-        return torch.cat([above(part) for part in of_images(held, chosen).split(BATCH)])
+        return _joined([above(part) for part in of_images(held, chosen).split(BATCH)])
 
     def images(self, split: str) -> Tensor:
         """(n, c, h, w) uint8."""
@@ -193,14 +191,8 @@ class Activations:
         if size <= self.budget:
             for network, layer in members:
                 self.all(network, layer, split)
-        total = None
-        for batch in zip(*(self.batches(network, layer, split) for network, layer in members), strict=True):
-            parts = [rows(x, view) for x in batch]
-            step = max(1, _CHUNK // sum(part.shape[1] for part in parts))
-            for at in range(0, len(parts[0]), step):
-                chunk = Stack.of([part[at:at + step] for part in parts])
-                total = chunk if total is None else total + chunk
-        return total
+        batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
+        return Stack.of([rows(x, view) for x in batch] for batch in batches)
 
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:
         """Shape of one image's activation, (c, h, w) or (p,)."""
@@ -228,6 +220,11 @@ class Activations:
     def images_of(self, split: str, view: str) -> int:
         """How many images those are."""
         return min(self.count(split), FLAT_IMAGES) if view == "flat" else self.count(split)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """One part is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def finite(x: Tensor, what: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from simbench.affine import Affine
-from simbench.comoments import Comoments
+from simbench.comoments import Comoments, side_by_side
 from simbench.errors import InputError
 from simbench.scatter import Basis, Scatter, precision, streamable
 from simbench.spectra import left_singular, singular_values
@@ -160,17 +161,21 @@ class Stack:
     widths: tuple[int, ...]
 
     @classmethod
-    def of(cls, batch: list[Tensor]) -> Stack:
-        """Stack of rows [(n, p_1), ..., (n, p_k)] of one dtype."""
-        return cls(Scatter.of(torch.cat(batch, 1)), tuple(x.shape[1] for x in batch))
-
-    def __add__(self, other: Stack) -> Stack:
-        return Stack(self.scatter + other.scatter, self.widths)
+    def of(cls, batches: Iterable[Sequence[Tensor]]) -> Stack:
+        """Stack of rows that come in batches [(n, p_1), ..., (n, p_k)] of one dtype, at least one."""
+        sums = None
+        for batch in batches:
+            if sums is None:
+                widths, eps = tuple(x.shape[1] for x in batch), precision(batch[0])
+                everything = slice(0, sum(widths))
+                sums = Comoments(widths, [(everything, everything)], batch[0].device)
+            sums.add(batch)
+        (matrix,), mean = sums.matrices(), sums.mean()
+        return cls(Scatter(sums.n, mean, matrix, eps), widths)
 
     @cached_property
-    def _slices(self) -> tuple[slice, ...]:
-        stops = torch.tensor(self.widths).cumsum(0).tolist()
-        return tuple(slice(stop - width, stop) for stop, width in zip(stops, self.widths))
+    def _slices(self) -> list[slice]:
+        return side_by_side(self.widths)
 
     @cached_property
     def sides(self) -> tuple[Scatter, ...]:

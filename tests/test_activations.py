@@ -93,7 +93,7 @@ def test_all_cuts_share_the_folded_weights(networks, setting):
 
 @pytest.mark.parametrize("view", ["spatial", "pooled"])
 def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view, monkeypatch):
-    monkeypatch.setattr("simbench.activations._CHUNK", 600)  # several chunks a batch
+    monkeypatch.setattr("simbench.activations.BATCH", 16)  # several batches
     members = tuple((network, "bn1") for network in networks)
     held = Activations(setting)
     stack = held.stack(members, "test", view)

@@ -109,7 +109,7 @@ def test_swapped_moments_are_those_of_b_and_a():
 def test_pairs_of_a_stack_are_the_moments_of_the_pair():
     x, y = pair()
     z = pair(seed=3)[0][:, :2]
-    stack = Stack.of([x[:25], y[:25], z[:25]]) + Stack.of([x[25:], y[25:], z[25:]])
+    stack = Stack.of([[x[:25], y[:25], z[:25]], [x[25:], y[25:], z[25:]]])
     blocks = [x, y, z]
     for i, left in enumerate(blocks):
         for j, right in enumerate(blocks):
@@ -118,7 +118,7 @@ def test_pairs_of_a_stack_are_the_moments_of_the_pair():
 
 def test_pairs_of_a_stack_share_the_bases_of_a_representation():
     x, y = pair()
-    stack = Stack.of([x, y, x + 1])
+    stack = Stack.of([[x, y, x + 1]])
     assert stack.pair(0, 1).a.whitened is stack.pair(2, 0).b.whitened
 
 

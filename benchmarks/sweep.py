@@ -14,50 +14,59 @@ from simbench.images import BATCH
 
 LAYERS = tuple(f"bn{i}" for i in range(1, 9))
 STITCHERS = ("least_squares", "procrustes", "task_loss")
+INDICES = REGISTRY.select("indices", ["all"])
+
+
+def subject(images: int) -> Pair:
+    """Two Tiny-10s; `images` to fit on and as many to measure on."""
+    return Pair("tiny10[padding=valid]", Noise(images, images), LAYERS)
+
+
+def ours(pair: Pair) -> dict[str, float]:
+    """Every index and the agreement of every stitched network, by name and layer."""
+    context, found = pair.context(), {}
+    for layer in LAYERS:
+        for index in INDICES:
+            found[f"{index.name} {layer}"] = context.similarity(index, pair.case(index, layer)).value
+        for name in STITCHERS:
+            stitcher = REGISTRY.get("stitchers", name)
+            case = pair.case(stitcher, layer)
+            score = context.score(context.logits(context.fit(stitcher, case), case), case)
+            found[f"{name} {layer}"] = score.agreement
+    return found
+
+
+def theirs(pair: Pair) -> dict[str, float]:
+    """The same in the usual way."""
+    (front, end), train, test = pair.nets, pair.images("train"), pair.images("test")
+    found = {}
+    for layer in LAYERS:
+        for name, value in usual.indices(front, end, layer, test).items():
+            found[f"{name} {layer}"] = float(value)
+        direct = usual.least_squares(front, end, layer, train)
+        stitches = {"least_squares": direct, "procrustes": usual.procrustes(front, end, layer, train),
+                    "task_loss": usual.train(front, end, layer, tuple(part.float() for part in direct),
+                                             train.split(BATCH))}
+        for name, stitch in stitches.items():
+            logits = usual.evaluate(front, end, layer, stitch, test)
+            own = usual.outputs(end, test)
+            found[f"{name} {layer}"] = float((logits.argmax(1) == own.argmax(1)).double().mean())
+    return found
 
 
 def figure(images: int, repeats: int) -> Figure:
-    """`images` to fit on and as many to measure on; one epoch of task loss from the least squares start."""
-    pair = Pair("tiny10[padding=valid]", Noise(images, images), LAYERS)
-    indices = REGISTRY.select("indices", ["all"])
-    (front, end), train, test = pair.nets, pair.images("train"), pair.images("test")
-
-    def ours() -> dict[str, float]:
-        context, found = pair.context(), {}
-        for layer in LAYERS:
-            for index in indices:
-                found[f"{index.name} {layer}"] = context.similarity(index, pair.case(index, layer)).value
-            for name in STITCHERS:
-                stitcher = REGISTRY.get("stitchers", name)
-                case = pair.case(stitcher, layer)
-                score = context.score(context.logits(context.fit(stitcher, case), case), case)
-                found[f"{name} {layer}"] = score.agreement
-        return found
-
-    def theirs() -> dict[str, float]:
-        found = {}
-        for layer in LAYERS:
-            for name, value in usual.indices(front, end, layer, test).items():
-                found[f"{name} {layer}"] = float(value)
-            direct = usual.least_squares(front, end, layer, train)
-            stitches = {"least_squares": direct, "procrustes": usual.procrustes(front, end, layer, train),
-                        "task_loss": usual.train(front, end, layer, tuple(part.float() for part in direct),
-                                                 train.split(BATCH))}
-            for name, stitch in stitches.items():
-                logits = usual.evaluate(front, end, layer, stitch, test)
-                own = usual.outputs(end, test)
-                found[f"{name} {layer}"] = float((logits.argmax(1) == own.argmax(1)).double().mean())
-        return found
-
-    mine, plain = ours(), theirs()
+    """One epoch of task loss from the least squares start; the rest as in `ours`."""
+    pair = subject(images)
+    mine, plain = ours(pair), theirs(pair)
     # At bn1 both are linear in the same 27 pixels: some correlations are tied at 1, and pwcca is not unique there.
-    names = [f"{index.name} {layer}" for index in indices for layer in LAYERS
+    names = [f"{index.name} {layer}" for index in INDICES for layer in LAYERS
              if (index.name, layer) != ("pwcca", "bn1")]
     apart = {name: abs(mine[name] - plain[name]) for name in names}
     worst = max(apart, key=apart.__getitem__)
-    seconds = alternate({"ours": ours, "theirs": theirs}, repeats, warmups=0)  # both have just run
+    seconds = alternate({"ours": lambda: ours(pair), "theirs": lambda: theirs(pair)}, repeats,
+                        warmups=0)  # both have just run
     value, low, high = ratio(seconds, "ours", "theirs")
-    return Figure("4", "a whole pair: 5 indices, 3 stitchers, evaluated",
+    return Figure("4", f"a whole pair: {len(INDICES)} indices, {len(STITCHERS)} stitchers, evaluated",
                   f"{pair.model}, {len(LAYERS)} layers, {images:,} images a split", THE_USUAL, value, "x", low, high,
                   6.0, False, median(seconds["ours"]), median(seconds["theirs"]), repeats, apart[worst], 1e-5,
                   f"difference: of the indices, largest ({worst})")

@@ -155,12 +155,13 @@ def test_the_table_shown_is_that_of_the_published_run():
     assert shown == wanted, f"put this between the marks in README.md:\n{wanted}"
 
 
-def test_published_tables_follow_from_the_published_measurements():
+@pytest.mark.parametrize("name", ["tiny10-digits", "paper-digits", "paper-tiny10-cifar10", "paper-resnet20-cifar10"])
+def test_published_tables_follow_from_the_published_measurements(name):
     from simbench import publish
     from simbench.correlate import correlate
     from simbench.leaderboard import leaderboard
 
-    folder = Path(__file__).parents[1] / "results" / "tiny10-digits"
+    folder = Path(__file__).parents[1] / "results" / name
     tables = {name: publish.read(folder, name) for name in publish.FILES}
     found = leaderboard(correlate(tables["measurements.csv"], tables["methods.csv"]))
     columns = ["stitcher", "index", "within", "within_low", "within_high", "pooled", "coverage"]

@@ -26,7 +26,9 @@ def draw(split: Split, limit: int, seed: int) -> tuple[Tensor, Tensor]:
 
 def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:
     """What a network sees of uint8 images (n, c, h, w): (x / 255 - mean) / std, float32, channels last."""
-    mean, std = (torch.tensor(value, device=device).view(-1, 1, 1) for value in (dataset.mean, dataset.std))
+    # As large as an image: in channels-last memory a number per channel would be looked up pixel by pixel.
+    mean, std = (torch.tensor(value, device=device).view(1, -1, 1, 1).expand(1, *images.shape[1:])
+                 .contiguous(memory_format=torch.channels_last) for value in (dataset.mean, dataset.std))
     x = images.to(device).contiguous(memory_format=torch.channels_last).to(torch.float32)
     return x.div_(255).sub_(mean).div_(std)
 

@@ -142,6 +142,9 @@ def _channels_last(net: nn.Module) -> nn.Module | None:
     if not any(weight.ndim == 4 and weight.device.type == "cpu" for weight in net.parameters()):
         return None
     try:
-        return copy.deepcopy(net).to(memory_format=torch.channels_last)
+        # Weights are copied into that memory at once, not as they lie and then into it.
+        ready = {id(weight): nn.Parameter(weight.detach().clone(memory_format=torch.channels_last), weight.requires_grad)
+                 for weight in net.parameters() if type(weight) is nn.Parameter and weight.ndim == 4}
+        return copy.deepcopy(net, ready).to(memory_format=torch.channels_last)
     except Exception:  # a module may hold anything, a lock or a tensor with a gradient
         return None

@@ -8,7 +8,7 @@ from small_nets import IMAGES, LAYERS, Net, Viewed, activations, net
 from torch import nn
 
 from simbench import InputError
-from simbench.taps import tapped
+from simbench.taps import _channels_last, tapped
 
 
 def read(network, layers=LAYERS, x=IMAGES):
@@ -105,3 +105,15 @@ def test_what_cannot_be_read_is_one_clear_line(network, layers, message):
     with pytest.raises(InputError, match=message) as error:
         read(network, layers)
     assert "\n" not in str(error.value)
+
+
+def test_a_network_is_read_as_a_copy_in_channels_last_memory_whose_tied_weights_stay_one():
+    net = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Linear(16, 2))
+    net[1].weight = net[0].weight
+    net[1].weight.requires_grad_(False)
+    twin = _channels_last(net)
+    assert twin[0].weight is twin[1].weight and not twin[0].weight.requires_grad and twin[1].bias.requires_grad
+    assert twin[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert net[0].weight.is_contiguous() and not net[0].weight.is_contiguous(memory_format=torch.channels_last)
+    for mine, theirs in zip(twin.parameters(), net.parameters(), strict=True):
+        assert torch.equal(mine, theirs) and mine.data_ptr() != theirs.data_ptr()

@@ -7,10 +7,11 @@ from subjects import REGISTRY, Noise, Pair
 from simbench import Affine
 
 MAPS = [1, 10, 100]
+LAYER = "bn6"
 
 
-def subject(layer: str = "bn6") -> Pair:
-    return Pair("tiny10", Noise(256, 512), (layer,))
+def subject() -> Pair:
+    return Pair("tiny10", Noise(256, 512), (LAYER,))
 
 
 def maps(k: int, p: int) -> Affine:
@@ -23,7 +24,7 @@ def maps(k: int, p: int) -> Affine:
 def test_starts_trained_together(benchmark, k, batch):
     pair = subject()
     stitcher = REGISTRY.get("stitchers", f"task_loss[batch={batch}]")
-    task = pair.context().task(pair.case(stitcher, "bn6"))
+    task = pair.context().task(pair.case(stitcher, LAYER))
     starts = maps(k, task.moments.a.width)
     found = benchmark.pedantic(stitcher.from_task, (task,), {"starts": starts}, rounds=3, warmup_rounds=1)
     assert found.weight.shape == starts.weight.shape
@@ -32,7 +33,7 @@ def test_starts_trained_together(benchmark, k, batch):
 @pytest.mark.parametrize("k", MAPS)
 def test_maps_evaluated_together(benchmark, k):
     pair = subject()
-    context, case = pair.context(), pair.case(REGISTRY.get("stitchers", "identity"), "bn6")
-    affine = maps(k, context.activations.shape(case.a, "bn6")[0])
+    context, case = pair.context(), pair.case(REGISTRY.get("stitchers", "identity"), LAYER)
+    affine = maps(k, context.activations.shape(case.a, LAYER)[0])
     found = benchmark.pedantic(context.logits, (affine, case), rounds=3, warmup_rounds=1)
     assert found.shape == (k, 512, 10)

@@ -116,6 +116,17 @@ def test_pairs_of_a_stack_are_the_moments_of_the_pair():
             assert_same(stack.pair(i, j), Moments.of(left, right))
 
 
+@pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
+def test_a_representation_with_nan_spoils_its_own_pairs_alone(spoilt):
+    x, z = pair(n=3000, p=70, q=80)
+    y = x.clone()
+    y[17, 3] = spoilt
+    stack, clean = (Stack.of([[part[:1000] for part in parts], [part[1000:] for part in parts]])
+                    for parts in ([x, y, z], [x, x, z]))
+    assert_same(stack.pair(0, 2), clean.pair(0, 2), 1e-12)
+    assert not stack.sides[1].matrix.isfinite().all() and not stack.pair(0, 1).ab.isfinite().all()
+
+
 def test_pairs_of_a_stack_share_the_bases_of_a_representation():
     x, y = pair()
     stack = Stack.of([[x, y, x + 1]])

@@ -34,8 +34,9 @@ class BasicBlock(nn.Module):
         if self.downsample is None:
             return self.relu(residual + x)
         # The same as a stride in the 1x1 convolution, whose gradient corrupts memory in torch 2.15 on CPU (oneDNN, few
-        # channels, channels-last, two threads).
-        return self.relu(residual + self.downsample(x[..., ::self.stride, ::self.stride]))
+        # channels, channels-last, two threads). Channels go last first, so that the gradient lies in memory as x does.
+        pixels = x.permute(0, 2, 3, 1)[:, ::self.stride, ::self.stride]
+        return self.relu(residual + self.downsample(pixels.permute(0, 3, 1, 2)))
 
 
 def convolution(width_in: int, width: int, kernel: int, stride: int, bias: bool) -> nn.Conv2d:

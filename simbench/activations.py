@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Iterator
+import time
+from collections.abc import Container, Iterator
 from functools import cached_property
 
 import torch
@@ -14,6 +14,7 @@ from simbench import weights
 from simbench.cases import Network, Setting
 from simbench.cutting import cut, fold
 from simbench.cutting import stages as stages_of
+from simbench.holding import Held, room_for
 from simbench.images import BATCH, draw, normalised
 from simbench.moments import Stack
 from simbench.objective import Objective
@@ -40,7 +41,7 @@ class Activations:
     def __init__(self, setting: Setting, device: str = "cpu", budget: int = BUDGET) -> None:
         self.setting, self.device, self.budget = setting, torch.device(device), budget
         self.objective = Objective.of(setting.dataset)
-        self._held: OrderedDict[tuple[str, str, str], Tensor] = OrderedDict()
+        self._held = Held(budget)
         self._nets: dict[str, nn.Sequential] = {}
         self._whole: dict[str, nn.Sequential] = {}
         self._cuts: dict[tuple[str, str], tuple[nn.Sequential, nn.Sequential]] = {}
@@ -94,35 +95,28 @@ class Activations:
             self.all(network, layer, split)
         key = (network.weights, layer, split)
         if key in self._held:
-            self._held.move_to_end(key)
             yield from self._held[key].split(BATCH)
         else:
             source, stages = self._nearest(network, layer, split)
             yield from map(stages, source)
 
-    def all(self, network: Network, layer: str, split: str) -> Tensor:
-        """Activations of every image, (n, c, h, w) or (n, p); held from now on while they fit."""
+    def all(self, network: Network, layer: str, split: str, beside: Container = ()) -> Tensor:
+        """Activations of every image, (n, c, h, w) or (n, p); held from now on while they fit. beside: keys (weights,
+        layer, split) of what is not forgotten for them."""
         key = (network.weights, layer, split)
         if key in self._held:
-            self._held.move_to_end(key)
             return self._held[key]
+        began = time.perf_counter()
         source, above = self._nearest(network, layer, split)
         x, at = None, 0
         for part in map(above, source):
             if x is None:
-                self._make_room(part[0].nbytes * self.count(split))
-                x = torch.empty((self.count(split), *part.shape[1:]), dtype=part.dtype, device=part.device,
-                                memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format)
+                self._held.make_room(part[0].nbytes * self.count(split), beside)
+                x = room_for(self.count(split), part)
             x[at:at + len(part)] = part
             at += len(part)
-        if x.nbytes <= self.budget:
-            self._held[key] = x
+        self._held.keep(key, x, time.perf_counter() - began)
         return x
-
-    def _make_room(self, size: int) -> None:
-        """Forget what was used longest ago, until so many bytes fit in; nothing if they never will."""
-        while self._held and size <= self.budget < size + sum(held.nbytes for held in self._held.values()):
-            self._held.popitem(last=False)
 
     def rows(self, network: Network, layer: str, split: str) -> Rows:
         """What gives the activations of chosen images: all of them, or, where these are too large to hold, the
@@ -189,8 +183,9 @@ class Activations:
         """
         size = sum(self._bytes(*member, split) for member in members)
         if size <= self.budget:
+            together = {(network.weights, layer, split) for network, layer in members}
             for network, layer in members:
-                self.all(network, layer, split)
+                self.all(network, layer, split, together)
         batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
         return Stack.of([rows(x, view) for x in batch] for batch in batches)
 

@@ -15,13 +15,15 @@ BATCH = 128
 
 @stage("reading data")
 def draw(split: Split, limit: int, seed: int) -> tuple[Tensor, Tensor]:
-    """At most `limit` images (n, c, h, w) uint8 and their labels (n,), drawn without replacement and kept
-    in the order of the data set."""
+    """At most `limit` images (n, c, h, w) uint8, channels last, and their labels (n,), drawn without replacement and
+    kept in the order of the data set."""
     images, labels = split.images, split.labels
     if len(images) > limit:
         chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:limit].sort().values
-        return torch.from_numpy(images[chosen.numpy()]), torch.from_numpy(labels[chosen.numpy()])  # copies already
-    return torch.tensor(images), torch.tensor(labels)
+        images, labels = (torch.from_numpy(part[chosen.numpy()]) for part in (images, labels))  # copies already
+    else:
+        images, labels = torch.tensor(images), torch.tensor(labels)
+    return images.contiguous(memory_format=torch.channels_last), labels
 
 
 def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:

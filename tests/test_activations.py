@@ -48,7 +48,7 @@ def test_representations_are_those_of_the_network_whatever_is_held(networks, set
             found = activations.all(networks[0], layer, split)
             torch.testing.assert_close(found, through(networks[0], setting, layer, split))
             assert torch.equal(torch.cat(list(activations.batches(networks[0], layer, split))), found)
-    assert sum(x.numel() * 4 for x in activations._held.values()) <= budget
+    assert activations._held.nbytes <= budget
 
 
 def test_a_deeper_layer_goes_on_from_a_held_one(networks, setting):
@@ -173,7 +173,7 @@ def test_activations_too_large_to_hold_are_those_that_would_be_held(networks, se
     found = large.rows(networks[0], "conv2", "test")
     assert isinstance(found, OnDemand) and not isinstance(held.rows(networks[0], "conv2", "test"), OnDemand)
     torch.testing.assert_close(found[chosen], held.rows(networks[0], "conv2", "test")[chosen])
-    assert not large._held and not found[chosen].requires_grad
+    assert not list(large._held) and not found[chosen].requires_grad
 
 
 def test_later_makes_activations_once_and_only_when_asked(networks, setting):
@@ -236,3 +236,15 @@ def test_a_sweep_over_blocks_of_one_stage_goes_on_from_the_last(small_registry, 
     whole_images = normalised(held.images("test"), dataset)
     with torch.no_grad():
         torch.testing.assert_close(found, cut(net, "layer2.0")[0](whole_images))
+
+
+def test_a_sweep_under_a_small_budget_spares_what_is_taken_together(networks, setting):
+    """The moments of two layers that fit together, after one that cost more to make for its size."""
+    probe = Activations(setting)
+    size = sum(probe.all(network, "bn1", "test").nbytes for network in networks)
+    activations = Activations(setting, budget=size)
+    activations.all(networks[0], "fc", "test")
+    for kept in activations._held._kept.values():
+        kept.worth = kept.price = 1e9
+    activations.stack(tuple((network, "bn1") for network in networks), "test", "spatial")
+    assert set(activations._held) == {(network.weights, "bn1", "test") for network in networks}

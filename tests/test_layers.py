@@ -15,7 +15,7 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra"},
+    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding"},
     {"scatter", "affine", "cutting", "views", "taps", "selection", "grids", "estimates", "figures"},
     {"moments", "contracts", "correlate"},
     {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard"},

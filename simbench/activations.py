@@ -14,7 +14,7 @@ from simbench import weights
 from simbench.cases import Network, Setting
 from simbench.cutting import cut, fold
 from simbench.cutting import stages as stages_of
-from simbench.holding import Held, room_for
+from simbench.holding import Held
 from simbench.images import BATCH, draw, normalised
 from simbench.moments import Stack
 from simbench.objective import Objective
@@ -112,7 +112,8 @@ class Activations:
         for part in map(above, source):
             if x is None:
                 self._held.make_room(part[0].nbytes * self.count(split), beside)
-                x = room_for(self.count(split), part)
+                x = torch.empty((self.count(split), *part.shape[1:]), dtype=part.dtype, device=part.device,
+                                memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format)
             x[at:at + len(part)] = part
             at += len(part)
         self._held.keep(key, x, time.perf_counter() - began)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Hashable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-import torch
 from torch import Tensor
 
 
@@ -61,17 +59,3 @@ class Held:
         if self.nbytes + x.nbytes <= self.budget:
             price = seconds / max(x.nbytes, 1)
             self._kept[key] = _Kept(x, price, self._given_up + price)
-
-
-def room_for(count: int, like: Tensor) -> Tensor:
-    """Memory for `count` rows or maps such as those of `like`, maps in channels-last memory, not yet written to.
-
-    On the processor it is numpy's, which asks the system for large pages: new memory by the small page took half as
-    long again as what was written to it.
-    """
-    shape = (count, *like.shape[1:]) if like.ndim != 4 else (count, *like.shape[2:], like.shape[1])
-    if like.device.type == "cpu" and like.dtype == torch.float32:
-        whole = torch.from_numpy(np.empty(shape, np.float32))
-    else:
-        whole = torch.empty(shape, dtype=like.dtype, device=like.device)
-    return whole.permute(0, 3, 1, 2) if like.ndim == 4 else whole

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from simbench.holding import Held, room_for
+from simbench.holding import Held
 
 
 def held(budget, *given):
@@ -61,13 +61,3 @@ def test_what_is_spared_stays_however_cheap():
     store.make_room(80, {"cheap"})
     store.keep("new", torch.zeros(20), 1.0)  # there is no room beside it
     assert list(store) == ["cheap"]
-
-
-@pytest.mark.parametrize("like", [torch.zeros(2, 3, 4, 5), torch.zeros(2, 7), torch.zeros(2, 3, dtype=torch.bfloat16),
-                                  torch.zeros(2, 3, 1, 1, dtype=torch.float64)])
-def test_room_is_as_large_as_asked_and_channels_last(like):
-    whole = room_for(9, like)
-    assert whole.shape == (9, *like.shape[1:]) and whole.dtype == like.dtype
-    assert like.ndim != 4 or whole.is_contiguous(memory_format=torch.channels_last)
-    whole[:] = 1.0
-    assert whole.sum() == whole.numel()

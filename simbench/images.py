@@ -17,13 +17,13 @@ BATCH = 128
 def draw(split: Split, limit: int, seed: int) -> tuple[Tensor, Tensor]:
     """At most `limit` images (n, c, h, w) uint8, channels last, and their labels (n,), drawn without replacement and
     kept in the order of the data set."""
-    images, labels = split.images, split.labels
+    images, chosen = split.images, torch.arange(len(split.images))
     if len(images) > limit:
         chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:limit].sort().values
-        images, labels = (torch.from_numpy(part[chosen.numpy()]) for part in (images, labels))  # copies already
-    else:
-        images, labels = torch.tensor(images), torch.tensor(labels)
-    return images.contiguous(memory_format=torch.channels_last), labels
+    drawn = torch.empty((len(chosen), *images.shape[1:]), dtype=torch.uint8, memory_format=torch.channels_last)
+    for part, some in zip(drawn.split(BATCH), chosen.split(BATCH), strict=True):  # never two copies of all
+        part.copy_(torch.from_numpy(images[some.numpy()]))
+    return drawn, torch.from_numpy(split.labels[chosen.numpy()])
 
 
 def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:

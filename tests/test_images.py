@@ -1,5 +1,7 @@
 """Images on their way into a network."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,19 @@ def test_a_drawn_sample_is_seeded_sorted_and_without_repeats():
     assert len(set(labels.tolist())) == 7 and labels.tolist() == sorted(labels.tolist())
     assert torch.equal(images[:, 0, 0, 0].long(), labels)
     assert torch.equal(draw(split(), 7, 3)[1], labels) and not torch.equal(draw(split(), 7, 4)[1], labels)
+
+
+@pytest.mark.parametrize("limit", [1000, 10**6])
+def test_images_lie_channels_last_and_are_copied_a_batch_at_a_time(limit):
+    given = split(1500)
+    given.images.setflags(write=False)  # as of a memory map
+    tracemalloc.start()
+    images, labels = draw(given, limit, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert images.is_contiguous(memory_format=torch.channels_last) and images.dtype == torch.uint8
+    assert torch.equal(images, torch.tensor(given.images[labels.numpy()]))
+    assert peak < images.nbytes  # numpy's share: a batch of images and the labels; torch's own is not traced
 
 
 def test_normalised_is_the_share_of_255_less_mean_over_std(small_registry):

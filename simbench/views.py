@@ -1,4 +1,4 @@
-"""Views: how convolutional activations become the rows of a matrix."""
+"""Layouts and views: what the axes of activations mean, and how they become the rows of a matrix."""
 
 from __future__ import annotations
 
@@ -11,20 +11,53 @@ if TYPE_CHECKING:
 
 #: name -> what a row is
 VIEWS = {
-    "spatial": "a pixel of an image: (n, c, h, w) -> (n h w, c)",
-    "flat": "an image, all its neurons: (n, c, h, w) -> (n, c h w)",
-    "pooled": "an image, channel means: (n, c, h, w) -> (n, c)",
+    "spatial": "a pixel or token of an input: (n, c, h, w) -> (n h w, c)",
+    "flat": "an input, all its neurons: (n, c, h, w) -> (n, c h w)",
+    "pooled": "an input, channel means: (n, c, h, w) -> (n, c)",
 }
+#: name -> the axes of activations: n inputs, c channels (neurons), h x w pixels, t tokens.
+LAYOUTS = {"nc": "(n, c)", "nchw": "(n, c, h, w)", "nhwc": "(n, h, w, c)", "ntc": "(n, t, c)", "nct": "(n, c, t)"}
+#: Number of axes -> the layout of activations about which nothing is said. Three axes may be either.
+USUAL = {2: "nc", 4: "nchw"}
 
 
-def rows(x: Tensor, view: str) -> Tensor:
-    """Rows of activations x, (n, c, h, w) in the given view or (n, p) as they are."""
+def layout_of(x: Tensor, layout: str | None = None) -> str:
+    """The layout of activations x: the given one, or the usual one of this number of axes.
+
+    InputError for a layout that is unknown or has another number of axes, and where nothing is given and the axes
+    may mean several things.
+    """
+    if layout is None and x.ndim in USUAL:
+        return USUAL[x.ndim]
+    if layout is None:
+        axes = " or ".join(f"{name!r} {told}" for name, told in LAYOUTS.items() if len(name) == x.ndim)
+        raise InputError(f"activations have shape {tuple(x.shape)}; allowed are (n, c) and (n, c, h, w)"
+                         + (f", or a layout that says which axis holds the channels: {axes}" if axes else ""))
+    if layout not in LAYOUTS:
+        raise unknown("layout", layout, LAYOUTS)
+    if len(layout) != x.ndim:
+        raise InputError(f"activations have shape {tuple(x.shape)} and layout {layout!r} is {LAYOUTS[layout]}; give "
+                         f"{len(layout)} axes, or another layout")
+    return layout
+
+
+def channels_first(x: Tensor, layout: str | None = None) -> Tensor:
+    """x as (n, c) or (n, c, h, w), t tokens as h = t, w = 1; a view of the same memory."""
+    layout = layout_of(x, layout)
+    if layout in ("nc", "nchw"):
+        return x
+    if layout == "nhwc":
+        return x.permute(0, 3, 1, 2)
+    return (x.mT if layout == "ntc" else x).unsqueeze(-1)
+
+
+def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
+    """Rows of activations x in the given view; (n, c) as they are. layout: see `layout_of`."""
     if view not in VIEWS:
         raise unknown("view", view, VIEWS)
+    x = channels_first(x, layout)
     if x.ndim == 2:
         return x
-    if x.ndim != 4:
-        raise InputError(f"activations have shape {tuple(x.shape)}; allowed are (n, p) and (n, c, h, w)")
     if view == "spatial":
         return x.permute(0, 2, 3, 1).flatten(0, 2)
     return x.flatten(1) if view == "flat" else x.mean((2, 3))

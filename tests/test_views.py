@@ -51,3 +51,28 @@ def test_other_ranks_are_rejected(shape):
     with pytest.raises(InputError) as error:
         rows(torch.zeros(shape), "flat")
     assert str(shape) in str(error.value)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(("layout", "order"), [("nhwc", (0, 2, 3, 1)), ("nchw", (0, 1, 2, 3))])
+def test_rows_follow_from_what_the_axes_mean(view, layout, order):
+    assert torch.equal(rows(X.permute(order).contiguous(), view, layout), rows(X, view))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(("layout", "order"), [("ntc", (0, 2, 1)), ("nct", (0, 1, 2))])
+def test_tokens_are_pixels_in_a_row(view, layout, order):
+    pixels = X.flatten(2)
+    assert torch.equal(rows(pixels.permute(order).contiguous(), view, layout), rows(pixels[..., None], view))
+
+
+def test_three_axes_are_asked_about_and_never_guessed():
+    with pytest.raises(InputError, match=r"layout that says which axis holds the channels: 'ntc' .* or 'nct'"):
+        rows(X[0], "spatial")
+
+
+@pytest.mark.parametrize(("layout", "said"), [("nwhc", "layout 'nwhc' is unknown; did you mean 'nhwc'"),
+                                              ("ntc", r"layout 'ntc' is \(n, t, c\); give 3 axes")])
+def test_a_layout_that_does_not_fit_is_an_input_error(layout, said):
+    with pytest.raises(InputError, match=said):
+        rows(X, "spatial", layout)

@@ -38,6 +38,7 @@ _WHERE = {
     "Case": "simbench.cases",
     "InputError": "simbench.errors",
     "Inapplicable": "simbench.errors",
+    "Undefined": "simbench.errors",
     "DegenerateWarning": "simbench.errors",
 }
 

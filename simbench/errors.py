@@ -17,6 +17,11 @@ class Inapplicable(Exception):
     """A method does not apply to this case (its row says `skipped`, with the reason)."""
 
 
+class Undefined(ArithmeticError):
+    """A formula divides rounding errors here, so that it gives no number (its row says `degenerate`, without a value,
+    with the reason)."""
+
+
 class DegenerateWarning(UserWarning):
     """A value was computed, but by its own formula it carries no information here."""
 

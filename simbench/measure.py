@@ -13,7 +13,7 @@ import numpy as np
 from simbench.cases import Case
 from simbench.context import Context
 from simbench.contracts import Index, Result, Row
-from simbench.errors import Inapplicable
+from simbench.errors import Inapplicable, Undefined
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ def measure(case: Case, context: Context) -> Measured:
         arrays = {name: np.asarray(array) for name, array in result.arrays.items()}
     except Inapplicable as reason:
         found = [Row(_quantity(case), None, status="skipped", note=str(reason))]
+    except Undefined as reason:
+        found = [Row(_quantity(case), None, status="degenerate", note=str(reason))]
     except Exception as exception:
         note = " ".join(str(exception).split()) or "no message"
         found = [Row(_quantity(case), None, status="failed", note=f"{type(exception).__name__}: {note}")]

@@ -28,7 +28,7 @@ MEASUREMENTS = {
     "step": "training step, empty outside a training",
     "samples": "number of images it was measured on",
     "seed": "seed of the drawn images and of stitch training",
-    "value": "the number; empty unless status is ok or degenerate",
+    "value": "the number; empty where there is none, always where skipped or failed",
     "status": "ok, degenerate, skipped or failed",
     "note": "the reason, for every status but ok",
 }

@@ -14,7 +14,7 @@ from small_plugins import Net
 from torch import nn
 
 import simbench
-from simbench import Affine, Inapplicable, Index, Row, Stitcher, weights
+from simbench import Affine, Inapplicable, Index, Row, Stitcher, Undefined, weights
 from simbench.cases import Case, Network, Selection
 from simbench.contracts import Experiment
 from simbench.cutting import cut
@@ -357,6 +357,15 @@ def test_inapplicable_becomes_a_skipped_row_with_its_reason(small, context):
 
     found = measure(replace(probing(small, act), kind="stitcher", method=None), context)
     assert found.rows == (Row("accuracy", None, status="skipped", note="too wide"),) and found.error == ""
+
+
+def test_undefined_becomes_a_degenerate_row_without_a_value(small, context):
+    def act(case, context):
+        raise Undefined("nothing over nothing")
+
+    found = measure(probing(small, act), context)
+    assert found.rows == (Row("similarity", None, status="degenerate", note="nothing over nothing"),)
+    assert found.error == ""
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), torch.tensor(float("nan"))])

@@ -26,9 +26,10 @@ class DegenerateWarning(UserWarning):
     """A value was computed, but by its own formula it carries no information here."""
 
 
-def unknown(noun: str, given: str, allowed: Iterable[str], hint: str = "") -> InputError:
-    """An InputError that names the near matches of `given` among `allowed`."""
+def unknown(noun: str, given: object, allowed: Iterable[str], hint: str = "") -> InputError:
+    """An InputError that names the near matches of `given` among `allowed`, whatever their capitals."""
     allowed = sorted(allowed)
-    near = difflib.get_close_matches(given, allowed, n=3, cutoff=0.5)
+    small = {name.casefold(): name for name in reversed(allowed)}
+    near = [small[name] for name in difflib.get_close_matches(str(given).casefold(), small, n=3, cutoff=0.5)]
     advice = f"did you mean {' or '.join(map(repr, near))}?" if near else f"allowed: {', '.join(allowed)}"
     return InputError(f"{noun} {given!r} is unknown; {advice}" + (f" ({hint})" if hint else ""))

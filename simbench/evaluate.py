@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+from simbench.arrays import paired_rows
 from simbench.contracts import Index
 from simbench.errors import DegenerateWarning, InputError
-from simbench.views import rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,14 +59,12 @@ def _narrow(x: Tensor, scaled: bool) -> Scatter:
     return Scatter.of(principal_coordinates(x), keep_rows=True, eps=torch.finfo(x.dtype).eps)
 
 
-def compare(index: Index, a, b, view: str) -> float:
+def compare(index: Index, a, b, view: str, layout: str | None | tuple[str | None, str | None] = None) -> float:
     """Value of an index on arrays or tensors, looked at first; see `simbench.similarity`."""
-    a, b = _rows(a, "a", view), _rows(b, "b", view)
-    if len(a) != len(b):
-        raise InputError(f"a has {len(a)} rows and b has {len(b)} in view {view!r}; both must come from the same "
-                         "inputs, in the same order (layers of different height and width: try view='pooled')")
+    a, b, masked = paired_rows(a, b, view, layout)
     if len(a) < MIN_ROWS:
-        raise InputError(f"a and b have {len(a)} rows; at least {MIN_ROWS} are needed")
+        told = f" in which nothing is masked, and {masked} in which something is" if masked else ""
+        raise InputError(f"a and b have {len(a)} rows{told}; at least {MIN_ROWS} are needed")
     for name, x in (("a", a), ("b", b)):
         if bool((x == x[0]).all()):
             raise InputError(f"{name} is constant: every row is the same, so no index is defined; "
@@ -80,27 +78,3 @@ def compare(index: Index, a, b, view: str) -> float:
         raise InputError(f"index {index.spec!r} returned NaN for finite input; `simbench check {index.name}` looks "
                          "into it")
     return value
-
-
-def _rows(x, name: str, view: str) -> Tensor:
-    import numpy as np
-    import torch
-
-    try:
-        if not isinstance(x, torch.Tensor):
-            x = np.asarray(x)  # torch takes neither read-only nor reversed nor byte-swapped arrays: copy
-            x = torch.as_tensor(x.astype(x.dtype.newbyteorder("="), order="C"))
-        x = x.detach()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{name} is not an array of numbers ({error}); give a numpy array or torch tensor") from None
-    if x.ndim not in (2, 4):
-        raise InputError(f"{name} has shape {tuple(x.shape)}; allowed are (n, p) and (n, c, h, w)")
-    if x.is_complex() or x.dtype == torch.bool:
-        raise InputError(f"{name} has dtype {x.dtype}; real numbers are allowed")
-    if x.numel() == 0:
-        raise InputError(f"{name} has shape {tuple(x.shape)} and is empty; allowed are (n, p) and (n, c, h, w)")
-    x = x if x.is_floating_point() else x.to(torch.float64)
-    if not bool(torch.isfinite(x).all()):
-        raise InputError(f"{name} has {int((~torch.isfinite(x)).sum())} values that are NaN or infinite; "
-                         "give finite activations")
-    return rows(x, view)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simbench.errors import InputError
+from simbench.views import LAYOUTS, layout_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,18 +42,47 @@ class Affine:
         """The same map on another device or in another dtype (arguments of `Tensor.to`)."""
         return Affine(self.weight.to(*where), None if self.bias is None else self.bias.to(*where))
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Rows (n, p) -> (n, q), or maps (n, p, h, w) -> (n, q, h, w)."""
+    def __call__(self, x: Tensor, layout: str | None = None) -> Tensor:
+        """Rows (n, p) -> (n, q), maps (n, p, h, w) -> (n, q, h, w), or, with a layout, (n, h, w, p) -> (n, h, w, q) and
+        so on; see `views.LAYOUTS`. InputError where x has another number of channels, dtype or device than the map."""
         from torch.nn import functional
 
-        if x.ndim == 2:
-            return functional.linear(x, self.weight.mT, self.bias)
-        return functional.conv2d(x, self.weight.mT[:, :, None, None], self.bias)
+        layout = self._layout(x, layout)
+        if layout == "nchw":
+            return functional.conv2d(x, self.weight.mT[:, :, None, None], self.bias)
+        if layout == "nct":
+            return functional.conv1d(x, self.weight.mT[:, :, None], self.bias)
+        return functional.linear(x, self.weight.mT, self.bias)  # channels come last
 
-    def each(self, x: Tensor) -> Tensor:
+    def each(self, x: Tensor, layout: str | None = None) -> Tensor:
         """What each of k maps makes of the same maps (n, p, h, w) or rows (n, p): (k, n, q, h, w) or (k, n, q)."""
         import torch
 
+        if self.weight.ndim != 3:
+            raise InputError(f"each is for several maps in one Affine, weight (k, p, q); given {tuple(self.weight.shape)}"
+                             + (": call it on x" if self.weight.ndim == 2 else ""))
         biases = [None] * len(self.weight) if self.bias is None else self.bias
-        moved = [Affine(weight, bias)(x) for weight, bias in zip(self.weight, biases, strict=True)]
+        moved = [Affine(weight, bias)(x, layout) for weight, bias in zip(self.weight, biases, strict=True)]
         return moved[0][None] if len(moved) == 1 else torch.stack(moved)  # one is not copied
+
+    def _layout(self, x: Tensor, layout: str | None) -> str:
+        """The layout of x; InputError where this map does not apply to x. Looks at shapes and types only."""
+        import torch
+
+        weight = self.weight
+        if weight.ndim != 2:
+            raise InputError(f"{tuple(weight.shape)} is the weight of several maps; each(x) is what each of them makes of x")
+        if not isinstance(x, torch.Tensor):
+            raise InputError(f"x is a {type(x).__name__}; give a torch tensor")
+        layout = layout_of(x, layout)
+        if x.shape[layout.index("c")] != weight.shape[0]:
+            others = [other for other, axes in LAYOUTS.items() if len(other) == x.ndim and other != layout
+                      and x.shape[other.index("c")] == weight.shape[0]]
+            raise InputError(f"x has shape {tuple(x.shape)}, which has {x.shape[layout.index('c')]} channels as {layout} "
+                             f"{LAYOUTS[layout]}, and the map takes {weight.shape[0]} to {weight.shape[1]}"
+                             + (f"; layout={others[0]!r} has as many" if others else "; give it the activations it was "
+                                                                                     "fitted to"))
+        if x.device != weight.device or x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+            raise InputError(f"x is {x.dtype} on {x.device} and the map {weight.dtype} on {weight.device}; bring them "
+                             "together, as with affine.to(x)(x)")
+        return layout

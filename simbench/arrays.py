@@ -127,7 +127,7 @@ def _of_tensor(x: Tensor) -> tuple[Tensor, Tensor | None]:
     if x.is_meta:
         raise InputError("is on the meta device and holds no numbers; give activations that were computed")
     x = x.detach()
-    x = x.dequantize() if x.is_quantized else x
+    x = _dequantised(x) if x.is_quantized else x
     if x.layout is not torch.strided:
         _affordable(x.shape)
         x = x.to_dense()
@@ -138,6 +138,18 @@ def _of_tensor(x: Tensor) -> tuple[Tensor, Tensor | None]:
     if not x.is_floating_point():
         return x.to(torch.float64), None
     return (x.to(torch.float32) if x.dtype.itemsize == 1 else x), None  # float8 has no arithmetic
+
+
+def _dequantised(x: Tensor) -> Tensor:
+    """The numbers that a quantised tensor stands for."""
+    import torch
+
+    if x.dtype is not torch.qint32 or x.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return x.dequantize()
+    # torch 2.14 ends the process with an illegal instruction where it dequantises qint32 channel by channel.
+    scale, zero = (part.double().view([-1 if axis == x.q_per_channel_axis() else 1 for axis in range(x.ndim)])
+                   for part in (x.q_per_channel_scales(), x.q_per_channel_zero_points()))
+    return ((x.int_repr() - zero) * scale).float()
 
 
 def _of_array(x) -> tuple[Tensor, Tensor | None]:
@@ -159,7 +171,7 @@ def _of_array(x) -> tuple[Tensor, Tensor | None]:
         return _of_tensor(torch.from_dlpack(x).clone())
     mask = None
     if isinstance(x, np.ma.MaskedArray):
-        mask, x = torch.from_numpy(np.ma.getmaskarray(x).astype(bool)), x.filled(0)
+        mask, x = torch.from_numpy(np.array(np.ma.getmaskarray(x), dtype=bool)), x.filled(0)
     numbers = torch.from_numpy(_plain(np.asarray(x)))
     return _of_tensor(numbers)[0], mask
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from simbench.affine import Affine
 from simbench.comoments import Comoments, side_by_side
 from simbench.errors import InputError
-from simbench.scatter import Basis, Scatter, precision, streamable
+from simbench.scatter import Basis, Scatter, precision, require_numbers, streamable
 from simbench.spectra import left_singular, singular_values
 
 __all__ = ["Moments", "Scatter", "Basis"]
@@ -36,10 +36,13 @@ class Moments:
     @classmethod
     def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
         """Moments of rows a (n, p), b (n, q). `keep_rows` holds on to the centred rows, so that bases
-        keep their digits up to the condition number 1/eps of the data instead of its square root."""
-        if a.ndim != 2 or b.ndim != 2 or len(a) != len(b):
-            raise InputError(f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}; "
-                             "Moments needs (n, p) and (n, q) with the same n")
+        keep their digits up to the condition number 1/eps of the data instead of its square root.
+        InputError for what is no dense tensor of real numbers, and for rows that do not pair."""
+        require_numbers(a, "a")
+        require_numbers(b, "b")
+        if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
+            raise InputError(f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}, on {a.device} and {b.device}; "
+                             "Moments needs (n, p) and (n, q) with the same n, from 1, on one device")
         if not keep_rows and streamable(a, b):
             p, q = a.shape[1], b.shape[1]
             left, right = slice(0, p), slice(p, p + q)
@@ -85,7 +88,12 @@ class Moments:
                        self.ab + self.n * torch.outer(self.mean_a, self.mean_b))
 
     def through(self, affine: Affine) -> Moments:
-        """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is."""
+        """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is. InputError for a map of another
+        width, and for several maps in one."""
+        if affine.weight.ndim != 2 or len(affine.weight) != self.a.width or affine.weight.is_complex():
+            raise InputError(f"the map has weight {tuple(affine.weight.shape)}, {affine.weight.dtype}; one real map "
+                             f"({self.a.width}, q) is allowed")
+        affine = affine.to(self.ab)
         return replace(self, a=self.a.through(affine.weight, affine.bias), ab=affine.weight.mT @ self.ab)
 
     def cross(self, left: Basis | None, right: Basis | None) -> Tensor:
@@ -146,6 +154,9 @@ class Moments:
         """
         m = self if affine.bias is not None else self.uncentred()
         moved = m.through(affine)
+        if moved.a.width != m.b.width:
+            raise InputError(f"the map has weight {tuple(affine.weight.shape)} and b has {m.b.width} features; "
+                             f"({m.a.width}, {m.b.width}) is allowed")
         error = moved.a.total - 2 * moved.ab.trace() + moved.b.total
         return (error + m.n * (moved.mean_a - moved.mean_b).square().sum()) / m.b.total
 

@@ -1,5 +1,7 @@
 """Moments: streaming, closed forms, and what the indices see of them."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -173,3 +175,67 @@ def test_merging_leaves_both_moments_as_they_were():
     first + second
     after = [part for m in (first, second) for part in parts(m).values()]
     assert all(map(torch.equal, before, after))
+
+
+def quantised():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated
+        return torch.quantize_per_tensor(torch.ones(9, 3), 0.5, 0, torch.qint8)
+
+
+def masked():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a prototype
+        return torch.masked.masked_tensor(torch.ones(9, 3), torch.eye(9, 3) == 0)
+
+
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda: np.ones((9, 3)), "rows b are a ndarray; give a torch tensor"),
+    (lambda: np.ma.masked_all((9, 3)), "rows b are a MaskedArray"),
+    (lambda: [[1.0, 2.0]] * 9, "rows b are a list"),
+    (lambda: torch.ones(9, 3, device="meta"), "a meta tensor has no numbers"),
+    (lambda: torch.eye(9, 3).to_sparse(), r"to_dense\(\)"),
+    (quantised, r"dequantize\(\)"),
+    (masked, "rows with masked values are left out"),
+    (lambda: torch.ones(9, 3) + 1j, "rows b have dtype torch.complex64; real numbers"),
+    (lambda: torch.ones(9, 3) > 0, "rows b have dtype torch.bool; real numbers"),
+    (lambda: torch.ones(9, 3, 1), r"\(9, 3, 1\)"),
+])
+def test_moments_are_of_dense_real_rows_alone(make, said):
+    with pytest.raises(InputError, match=said) as error:
+        Moments.of(torch.randn(9, 2), make())
+    assert "\n" not in str(error.value)
+
+
+def test_no_rows_have_no_moments():
+    with pytest.raises(InputError, match="the same n, from 1"):
+        Moments.of(torch.zeros(0, 3), torch.zeros(0, 2))
+
+
+@pytest.mark.parametrize("n", [40, 1000], ids=["at once", "block by block"])
+@pytest.mark.parametrize("name", ["uint8", "int16", "int64", "uint16", "uint32", "uint64", "float16", "float8_e4m3fn"])
+def test_moments_of_any_real_dtype_are_those_of_its_numbers(name, n):
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randint(0, 16, (n, p), generator=generator).to(getattr(torch, name)) for p in (3, 5))
+    found, x, y = Moments.of(a, b), a.double().numpy(), b.double().numpy()
+    for matrix, expected in ((found.aa, np.cov(x.T)), (found.bb, np.cov(y.T)), (found.ab, np.cov(x.T, y.T)[:3, 3:])):
+        np.testing.assert_allclose(matrix, (n - 1) * expected, rtol=0, atol=1e-13 * n * 16**2)
+
+
+def test_a_map_in_float32_goes_through_as_the_numbers_it_holds():
+    m, affine = Moments.of(torch.randn(30, 3), torch.randn(30, 5)), Affine(torch.randn(3, 5), torch.randn(5))
+    assert torch.equal(m.through(affine).ab, m.through(affine.to(torch.float64)).ab)
+    assert torch.equal(m.residual(affine), m.residual(affine.to(torch.float64)))
+
+
+@pytest.mark.parametrize(("weight", "said"), [((2, 3, 5), "one real map"), ((5, 3), "one real map"), ((3, 1), "b has 5 features")])
+def test_maps_of_other_sizes_have_no_residual(weight, said):
+    m = Moments.of(torch.randn(30, 3), torch.randn(30, 5))
+    with pytest.raises(InputError, match=said):
+        m.residual(Affine(torch.ones(weight)))
+
+
+def test_a_bias_does_not_move_moments_that_have_lost_their_mean():
+    m = Moments.of(torch.randn(30, 3), torch.randn(30, 5)).uncentred()
+    with pytest.raises(InputError, match="take the map first, `uncentred"):
+        m.through(Affine(torch.ones(3, 5), torch.ones(5)))

@@ -59,7 +59,7 @@ class Affine:
         import torch
 
         if self.weight.ndim != 3:
-            raise InputError(f"each is for several maps in one Affine, weight (k, p, q); given {tuple(self.weight.shape)}"
+            raise InputError(f"each is for several maps in one, weight (k, p, q); given {tuple(self.weight.shape)}"
                              + (": call it on x" if self.weight.ndim == 2 else ""))
         biases = [None] * len(self.weight) if self.bias is None else self.bias
         moved = [Affine(weight, bias)(x, layout) for weight, bias in zip(self.weight, biases, strict=True)]
@@ -71,17 +71,17 @@ class Affine:
 
         weight = self.weight
         if weight.ndim != 2:
-            raise InputError(f"{tuple(weight.shape)} is the weight of several maps; each(x) is what each of them makes of x")
+            raise InputError(f"{tuple(weight.shape)} is the weight of several maps; each(x) is what each makes of x")
         if not isinstance(x, torch.Tensor):
             raise InputError(f"x is a {type(x).__name__}; give a torch tensor")
         layout = layout_of(x, layout)
-        if x.shape[layout.index("c")] != weight.shape[0]:
-            others = [other for other, axes in LAYOUTS.items() if len(other) == x.ndim and other != layout
-                      and x.shape[other.index("c")] == weight.shape[0]]
-            raise InputError(f"x has shape {tuple(x.shape)}, which has {x.shape[layout.index('c')]} channels as {layout} "
-                             f"{LAYOUTS[layout]}, and the map takes {weight.shape[0]} to {weight.shape[1]}"
-                             + (f"; layout={others[0]!r} has as many" if others else "; give it the activations it was "
-                                                                                     "fitted to"))
+        channels = x.shape[layout.index("c")]
+        if channels != len(weight):
+            others = [f"; layout={other!r} has as many" for other in LAYOUTS
+                      if len(other) == x.ndim and x.shape[other.index("c")] == len(weight)]
+            raise InputError(f"x has shape {tuple(x.shape)}, which has {channels} channels as {layout} "
+                             f"{LAYOUTS[layout]}, and the map takes {len(weight)} to {weight.shape[1]}"
+                             + (others or ["; give the activations it was made for"])[0])
         if x.device != weight.device or x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
             raise InputError(f"x is {x.dtype} on {x.device} and the map {weight.dtype} on {weight.device}; bring them "
                              "together, as with affine.to(x)(x)")

@@ -9,11 +9,11 @@ from numbers import Real
 from typing import TYPE_CHECKING
 
 from simbench.errors import InputError, unknown
+from simbench.frames import aligned, is_frame, numbers_of
 from simbench.views import LAYOUTS, USUAL, VIEWS, layout_of, rows
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from torch import Tensor
 
 #: Most numbers that a sparse array is written out to: 4 GB of float64.
@@ -39,7 +39,7 @@ def paired_rows(a, b, view: str,
         raise unknown("view", view, VIEWS)
     layouts = _layouts(layout)
     (a, hidden_a), (b, hidden_b) = (_rows(x, name, view, told) for x, name, told in
-                                    zip((a, _aligned(b, a)), "ab", layouts))
+                                    zip((a, aligned(b, a)), "ab", layouts))
     if len(a) != len(b):
         raise InputError(f"a has {len(a)} rows and b has {len(b)} in view {view!r}; both must come from the same "
                          "inputs, in the same order (layers of different height and width: try view='pooled')")
@@ -61,25 +61,6 @@ def _layouts(layout) -> tuple[str | None, str | None]:
         if one is not None and one not in LAYOUTS:
             raise unknown("layout", one, LAYOUTS)
     return pair
-
-
-def _frame(x) -> bool:
-    """True for a pandas data frame; pandas is not imported where nobody has."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(x, pandas.DataFrame)
-
-
-def _aligned(b, a):
-    """b with its rows in the order of the labels of a, where both are data frames."""
-    if not (_frame(a) and _frame(b)) or len(a) != len(b) or a.index.equals(b.index):
-        return b
-    once = a.index.is_unique and b.index.is_unique
-    places = b.index.get_indexer(a.index) if once else None
-    if once and (places >= 0).all():
-        return b.iloc[places]
-    told = f"share {int((places >= 0).sum())} of {len(a)} row labels" if once else "have row labels that repeat"
-    raise InputError(f"a and b are data frames that {told}, so that it is not known which rows pair; give both the same "
-                     "labels, each once, or reset_index(drop=True) on both where rows pair in the order they have")
 
 
 def _rows(x, name: str, view: str, layout: str | None) -> tuple[Tensor, Tensor | None]:
@@ -158,8 +139,8 @@ def _of_array(x) -> tuple[Tensor, Tensor | None]:
     import torch
 
     sparse = sys.modules.get("scipy.sparse")
-    if _frame(x):
-        x = _of_frame(x)
+    if is_frame(x):
+        x = numbers_of(x)
     elif sparse is not None and sparse.issparse(x):
         _affordable(x.shape)
         x = x.toarray()
@@ -182,7 +163,8 @@ def _plain(x: np.ndarray) -> np.ndarray:
     import numpy as np
 
     if x.dtype == object:
-        strange = {type(one).__name__ for one in x.flat if isinstance(one, bool) or not isinstance(one, (Real, Decimal))}
+        strange = {type(one).__name__ for one in x.flat
+                   if isinstance(one, bool) or not isinstance(one, (Real, Decimal))}
         if strange:
             raise TypeError(f"it holds {' and '.join(sorted(strange))}")
     elif x.dtype.kind == "V" and x.dtype.names is None and np.can_cast(x.dtype, np.float32):
@@ -193,23 +175,6 @@ def _plain(x: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):  # infinity is refused by its name
             return x.astype(np.float64, order="C")
     return x.astype(x.dtype.newbyteorder("="), order="C")
-
-
-def _of_frame(x: pd.DataFrame) -> np.ndarray:
-    """The numbers of a data frame in the dtype that holds all its columns; what is missing is NaN."""
-    import numpy as np
-    from pandas.api import types
-
-    if not x.shape[1]:
-        return np.empty(x.shape)
-    for label, dtype in zip(x.columns, x.dtypes):
-        if dtype != object and (types.is_bool_dtype(dtype) or not types.is_numeric_dtype(dtype)):
-            raise InputError(f"has a column {label!r} of dtype {dtype}; real numbers are allowed: convert it or drop it")
-    if any(dtype == object for dtype in x.dtypes):
-        return x.to_numpy(dtype=object)
-    kinds = [getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype)) for dtype in x.dtypes]
-    common = np.result_type(*kinds)
-    return x.to_numpy(dtype=np.float64 if common.kind not in "fc" else common, na_value=np.nan)
 
 
 def _masked_within(x) -> bool:
@@ -228,5 +193,5 @@ def _stacked(x) -> np.ma.MaskedArray:
 def _affordable(shape) -> None:
     """InputError for a sparse array that is too large to be written out."""
     if math.prod(shape) > MOST_DENSE:
-        raise InputError(f"is sparse, and written out its shape {tuple(shape)} is {math.prod(shape):.3g} numbers; at most "
-                         f"{MOST_DENSE:.3g} are allowed: give fewer rows or neurons")
+        raise InputError(f"is sparse, and written out its shape {tuple(shape)} is {math.prod(shape):.3g} numbers; at "
+                         f"most {MOST_DENSE:.3g} are allowed: give fewer rows or neurons")

@@ -12,7 +12,8 @@ from torch import Tensor
 from simbench.affine import Affine
 from simbench.comoments import Comoments, side_by_side
 from simbench.errors import InputError
-from simbench.scatter import Basis, Scatter, precision, require_numbers, streamable
+from simbench.reals import require_reals
+from simbench.scatter import Basis, Scatter, precision, streamable
 from simbench.spectra import left_singular, singular_values
 
 __all__ = ["Moments", "Scatter", "Basis"]
@@ -38,8 +39,8 @@ class Moments:
         """Moments of rows a (n, p), b (n, q). `keep_rows` holds on to the centred rows, so that bases
         keep their digits up to the condition number 1/eps of the data instead of its square root.
         InputError for what is no dense tensor of real numbers, and for rows that do not pair."""
-        require_numbers(a, "a")
-        require_numbers(b, "b")
+        require_reals(a, "a")
+        require_reals(b, "b")
         if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
             raise InputError(f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}, on {a.device} and {b.device}; "
                              "Moments needs (n, p) and (n, q) with the same n, from 1, on one device")
@@ -88,8 +89,8 @@ class Moments:
                        self.ab + self.n * torch.outer(self.mean_a, self.mean_b))
 
     def through(self, affine: Affine) -> Moments:
-        """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is. InputError for a map of another
-        width, and for several maps in one."""
+        """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is.
+        InputError for a map of another width, and for several maps in one."""
         if affine.weight.ndim != 2 or len(affine.weight) != self.a.width or affine.weight.is_complex():
             raise InputError(f"the map has weight {tuple(affine.weight.shape)}, {affine.weight.dtype}; one real map "
                              f"({self.a.width}, q) is allowed")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from simbench.comoments import Comoments, block_rows
 from simbench.errors import InputError
+from simbench.reals import require_reals
 
 #: Relative size below which a deviation from the mean is the rounding of the mean itself.
 _DEAD = 16 * torch.finfo(torch.float64).eps
@@ -69,7 +70,7 @@ class Scatter:
     def of(cls, x: Tensor, keep_rows: bool = False, eps: float | None = None) -> Scatter:
         """Scatter of rows x (n, p) of any real dtype; gradients flow through it. `eps` is the precision
         the rows were measured in, where it is not that of x. InputError for anything else."""
-        require_numbers(x)
+        require_reals(x)
         if x.ndim != 2 or not len(x):
             raise InputError(f"rows have shape {tuple(x.shape)}; a scatter needs (n, p)")
         eps = precision(x) if eps is None else eps
@@ -133,8 +134,8 @@ class Scatter:
         """Scatter of `x @ weight + bias`, weight (p, q), in closed form. InputError for a bias where the mean, which it
         moves, is no longer known."""
         if bias is not None and self.centre == "zero":
-            raise InputError("a scatter about zero has no mean that a bias could move; take the map first, `uncentred()` "
-                             "after it")
+            raise InputError("a scatter about zero has no mean that a bias could move; take the map first, then "
+                             "`uncentred()`")
         mean = self.mean @ weight
         return Scatter(self.n, mean if bias is None else mean + bias,
                        weight.mT @ self.matrix @ weight, self.eps, self.centre)
@@ -185,20 +186,6 @@ def principal_coordinates(x: Tensor) -> Tensor:
         values = sigma.square()
     rank = _rank(values, n, p, eps, squared)
     return vectors[:, :rank] * values[:rank].sqrt()
-
-
-def require_numbers(x: Tensor, name: str = "x") -> None:
-    """InputError for what is no dense torch tensor of real numbers. Looks at its type only: NaN and infinity pass, and
-    give NaN."""
-    if not isinstance(x, Tensor):
-        raise InputError(f"rows {name} are a {type(x).__name__}; give a torch tensor, such as torch.tensor({name})")
-    written = x.layout is torch.strided and not (x.is_meta or x.is_quantized or x.is_nested)
-    if not written or isinstance(x, torch.masked.MaskedTensor):
-        raise InputError(f"rows {name} are a {type(x).__name__} of {x.dtype}, {x.layout}, on {x.device}; give dense numbers: "
-                         "to_dense() or dequantize() writes them out, rows with masked values are left out, and a meta "
-                         "tensor has no numbers")
-    if x.is_complex() or x.dtype == torch.bool:
-        raise InputError(f"rows {name} have dtype {x.dtype}; real numbers are allowed")
 
 
 def precision(x: Tensor) -> float:

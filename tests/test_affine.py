@@ -90,13 +90,14 @@ def test_several_maps_move_the_channels_of_every_layout(layout):
         assert torch.equal(found[k], Affine(several.weight[k], several.bias[k])(x, layout))
 
 
-@pytest.mark.parametrize(("layout", "shape"), [(None, (7, 3)), ("nc", (7, 3)), ("nchw", (2, 3, 2, 2)), ("nhwc", (2, 2, 2, 3)),
-                                               ("ntc", (2, 3, 3)), ("nct", (2, 3, 3))])
+@pytest.mark.parametrize(("layout", "shape"), [(None, (7, 3)), ("nc", (7, 3)), ("nchw", (2, 3, 2, 2)),
+                                               ("nhwc", (2, 2, 2, 3)), ("ntc", (2, 3, 3)), ("nct", (2, 3, 3))])
 def test_gradients_flow_to_activations_and_map_in_every_layout(layout, shape):
     def moved(x, weight, bias):
         return Affine(weight, bias)(x, layout)
 
-    assert torch.autograd.gradcheck(moved, [part.requires_grad_() for part in (normal(*shape), normal(3, 5), normal(5))])
+    parts = normal(*shape), normal(3, 5), normal(5)
+    assert torch.autograd.gradcheck(moved, [part.requires_grad_() for part in parts])
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -107,14 +108,14 @@ def test_a_compiled_affine_is_the_same(layout):
 
 
 @pytest.mark.parametrize(("shape", "layout", "said"), [
-    ((3, 3, 3), None, "activations have shape (3, 3, 3); allowed are (n, c) and (n, c, h, w), or a layout that says which "
-                      "axis holds the channels: 'ntc' (n, t, c) or 'nct' (n, c, t)"),
+    ((3, 3, 3), None, "activations have shape (3, 3, 3); allowed are (n, c) and (n, c, h, w), or a layout that says "
+                      "which axis holds the channels: 'ntc' (n, t, c) or 'nct' (n, c, t)"),
     ((3,), None, "activations have shape (3,)"),
     ((7, 3), "nhwc", "layout 'nhwc' is (n, h, w, c); give 4 axes"),
     ((7, 3), "cn", "layout 'cn' is unknown; did you mean 'nc'"),
     ((7, 4), None, "x has shape (7, 4), which has 4 channels as nc (n, c), and the map takes 3 to 5"),
-    ((2, 4, 4, 3), None, "x has shape (2, 4, 4, 3), which has 4 channels as nchw (n, c, h, w), and the map takes 3 to 5; "
-                         "layout='nhwc' has as many"),
+    ((2, 4, 4, 3), None, "x has shape (2, 4, 4, 3), which has 4 channels as nchw (n, c, h, w), and the map takes 3 to "
+                         "5; layout='nhwc' has as many"),
     ((2, 3, 4), "ntc", "the map takes 3 to 5; layout='nct' has as many"),
 ])
 def test_activations_that_a_map_does_not_apply_to_are_refused_in_one_line(shape, layout, said):

@@ -1,4 +1,4 @@
-"""Arrays: every kind of array gives the value of the numbers it stands for, or one line that says why it stands for none."""
+"""Arrays: every kind gives the value of the numbers it stands for, or one line that says why it stands for none."""
 
 import decimal
 import fractions
@@ -63,7 +63,8 @@ def quietly(make):
 
 
 def by_channel(dtype):
-    return lambda: torch.quantize_per_channel(torch.tensor(A).float(), torch.full((5,), 0.125), torch.zeros(5), 1, dtype)
+    scale, zero = torch.full((5,), 0.125), torch.zeros(5)
+    return lambda: torch.quantize_per_channel(torch.tensor(A).float(), scale, zero, 1, dtype)
 
 
 def field(x):
@@ -89,7 +90,8 @@ NUMBERS = {
     **{f"torch {name}": lambda name=name: torch.tensor(8 * A + 100).to(getattr(torch, name))
        for name in ("uint8", "int16", "uint16", "uint32", "uint64")},
     "imaginary part of a conjugate": lambda: torch.complex(torch.tensor(A), -torch.tensor(A)).conj().imag,
-    **{f"scipy {kind}": lambda kind=kind: scipy.sparse.coo_array(A).asformat(kind) for kind in ("csr", "csc", "coo", "lil")},
+    **{f"scipy {kind}": lambda kind=kind: scipy.sparse.coo_array(A).asformat(kind)
+       for kind in ("csr", "csc", "coo", "lil")},
     "scipy matrix": lambda: scipy.sparse.csr_matrix(A),
     "coo": lambda: torch.tensor(A).to_sparse(),
     "coo that wants gradients": lambda: torch.tensor(A, requires_grad=True).to_sparse(),
@@ -151,7 +153,7 @@ REFUSED = {
     "None among numbers": (lambda: [[1.0, None]] * 40, "a is not an array of numbers (it holds NoneType)"),
     "beyond float64": (lambda: [[10**400, 1]] * 40, "a is not an array of numbers (int too large"),
     "dates": (lambda: A.astype("i8").astype("M8[s]"), "a is not an array of numbers (its dtype is datetime64[s])"),
-    "structured": (lambda: np.zeros((40, 5), dtype=[("x", "f8"), ("y", "f8")]), "a is not an array of numbers (its dtype"),
+    "structured": (lambda: np.zeros((40, 5), dtype=[("x", "f8"), ("y", "f8")]), "a is not an array of numbers (its"),
     "bytes": (lambda: b"activations", "a is not an array of numbers"),
     "generator": (lambda: (row for row in A), "a is not an array of numbers (it holds generator)"),
     "ragged tensors": (lambda: [torch.tensor(A[0]), torch.tensor(A[1, :2])], "a is not an array of numbers"),
@@ -179,7 +181,8 @@ def test_what_holds_no_real_numbers_is_refused_in_one_line(kind):
 
 @settings(max_examples=30, deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 39), st.integers(0, 4)), max_size=20),
-       st.sets(st.tuples(st.integers(0, 39), st.integers(0, 6)), max_size=20), st.sampled_from([-9999.0, np.nan, np.inf]))
+       st.sets(st.tuples(st.integers(0, 39), st.integers(0, 6)), max_size=20),
+       st.sampled_from([-9999.0, np.nan, np.inf]))
 def test_rows_with_a_masked_value_on_either_side_are_left_out_of_both(of_a, of_b, sentinel):
     sides, gone = [], np.zeros(40, dtype=bool)
     for x, places in ((A, of_a), (B, of_b)):
@@ -307,7 +310,8 @@ def test_layouts_that_do_not_fit_are_refused_with_what_is_allowed(layout, said):
     assert said in refused(MAPS_A, MAPS_B, layout=layout)
 
 
-@pytest.mark.parametrize(("view", "said"), [("Spatial", "did you mean 'spatial'"), (None, "allowed: flat, pooled, spatial")])
+@pytest.mark.parametrize(("view", "said"), [("Spatial", "did you mean 'spatial'"),
+                                            (None, "allowed: flat, pooled, spatial")])
 def test_views_that_are_unknown_are_refused_with_near_matches(view, said):
     assert said in refused(A, B, view=view)
 
@@ -328,7 +332,8 @@ class Writer(Index):
 
 @pytest.mark.parametrize("make", [
     torch.tensor, np.array, pd.DataFrame, np.ma.array, Exchanged, lambda x: list(torch.tensor(x)),
-    lambda x: torch.tensor(x)[..., None, None], lambda x: torch.tensor(x)[..., None, None].to(memory_format=torch.channels_last),
+    lambda x: torch.tensor(x)[..., None, None],
+    lambda x: torch.tensor(x)[..., None, None].to(memory_format=torch.channels_last),
 ], ids=["torch", "numpy", "pandas", "masked", "DLPack", "list", "maps", "channels last"])
 @pytest.mark.parametrize("view", ["spatial", "flat", "pooled"])
 def test_an_index_that_writes_into_its_rows_leaves_the_callers_arrays(make, view):

@@ -16,8 +16,8 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
     {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding"},
-    {"scatter", "cutting", "views", "taps", "selection", "grids", "estimates", "figures"},
-    {"affine", "arrays"},
+    {"views", "frames", "reals"},
+    {"scatter", "affine", "arrays", "cutting", "taps", "selection", "grids", "estimates", "figures"},
     {"moments", "contracts", "correlate"},
     {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard"},
     {"registry", "streams", "weights", "tables", "report", "stitching"},

@@ -196,7 +196,7 @@ def masked():
     (lambda: torch.ones(9, 3, device="meta"), "a meta tensor has no numbers"),
     (lambda: torch.eye(9, 3).to_sparse(), r"to_dense\(\)"),
     (quantised, r"dequantize\(\)"),
-    (masked, "rows with masked values are left out"),
+    (masked, "rows with masked values are to be left out"),
     (lambda: torch.ones(9, 3) + 1j, "rows b have dtype torch.complex64; real numbers"),
     (lambda: torch.ones(9, 3) > 0, "rows b have dtype torch.bool; real numbers"),
     (lambda: torch.ones(9, 3, 1), r"\(9, 3, 1\)"),
@@ -228,7 +228,8 @@ def test_a_map_in_float32_goes_through_as_the_numbers_it_holds():
     assert torch.equal(m.residual(affine), m.residual(affine.to(torch.float64)))
 
 
-@pytest.mark.parametrize(("weight", "said"), [((2, 3, 5), "one real map"), ((5, 3), "one real map"), ((3, 1), "b has 5 features")])
+@pytest.mark.parametrize(("weight", "said"), [((2, 3, 5), "one real map"), ((5, 3), "one real map"),
+                                              ((3, 1), "b has 5 features")])
 def test_maps_of_other_sizes_have_no_residual(weight, said):
     m = Moments.of(torch.randn(30, 3), torch.randn(30, 5))
     with pytest.raises(InputError, match=said):
@@ -237,5 +238,5 @@ def test_maps_of_other_sizes_have_no_residual(weight, said):
 
 def test_a_bias_does_not_move_moments_that_have_lost_their_mean():
     m = Moments.of(torch.randn(30, 3), torch.randn(30, 5)).uncentred()
-    with pytest.raises(InputError, match="take the map first, `uncentred"):
+    with pytest.raises(InputError, match="take the map first, then `uncentred"):
         m.through(Affine(torch.ones(3, 5), torch.ones(5)))

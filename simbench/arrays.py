@@ -43,11 +43,11 @@ def paired_rows(a, b, view: str,
     if len(a) != len(b):
         raise InputError(f"a has {len(a)} rows and b has {len(b)} in view {view!r}; both must come from the same "
                          "inputs, in the same order (layers of different height and width: try view='pooled')")
-    hidden = [mask for mask in (hidden_a, hidden_b) if mask is not None]
+    hidden = [mask.to(a.device) for mask in (hidden_a, hidden_b) if mask is not None]
     b = b.to(a.device)
     if not hidden:
         return a, b, 0
-    seen = ~(hidden[0] | hidden[-1]).to(a.device)
+    seen = ~(hidden[0] | hidden[-1])
     return a[seen], b[seen], len(a) - int(seen.sum())
 
 

@@ -93,6 +93,7 @@ NUMBERS = {
     **{f"scipy {kind}": lambda kind=kind: scipy.sparse.coo_array(A).asformat(kind)
        for kind in ("csr", "csc", "coo", "lil")},
     "scipy matrix": lambda: scipy.sparse.csr_matrix(A),
+    "made in inference mode": torch.inference_mode()(lambda: torch.tensor(A)),
     "coo": lambda: torch.tensor(A).to_sparse(),
     "coo that wants gradients": lambda: torch.tensor(A, requires_grad=True).to_sparse(),
     "hybrid": lambda: torch.tensor(A).to_sparse(1),

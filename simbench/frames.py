@@ -27,7 +27,7 @@ def aligned(b, a):
     if not (is_frame(a) and is_frame(b)) or len(a) != len(b) or a.index.equals(b.index):
         return b
     once = a.index.is_unique and b.index.is_unique
-    places = b.index.get_indexer(a.index) if once else None
+    places = b.index.astype(object).get_indexer(a.index.astype(object)) if once else None  # equal, not just overlapping
     if once and (places >= 0).all():
         return b.iloc[places]
     told = f"share {int((places >= 0).sum())} of {len(a)} row labels" if once else "have row labels that repeat"

@@ -250,6 +250,8 @@ LABELS = {
     "numbers": range(40),
     "several levels": pd.MultiIndex.from_product([range(8), list("abcde")]),
     "times": pd.date_range("2020", periods=40),
+    "intervals that overlap": pd.IntervalIndex.from_arrays(range(40), range(2, 42)),
+    "categories": pd.CategoricalIndex([f"image{i}" for i in range(40)]),
 }
 
 

@@ -72,6 +72,7 @@ def test_three_axes_are_asked_about_and_never_guessed():
 
 
 @pytest.mark.parametrize(("layout", "said"), [("nwhc", "layout 'nwhc' is unknown; did you mean 'nhwc'"),
+                                              (["nhwc"], r"layout \['nhwc'\] is unknown; did you mean 'nhwc'"),
                                               ("ntc", r"layout 'ntc' is \(n, t, c\); give 3 axes")])
 def test_a_layout_that_does_not_fit_is_an_input_error(layout, said):
     with pytest.raises(InputError, match=said):

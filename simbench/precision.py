@@ -34,15 +34,19 @@ def widened(x: Tensor) -> Tensor:
     return x.to(torch.float32) if x.dtype.itemsize < 4 else x
 
 
-def power(x: Tensor) -> int:
-    """The e for which x times 2^-e is easily squared twice, in the dtype of x: 0 for all numbers of usual size."""
-    size = float(max(map(abs, map(float, x.detach().aminmax())))) if x.numel() else 0.0
-    exponent = torch.frexp(torch.tensor(size, dtype=torch.float64)).exponent.item() if 0 < size < float("inf") else 0
+def exponents(x: Tensor, each: bool = False) -> Tensor:
+    """The e for which rows x (n, p) times 2^-e are easily squared twice in their dtype, 0-dim or (p,) for each feature:
+    0 for all numbers of usual size."""
+    low, high = x.detach().aminmax(dim=0)
+    size = torch.maximum(high, -low).to(torch.float64)
+    size = torch.where(size.isfinite(), size, 0)
+    exponent = torch.frexp(size if each else size.amax()).exponent
     most = 120 if x.dtype == torch.float32 else 1000  # 2^-e is a number of that dtype
-    return 0 if abs(exponent) <= _ROOM else max(-most, min(exponent, most))
+    return torch.where(exponent.abs() <= _ROOM, 0, exponent.clamp(-most, most))
 
 
-def rescaled(x: Tensor) -> Tensor:
-    """x times a power of two, which costs no digit, so that its fourth powers neither overflow nor vanish."""
-    exponent = power(x)
-    return x * 2.0**-exponent if exponent else x
+def rescaled(x: Tensor, each: bool = False) -> Tensor:
+    """Rows x times a power of two, or each feature times one, which costs no digit, so that fourth powers neither
+    overflow nor vanish."""
+    exponent = exponents(x, each)
+    return x * torch.exp2(-exponent.to(torch.float64)).to(x.dtype) if bool(exponent.any()) else x

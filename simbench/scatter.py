@@ -159,15 +159,16 @@ class Scatter:
                      None if scores is None else scores[:, :rank])
 
 
-def principal_coordinates(x: Tensor) -> Tensor:
+def principal_coordinates(x: Tensor, eps: float | None = None) -> Tensor:
     """(n, r) scores of the centred rows of x (n, p) on their r principal directions, in float64: inner products
-    and distances between rows are kept, however wide they are.
+    and distances between rows are kept, however wide they are. `eps` is the precision the rows were measured in, where
+    it is not that of x.
 
     Directions that the rounding of x could have made are left out, as from the rank of a Scatter: of unit
     length, they would count as much as the others.
     """
     n, p = x.shape
-    eps = precision(x)
+    eps = precision(x) if eps is None else eps
     rows = _centred(x.to(torch.float64))[1]
     squared = p > n and eps > COARSE  # float32 leaves the Gram matrix digits to spare
     if squared:

@@ -44,7 +44,8 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
     a, b = _scaled(a, index.claims.invariances_a), _scaled(b, index.claims.invariances_b)
     wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
     if index.needs == "samples" or (wide and type(index).from_samples is not Index.from_samples):
-        return index.from_samples(a.to(torch.float64), b.to(torch.float64)), None
+        a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
+        return index.from_samples(a, b), None
     if not wide:
         m = Moments.of(a, b, keep_rows=True)
     else:

@@ -12,7 +12,7 @@ from simbench.basis import COARSE, Basis, rank_of, wide
 from simbench.comoments import Comoments, block_rows
 from simbench.deferred import Deferred, product
 from simbench.errors import InputError
-from simbench.precision import FLOAT32, measured, precision
+from simbench.precision import FLOAT32, measured, precision, rescaled
 
 #: Relative size below which a deviation from the mean is the rounding of the mean itself.
 _DEAD = 16 * torch.finfo(torch.float64).eps
@@ -186,7 +186,7 @@ def rounding_only(x: Tensor) -> bool:
     x was measured; see `Scatter.rounding`."""
     eps = measured(x)
     for part in x.detach().split(max(1, 2**20 // len(x)), 1):
-        mean, centred = _centred(part.to(torch.float64))
+        mean, centred = _centred(rescaled(part.to(torch.float64), each=True))
         if not _rounding(len(x), mean, centred.square().sum(0), eps):
             return False
     return True

@@ -162,8 +162,8 @@ class MinibatchStream:
 
     def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor] | str]:
         """Whether the output of a layer varies, and its vector for every minibatch, or why it has none."""
-        x = widened(self._rows(x))
-        index = self.indices[0]
+        index, x = self.indices[0], self._rows(x)
+        x = x if index.any_precision else widened(x)
         try:
             vectors = [index.of_batch(part) for part in x.split(index.minibatches) if len(part) >= MIN_ROWS]
             finite = all(bool(vector.isfinite().all()) for vector in vectors)

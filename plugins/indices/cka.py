@@ -50,7 +50,7 @@ class CKA(Index):
     kernel: Literal["linear", "rbf"] = "linear"
     batch: int = 128
 
-    name = "cka"
+    name, any_precision = "cka", True
     source = "Kornblith et al. 2019, eq. 4; Csiszarik et al. 2021, definition 6.2"
 
     def __post_init__(self) -> None:
@@ -87,45 +87,50 @@ class CKA(Index):
     def of_batch(self, x: Tensor) -> Tensor:
         """(m^2,) U-centred Gram matrix over sqrt(m (m - 3)): inner products are the unbiased HSIC (Song et al. 2012,
         eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2). Exactly zero where it is no more than rounding."""
+        from simbench.precision import measured, widened
+
+        return self._vector(widened(x), measured(x))
+
+    def _vector(self, x: Tensor, eps: float) -> Tensor:
+        """`of_batch` of rows in float32 or float64 that were measured in precision eps."""
         from simbench_plugins.indices.gram import centred_gram
 
-        return centred_gram(x, self.kernel, unbiased=True) / (len(x) * (len(x) - 3)) ** 0.5
+        return centred_gram(x, self.kernel, True, eps) / (len(x) * (len(x) - 3)) ** 0.5
 
-    def _over_minibatches(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    def _over_minibatches(self, x: Tensor, eps: float) -> Tensor:
         """(d,) vectors of all minibatches, one after the other."""
         import torch
 
-        parts = zip(a.split(self.batch), b.split(self.batch), strict=True)
-        pairs = [(self.of_batch(x), self.of_batch(y)) for x, y in parts if len(x) >= FEWEST_ROWS]
-        if not pairs:
-            raise InputError(f"{self.spec} has no minibatch of {FEWEST_ROWS} rows: {len(a)} rows are given")
-        return tuple(map(torch.cat, zip(*pairs)))
+        parts = [self._vector(part, eps) for part in x.split(self.batch) if len(part) >= FEWEST_ROWS]
+        if not parts:
+            raise InputError(f"{self.spec} has no minibatch of {FEWEST_ROWS} rows: {len(x)} rows are given")
+        return torch.cat(parts)
 
     def from_samples(self, a: Tensor, b: Tensor) -> Tensor:
         import torch
 
         from simbench.moments import Moments
-        from simbench.precision import rescaled, widened
+        from simbench.precision import measured, rescaled, widened
         from simbench_plugins.indices.gram import centred_gram, hsics, ratio
 
-        n, unbiased = len(a), self.estimator != "biased"
+        n, unbiased, eps = len(a), self.estimator != "biased", (measured(a), measured(b))
         a, b = (rescaled(widened(x)) for x in (a, b))
         if self.estimator == "minibatch":
-            f, g = self._over_minibatches(a, b)
-        else:
-            if unbiased and n < FEWEST_ROWS:
-                raise InputError(f"{self.spec} takes at least {FEWEST_ROWS} rows: {n} are given")
-            a, b = a.to(torch.float64), b.to(torch.float64)
-            tall = self.kernel == "linear" and max(a.shape[1], b.shape[1]) < n
-            if tall and not unbiased:
+            f, g = map(self._over_minibatches, (a, b), eps)
+            return ratio(f @ g, f @ f, g @ g, len(f), _ALIKE)
+        if unbiased and n < FEWEST_ROWS:
+            raise InputError(f"{self.spec} takes at least {FEWEST_ROWS} rows: {n} are given")
+        a, b = a.to(torch.float64), b.to(torch.float64)
+        if self.kernel == "linear" and max(a.shape[1], b.shape[1]) < n:
+            if not unbiased:
                 return self.from_moments(Moments.of(a, b))
-            sums = hsics(a, b) if tall and n > _GRAM_ROWS else None
+            sums = hsics(a, b, eps) if n > _GRAM_ROWS else None
             if sums:
                 return ratio(*sums, n + a.shape[1] * b.shape[1], _ALIKE)
-            if n > MOST_ROWS:
-                raise InputError(f"{self.spec} compares every row with every other: {n} rows are given, at most "
-                                 f"{MOST_ROWS} are allowed; give a sample of them, or another view")
-            f, g = (centred_gram(x, self.kernel, unbiased) for x in (a, b))
+        if n > MOST_ROWS:
+            raise InputError(f"{self.spec} compares every row with every other: {n} rows are given, at most "
+                             f"{MOST_ROWS} are allowed; give a sample of them, or another view")
+        f, g = (centred_gram(x, self.kernel, unbiased, fine) for x, fine in zip((a, b), eps))
         return ratio(f @ g, f @ f, g @ g, len(f), _ALIKE if unbiased else _STILL)
 
     def known_answers(self) -> list[KnownAnswer]:

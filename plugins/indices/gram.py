@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from simbench import Undefined
-from simbench.precision import exponents, measured, widened
+from simbench.precision import exponents
 
 #: Elements of the rows that are centred and multiplied at a time, few enough to stay near the processor.
 _BLOCK = 2**21
@@ -19,19 +19,18 @@ _LEFT = 1e-6
 _EPS = torch.finfo(torch.float64).eps
 
 
-def centred_gram(x: Tensor, kernel: str, unbiased: bool) -> Tensor:
-    """(n^2,) centred Gram matrix of rows x (n, p) in float64.
+def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
+    """(n^2,) centred Gram matrix of rows x (n, p) in float64. eps: the precision that these were measured in.
 
     unbiased: its diagonal is left out and it is U-centred: inner products of two are n (n - 3) times the unbiased HSIC
         (Song et al. 2012, eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2), whose terms cancel before they are
         multiplied, not after. Else they are tr(K H L H) (Gretton et al. 2005, definition 2).
     kernel: "linear", or "rbf" exp(-d^2 / (2 sigma^2)) with sigma the lower median of the distances between rows.
 
-    Products of rows are taken in their own precision, and at least in float32. Exactly zero where it is no more than
+    Products of rows are taken in their own precision, float32 or float64. Exactly zero where it is no more than
     rounding, as where all rows are equally far apart. Undefined where more than half of the distances are zero, and
     for numbers so large or so small that HSICs are not numbers.
     """
-    eps, x = measured(x), widened(x)
     exponent = int(exponents(x))
     if abs(exponent) > _ORDERS:
         raise Undefined(f"the fourth powers of numbers of size 1e{round(exponent * 0.30103):+d} are too large or too small "
@@ -57,9 +56,10 @@ def _largest(x: Tensor) -> float:
     return float(torch.linalg.vector_norm(torch.maximum(high, -low).to(torch.float64)))
 
 
-def hsics(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+def hsics(a: Tensor, b: Tensor, eps: tuple[float, float]) -> tuple[Tensor, Tensor, Tensor] | None:
     """n (n - 3) times the unbiased HSICs (a, b), (a, a) and (b, b) of linear kernels, from p x q products of rows
-    a (n, p), b (n, q) in float64; None where they lose digits, since most of their terms cancel."""
+    a (n, p), b (n, q) in float64; None where they lose digits, since most of their terms cancel. eps: the precisions
+    that these were measured in."""
     n, (x, y) = len(a), (z - z.mean(0) for z in (a, b))
     lengths = [z.square().sum(1) for z in (x, y)]
     totals = [d.sum() for d in lengths]
@@ -70,8 +70,8 @@ def hsics(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
         return products, totals[i] * totals[j] / (n - 1) + n / (n - 2) * uneven[i] @ uneven[j]
 
     own = [terms(0, 0), terms(1, 1)]
-    for z, total, (more, less) in zip((a, b), totals, own):
-        rounding = (measured(z) * _largest(z)) ** 2 * total
+    for z, total, (more, less), fine in zip((a, b), totals, own, eps):
+        rounding = (fine * _largest(z)) ** 2 * total
         if not bool(more - less > torch.maximum(rounding, _LEFT * (more + less))):
             return None
     (ab, less), (aa, bb) = terms(0, 1), (more - less for more, less in own)

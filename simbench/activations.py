@@ -205,8 +205,8 @@ class Activations:
         x = rows(self.drawn(network, layer, split, "flat"), "flat")
         coordinates = principal_coordinates(finite(x, f"activations of {network.name} at {layer}"))
         if rounding_only(x) and not bool((x == x[0]).all()):  # coordinates have lost the mean that tells it
-            raise Undefined(f"{layer} of {network.name} varies over the {split} images by no more than the rounding of "
-                            "its numbers: undefined")
+            raise Undefined(f"{layer} of {network.name} varies by no more than the rounding of its numbers over the "
+                            f"{split} images: undefined")
         return coordinates, Scatter.of(coordinates, eps=precision(x))
 
     def drawn(self, network: Network, layer: str, split: str, view: str) -> Tensor:

@@ -19,10 +19,12 @@ def similarity(index: str | Index, a, b, view: str = "spatial", registry: Regist
     a, b: numpy arrays or torch tensors, (n, p) or (n, c, h, w); the widths may differ.
     view: how (n, c, h, w) becomes rows: "spatial" (n h w, c), "flat" (n, c h w) or "pooled" (n, c).
 
-    Computed in float64 from the rows themselves (bases by singular value decomposition), so that badly
-    conditioned activations keep their digits. Raises InputError for NaN or inf, different numbers of
-    rows, fewer than 4 rows, constant activations and wrong ranks; warns with DegenerateWarning where the
-    value carries no information (more directions than rows).
+    Computed in float64 from the rows themselves (bases by singular value decomposition), whatever precision and scale
+    they come in, so that badly conditioned activations keep their digits; rows wider than many take a few copies of
+    them. Raises InputError for NaN or inf, different numbers of rows, fewer than 4 rows, activations that are constant
+    or vary by no more than the rounding of their numbers, wrong ranks, and where the index is undefined (debiased CKA
+    of rows that are all equally far apart); warns with DegenerateWarning where the value carries no information (more
+    directions than rows).
     """
     if isinstance(index, str):
         index = (registry or _installed()).get("indices", index)

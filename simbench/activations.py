@@ -18,7 +18,9 @@ from simbench.holding import Held
 from simbench.images import BATCH, draw, normalised
 from simbench.moments import Stack
 from simbench.objective import Objective
-from simbench.scatter import Scatter, principal_coordinates
+from simbench.errors import Undefined
+from simbench.precision import precision
+from simbench.scatter import Scatter, principal_coordinates, rounding_only
 from simbench.sources import OnDemand
 from simbench.stitching import Rows, of_images
 from simbench.stopwatch import stage, stages
@@ -202,7 +204,10 @@ class Activations:
         orthogonally invariant index), and their scatter."""
         x = rows(self.drawn(network, layer, split, "flat"), "flat")
         coordinates = principal_coordinates(finite(x, f"activations of {network.name} at {layer}"))
-        return coordinates, Scatter.of(coordinates, eps=torch.finfo(x.dtype).eps)
+        if rounding_only(x) and not bool((x == x[0]).all()):  # coordinates have lost the mean that tells it
+            raise Undefined(f"{layer} of {network.name} varies by no more than the rounding of its numbers over the "
+                            f"{split} images: undefined")
+        return coordinates, Scatter.of(coordinates, eps=precision(x))
 
     def drawn(self, network: Network, layer: str, split: str, view: str) -> Tensor:
         """Activations of the images a view is taken of: all, or for view `flat` FLAT_IMAGES drawn with the

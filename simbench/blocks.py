@@ -9,7 +9,8 @@ from torch import Tensor
 
 from simbench.comoments import Comoments, side_by_side
 from simbench.moments import Moments
-from simbench.scatter import Scatter, precision
+from simbench.precision import precision
+from simbench.scatter import Scatter
 
 
 class Shared(Moments):

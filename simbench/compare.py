@@ -28,9 +28,11 @@ def similarity(index: str | Index, a, b, view: str = "spatial", registry: Regist
     the labels are not the same, each once. Masked arrays: a row of the view in which a value of a or of b is masked is
     left out of both, and no value under a mask is read. Missing values of data frames are NaN.
 
-    Computed in float64 from the rows themselves (bases by singular value decomposition), so that badly
-    conditioned activations keep their digits. Raises InputError for what is not real numbers, NaN or inf, different
-    numbers of rows, fewer than 4 rows, constant activations and wrong ranks; warns with DegenerateWarning where the
+    Computed in float64 from the rows themselves (bases by singular value decomposition), whatever precision and scale
+    they come in, so that badly conditioned activations keep their digits; rows wider than many take a few copies of
+    them. Raises InputError for what is not real numbers, NaN or inf, different numbers of rows, fewer than 4 rows,
+    activations that are constant or vary by no more than the rounding of their numbers, wrong ranks, and where the
+    index is undefined (debiased CKA of rows that are all equally far apart); warns with DegenerateWarning where the
     value carries no information (more directions than rows).
     """
     if isinstance(index, str):

@@ -13,9 +13,10 @@ from simbench.activations import BUDGET, Activations, finite
 from simbench.affine import Affine
 from simbench.cases import Case, Network, Selection
 from simbench.contracts import Index, Plugin, Row, Stitcher
-from simbench.errors import Inapplicable
+from simbench.errors import Inapplicable, Undefined
 from simbench.evaluate import evaluate, turnable
 from simbench.moments import Moments, Stack
+from simbench.scatter import rounding_only
 from simbench.sources import Augmented, Later
 from simbench.stitching import Score, Task, score, stitched_logits
 from simbench.stopwatch import stages
@@ -72,8 +73,7 @@ class Context:
         """Rows of a and of b in a view (view flat: of a drawn sample of the images)."""
         a, b = (case.a, case.layer_a), (case.b, case.layer_b)
         self._same_size(a, b, view)
-        x, y = (rows(self.activations.drawn(*member, split, view), view) for member in (a, b))
-        return x, y
+        return tuple(rows(self.activations.drawn(*member, split, view), view) for member in (a, b))
 
     def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
         """Value of an index in the case's view, as a row `similarity`, ok or degenerate."""
@@ -87,10 +87,9 @@ class Context:
         turned = case.view == "flat" and turnable(index)
         x, y = self.flat(case, split)[:2] if turned else self.raw(case, split, case.view)
         self._usable(x, y, case)
-        count = len(x)
-        x, y = self._drawn(index, x, y, case)
-        note = f"on {len(x)} rows drawn of {count}" if len(x) < count else ""
-        return Row("similarity", _number(index.from_samples(x.double(), y.double()), index), note=note)
+        left, right = self._drawn(index, x, y, case)
+        note = f"on {len(left)} rows drawn of {len(x)}" if len(left) < len(x) else ""
+        return Row("similarity", _number(index.from_samples(left.double(), right.double()), index), note=note)
 
     def _flat_moments(self, index: Index, case: Case, split: str) -> Moments:
         if turnable(index):
@@ -106,7 +105,7 @@ class Context:
         """Raise ArithmeticError for rows on which no index is defined."""
         for rows_, side, network, layer in ((x, "a", case.a, case.layer_a), (y, "b", case.b, case.layer_b)):
             finite(rows_, f"activations of {network.name} at {layer}")
-            _varies(not bool((rows_ == rows_[0]).all()), case, side)
+            _varies(bool((rows_ == rows_[0]).all()), rounding_only(rows_), case, side)
 
     def task(self, case: Case) -> Task:
         """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
@@ -235,23 +234,24 @@ class Context:
 def _defined(index: Index, m: Moments, case: Case) -> Tensor:
     """Value from moments, refused where one side is constant."""
     for side, scatter in (("a", m.a), ("b", m.b)):
-        _varies(not scatter.constant, case, side)
+        _varies(scatter.constant, scatter.rounding, case, side)
     return index.from_moments(m)
 
 
-def _varies(varies: bool, case: Case, side: str) -> None:
-    if not varies:
+def _varies(constant: bool, rounding: bool, case: Case, side: str) -> None:
+    if constant:
         raise ArithmeticError(_constant(case, side))
+    if rounding:
+        raise Undefined(_constant(case, side, "varies by no more than the rounding of its numbers"))
 
 
-def _constant(case: Case, side: str) -> str:
+def _constant(case: Case, side: str, how: str = "is constant") -> str:
     network, layer = (case.a, case.layer_a) if side == "a" else (case.b, case.layer_b)
-    return f"{layer} of {network.name} is constant over the {case.split} images: undefined"
+    return f"{layer} of {network.name} {how} over the {case.split} images: undefined"
 
 
 def _number(value: Tensor, index: Plugin) -> float:
-    number = float(value)
-    if not math.isfinite(number):
+    if not math.isfinite(number := float(value)):
         raise ArithmeticError(f"index {index.spec} returned {number}")
     return number
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
 from simbench.arrays import paired_rows
 from simbench.contracts import Index
-from simbench.errors import DegenerateWarning, InputError
+from simbench.errors import DegenerateWarning, InputError, Undefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Fewest rows for which every index is defined (the debiased HSIC divides by n - 3).
 MIN_ROWS = 4
+#: By how much rounding may take a value out of the range that the index claims, relative to the end of the range.
+ROUNDING = 1e-9
 
 
 def turnable(index: Index) -> bool:
@@ -26,24 +29,39 @@ def turnable(index: Index) -> bool:
 
 
 def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None]:
-    """0-dim value of the index on rows a (n, p), b (n, q), differentiable where the index is, and the
-    moments it was computed from, if any.
+    """0-dim value of the index on rows a (n, p), b (n, q) of any real dtype, differentiable where the index is, and
+    the moments it was computed from, if any.
 
-    Rows that are wider than they are many never make p x p matrices where the index allows: it is given the
-    rows themselves if it takes them, else their coordinates in the span of the rows.
+    Rows are widened to float64 first; those of extreme scale are scaled by a power of two where the index claims not
+    to see it. Rows that are wider than they are many never make p x p matrices where the index allows: it is given the
+    rows themselves if it takes them, else their coordinates in the span of the rows, or moments that hold the rows.
+    Raises Undefined where the index does.
     """
+    import torch
+
     from simbench.moments import Moments
 
-    if index.needs == "samples":
+    a, b = _scaled(a, index.claims.invariances_a), _scaled(b, index.claims.invariances_b)
+    wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
+    if index.needs == "samples" or (wide and type(index).from_samples is not Index.from_samples):
+        a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
         return index.from_samples(a, b), None
-    if max(a.shape[1], b.shape[1]) < len(a) or not turnable(index):
+    if not wide:
         m = Moments.of(a, b, keep_rows=True)
-    elif type(index).from_samples is not Index.from_samples:
-        return index.from_samples(a, b), None
     else:
         m = Moments.between(_narrow(a, "linear" in index.claims.invariances_a),
                             _narrow(b, "linear" in index.claims.invariances_b))
     return index.from_moments(m), m
+
+
+def _scaled(x: Tensor, kept: frozenset[str]) -> Tensor:
+    """Rows x, or, where they are of extreme scale and the index keeps its value, these times a power of two: of one for
+    all, or of one for each feature. Half precision has no extreme scales."""
+    from simbench.precision import rescaled
+
+    if not x.is_floating_point() or x.dtype.itemsize < 4 or "scaling" not in kept:
+        return x
+    return rescaled(x, each="linear" in kept)
 
 
 def _narrow(x: Tensor, scaled: bool) -> Scatter:
@@ -51,16 +69,21 @@ def _narrow(x: Tensor, scaled: bool) -> Scatter:
     where that changes nothing but the rounding."""
     import torch
 
+    from simbench.precision import precision
     from simbench.scatter import Scatter, principal_coordinates
 
+    eps, x = precision(x), x.to(torch.float64)
     if scaled:
         size = (x - x.mean(0)).abs().amax(0)
         x = x / torch.where(size > 0, size, 1)
-    return Scatter.of(principal_coordinates(x), keep_rows=True, eps=torch.finfo(x.dtype).eps)
+    return Scatter.of(principal_coordinates(x, eps), keep_rows=True, eps=eps)
 
 
 def compare(index: Index, a, b, view: str, layout: str | None | tuple[str | None, str | None] = None) -> float:
     """Value of an index on arrays or tensors, looked at first; see `simbench.similarity`."""
+    from simbench.precision import measured
+    from simbench.scatter import rounding_only
+
     a, b, masked = paired_rows(a, b, view, layout)
     if len(a) < MIN_ROWS:
         told = f" in which nothing is masked, and {masked} in which something is" if masked else ""
@@ -69,12 +92,26 @@ def compare(index: Index, a, b, view: str, layout: str | None | tuple[str | None
         if bool((x == x[0]).all()):
             raise InputError(f"{name} is constant: every row is the same, so no index is defined; "
                              "give activations that vary over the inputs")
-    result, m = evaluate(index, a, b)
-    reason = index.degenerate(m) if m is not None else None
+        if rounding_only(x):
+            raise InputError(f"{name} is degenerate: no feature varies by more than the rounding of its numbers "
+                             f"(precision {measured(x):.1g}), so no index is defined; give activations that vary over "
+                             "the inputs, or the same in a finer precision")
+    try:
+        result, m = evaluate(index, a, b)
+        reason = index.degenerate(m) if m is not None else None
+    except Undefined as undefined:
+        raise InputError(f"{index.spec} is undefined for a and b: {undefined}") from None
     if reason:
         warnings.warn(f"{index.spec}: {reason}", DegenerateWarning, stacklevel=3)
     value = float(result)
-    if value != value:
-        raise InputError(f"index {index.spec!r} returned NaN for finite input; `simbench check {index.name}` looks "
+    if not math.isfinite(value):
+        told = "NaN" if math.isnan(value) else str(value)
+        raise InputError(f"index {index.spec!r} returned {told} for finite input; `simbench check {index.name}` looks "
                          "into it")
-    return value
+    return settled(index, value)
+
+
+def settled(index: Index, value: float) -> float:
+    """A value that rounding took out of the claimed range, at the end of the range; any other as it is."""
+    nearest = min(max(value, index.claims.range[0]), index.claims.range[1])
+    return nearest if abs(value - nearest) <= ROUNDING * max(1, abs(nearest)) else value

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from simbench.affine import Affine
 from simbench.comoments import Comoments, side_by_side
-from simbench.errors import InputError
+from simbench.deferred import Deferred, product
+from simbench.errors import InputError, Undefined
+from simbench.precision import precision
 from simbench.reals import require_reals
-from simbench.scatter import Basis, Scatter, precision, streamable
+from simbench.scatter import Basis, Scatter, streamable
 from simbench.spectra import left_singular, singular_values
 
 __all__ = ["Moments", "Scatter", "Basis"]
@@ -24,7 +26,8 @@ class Moments:
     """Centred comoments of paired rows a (n, p) and b (n, q), in float64.
 
     a, b: the `Scatter` of each side (n, mean, matrix, whitening bases).
-    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n.
+    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; made only when it is asked for where both
+        sides hold their rows (None where it is given to the constructor).
 
     `Moments.of(a, b)` takes a batch, `+` merges disjoint batches, so a data set of any length streams
     through in O((p + q)^2) memory. `m.through(affine)` is the Moments of (a W + bias, b).
@@ -32,7 +35,7 @@ class Moments:
 
     a: Scatter
     b: Scatter
-    ab: Tensor
+    ab: Tensor = Deferred(lambda self: product(self.a.rows, self.b.rows))
 
     @classmethod
     def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
@@ -58,7 +61,7 @@ class Moments:
     @classmethod
     def between(cls, a: Scatter, b: Scatter) -> Moments:
         """Moments of two sides that hold their rows."""
-        return cls(a, b, a.rows.mT @ b.rows)
+        return cls(a, b, None)
 
     def __add__(self, other: Moments) -> Moments:
         n = self.n + other.n
@@ -79,14 +82,24 @@ class Moments:
 
     def swap(self) -> Moments:
         """Moments of (b, a)."""
-        return Moments(self.b, self.a, self.ab.mT)
+        return Moments(self.b, self.a, None if self._exact else self.ab.mT)
 
     def uncentred(self) -> Moments:
         """Moments about zero: `a.T @ a`, `b.T @ b`, `a.T @ b`, with zero means."""
         if self.a.centre == "zero":
             return self
-        return Moments(self.a.uncentred(), self.b.uncentred(),
-                       self.ab + self.n * torch.outer(self.mean_a, self.mean_b))
+        ab = None if self._exact else self.ab + self.n * torch.outer(self.mean_a, self.mean_b)
+        return Moments(self.a.uncentred(), self.b.uncentred(), ab)
+
+    def defined(self) -> Moments:
+        """These moments themselves; Undefined where a side does not vary, or by no more than its own rounding, so that
+        every index divides rounding by rounding."""
+        for name, side in (("a", self.a), ("b", self.b)):
+            if side.constant:
+                raise Undefined(f"{name} is constant: no feature varies")
+            if side.rounding:
+                raise Undefined(f"{name} varies by no more than the rounding of its numbers")
+        return self
 
     def through(self, affine: Affine) -> Moments:
         """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is.

@@ -8,40 +8,18 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from simbench.basis import COARSE, Basis, rank_of, wide
 from simbench.comoments import Comoments, block_rows
+from simbench.deferred import Deferred, product
 from simbench.errors import InputError
+from simbench.precision import FLOAT32, measured, precision, rescaled
 from simbench.reals import require_reals
 
 #: Relative size below which a deviation from the mean is the rounding of the mean itself.
 _DEAD = 16 * torch.finfo(torch.float64).eps
-_FLOAT32_EPS = torch.finfo(torch.float32).eps
-#: An input of a larger epsilon is float32 or coarser, and its own rounding sets the rank.
-_COARSE = 1e-10
-
-
-@dataclass(frozen=True, eq=False)
-class Basis:
-    """Coordinates in which a representation is white: `whitening.T @ S @ whitening = I`.
-
-    values: (r,) scatter along each direction, largest first.
-    whitening: (p, r), whitened rows are `(x - mean) @ whitening`.
-    loadings: (p, r), back again: `S = loadings @ loadings.T`, `x - mean = scores @ loadings.T`.
-    scores: (n, r) the whitened rows themselves, where the rows were kept, else None.
-    """
-
-    values: Tensor
-    whitening: Tensor
-    loadings: Tensor
-    scores: Tensor | None = None
-
-    @property
-    def rank(self) -> int:
-        return self.whitening.shape[1]
-
-    def first(self, k: int) -> Basis:
-        """The basis of the first `k` directions."""
-        scores = None if self.scores is None else self.scores[:, :k]
-        return Basis(self.values[:k], self.whitening[:, :k], self.loadings[:, :k], scores)
+#: Standard deviation over epsilon and mean up to which a feature may be a constant that was rounded: numbers of half
+#: precision were rounded once, to one of two neighbours; those of float32 came out of sums in float32.
+_ROUNDED_ONCE, _ROUNDED_IN_SUMS = 0.5, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +31,8 @@ class Scatter:
         `p eps` (float64) of the largest are rounding, not signal, and are cut from the rank.
     centre: what is subtracted in `matrix`: "mean", or "zero" after `uncentred()`.
     rows: (n, p) centred rows, kept only by `of(x, keep_rows=True)`: bases then come from their
-        singular value decomposition and do not square the condition number.
+        singular value decomposition and do not square the condition number, and `matrix` is made only when it is
+        asked for (None where it is given to the constructor).
 
     `+` merges disjoint sets of rows (pairwise update of Chan, Golub and LeVeque, 1979); InputError when
     the two differ in width or in centre.
@@ -61,7 +40,7 @@ class Scatter:
 
     n: int
     mean: Tensor
-    matrix: Tensor
+    matrix: Tensor = Deferred(lambda self: product(self.rows, self.rows))
     eps: float
     centre: str = "mean"
     rows: Tensor | None = None
@@ -79,9 +58,9 @@ class Scatter:
             sums = Comoments([x.shape[1]], [(everything, everything)], x.device)
             sums.add([x])
             return cls(len(x), sums.mean(), sums.matrices()[0], eps)
-        x = x.to(torch.float64)
-        mean, centred = _centred(x)
-        return cls(len(x), mean, centred.mT @ centred, eps, rows=centred if keep_rows else None)
+        mean, centred = _centred(x.to(torch.float64))
+        held = cls(len(x), mean, None, eps, rows=centred)
+        return held if keep_rows else held.forget()
 
     def forget(self) -> Scatter:
         """The same scatter without its rows."""
@@ -102,33 +81,48 @@ class Scatter:
         return len(self.mean)
 
     @cached_property
+    def sizes(self) -> Tensor:
+        """(p,) squared deviations of each feature, the diagonal of `matrix`."""
+        if Scatter.__dict__["matrix"].given(self):
+            return self.matrix.diagonal()
+        return torch.linalg.vector_norm(self.rows, dim=0).square()
+
+    @cached_property
     def total(self) -> Tensor:
         """||X||_F^2 of the centred rows, 0-dim."""
-        return self.matrix.trace()
+        return self.matrix.trace() if Scatter.__dict__["matrix"].given(self) else self.sizes.sum()
 
     @cached_property
     def alive(self) -> Tensor:
         """(p,) bool: features that vary by more than the rounding of their mean."""
         floor = self.n * (_DEAD * self.mean).square()
-        return self.matrix.diagonal() > (floor if self.centre == "mean" else 0)
+        return self.sizes > (floor if self.centre == "mean" else 0)
 
-    @property
+    @cached_property
     def constant(self) -> bool:
         """True when no feature varies: every index is undefined."""
         return not bool(self.alive.any())
 
+    @cached_property
+    def rounding(self) -> bool:
+        """True when no feature varies by more than constants that were rounded in the precision of the input: every
+        index divides rounding by rounding."""
+        return self.centre == "mean" and _rounding(self.n, self.mean, self.sizes, self.eps)
+
     def take(self, features: slice) -> Scatter:
         """Scatter of a range of the features."""
-        rows = None if self.rows is None else self.rows[:, features]
-        return replace(self, mean=self.mean[features], matrix=self.matrix[features, features], rows=rows)
+        if self.rows is not None:
+            return replace(self, mean=self.mean[features], matrix=None, rows=self.rows[:, features])
+        return replace(self, mean=self.mean[features], matrix=self.matrix[features, features])
 
     def uncentred(self) -> Scatter:
         """Scatter about zero, `sum_i x_i x_i^T`, for the paper's uncentred definitions."""
         if self.centre == "zero":
             return self
+        if self.rows is not None:
+            return Scatter(self.n, torch.zeros_like(self.mean), None, self.eps, "zero", self.rows + self.mean)
         return Scatter(self.n, torch.zeros_like(self.mean),
-                       self.matrix + self.n * torch.outer(self.mean, self.mean), self.eps, "zero",
-                       None if self.rows is None else self.rows + self.mean)
+                       self.matrix + self.n * torch.outer(self.mean, self.mean), self.eps, "zero")
 
     def through(self, weight: Tensor, bias: Tensor | None) -> Scatter:
         """Scatter of `x @ weight + bias`, weight (p, q), in closed form. InputError for a bias where the mean, which it
@@ -143,7 +137,7 @@ class Scatter:
     @cached_property
     def whitened(self) -> Basis:
         """Whitening after scaling every feature to unit scatter, so that feature scales cost nothing."""
-        scale = torch.where(self.alive, self.matrix.diagonal(), 1).sqrt()
+        scale = torch.where(self.alive, self.sizes, 1).sqrt()
         return self._basis(torch.where(self.alive, 1 / scale, 0), scale)
 
     @cached_property
@@ -154,43 +148,54 @@ class Scatter:
 
     def _basis(self, shrink: Tensor, stretch: Tensor) -> Basis:
         """Basis of the features times `shrink` (p,), given back in the old ones by `stretch` (p,)."""
+        if self.rows is not None and self.width > self.n:
+            scores, sigma = wide(self.rows * shrink)
+            rank = rank_of(sigma.square(), self.n, self.width, self.eps, squared=False)
+            return Basis(sigma[:rank].square(), None, None, scores[:, :rank], self.rows, shrink)
         if self.rows is not None:
             scores, sigma, directions = torch.linalg.svd(self.rows * shrink, full_matrices=False)
             values, vectors = sigma.square(), directions.mT
         else:
             values, vectors = torch.linalg.eigh(shrink[:, None] * self.matrix * shrink)
             values, vectors, scores = values.flip(0).clamp_min(0), vectors.flip(1), None
-        rank = _rank(values, self.n, self.width, self.eps, squared=self.rows is None)
+        rank = rank_of(values, self.n, self.width, self.eps, squared=self.rows is None)
         root = values[:rank].sqrt()
         vectors = vectors[:, :rank]
         return Basis(values[:rank], shrink[:, None] * vectors / root, stretch[:, None] * vectors * root,
                      None if scores is None else scores[:, :rank])
 
 
-def principal_coordinates(x: Tensor) -> Tensor:
+def principal_coordinates(x: Tensor, eps: float | None = None) -> Tensor:
     """(n, r) scores of the centred rows of x (n, p) on their r principal directions, in float64: inner products
-    and distances between rows are kept, however wide they are.
+    and distances between rows are kept, however wide they are. `eps` is the precision the rows were measured in, where
+    it is not that of x.
 
     Directions that the rounding of x could have made are left out, as from the rank of a Scatter: of unit
     length, they would count as much as the others.
     """
     n, p = x.shape
-    eps = torch.finfo(x.dtype).eps
+    eps = precision(x) if eps is None else eps
     rows = _centred(x.to(torch.float64))[1]
-    squared = p > n and eps > _COARSE  # float32 leaves the Gram matrix digits to spare
+    squared = p > n and eps > COARSE  # float32 leaves the Gram matrix digits to spare
     if squared:
         values, vectors = torch.linalg.eigh(rows @ rows.mT)
         values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
     else:
-        vectors, sigma, _ = torch.linalg.svd(torch.linalg.qr(rows.mT).R.mT if p > n else rows, full_matrices=False)
+        vectors, sigma = wide(rows) if p > n else torch.linalg.svd(rows, full_matrices=False)[:2]
         values = sigma.square()
-    rank = _rank(values, n, p, eps, squared)
+    rank = rank_of(values, n, p, eps, squared)
     return vectors[:, :rank] * values[:rank].sqrt()
 
 
-def precision(x: Tensor) -> float:
-    """Machine epsilon that rows x were measured in."""
-    return torch.finfo(x.dtype if x.dtype.is_floating_point else torch.float64).eps
+def rounding_only(x: Tensor) -> bool:
+    """True when no feature of rows x (n, p) varies by more than constants that were rounded in the precision in which
+    x was measured; see `Scatter.rounding`."""
+    eps = measured(x)
+    for part in x.detach().split(max(1, 2**20 // len(x)), 1):
+        mean, centred = _centred(rescaled(part.to(torch.float64), each=True))
+        if not _rounding(len(x), mean, centred.square().sum(0), eps):
+            return False
+    return True
 
 
 def streamable(*sides: Tensor) -> bool:
@@ -207,13 +212,6 @@ def _centred(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean + rest, centred - rest
 
 
-def _rank(values: Tensor, n: int, p: int, eps: float, squared: bool) -> int:
-    """How many squared singular values, largest first, of n rows of p features are more than rounding.
-
-    squared: they are eigenvalues of a product of the rows with themselves, and so have the rounding of one.
-    """
-    if eps > _COARSE:
-        floor = max(p, 1) * min(eps, _FLOAT32_EPS) ** 2
-    else:
-        floor = max(p, 1) * eps if squared else (max(p, n) * eps) ** 2
-    return int((values > floor * values[0]).sum()) if len(values) else 0
+def _rounding(n: int, mean: Tensor, sizes: Tensor, eps: float) -> bool:
+    most = max(_DEAD, eps * (_ROUNDED_IN_SUMS if eps <= FLOAT32 else _ROUNDED_ONCE))
+    return bool((sizes <= n * (most * mean).square()).all())

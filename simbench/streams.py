@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,10 @@ from torch import Tensor
 
 from simbench.blocks import Blocks
 from simbench.contracts import Index
-from simbench.errors import Inapplicable, InputError
-from simbench.evaluate import MIN_ROWS
+from simbench.errors import Inapplicable, InputError, Undefined
+from simbench.evaluate import MIN_ROWS, settled
 from simbench.moments import Moments
+from simbench.precision import widened
 from simbench.views import rows
 
 #: Most neurons in view flat whose moments are taken: 128 MB a layer.
@@ -44,7 +46,7 @@ class MomentStream:
         if self.view == "flat" and neurons > MOST_NEURONS:
             return size, None
         if self.view == "pooled" and x.ndim == 4:
-            return size, x.mean((2, 3))
+            return size, rows(x, self.view)
         given, kept = rows(x, self.view), self._kept.get((side, layer))
         if kept is None or kept.shape[1] != given.shape[1] or len(kept) < len(given):
             kept = self._kept[side, layer] = torch.empty_like(given, memory_format=torch.contiguous_format)
@@ -99,8 +101,14 @@ class MomentStream:
         if m.n < MIN_ROWS:
             raise InputError(f"the batches have {m.n} rows in view {self.view!r}; at least {MIN_ROWS} are needed")
         constant = [name for name, side in ((f"{layer_a!r} of a", m.a), (f"{layer_b!r} of b", m.b)) if side.constant]
+        rounded = [name for name, side in ((f"{layer_a!r} of a", m.a), (f"{layer_b!r} of b", m.b)) if side.rounding]
         for index in self.indices:
-            yield index, Value(status="skipped", note=_still(constant[0])) if constant else _value(index, m)
+            if constant:
+                yield index, Value(status="skipped", note=_still(constant[0]))
+            elif rounded:
+                yield index, Value(status="degenerate", note=_rounded(rounded[0]))
+            else:
+                yield index, _value(index, m)
 
     def _unpaired(self, *sides: tuple[str, object]) -> str:
         """Why the rows of two layers do not pair, or ""."""
@@ -120,13 +128,21 @@ def _value(index: Index, m: Moments) -> Value:
         number, reason = float(index.from_moments(m)), index.degenerate(m)
     except Inapplicable as refusal:
         return Value(status="skipped", note=str(refusal))
-    if number != number:
-        return Value(status="skipped", note=f"NaN for finite activations; `simbench check {index.name}` looks into it")
+    except Undefined as undefined:
+        return Value(status="degenerate", note=str(undefined))
+    if not math.isfinite(number):
+        told = "NaN" if math.isnan(number) else str(number)
+        return Value(status="skipped", note=f"{told} for finite activations; `simbench check {index.name}` looks into it")
+    number = settled(index, number)
     return Value(number, "degenerate", reason) if reason else Value(number)
 
 
 def _still(layer: str) -> str:
     return f"{layer} is constant: the same for all inputs of a batch, so no index is defined"
+
+
+def _rounded(layer: str) -> str:
+    return f"{layer} varies by no more than the rounding of its numbers, so no index is defined"
 
 
 class MinibatchStream:
@@ -142,13 +158,18 @@ class MinibatchStream:
         self._sums: list[Tensor] = []
         self._layers: tuple[list[str], ...] = ()
         self._moving: tuple[set[str], ...] = (set(), set())
+        self._undefined: tuple[dict[str, str], ...] = ({}, {})
 
-    def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor]]:
-        """Whether the output of a layer varies, and its vector for every minibatch."""
-        x = self._rows(x)
-        index = self.indices[0]
-        vectors = [index.of_batch(part) for part in x.split(index.minibatches) if len(part) >= MIN_ROWS]
-        if not all(bool(vector.isfinite().all()) for vector in vectors):
+    def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor] | str]:
+        """Whether the output of a layer varies, and its vector for every minibatch, or why it has none."""
+        index, x = self.indices[0], self._rows(x)
+        x = x if index.any_precision else widened(x)
+        try:
+            vectors = [index.of_batch(part) for part in x.split(index.minibatches) if len(part) >= MIN_ROWS]
+            finite = all(bool(vector.isfinite().all()) for vector in vectors)
+        except Undefined as undefined:
+            vectors, finite = str(undefined), bool(x.isfinite().all())
+        if not finite:
             raise InputError(f"layer {layer!r} has NaN or infinite activations; give finite ones")
         return not (bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())), vectors
 
@@ -163,14 +184,18 @@ class MinibatchStream:
         self._layers = tuple(list(side) for side in sides)
         for side, moving in zip(sides, self._moving):
             moving.update(layer for layer, (varies, _) in side.items() if varies)
-        for k in range(len(next(iter(a.values()))[1])):
-            f, g = (torch.stack([vectors[k] for _, vectors in side.values()]) for side in sides)
+        for side, undefined in zip(sides, self._undefined):
+            undefined.update((layer, reason) for layer, (_, reason) in side.items() if isinstance(reason, str))
+        any_layer = next((vectors for side in sides for _, vectors in side.values() if isinstance(vectors, list)), [])
+        for k, like in enumerate(any_layer):
+            f, g = (torch.stack([torch.zeros_like(like) if isinstance(vectors, str) else vectors[k]
+                                 for _, vectors in side.values()]) for side in sides)
             terms = [f @ g.mT, f.square().sum(1), g.square().sum(1)]
             self._sums = [total + term for total, term in zip(self._sums, terms)] if self._sums else terms
 
     def close(self) -> None:
         """All batches are in. InputError when none was large enough."""
-        if not self._sums:
+        if not self._sums and not any(self._undefined):
             raise InputError(f"no batch has {MIN_ROWS} images, the fewest that {self.indices[0].spec} takes")
 
     def values(self, layer_a: str, layer_b: str) -> Iterator[tuple[Index, Value]]:
@@ -180,6 +205,17 @@ class MinibatchStream:
         if still:
             yield self.indices[0], Value(status="skipped", note=_still(still[0]))
             return
+        yield self.indices[0], self._ratio(layer_a, layer_b)
+
+    def _ratio(self, layer_a: str, layer_b: str) -> Value:
+        for layer, name, undefined in zip((layer_a, layer_b), "ab", self._undefined):
+            if layer in undefined:
+                return Value(status="degenerate", note=f"{layer!r} of {name}: {undefined[layer]}")
         cross, own_a, own_b = self._sums
         i, j = self._layers[0].index(layer_a), self._layers[1].index(layer_b)
-        yield self.indices[0], Value(float(cross[i, j] / (own_a[i] * own_b[j]).sqrt()))
+        for layer, name, own in ((layer_a, "a", own_a[i]), (layer_b, "b", own_b[j])):
+            if not own > 0:
+                return Value(status="degenerate", note=f"the minibatches of {layer!r} of {name} have no inner product with "
+                             "themselves beyond rounding, as where all rows are equally far apart: undefined")
+        number = float(cross[i, j] / own_a[i].sqrt() / own_b[j].sqrt())
+        return Value(settled(self.indices[0], number))

@@ -60,4 +60,12 @@ def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
         return x
     if view == "spatial":
         return x.permute(0, 2, 3, 1).flatten(0, 2)
-    return x.flatten(1) if view == "flat" else x.mean((2, 3))
+    return x.flatten(1) if view == "flat" else _means(x)
+
+
+def _means(x: Tensor) -> Tensor:
+    """(n, c) channel means, taken in float64 and rounded once: to float32, or to the dtype of x where it is finer."""
+    import torch
+
+    means = x.mean((2, 3), dtype=torch.float64)
+    return means.to(torch.float32) if x.dtype.is_floating_point and x.dtype.itemsize <= 4 else means

@@ -15,8 +15,10 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding"},
-    {"views", "frames", "reals"},
+    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding",
+      "precision"},
+    {"views", "frames", "reals", "deferred"},
+    {"basis"},
     {"scatter", "affine", "arrays", "cutting", "taps", "selection", "grids", "estimates", "figures"},
     {"moments", "contracts", "correlate"},
     {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard"},

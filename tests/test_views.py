@@ -30,6 +30,16 @@ def test_a_row_of_the_pooled_view_holds_the_channel_means_of_an_image():
     assert float(found[1, 2]) == pytest.approx(float(sum(X[1, 2, h, w] for h in range(4) for w in range(5)) / 20))
 
 
+@pytest.mark.parametrize("dtype, kept", [(torch.float16, torch.float32), (torch.bfloat16, torch.float32),
+                                         (torch.float32, torch.float32), (torch.float64, torch.float64)])
+def test_channel_means_are_taken_in_float64_and_rounded_once(dtype, kept):
+    x = (1000 + torch.randn(5, 3, 16, 16, generator=torch.Generator().manual_seed(0))).to(dtype)
+    assert torch.equal(rows(x, "pooled"), x.double().mean((2, 3)).to(kept))
+    large = 1e300 if dtype == torch.float64 else torch.finfo(dtype).max / 2  # in their dtype, the sum of 64 overflows
+    huge = torch.full((2, 1, 8, 8), large, dtype=dtype)
+    assert torch.equal(rows(huge, "pooled"), huge[:, :, 0, 0].to(kept))
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_vectors_are_rows_as_they_are_in_every_view(view):
     x = X.reshape(8, 15)

@@ -34,7 +34,7 @@ class CCA(Index):
         return Claims(symmetric=True, invariances_a=kept, invariances_b=kept)
 
     def from_moments(self, m: Moments) -> Tensor:
-        rho = m.correlations
+        rho = m.defined().correlations
         return rho.mean() if self.mean == "rho" else rho.square().mean()
 
     def degenerate(self, m: Moments) -> str | None:
@@ -74,7 +74,7 @@ class SVCCA(Index):
         return Claims(symmetric=True, invariances_a=kept, invariances_b=kept)
 
     def from_moments(self, m: Moments) -> Tensor:
-        return m.correlations_within(*self._kept(m)).mean()
+        return m.correlations_within(*self._kept(m.defined())).mean()
 
     def _kept(self, m: Moments):
         """The truncated principal bases of both sides."""
@@ -121,7 +121,7 @@ class PWCCA(Index):
                       invariances_b=invariant("linear", "translation"))
 
     def from_moments(self, m: Moments) -> Tensor:
-        variates, rho = m.canonical
+        variates, rho = m.defined().canonical
         weights = (m.a.whitened.loadings @ variates).abs().sum(0)
         return (weights * rho).sum() / weights.sum()
 

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 #: Rows of a Gram matrix: 3.2 GB.
 MOST_ROWS = 20_000
+#: Rows up to which the terms of an unbiased HSIC cancel in a Gram matrix, not in feature space.
+_GRAM_ROWS = 2048
 #: Rows that the unbiased HSIC needs: it divides by n - 3.
 FEWEST_ROWS = 4
-#: Elements of the rows that are centred and multiplied at a time, few enough to stay near the processor.
-_BLOCK = 2**21
+_ALIKE = ("has rows that are all equally far apart, to rounding, so that its unbiased HSIC with itself is zero and divides "
+          "nothing by nothing")
+_STILL = "has no rows that differ by more than rounding, so that its HSIC with itself is zero"
 
 
 @dataclass(frozen=True)
@@ -31,20 +34,23 @@ class CKA(Index):
         (2012, eq. 5), as in Nguyen et al. (2021, eq. 3); it can be negative, and is not clamped. "minibatch" is
         the ratio of sums over minibatches of that HSIC, divided by m (m - 3) for m rows (Nguyen et al. 2021,
         eq. 2), not a mean of ratios: it streams over any number of images, and of batches of any one size it
-        estimates the same number. Its Gram matrices are products in the precision of the rows, which are
-        centred first.
+        estimates the same number. Its Gram matrices are products in the precision of the rows, at least float32;
+        the rows are centred first.
     batch: rows of a minibatch, in their order; only for estimator=minibatch. The last is shorter, and left out where
         it has fewer than 4.
     kernel: "linear", or "rbf" exp(-d^2 / (2 sigma^2)) with sigma the median distance between distinct
         rows, the lower of the two middle ones (Kornblith et al. 2019, section 3, who take it over all n^2
         pairs), which makes it invariant to scaling. The debiased and rbf variants need the rows themselves.
+
+    Undefined where an h(K, K) is no more than rounding: no row differs from another, or, for the unbiased HSIC, all
+    rows are equally far apart (one-hot rows, one row a class of collapsed ones) or but one row differs from the rest.
     """
 
     estimator: Literal["biased", "debiased", "minibatch"] = "biased"
     kernel: Literal["linear", "rbf"] = "linear"
     batch: int = 128
 
-    name = "cka"
+    name, any_precision = "cka", True
     source = "Kornblith et al. 2019, eq. 4; Csiszarik et al. 2021, definition 6.2"
 
     def __post_init__(self) -> None:
@@ -65,7 +71,14 @@ class CKA(Index):
         return "moments" if (self.estimator, self.kernel) == ("biased", "linear") else "samples"
 
     def from_moments(self, m: Moments) -> Tensor:
-        return m.ab.square().sum() / (_norm(m.aa) * _norm(m.bb))
+        from simbench.precision import exponents
+        from simbench_plugins.indices.gram import ratio
+
+        m = m.defined()
+        # Half the exponents of the scatters, so that a power of two takes the scale off either side.
+        left, right = (2.0 ** -(int(exponents(side.sizes[None])) // 2) for side in (m.a, m.b))
+        ab, aa, bb = m.ab * left * right, m.aa * left * left, m.bb * right * right
+        return ratio(ab.square().sum(), aa.square().sum(), bb.square().sum(), m.n + ab.numel(), _STILL)
 
     @property
     def minibatches(self) -> int | None:
@@ -73,44 +86,52 @@ class CKA(Index):
 
     def of_batch(self, x: Tensor) -> Tensor:
         """(m^2,) U-centred Gram matrix over sqrt(m (m - 3)): inner products are the unbiased HSIC (Song et al. 2012,
-        eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2)."""
+        eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2). Exactly zero where it is no more than rounding."""
+        from simbench.precision import measured, widened
+
+        return self._vector(widened(x), measured(x))
+
+    def _vector(self, x: Tensor, eps: float) -> Tensor:
+        """`of_batch` of rows in float32 or float64 that were measured in precision eps."""
+        from simbench_plugins.indices.gram import centred_gram
+
+        return centred_gram(x, self.kernel, True, eps) / (len(x) * (len(x) - 3)) ** 0.5
+
+    def _over_minibatches(self, x: Tensor, eps: float) -> Tensor:
+        """(d,) vectors of all minibatches, one after the other."""
         import torch
 
-        m = len(x)
-        gram = (_centred_gram(x) if self.kernel == "linear" else _rbf(x)).to(torch.float64)
-        gram = gram - gram.diagonal().diag()
-        rows = gram.sum(0) / (m - 2)
-        centred = gram - rows - rows[:, None] + rows.sum() / (m - 1)
-        return (centred - centred.diagonal().diag()).flatten() / (m * (m - 3)) ** 0.5
-
-    def _over_minibatches(self, a: Tensor, b: Tensor) -> Tensor:
-        import torch
-
-        parts = zip(a.split(self.batch), b.split(self.batch), strict=True)
-        pairs = [(self.of_batch(x), self.of_batch(y)) for x, y in parts if len(x) >= FEWEST_ROWS]
-        if not pairs:
-            raise InputError(f"{self.spec} has no minibatch of {FEWEST_ROWS} rows: {len(a)} rows are given")
-        f, g = map(torch.cat, zip(*pairs))
-        return f @ g / (f.square().sum() * g.square().sum()).sqrt()
+        parts = [self._vector(part, eps) for part in x.split(self.batch) if len(part) >= FEWEST_ROWS]
+        if not parts:
+            raise InputError(f"{self.spec} has no minibatch of {FEWEST_ROWS} rows: {len(x)} rows are given")
+        return torch.cat(parts)
 
     def from_samples(self, a: Tensor, b: Tensor) -> Tensor:
         import torch
 
+        from simbench.moments import Moments
+        from simbench.precision import measured, rescaled, widened
+        from simbench_plugins.indices.gram import centred_gram, hsics, ratio
+
+        n, unbiased, eps = len(a), self.estimator != "biased", (measured(a), measured(b))
+        a, b = (rescaled(widened(x)) for x in (a, b))
         if self.estimator == "minibatch":
-            return self._over_minibatches(a, b)
-        if self.kernel == "linear" and max(a.shape[1], b.shape[1]) < len(a):
-            a, b = (x.to(torch.float64) - x.to(torch.float64).mean(0) for x in (a, b))
-            hsic = _linear_biased if self.estimator == "biased" else _linear_debiased
-        else:
-            if len(a) > MOST_ROWS:
-                raise InputError(f"{self.spec} compares every row with every other: {len(a)} rows are given, at most "
-                                 f"{MOST_ROWS} are allowed; give a sample of them, or another view")
-            # Gram matrices are centred, or blind to a shift; the mean is taken off for its digits alone.
-            a, b = (x - x.detach().mean(0, dtype=torch.float64) for x in (a, b))
-            gram = _rbf if self.kernel == "rbf" else (lambda x: x @ x.mT)
-            a, b = gram(a), gram(b)
-            hsic = _gram_biased if self.estimator == "biased" else _gram_debiased
-        return hsic(a, b) / (hsic(a, a) * hsic(b, b)).sqrt()
+            f, g = map(self._over_minibatches, (a, b), eps)
+            return ratio(f @ g, f @ f, g @ g, len(f), _ALIKE)
+        if unbiased and n < FEWEST_ROWS:
+            raise InputError(f"{self.spec} takes at least {FEWEST_ROWS} rows: {n} are given")
+        a, b = a.to(torch.float64), b.to(torch.float64)
+        if self.kernel == "linear" and max(a.shape[1], b.shape[1]) < n:
+            if not unbiased:
+                return self.from_moments(Moments.of(a, b))
+            sums = hsics(a, b, eps) if n > _GRAM_ROWS else None
+            if sums:
+                return ratio(*sums, n + a.shape[1] * b.shape[1], _ALIKE)
+        if n > MOST_ROWS:
+            raise InputError(f"{self.spec} compares every row with every other: {n} rows are given, at most "
+                             f"{MOST_ROWS} are allowed; give a sample of them, or another view")
+        f, g = (centred_gram(x, self.kernel, unbiased, fine) for x, fine in zip((a, b), eps))
+        return ratio(f @ g, f @ f, g @ g, len(f), _ALIKE if unbiased else _STILL)
 
     def known_answers(self) -> list[KnownAnswer]:
         import torch
@@ -130,64 +151,6 @@ class CKA(Index):
             both = torch.cat([corners, corners])
             return [KnownAnswer(both, both[:, :1], 320 / (640 * 384) ** 0.5, why)]
         return []
-
-
-def _norm(x: Tensor) -> Tensor:
-    return x.square().sum().sqrt()
-
-
-def _centred_gram(x: Tensor) -> Tensor:
-    """(m, m) float64 inner products of the centred rows, multiplied in their own precision, some columns at a time.
-
-    What rounding leaves of the mean moves all rows alike, which a U-centred Gram matrix does not see.
-    """
-    import torch
-
-    gram = torch.zeros(len(x), len(x), dtype=torch.float64, device=x.device)
-    average = torch.full((1, len(x)), 1 / len(x), dtype=x.dtype, device=x.device)
-    for part in x.split(max(1, _BLOCK // len(x)), 1):
-        part = part - average @ part.detach()
-        gram = gram + part @ part.mT
-    return gram
-
-
-def _linear_biased(a: Tensor, b: Tensor) -> Tensor:
-    return (a.mT @ b).square().sum()
-
-
-def _linear_debiased(a: Tensor, b: Tensor) -> Tensor:
-    """Unbiased HSIC of linear kernels on centred rows, in feature space (Kornblith et al. 2019, code)."""
-    n = len(a)
-    left, right = a.square().sum(1), b.square().sum(1)
-    return ((a.mT @ b).square().sum() - n / (n - 2) * (left * right).sum()
-            + left.sum() * right.sum() / ((n - 1) * (n - 2)))
-
-
-def _gram_biased(k: Tensor, l: Tensor) -> Tensor:
-    def centred(gram: Tensor) -> Tensor:
-        return gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
-
-    return (centred(k) * centred(l)).sum()
-
-
-def _gram_debiased(k: Tensor, l: Tensor) -> Tensor:
-    """n (n - 3) times the unbiased HSIC, Song et al. 2012, eq. 5: diagonals removed."""
-    n = len(k)
-    k, l = (gram - gram.diagonal().diag() for gram in (k, l))
-    sums_k, sums_l = k.sum(0), l.sum(0)
-    return ((k * l).sum() + sums_k.sum() * sums_l.sum() / ((n - 1) * (n - 2)) - 2 * sums_k @ sums_l / (n - 2))
-
-
-def _rbf(x: Tensor) -> Tensor:
-    import torch
-
-    squared = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
-    pairs = torch.triu_indices(len(x), len(x), offset=1, device=x.device)
-    median = squared[pairs[0], pairs[1]].detach().median()
-    if not median > 0:
-        raise InputError("the median distance between rows is 0 (most rows coincide), so the rbf bandwidth is "
-                         "undefined; use kernel=linear")
-    return torch.exp(-squared / (2 * median))
 
 
 @hookimpl

@@ -35,7 +35,7 @@ class R2LR(Index):
                       invariances_b=invariant("orthogonal", "scaling", *moved))
 
     def from_moments(self, m: Moments) -> Tensor:
-        m = m if self.centred else m.uncentred()
+        m = (m if self.centred else m.uncentred()).defined()
         return (m.cross(m.a.whitened, None).square().sum() / m.b.total).clamp_max(1)
 
     def degenerate(self, m: Moments) -> str | None:

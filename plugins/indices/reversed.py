@@ -20,7 +20,7 @@ class Reversed(Index):
 
     of: Index
 
-    name, source = "reversed", ""
+    name, source, any_precision = "reversed", "", True
 
     @property
     def claims(self) -> Claims:

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from simbench.check import data
+from simbench.check import data, extremes
 from simbench.check.data import Pair
 from simbench.check.outcome import Skip, require
 from simbench.check.values import compute, gap, value, values
@@ -53,13 +53,15 @@ def direction(index: Index) -> str:
 
 
 def identity(index: Index) -> str:
-    """s(A, A) is the end of the range that means most similar."""
+    """s(A, A) is the end of the range that means most similar, also where all rows are equally far apart, unless such
+    rows are refused."""
     extreme = index.claims.range[1 if index.claims.direction > 0 else 0]
     if math.isinf(extreme):
         raise Skip(f"the range {index.claims.range} is open where it means most similar")
     number = value(index, data.identical())
     require(gap(number, extreme) <= AT_IDENTITY, f"s(a, a) = {number:.9g}; the range claims {extreme:g}")
-    return f"s(a, a) = {number:.9g}, the end of the range"
+    return (f"s(a, a) = {number:.9g}, the end of the range, and {extremes.apart(index, number)} where all rows are equally "
+            "far apart")
 
 
 def symmetry(index: Index) -> str:

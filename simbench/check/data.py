@@ -12,6 +12,8 @@ from simbench.affine import Affine
 ROWS = 64
 #: Draws of each group of transformations.
 DRAWS = 4
+#: Orders of magnitude of the largest and the smallest scale, which float32 reaches.
+SCALE = 25
 #: Largest condition number of a drawn linear map.
 CONDITION = 30.0
 
@@ -111,6 +113,14 @@ def dead(level: float) -> list[Pair]:
             Pair("dead features in both", a, b)]
 
 
+def equidistant() -> Tensor:
+    """(32, 31) signs of mean zero, each row as far from every other: their inner products are exact in any order."""
+    signs = torch.ones(1, 1, dtype=torch.float64)
+    while len(signs) < 32:
+        signs = torch.kron(signs, signs.new_tensor([[1, 1], [1, -1]]))
+    return signs[:, 1:]
+
+
 def few_rows() -> list[Pair]:
     """Fewer rows than features on both, on a, on b."""
     return [related(p, q, n=12, seed=10, name=f"n=12 p={p} q={q}") for p, q in ((16, 16), (20, 5), (5, 20))]
@@ -125,7 +135,7 @@ def transformation(group: str, width: int, draw: int) -> Affine:
     elif group == "permutation":
         weight = weight[torch.randperm(width, generator=generator)]
     elif group == "scaling":
-        weight = weight * 10 ** (3 - 6 * draw / (DRAWS - 1))
+        weight = weight * 10 ** (SCALE - 2 * SCALE * draw / (DRAWS - 1))
     elif group == "orthogonal":
         weight = rotation(generator, width)
     else:  # linear

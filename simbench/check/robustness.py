@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from simbench.check import data
+from simbench.check import data, extremes
 from simbench.check.claims import EXACT, HOLDS, within
 from simbench.check.contract import implements
 from simbench.check.data import Pair
@@ -80,7 +80,9 @@ def merged(pair: Pair) -> list[Moments]:
 
 
 def routes(index: Index) -> str:
-    """from_moments and from_samples agree where both are there."""
+    """from_moments and from_samples agree where both are there, and so do sums of of_batch."""
+    if index.minibatches is not None:
+        return extremes.sums(index)
     if index.needs != "moments" or not implements(index, "from_samples"):
         raise Skip(f"computed from {index.needs} only")
     largest = 0.0
@@ -138,7 +140,7 @@ def still_generator(name: str) -> Iterator[None]:
 
 
 def float32(index: Index) -> str:
-    """Rows in float32 far from zero give what the same numbers give in float64."""
+    """Rows in float32 far from zero give what the same numbers give in float64, and so do rows in half precision."""
     largest = 0.0
     for pair in data.regular():
         a, b = ((x + OFFSET).to(torch.float32) for x in (pair.a, pair.b))
@@ -149,7 +151,8 @@ def float32(index: Index) -> str:
         require(gap(single, double) <= FLOAT32, f"float32 rows give {single:.9g}, the same in float64 {double:.9g} "
                                                 f"({pair.name}, means at {OFFSET:g}): compute in float64")
         largest = max(largest, gap(single, double))
-    return f"float32 rows differ from float64 by at most {largest:.2g}"
+    return (f"float32 rows differ from float64 by at most {largest:.2g}, rows in half precision by at most "
+            f"{extremes.halves(index):.2g}")
 
 
 def similarity_agrees(index: Index) -> str:

@@ -73,6 +73,9 @@ class Index(Plugin):
     kind = "indices"
     #: Rows that the harness draws, seeded, for from_samples; None takes all.
     max_rows: ClassVar[int | None] = 2000
+    #: True where from_samples and of_batch take rows of any real dtype and widen them themselves; others are handed
+    #: float64, and minibatches in float32 at least.
+    any_precision: ClassVar[bool] = False
 
     @property
     def claims(self) -> Claims:

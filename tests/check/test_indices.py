@@ -99,6 +99,36 @@ def single(a, b):
     return (k * l).sum() / (k.norm() * l.norm())
 
 
+def debiased(a, b):
+    """Unbiased HSIC in feature space, which divides rounding by rounding where all rows are equally far apart."""
+    n, (a, b) = len(a), (x.double() - x.double().mean(0) for x in (a, b))
+
+    def hsic(x, y):
+        left, right = x.square().sum(1), y.square().sum(1)
+        return ((x.mT @ y).square().sum() - n / (n - 2) * left @ right
+                + (1 + 1e-15) * left.sum() * right.sum() / ((n - 1) * (n - 2)))  # rounded up, on every processor
+
+    return hsic(a, b) / (hsic(a, a) * hsic(b, b)).sqrt()
+
+
+def small_denominator(m):
+    """A constant in a denominator, against division by zero."""
+    return m.ab.square().sum() / (m.aa.norm() * m.bb.norm() + 1e-12)
+
+
+def in_own_precision(a, b):
+    """Widens float32, as it must, and multiplies halves as they are."""
+    wide = (lambda x: x.double()) if a.dtype.itemsize >= 4 else (lambda x: x)
+    a, b = (wide(x) - wide(x).mean(0) for x in (a, b))
+    return ((a.mT @ b).square().sum() / ((a.mT @ a).norm() * (b.mT @ b).norm())).double()
+
+
+def of_batch(self, x):
+    """Inner products of centred rows as they are: their squares overflow in the precision of the rows."""
+    x = x - x.mean(0)
+    return (x @ x.mT).flatten().double()
+
+
 def in_place(a, b):
     a -= a.mean(0)
     return row_cka(a, b)
@@ -156,6 +186,12 @@ WRONG = {
     "a not narrower than b": (  # fails whatever compares p < q
         index(narrow, claims=SLOPE), {"range", "symmetry", "gradient", "widths", "fewer_rows", "float32", "merge_order",
                                       "similarity"} | GROUPS),
+    "divides rounding by rounding": (
+        index(by_rows=debiased, claims=replace(CKA, range=(-1.0, 1.0), differentiable=True)), {"identity"}),
+    "a constant in a denominator": (index(small_denominator), {"scaling_a", "scaling_b"}),
+    "half precision multiplied as it is": (index(by_rows=in_own_precision, any_precision=True), {"float32"}),
+    "minibatches multiplied as they are": (
+        index(by_rows=row_cka, minibatches=64, of_batch=of_batch), {"routes"}),
     "uncentred Gram in float32": (index(by_rows=single), {"float32"}),
     "reads the last bits": (index(last_bits, claims=OPEN), {"merge_order"}),
     "two routes disagree": (

@@ -1,0 +1,45 @@
+"""Fields of a frozen dataclass that are made when they are first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from simbench.errors import InputError
+
+
+class Deferred:
+    """A field that may be given as None: what `make(self)` returns then takes its place at the first look."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            raise AttributeError(self._name)  # to a dataclass: a field without a default
+        value = instance.__dict__[self._name]
+        if value is None:
+            value = instance.__dict__[self._name] = self._make(instance)
+        return value
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self._name] = value
+
+    def given(self, instance: Any) -> bool:
+        """True where the field is there already."""
+        return instance.__dict__[self._name] is not None
+
+
+def product(x: Tensor, y: Tensor) -> Tensor:
+    """x^T y of rows x (n, p), y (n, q); InputError where p x q numbers do not fit into the machine."""
+    p, q = x.shape[1], y.shape[1]
+    if p * q * x.itemsize > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") and x.device.type == "cpu":
+        raise InputError(f"moments of {p} neurons with {q} take {p * q * x.itemsize / 1e9:.0f} GB, more than the machine "
+                         "has; give rows of fewer neurons (view='pooled'), or an index that asks for no such product")
+    return x.mT @ y

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,9 @@ _BLOCK = 2**21
 _PRODUCT = 8
 #: Most binary orders of magnitude between the numbers of rows and 1 at which sums of fourth powers are numbers.
 _ORDERS = 240
+#: Root mean square of the rounding of two numbers together, over an epsilon of these: either is moved by up to half of
+#: one, in either direction.
+_NOISE = 6**-0.5
 #: Share of its own terms below which what is left of an HSIC in feature space has lost too many digits.
 _LEFT = 1e-6
 _EPS = torch.finfo(torch.float64).eps
@@ -41,8 +46,10 @@ def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
         lengths = float(gram.detach().diagonal().sum())
     else:
         gram, sigma = _rbf(x, 2.0**-exponent)
-        largest, lengths = largest / sigma, float(len(x))
-    rounding = eps * largest * lengths**0.5 + _PRODUCT * torch.finfo(x.dtype).eps * lengths
+        largest, lengths = largest / sigma * math.exp(-0.5), float(len(x))  # the steepest slope of exp(-t^2 / 2)
+    rounding = _PRODUCT * torch.finfo(x.dtype).eps * lengths
+    if unbiased:  # what is left of equal distances is the rounding of the numbers themselves
+        rounding += eps * _NOISE * largest * lengths**0.5
     gram = _u_centred(gram) if unbiased else gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
     if float(torch.linalg.vector_norm(gram.detach())) <= rounding:
         gram = torch.zeros_like(gram)
@@ -50,8 +57,8 @@ def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
 
 
 def _largest(x: Tensor) -> float:
-    """Length of the vector of the largest numbers of each row. Rounding of the numbers moves the product of two rows by
-    at most the largest of one times the length of the other."""
+    """Length of the vector of the largest numbers of each row. Rounding the numbers of two rows moves their product by
+    about _NOISE epsilons of the largest number of one times the length of the other, at most."""
     low, high = x.detach().aminmax(dim=1)
     return float(torch.linalg.vector_norm(torch.maximum(high, -low).to(torch.float64)))
 
@@ -71,7 +78,7 @@ def hsics(a: Tensor, b: Tensor, eps: tuple[float, float]) -> tuple[Tensor, Tenso
 
     own = [terms(0, 0), terms(1, 1)]
     for z, total, (more, less), fine in zip((a, b), totals, own, eps):
-        rounding = (fine * _largest(z)) ** 2 * total
+        rounding = (fine * _NOISE * _largest(z)) ** 2 * total
         if not bool(more - less > torch.maximum(rounding, _LEFT * (more + less))):
             return None
     (ab, less), (aa, bb) = terms(0, 1), (more - less for more, less in own)

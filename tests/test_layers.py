@@ -22,6 +22,7 @@ FLOORS = (
     {"registry", "streams", "weights", "tables", "report", "stitching"},
     {"check", "sources", "compare", "matrices", "publish"},
     {"activations"},
+    {"stacks"},
     {"context"},
     {"measure"},
     {"run"},

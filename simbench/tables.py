@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Set
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 from simbench import durable
 from simbench.cases import Case
 from simbench.contracts import Index, Plugin, Stitcher
+from simbench.digits import DIGITS, rounded
 from simbench.provenance import canonical
 from simbench.store import Contents, Record
 
@@ -69,6 +71,47 @@ def _number(bound: float) -> float | str:
     return str(bound) if bound in (float("inf"), float("-inf")) else bound
 
 
+#: Digits that are published of what depends on a training of the stitch, whose gradients add up in another order on
+#: another number of threads.
+TRAINED = 5
+#: Quantities that count images: they change by whole ones or not at all.
+_COUNTED = ("accuracy", "relative_accuracy", "agreement")
+#: Quantities that are values of an index.
+_OF_INDEX = ("similarity", "reverse_similarity", "pushed_to")
+
+
+def published(measured: pd.DataFrame, described: pd.DataFrame) -> pd.DataFrame:
+    """Measurements with their values to the digits that hold; records keep all. described: the methods' table.
+
+    Nine significant digits (`digits.DIGITS`), and at most as many decimals as these are of the larger end of an index's
+    claimed range, or of 1 for what is no index: nine. Of an index without an end other than 0 the size is not known.
+    TRAINED digits, and as many decimals, of what rests on a trained stitch: of a stitcher that needs a task, and of all
+    kinds of rows that are an experiment's own and of no direct stitcher. Shares of images have nine in any case.
+    """
+    told = {(row["kind"], row["method"], row["params"]): row for row in described.to_dict("records")}
+    columns = ("kind", "method", "params", "quantity", "value")
+    return measured.assign(value=[_to_its_digits(value, kind, quantity.partition("/")[0], *(
+        {} if kind in ("index", "stitcher") and kind != of else told.get((of, method, params), {})
+        for of in ("index", "stitcher")))
+        for kind, method, params, quantity, value in zip(*(measured[name] for name in columns), strict=True)])
+
+
+def _to_its_digits(value: float | None, kind: str, quantity: str, index: dict, stitcher: dict) -> float:
+    """index, stitcher: what the methods' table says of the row's method, {} where it is none."""
+    if value is None:
+        return float("nan")
+    own = kind not in ("index", "network", "stitcher")  # a kind of an experiment's own
+    trained = stitcher["needs"] == "task" if stitcher else own
+    return rounded(value, TRAINED if trained and quantity not in _COUNTED else DIGITS,
+                   _size(index) if index and quantity in _OF_INDEX else 1.0)
+
+
+def _size(index: dict) -> float:
+    """The larger end of an index's claimed range, 0 where that is not known."""
+    ends = (abs(float(index[name])) for name in ("low", "high") if index.get(name) not in (None, ""))
+    return max((end for end in ends if math.isfinite(end)), default=0.0)
+
+
 def current(records: Iterable[Record], preferred: Set[str] = frozenset()) -> tuple[list[Record], int]:
     """One record for each set of labels, and how many others there are (of other data, weights or limits under
     the same names, or of an older formula): a preferred one by its key, else the latest run's."""
@@ -80,10 +123,12 @@ def current(records: Iterable[Record], preferred: Set[str] = frozenset()) -> tup
 
 
 def measurements(records: Iterable[Record], preferred: Set[str] = frozenset()) -> pd.DataFrame:
-    """One row per number of the `current` records."""
+    """One row per number of the `current` records, to the digits that are `published`."""
+    records = list(records)
     kept = [record.labels | {"quantity": row.quantity, "step": row.step, "value": row.value, "status": row.status,
                              "note": row.note} for record in current(records, preferred)[0] for row in record.rows]
-    return _sorted(pd.DataFrame(kept, columns=list(MEASUREMENTS)).astype({"step": "Int64"}), IDENTITY)
+    frame = pd.DataFrame(kept, columns=list(MEASUREMENTS)).astype({"step": "Int64"})
+    return _sorted(published(frame, methods(records)), IDENTITY)
 
 
 def methods(records: Iterable[Record]) -> pd.DataFrame:

@@ -127,6 +127,52 @@ def test_timings_and_runs_tell_of_every_record_and_run():
     assert runs["seconds"].tolist()[1] == 1.5
 
 
+# Digits.
+
+def published(value, kind="index", quantity="similarity", told: dict | None = None) -> str:
+    """What the table has of a value, as it is written."""
+    method = dict.fromkeys(tables.METHODS, "") | {"method": "some"} | told if told else {}
+    rows = tables.measurements([replace(record(Row(quantity, value), kind=kind), method=method,
+                                        labels=LABELS | {"kind": kind, "method": "some"})])
+    return rows["value"].to_csv(index=False, header=False).strip()
+
+
+INDEX, UNBOUNDED = ({"kind": "index", "low": low, "high": high} for low, high in ((0.0, 1.0), (0.0, "inf")))
+DIRECT, TASK = ({"kind": "stitcher", "needs": needs} for needs in ("moments", "task"))
+LONG = 0.000123456789123
+
+
+@pytest.mark.parametrize("kind, quantity, told, text", [
+    ("index", "similarity", INDEX, "0.000123457"),
+    ("index", "similarity", INDEX | {"low": -1000.0}, "0.000123"),
+    ("index", "similarity", UNBOUNDED, "0.000123456789"),
+    ("index", "similarity", UNBOUNDED | {"low": "-inf", "high": 1.0}, "0.000123457"),
+    ("network", "accuracy", None, "0.000123457"),
+    ("stitcher", "cross_entropy", DIRECT, "0.000123457"),
+    ("stitcher", "residual", TASK, "0.00012"),
+    ("stitcher", "relative_accuracy", TASK, "0.000123457"),
+    ("stitcher", "relative_accuracy/odd", TASK, "0.000123457"),
+    ("foreign", "cross_entropy", TASK, "0.00012"),
+    ("foreign", "cross_entropy", DIRECT, "0.000123457"),
+    ("penalty", "similarity", INDEX, "0.00012"),
+    ("penalty", "pushed_to", UNBOUNDED, "0.00012346"),
+    ("penalty", "accuracy", INDEX, "0.000123457"),
+    ("training", "residual", TASK, "0.00012"),
+])
+def test_a_value_is_published_to_the_digits_that_hold(kind, quantity, told, text):
+    assert published(LONG, kind, quantity, told) == text
+    assert published(LONG * (1 + 1e-12), kind, quantity, told) == text
+
+
+def test_records_keep_every_digit_and_tables_made_of_tables_stay():
+    told = dict.fromkeys(tables.METHODS, "") | INDEX | {"method": "cka"}
+    one = record(Row("similarity", 1 / 3), Row("accuracy", -1e-17), Row("residual", None, status="failed"), method=told)
+    table = tables.measurements([one])
+    assert one.rows[0].value == 1 / 3 and table["value"].tolist()[::2] == [0.0, 0.333333333]
+    assert str(table["value"][0]) == "0.0" and np.isnan(table["value"][1])
+    assert tables.published(table, tables.methods([one])).equals(table)
+
+
 # Files.
 
 def test_floats_keep_every_digit(tmp_path):

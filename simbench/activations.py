@@ -26,8 +26,8 @@ from simbench.views import rows
 
 #: Bytes that activations take at once, held ones and those being made. What does not fit is computed again.
 BUDGET = 2**30
-#: Images that pass through a network together at least: fewer take other roads through the matrix products, which add up
-#: in another order. From here on what becomes of an image does not depend on which others are in its batch.
+#: Images that pass through a network together at least: fewer take other roads through the matrix products, which add
+#: up in another order. From here on what becomes of an image does not depend on which others are in its batch.
 FEWEST = 8
 #: Images of view `flat`, whose work grows with the square of their number.
 FLAT_IMAGES = 2000

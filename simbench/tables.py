@@ -30,7 +30,7 @@ MEASUREMENTS = {
     "step": "training step, empty outside a training",
     "samples": "number of images it was measured on",
     "seed": "seed of the drawn images and of stitch training",
-    "value": "the number; empty where there is none, always where skipped or failed",
+    "value": "the number, to the digits that hold; empty where there is none, always where skipped or failed",
     "status": "ok, degenerate, skipped or failed",
     "note": "the reason, for every status but ok",
 }
@@ -71,9 +71,9 @@ def _number(bound: float) -> float | str:
     return str(bound) if bound in (float("inf"), float("-inf")) else bound
 
 
-#: Digits that are published of what depends on a training of the stitch, whose gradients add up in another order on
-#: another number of threads.
-TRAINED = 5
+#: Digits that hold of what rests on a trained stitch, whose gradients add up in another order on another number of
+#: threads, and the share of a value's size from which on they do: 4 digits and 7 decimals for a size of 1.
+TRAINED, FROM = 4, 1e-3
 #: Quantities that count images: they change by whole ones or not at all.
 _COUNTED = ("accuracy", "relative_accuracy", "agreement")
 #: Quantities that are values of an index.
@@ -84,9 +84,10 @@ def published(measured: pd.DataFrame, described: pd.DataFrame) -> pd.DataFrame:
     """Measurements with their values to the digits that hold; records keep all. described: the methods' table.
 
     Nine significant digits (`digits.DIGITS`), and at most as many decimals as these are of the larger end of an index's
-    claimed range, or of 1 for what is no index: nine. Of an index without an end other than 0 the size is not known.
-    TRAINED digits, and as many decimals, of what rests on a trained stitch: of a stitcher that needs a task, and of all
-    kinds of rows that are an experiment's own and of no direct stitcher. Shares of images have nine in any case.
+    claimed range, or of 1 for what is no index: nine. The size of an index without an end other than 0 is not known;
+    that of a cross-entropy does not matter, because its terms are of one sign and cancel nothing.
+    Four digits and at most seven decimals of what rests on a trained stitch: of a stitcher that needs a task, and of
+    all kinds of rows that are an experiment's own and of no direct stitcher. Shares of images have nine in any case.
     """
     told = {(row["kind"], row["method"], row["params"]): row for row in described.to_dict("records")}
     columns = ("kind", "method", "params", "quantity", "value")
@@ -102,8 +103,8 @@ def _to_its_digits(value: float | None, kind: str, quantity: str, index: dict, s
         return float("nan")
     own = kind not in ("index", "network", "stitcher")  # a kind of an experiment's own
     trained = stitcher["needs"] == "task" if stitcher else own
-    return rounded(value, TRAINED if trained and quantity not in _COUNTED else DIGITS,
-                   _size(index) if index and quantity in _OF_INDEX else 1.0)
+    size = _size(index) if index and quantity in _OF_INDEX else float(quantity != "cross_entropy")
+    return rounded(value, TRAINED, size * FROM) if trained and quantity not in _COUNTED else rounded(value, unit=size)
 
 
 def _size(index: dict) -> float:
@@ -165,7 +166,7 @@ def _sorted(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 def write(frame: pd.DataFrame, path: Path) -> bool:
     """Write a CSV whole or not at all, and only if it differs from the one there: True if so. Floats keep
-    every digit, empty means undefined."""
+    every digit they have, empty means undefined."""
     text = frame.to_csv(index=False, lineterminator="\n").encode()
     if path.is_file() and path.read_bytes() == text:
         return False

@@ -16,6 +16,7 @@ from simbench import tables
 from simbench.contracts import Row
 from simbench.store import Contents, Record
 
+RESULTS = Path(__file__).parents[1] / "results"
 LABELS = {"dataset": "d", "split": "test", "view": "spatial", "model_a": "net", "seed_a": "0", "layer_a": "bn1",
           "model_b": "net", "seed_b": "1", "layer_b": "bn1", "experiment": "matching", "kind": "index", "method": "cka",
           "params": "", "seed": 0, "samples": 60}
@@ -148,20 +149,27 @@ LONG = 0.000123456789123
     ("index", "similarity", UNBOUNDED, "0.000123456789"),
     ("index", "similarity", UNBOUNDED | {"low": "-inf", "high": 1.0}, "0.000123457"),
     ("network", "accuracy", None, "0.000123457"),
-    ("stitcher", "cross_entropy", DIRECT, "0.000123457"),
-    ("stitcher", "residual", TASK, "0.00012"),
+    ("stitcher", "residual", DIRECT, "0.000123457"),
+    ("stitcher", "cross_entropy", DIRECT, "0.000123456789"),
+    ("stitcher", "residual", TASK, "0.0001235"),
     ("stitcher", "relative_accuracy", TASK, "0.000123457"),
     ("stitcher", "relative_accuracy/odd", TASK, "0.000123457"),
-    ("foreign", "cross_entropy", TASK, "0.00012"),
-    ("foreign", "cross_entropy", DIRECT, "0.000123457"),
-    ("penalty", "similarity", INDEX, "0.00012"),
-    ("penalty", "pushed_to", UNBOUNDED, "0.00012346"),
+    ("foreign", "cross_entropy", TASK, "0.0001235"),
+    ("foreign", "residual", DIRECT, "0.000123457"),
+    ("penalty", "similarity", INDEX, "0.0001235"),
+    ("penalty", "pushed_to", UNBOUNDED, "0.0001235"),
     ("penalty", "accuracy", INDEX, "0.000123457"),
-    ("training", "residual", TASK, "0.00012"),
+    ("training", "residual", TASK, "0.0001235"),
 ])
 def test_a_value_is_published_to_the_digits_that_hold(kind, quantity, told, text):
     assert published(LONG, kind, quantity, told) == text
     assert published(LONG * (1 + 1e-12), kind, quantity, told) == text
+
+
+@pytest.mark.parametrize("value, text", [(123.456789, "123.5"), (0.0123456789, "0.01235"), (1.23456789e-5, "1.23e-05"),
+                                         (-4e-8, "0.0")])
+def test_what_rests_on_a_trained_stitch_has_four_digits_and_at_most_seven_decimals(value, text):
+    assert published(value, "stitcher", "residual", TASK) == text
 
 
 def test_records_keep_every_digit_and_tables_made_of_tables_stay():
@@ -171,6 +179,13 @@ def test_records_keep_every_digit_and_tables_made_of_tables_stay():
     assert one.rows[0].value == 1 / 3 and table["value"].tolist()[::2] == [0.0, 0.333333333]
     assert str(table["value"][0]) == "0.0" and np.isnan(table["value"][1])
     assert tables.published(table, tables.methods([one])).equals(table)
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent for path in RESULTS.glob("*/measurements.csv")),
+                         ids=lambda folder: folder.name)
+def test_published_runs_have_the_digits_that_hold(folder):
+    table = tables.read(folder / "measurements.csv")
+    assert tables.published(table, tables.read(folder / "methods.csv")).equals(table)
 
 
 # Files.

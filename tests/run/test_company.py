@@ -73,7 +73,8 @@ def test_every_record_is_the_same(whole, measured, requests, memory):
 
 
 def test_what_is_published_without_training_is_the_same_on_two_threads(small_registry, tmp_path, cache):
-    """The records' last digits may differ: eigenvalues and singular values add up in another order."""
+    """The records' last digits may differ: eigenvalues and singular values add up in another order. A degenerate value
+    may differ altogether: which of tied canonical correlations comes first is rounding."""
     request, written = replace(WHOLE, experiments=("matching",), stitchers=("identity,least_squares",)), []
     for threads in (1, 2):
         before = torch.get_num_threads()
@@ -84,9 +85,9 @@ def test_what_is_published_without_training_is_the_same_on_two_threads(small_reg
             publish.publish(Store(there.results).read(), there.results)
         finally:
             torch.set_num_threads(before)
-        written.append([(there.results / name).read_bytes()
+        written.append([[line for line in (there.results / name).read_text().splitlines() if ",degenerate," not in line]
                         for name in ("measurements.csv", "correlations.csv", "leaderboard.csv")])
-    assert written[0] == written[1]
+    assert written[0] == written[1] and len(written[0][0]) > 300
 
 
 @pytest.mark.parametrize("request_", [

@@ -87,7 +87,7 @@ def published(measured: pd.DataFrame, described: pd.DataFrame) -> pd.DataFrame:
     claimed range, or of 1 for what is no index: nine. The size of an index without an end other than 0 is not known;
     that of a cross-entropy does not matter, because its terms are of one sign and cancel nothing.
     Four digits and at most seven decimals of what rests on a trained stitch: of a stitcher that needs a task, and of
-    all kinds of rows that are an experiment's own and of no direct stitcher. Shares of images have nine in any case.
+    all kinds of rows that are an experiment's own and of no direct stitcher. Shares of images are counted, and published whole.
     """
     told = {(row["kind"], row["method"], row["params"]): row for row in described.to_dict("records")}
     columns = ("kind", "method", "params", "quantity", "value")
@@ -99,12 +99,12 @@ def published(measured: pd.DataFrame, described: pd.DataFrame) -> pd.DataFrame:
 
 def _to_its_digits(value: float | None, kind: str, quantity: str, index: dict, stitcher: dict) -> float:
     """index, stitcher: what the methods' table says of the row's method, {} where it is none."""
-    if value is None:
-        return float("nan")
+    if value is None or quantity in _COUNTED:
+        return float("nan") if value is None else value
     own = kind not in ("index", "network", "stitcher")  # a kind of an experiment's own
     trained = stitcher["needs"] == "task" if stitcher else own
     size = _size(index) if index and quantity in _OF_INDEX else float(quantity != "cross_entropy")
-    return rounded(value, TRAINED, size * FROM) if trained and quantity not in _COUNTED else rounded(value, unit=size)
+    return rounded(value, TRAINED, size * FROM) if trained else rounded(value, unit=size)
 
 
 def _size(index: dict) -> float:

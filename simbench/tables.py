@@ -87,7 +87,8 @@ def published(measured: pd.DataFrame, described: pd.DataFrame) -> pd.DataFrame:
     claimed range, or of 1 for what is no index: nine. The size of an index without an end other than 0 is not known;
     that of a cross-entropy does not matter, because its terms are of one sign and cancel nothing.
     Four digits and at most seven decimals of what rests on a trained stitch: of a stitcher that needs a task, and of
-    all kinds of rows that are an experiment's own and of no direct stitcher. Shares of images are counted, and published whole.
+    all kinds of rows that are an experiment's own and of no direct stitcher. Shares of images are counted, and
+    published whole.
     """
     told = {(row["kind"], row["method"], row["params"]): row for row in described.to_dict("records")}
     columns = ("kind", "method", "params", "quantity", "value")

@@ -168,8 +168,9 @@ def test_what_rests_on_a_trained_stitch_has_four_digits_and_at_most_seven_decima
     assert published(value, "stitcher", "residual", TASK) == text
 
 
-@pytest.mark.parametrize("kind, quantity, told", [("network", "accuracy", None), ("stitcher", "relative_accuracy", TASK),
-                                                  ("stitcher", "relative_accuracy/odd", TASK), ("penalty", "agreement", INDEX)])
+@pytest.mark.parametrize("kind, quantity, told", [
+    ("network", "accuracy", None), ("stitcher", "relative_accuracy", TASK), ("stitcher", "relative_accuracy/odd", TASK),
+    ("penalty", "agreement", INDEX)])
 def test_shares_of_images_are_counted_and_published_whole(kind, quantity, told):
     assert float(published(2 / 3, kind, quantity, told)) == 2 / 3
 

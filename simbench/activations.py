@@ -28,6 +28,9 @@ from simbench.views import rows
 
 #: Bytes that activations take at once, held ones and those being made. What does not fit is computed again.
 BUDGET = 2**30
+#: Images that pass through a network together at least: fewer take other roads through the matrix products, which add
+#: up in another order. From here on what becomes of an image does not depend on which others are in its batch.
+FEWEST = 8
 #: Images of view `flat`, whose work grows with the square of their number.
 FLAT_IMAGES = 2000
 
@@ -100,7 +103,7 @@ class Activations:
             yield from self._held[key].split(BATCH)
         else:
             source, stages = self._nearest(network, layer, split)
-            yield from map(stages, source)
+            yield from (_through(stages, part) for part in source)
 
     def all(self, network: Network, layer: str, split: str, beside: Container = ()) -> Tensor:
         """Activations of every image, (n, c, h, w) or (n, p); held from now on while they fit. beside: keys (weights,
@@ -111,7 +114,7 @@ class Activations:
         began = time.perf_counter()
         source, above = self._nearest(network, layer, split)
         x, at = None, 0
-        for part in map(above, source):
+        for part in (_through(above, batch) for batch in source):
             if x is None:
                 self._held.make_room(part[0].nbytes * self.count(split), beside)
                 x = torch.empty((self.count(split), *part.shape[1:]), dtype=part.dtype, device=part.device,
@@ -135,7 +138,7 @@ class Activations:
     def of(self, network: Network, layer: str, images: Tensor) -> Tensor:
         """Activations of uint8 images (m, c, h, w), at most BATCH at a time."""
         front, home = self.halves(network, layer)[0], network.home(self.setting)
-        return _joined([front(normalised(part, home, self.device)) for part in images.split(BATCH)])
+        return _joined([_through(front, normalised(part, home, self.device)) for part in images.split(BATCH)])
 
     @torch.no_grad()
     def chosen(self, network: Network, layer: str, split: str, chosen: Tensor) -> Tensor:
@@ -143,7 +146,7 @@ class Activations:
         held, above = self._below(network, layer, split)
         if held is None:
             return self.of(network, layer, self.images(split)[chosen.cpu()])
-        return _joined([above(part) for part in of_images(held, chosen).split(BATCH)])
+        return _joined([_through(above, part) for part in of_images(held, chosen).split(BATCH)])
 
     def images(self, split: str) -> Tensor:
         """(n, c, h, w) uint8."""
@@ -215,12 +218,20 @@ class Activations:
         if view == "flat" and self.count(split) > FLAT_IMAGES:
             generator = torch.Generator().manual_seed(self.setting.seed)
             chosen = torch.randperm(self.count(split), generator=generator)[:FLAT_IMAGES].sort().values
-            return self.rows(network, layer, split)[chosen.to(self.device)]
+            return of_images(self.rows(network, layer, split), chosen.to(self.device))
         return self.all(network, layer, split)
 
     def images_of(self, split: str, view: str) -> int:
         """How many images those are."""
         return min(self.count(split), FLAT_IMAGES) if view == "flat" else self.count(split)
+
+
+def _through(stages: nn.Sequential, x: Tensor) -> Tensor:
+    """What the stages make of a batch (m, ...), maps in channels-last memory as they are held."""
+    few = len(x) < FEWEST
+    y = stages(of_images(x, torch.arange(FEWEST, device=x.device) % len(x)) if few else x)
+    y = y[:len(x)] if few else y
+    return y.contiguous(memory_format=torch.channels_last) if y.ndim == 4 else y
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

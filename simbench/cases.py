@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +72,7 @@ class Setting:
 class Selection:
     """What the user chose, resolved: one data set, trained networks, methods.
 
+    networks: in the order they were typed; which are the *first* ones says `ordered`.
     layers: model spec -> names of the layers asked for, in order of depth.
     Selections of the same networks on the same data are equal: their cases can share computations.
     """
@@ -81,6 +83,12 @@ class Selection:
     views: tuple[str, ...]
     indices: tuple[Index, ...]
     stitchers: tuple[Stitcher, ...]
+
+    @cached_property
+    def ordered(self) -> tuple[Network, ...]:
+        """The networks by model, and those of one model by the number of the seed or else by name, however they were
+        typed: an experiment that takes the first few takes them from here."""
+        return tuple(sorted(self.networks, key=_place))
 
     @cached_property
     def _key(self) -> str:
@@ -159,6 +167,15 @@ class Case:
         what = self.method.spec if self.method else self.kind
         where = f"{self.a.name} -> {self.b.name}" if self.a != self.b else self.a.name
         return " ".join(filter(None, (self.experiment.name, what, where, self.layer_a, self.view)))
+
+
+def _place(network: Network) -> tuple[list, list]:
+    """Where a network stands among others: numbers in names count as numbers, 2 before 10."""
+    return _natural(network.model.spec), _natural(network.seed)
+
+
+def _natural(text: str) -> list:
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", text)]
 
 
 def _outputs(dataset: Dataset) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from torch import Tensor
 #: Elements, and fewest and most rows, of the block of float64 rows that is multiplied at a time: large enough for a
 #: matrix product at full speed, small enough to stay in the processor's cache while it is made.
 BLOCK, FEWEST, MOST = 2**18, 512, 8192
+#: Rows that `Pairwise` multiplies at a time, whatever their width: part of every result's arithmetic. Six networks of
+#: 16 to 32 neurons stay in the processor's cache, and two threads add up the products of so few rows as one does.
+ROWS = 1024
 #: Width from which a symmetric product is made of its upper half alone.
 _HALVED = 128
 
@@ -69,11 +73,8 @@ class Comoments:
         x -= self._origin
         self.running += x.sum(0)
         for product, (left, right) in zip(self._products, self.wanted):
-            half = len(product) // 2
-            if left == right and len(product) >= _HALVED:
-                y = x[:, left]
-                product[:half].addmm_(y[:, :half].mT, y)
-                product[half:, half:].addmm_(y[:, half:].mT, y[:, half:])
+            if left == right:
+                _add_square(product, x[:, left])
             else:
                 product.addmm_(x[:, left].mT, x[:, right])
         self.n += self._filled
@@ -95,7 +96,87 @@ class Comoments:
         centred = []
         for product, (left, right) in zip(self._products, self.wanted):
             matrix = product.addr(self.running[left], self.running[right], alpha=-1 / self.n)
-            if left == right:
-                matrix = matrix.triu() + matrix.triu(1).mT
-            centred.append(matrix)
+            centred.append(_mirrored(matrix) if left == right else matrix)
         return centred
+
+
+class Pairwise:
+    """Comoments of each of several representations with itself and with every other, over rows that come in batches.
+
+    What is held of a pair is a function of its own rows, to the last bit: every representation has an origin and a
+    block of its own, in memory laid out by its width alone, every pair a product of its own over blocks of ROWS rows,
+    and it makes no difference how the rows are cut into batches. So it neither matters which others there are nor, but
+    for which of the two comes first, in which order they are given.
+
+    A running sum, in place, with the digits of `Comoments`.
+    """
+
+    def __init__(self, widths: Sequence[int], device: torch.device) -> None:
+        exact = {"dtype": torch.float64, "device": device}
+        self.n, self._filled = 0, 0
+        # 8 numbers of padding as in Comoments.
+        self._blocks = [torch.empty(ROWS, width + 8, **exact)[:, :width] for width in widths]
+        self._origins, self._running = ([torch.zeros(width, **exact) for width in widths] for _ in range(2))
+        self._products = {(i, j): torch.zeros(widths[i], widths[j], **exact)
+                          for i, j in combinations_with_replacement(range(len(widths)), 2)}
+
+    def add(self, parts: Sequence[Tensor]) -> None:
+        """The next rows, [(m, width_1), ..., (m, width_k)]; they are read at once and not kept."""
+        at = 0
+        while at < len(parts[0]):
+            step = min(len(parts[0]) - at, ROWS - self._filled)
+            for block, part in zip(self._blocks, parts, strict=True):
+                block[self._filled:self._filled + step] = part[at:at + step]
+            self._filled += step
+            at += step
+            if self._filled == ROWS:
+                self._multiply()
+
+    def _multiply(self) -> None:
+        blocks = [block[:self._filled] for block in self._blocks]
+        for i, x in enumerate(blocks):
+            if not self.n:
+                self._origins[i] = x[0] + (x - x[0]).mean(0)  # a constant column gives exactly its value
+            x -= self._origins[i]
+            self._running[i] += x.sum(0)
+        for (i, j), product in self._products.items():
+            if i == j:
+                _add_square(product, blocks[i])
+            else:
+                product.addmm_(blocks[i].mT, blocks[j])
+        self.n += self._filled
+        self._filled = 0
+
+    def close(self) -> None:
+        """All rows are in: multiply those that do not fill a block, and centre the sums on the means."""
+        if self._filled:
+            self._multiply()
+        self._blocks = []
+        for (i, j), product in self._products.items():
+            product.addr_(self._running[i], self._running[j], alpha=-1 / self.n)
+            if i == j:
+                product.copy_(_mirrored(product))
+
+    def mean(self, i: int) -> Tensor:
+        """(width_i,) mean of all rows."""
+        return self._origins[i] + self._running[i] / self.n
+
+    def matrix(self, i: int, j: int) -> Tensor:
+        """(width_i, width_j) comoments of representation i with j, about the means of all rows, not divided by n; those
+        of j with i are exactly the transposed ones."""
+        return self._products[i, j] if i <= j else self._products[j, i].mT
+
+
+def _add_square(product: Tensor, x: Tensor) -> None:
+    """product += x.T @ x in its upper half at least, in place."""
+    half = len(product) // 2
+    if len(product) >= _HALVED:
+        product[:half].addmm_(x[:, :half].mT, x)
+        product[half:, half:].addmm_(x[:, half:].mT, x[:, half:])
+    else:
+        product.addmm_(x.mT, x)
+
+
+def _mirrored(matrix: Tensor) -> Tensor:
+    """The symmetric matrix of this upper half."""
+    return matrix.triu() + matrix.triu(1).mT

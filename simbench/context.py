@@ -15,14 +15,14 @@ from simbench.cases import Case, Network, Selection
 from simbench.contracts import Index, Plugin, Row, Stitcher
 from simbench.errors import Inapplicable, Undefined
 from simbench.evaluate import evaluate, turnable
-from simbench.moments import Moments, Stack
+from simbench.moments import Moments
 from simbench.scatter import rounding_only
 from simbench.sources import Augmented, Later
+from simbench.stacks import Stacks
 from simbench.stitching import Score, Task, score, stitched_logits
 from simbench.stopwatch import stages
 from simbench.views import rows
 
-Member = tuple[Network, str]
 #: What a stitched network is scored by.
 QUANTITIES = ("accuracy", "relative_accuracy", "cross_entropy", "agreement")
 
@@ -38,7 +38,7 @@ class Context:
     def __init__(self, selection: Selection, device: str = "cpu", memory: int = BUDGET) -> None:
         self.selection = selection
         self.activations = Activations(selection.setting, device, memory)
-        self._stacks: dict[tuple, Stack] = {}
+        self._stacks = Stacks(self.activations, selection.networks)
         self._coordinates: dict[tuple, tuple] = {}
         self._computed: dict[Hashable, Any] = {}
         self._group: tuple[str, ...] = ()
@@ -47,15 +47,7 @@ class Context:
         """Moments of (a at layer_a, b at layer_b) on a split, in view spatial or pooled."""
         a, b = (case.a, case.layer_a), (case.b, case.layer_b)
         self._same_size(a, b, view)
-        members = self._members(a, b)
-        key = (members, split, view)
-        if key not in self._stacks:
-            self._forget(case)
-            self._stacks[key] = self.activations.stack(members, split, view)
-        stack = self._stacks[key]
-        for network, layer in (a, b):
-            finite(stack.sides[members.index((network, layer))].matrix, f"activations of {network.name} at {layer}")
-        return stack.pair(members.index(a), members.index(b))
+        return self._stacks.pair(a, b, split, view)
 
     def flat(self, case: Case, split: str) -> tuple[Tensor, Tensor, Moments]:
         """Principal coordinates of a and of b in view flat, and their Moments."""
@@ -210,15 +202,7 @@ class Context:
         if reason:
             raise Inapplicable(reason)
 
-    def _members(self, a: Member, b: Member) -> tuple[Member, ...]:
-        """Representations whose moments are taken together: all of one layer and one size, if they are."""
-        size = self.activations.shape(*a)[1:]
-        if a[1] != b[1] or self.activations.shape(*b)[1:] != size:
-            return a, b
-        return tuple((network, a[1]) for network in self.selection.networks
-                     if a[1] in network.model.layers and self.activations.shape(network, a[1])[1:] == size)
-
-    def _same_size(self, a: Member, b: Member, view: str) -> None:
+    def _same_size(self, a: tuple[Network, str], b: tuple[Network, str], view: str) -> None:
         left, right = self.activations.shape(*a)[1:], self.activations.shape(*b)[1:]
         if view == "spatial" and left != right:
             raise Inapplicable(f"{a[1]} of {a[0].name} is {_size(left)} and {b[1]} of {b[0].name} is {_size(right)}: "
@@ -227,7 +211,6 @@ class Context:
     def _forget(self, case: Case) -> None:
         """Drop what earlier layers needed: cases come in order of depth."""
         layers = {case.layer_a, case.layer_b}
-        self._stacks = {key: value for key, value in self._stacks.items() if key[0][0][1] in layers}
         self._coordinates = {key: value for key, value in self._coordinates.items() if key[1] in layers}
 
 

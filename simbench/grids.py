@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
+from simbench.digits import significant
 from simbench.errors import InputError
 
 #: Target -> +1 when larger is better, -1 when smaller is.
 TARGETS = {"relative_accuracy": 1, "agreement": 1, "cross_entropy": -1}
-
-#: Significant digits of an index that are told apart.
-DIGITS = 9
 
 _GROUP = ["dataset", "experiment", "model_a", "model_b"]
 _PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
@@ -96,16 +94,8 @@ def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
             raise InputError(f"index {name[0]!r} with parameters {name[1]!r} has direction {direction.get(name)} in "
                              "methods; allowed are 1 and -1: give the methods table of the same results")
     signs = np.array([direction[name] for name in names], dtype=float)
-    return rows.assign(value=_rounded(rows["value"].to_numpy() * signs), variable=rows["view"])
-
-
-def _rounded(values: ndarray) -> ndarray:
-    """To DIGITS significant digits: a symmetric index gives two values for a pair that differ by rounding alone, and
-    they must tie in rank."""
-    with np.errstate(divide="ignore"):
-        exponents = np.floor(np.log10(np.abs(values)))
-    scale = 10.0 ** (DIGITS - 1 - np.where(np.isfinite(exponents), exponents, 0))
-    return np.round(values * scale) / scale
+    # A symmetric index gives two values for a pair that may differ by rounding alone, and they must tie in rank.
+    return rows.assign(value=significant(rows["value"].to_numpy() * signs), variable=rows["view"])
 
 
 def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from simbench.affine import Affine
-from simbench.comoments import Comoments, side_by_side
+from simbench.comoments import Comoments, Pairwise
 from simbench.deferred import Deferred, product
 from simbench.errors import InputError, Undefined
 from simbench.precision import precision
@@ -177,36 +177,33 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """One Scatter of several representations side by side, [X_1 | ... | X_k]; any pair is a slice.
+    """Moments of all pairs of several representations of the same rows, taken in one pass.
 
+    Those of a pair are, to the last bit, what they are without the others; of (j, i) they are those of (i, j) swapped.
     Eigendecompositions are computed once per representation, not once per pair.
     """
 
-    scatter: Scatter
-    widths: tuple[int, ...]
+    sums: Pairwise
+    eps: tuple[float, ...]
 
     @classmethod
     def of(cls, batches: Iterable[Sequence[Tensor]]) -> Stack:
-        """Stack of rows that come in batches [(n, p_1), ..., (n, p_k)] of one dtype, at least one."""
+        """Stack of rows that come in batches [(n, p_1), ..., (n, p_k)], at least one."""
         sums = None
         for batch in batches:
             if sums is None:
-                widths, eps = tuple(x.shape[1] for x in batch), precision(batch[0])
-                everything = slice(0, sum(widths))
-                sums = Comoments(widths, [(everything, everything)], batch[0].device)
+                eps = tuple(map(precision, batch))
+                sums = Pairwise([x.shape[1] for x in batch], batch[0].device)
             sums.add(batch)
-        (matrix,), mean = sums.matrices(), sums.mean()
-        return cls(Scatter(sums.n, mean, matrix, eps), widths)
-
-    @cached_property
-    def _slices(self) -> list[slice]:
-        return side_by_side(self.widths)
+        sums.close()
+        return cls(sums, eps)
 
     @cached_property
     def sides(self) -> tuple[Scatter, ...]:
         """The Scatter of each representation, shared by all its pairs."""
-        return tuple(self.scatter.take(part) for part in self._slices)
+        return tuple(Scatter(self.sums.n, self.sums.mean(i), self.sums.matrix(i, i), eps)
+                     for i, eps in enumerate(self.eps))
 
     def pair(self, i: int, j: int) -> Moments:
         """Moments of (X_i, X_j)."""
-        return Moments(self.sides[i], self.sides[j], self.scatter.matrix[self._slices[i], self._slices[j]])
+        return Moments(self.sides[i], self.sides[j], self.sides[i].matrix if i == j else self.sums.matrix(i, j))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Set
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 from simbench import durable
 from simbench.cases import Case
 from simbench.contracts import Index, Plugin, Stitcher
+from simbench.digits import DIGITS, rounded
 from simbench.provenance import canonical
 from simbench.store import Contents, Record
 
@@ -28,7 +30,7 @@ MEASUREMENTS = {
     "step": "training step, empty outside a training",
     "samples": "number of images it was measured on",
     "seed": "seed of the drawn images and of stitch training",
-    "value": "the number; empty where there is none, always where skipped or failed",
+    "value": "the number, to the digits that hold; empty where there is none, always where skipped or failed",
     "status": "ok, degenerate, skipped or failed",
     "note": "the reason, for every status but ok",
 }
@@ -69,6 +71,49 @@ def _number(bound: float) -> float | str:
     return str(bound) if bound in (float("inf"), float("-inf")) else bound
 
 
+#: Digits that hold of what rests on a trained stitch, whose gradients add up in another order on another number of
+#: threads, and the share of a value's size from which on they do: 4 digits and 7 decimals for a size of 1.
+TRAINED, FROM = 4, 1e-3
+#: Quantities that count images: they change by whole ones or not at all.
+_COUNTED = ("accuracy", "relative_accuracy", "agreement")
+#: Quantities that are values of an index.
+_OF_INDEX = ("similarity", "reverse_similarity", "pushed_to")
+
+
+def published(measured: pd.DataFrame, described: pd.DataFrame) -> pd.DataFrame:
+    """Measurements with their values to the digits that hold; records keep all. described: the methods' table.
+
+    Nine significant digits (`digits.DIGITS`), and at most as many decimals as these are of the larger end of an index's
+    claimed range, or of 1 for what is no index: nine. The size of an index without an end other than 0 is not known;
+    that of a cross-entropy does not matter, because its terms are of one sign and cancel nothing.
+    Four digits and at most seven decimals of what rests on a trained stitch: of a stitcher that needs a task, and of
+    all kinds of rows that are an experiment's own and of no direct stitcher. Shares of images are counted, and
+    published whole.
+    """
+    told = {(row["kind"], row["method"], row["params"]): row for row in described.to_dict("records")}
+    columns = ("kind", "method", "params", "quantity", "value")
+    return measured.assign(value=[_to_its_digits(value, kind, quantity.partition("/")[0], *(
+        {} if kind in ("index", "stitcher") and kind != of else told.get((of, method, params), {})
+        for of in ("index", "stitcher")))
+        for kind, method, params, quantity, value in zip(*(measured[name] for name in columns), strict=True)])
+
+
+def _to_its_digits(value: float | None, kind: str, quantity: str, index: dict, stitcher: dict) -> float:
+    """index, stitcher: what the methods' table says of the row's method, {} where it is none."""
+    if value is None or quantity in _COUNTED:
+        return float("nan") if value is None else value
+    own = kind not in ("index", "network", "stitcher")  # a kind of an experiment's own
+    trained = stitcher["needs"] == "task" if stitcher else own
+    size = _size(index) if index and quantity in _OF_INDEX else float(quantity != "cross_entropy")
+    return rounded(value, TRAINED, size * FROM) if trained else rounded(value, unit=size)
+
+
+def _size(index: dict) -> float:
+    """The larger end of an index's claimed range, 0 where that is not known."""
+    ends = (abs(float(index[name])) for name in ("low", "high") if index.get(name) not in (None, ""))
+    return max((end for end in ends if math.isfinite(end)), default=0.0)
+
+
 def current(records: Iterable[Record], preferred: Set[str] = frozenset()) -> tuple[list[Record], int]:
     """One record for each set of labels, and how many others there are (of other data, weights or limits under
     the same names, or of an older formula): a preferred one by its key, else the latest run's."""
@@ -80,10 +125,12 @@ def current(records: Iterable[Record], preferred: Set[str] = frozenset()) -> tup
 
 
 def measurements(records: Iterable[Record], preferred: Set[str] = frozenset()) -> pd.DataFrame:
-    """One row per number of the `current` records."""
+    """One row per number of the `current` records, to the digits that are `published`."""
+    records = list(records)
     kept = [record.labels | {"quantity": row.quantity, "step": row.step, "value": row.value, "status": row.status,
                              "note": row.note} for record in current(records, preferred)[0] for row in record.rows]
-    return _sorted(pd.DataFrame(kept, columns=list(MEASUREMENTS)).astype({"step": "Int64"}), IDENTITY)
+    frame = pd.DataFrame(kept, columns=list(MEASUREMENTS)).astype({"step": "Int64"})
+    return _sorted(published(frame, methods(records)), IDENTITY)
 
 
 def methods(records: Iterable[Record]) -> pd.DataFrame:
@@ -120,7 +167,7 @@ def _sorted(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 def write(frame: pd.DataFrame, path: Path) -> bool:
     """Write a CSV whole or not at all, and only if it differs from the one there: True if so. Floats keep
-    every digit, empty means undefined."""
+    every digit they have, empty means undefined."""
     text = frame.to_csv(index=False, lineterminator="\n").encode()
     if path.is_file() and path.read_bytes() == text:
         return False

@@ -176,6 +176,28 @@ def test_activations_too_large_to_hold_are_those_that_would_be_held(networks, se
     assert not list(large._held) and not found[chosen].requires_grad
 
 
+@pytest.mark.parametrize("layer", ["conv1", "bn1", "conv2", "fc"])
+def test_an_image_is_the_same_to_the_last_bit_in_whatever_batch_it_passes(networks, setting, layer):
+    """Alone, too, where matrix products would take another road: gaps in what is held must not show."""
+    whole = Activations(setting).all(networks[0], layer, "train")
+    for below in ("", "conv1"):
+        source = Activations(setting, budget=250_000 * bool(below))
+        if below:
+            source.all(networks[0], below, "train")
+        for count in (1, 2, 3, 7, 8, 30, 149):
+            chosen = torch.randperm(150, generator=torch.Generator().manual_seed(count))[:count]
+            found = source.chosen(networks[0], layer, "train", chosen)
+            assert torch.equal(found, whole[chosen]), count
+            assert found.ndim == 2 or found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_sample_of_view_flat_is_the_same_to_the_last_bit_held_or_not(networks, setting, monkeypatch):
+    monkeypatch.setattr("simbench.activations.FLAT_IMAGES", 20)
+    held, large = (Activations(setting, budget=budget).drawn(networks[0], "conv2", "test", "flat")
+                   for budget in (10**9, 0))
+    assert torch.equal(held, large) and held.stride() == large.stride()
+
+
 def test_later_makes_activations_once_and_only_when_asked(networks, setting):
     made, held = [], Activations(setting)
 

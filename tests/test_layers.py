@@ -15,7 +15,7 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding",
+    {"errors", "cache", "durable", "provenance", "digits", "resampling", "stopwatch", "comoments", "spectra", "holding",
       "precision"},
     {"views", "frames", "reals", "deferred"},
     {"basis"},
@@ -25,6 +25,7 @@ FLOORS = (
     {"registry", "streams", "weights", "tables", "report", "stitching"},
     {"check", "sources", "compare", "matrices", "publish"},
     {"activations"},
+    {"stacks"},
     {"context"},
     {"measure"},
     {"run"},
@@ -83,7 +84,7 @@ def test_measuring_and_checking_never_see_the_registry():
 
 def test_statistics_know_data_frames_only():
     for name in ("correlate", "grids", "estimates", "resampling", "leaderboard"):
-        assert rooms_of(ROOT / f"{name}.py") <= {"errors", "correlate", "grids", "estimates", "resampling"}
+        assert rooms_of(ROOT / f"{name}.py") <= {"errors", "digits", "correlate", "grids", "estimates", "resampling"}
         assert not {"torch", "simbench_plugins"} & {module.split(".")[0] for module in imports(ROOT / f"{name}.py")}
 
 

@@ -118,6 +118,25 @@ def test_pairs_of_a_stack_are_the_moments_of_the_pair():
             assert_same(stack.pair(i, j), Moments.of(left, right))
 
 
+@pytest.mark.parametrize("p, q", [(1, 3), (5, 7), (16, 16), (16, 24), (70, 64), (140, 96)])
+def test_moments_of_a_pair_are_the_same_bits_whatever_is_taken_beside_them(p, q):
+    """Alone, among others of any width before, between and behind, cut into other batches, and the other way round."""
+    rng = np.random.default_rng(p)
+    x, y, *others = (torch.from_numpy(rng.normal(size=(2500, width)) + 3).float() for width in (p, q, 9, 33, 150))
+
+    def taken(*representations, size=2500):
+        return Stack.of(zip(*(each.split(size) for each in representations), strict=True))
+
+    alone = taken(x, y).pair(0, 1)
+    for stack, i, j in ((taken(others[0], x, others[1], y, others[2]), 1, 3), (taken(x, *others, y), 0, 4),
+                        (taken(x, y, size=128), 0, 1), (taken(*others, x, y, size=999), 3, 4)):
+        for found, expected in ((stack.pair(i, j), alone), (stack.pair(j, i), alone.swap())):
+            for name, part in parts(found).items():
+                assert torch.equal(part, parts(expected)[name]), name
+            assert torch.equal(found.a.whitened.whitening, expected.a.whitened.whitening)
+    assert_same(alone, Moments.of(x, y), 1e-12)
+
+
 @pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
 def test_a_representation_with_nan_spoils_its_own_pairs_alone(spoilt):
     x, z = pair(n=3000, p=70, q=80)

@@ -45,8 +45,9 @@ class CKAPenalty(Experiment):
         The penalty sees the index of a batch, which few rows bias; the log that of the test images.
     weight, batch, epochs, learning_rate, schedule, augment, labels: of the training, as in task_loss.
     layer: "middle" is the middle one of the selected layers; a model without the layer is not pushed.
-    networks: so many networks of each model are also pushed to lower each selected index that a stitch can push
-        (differentiable and not blind to it; of the built-in ones the variants of cka), in the selected views.
+    networks: so many networks of each model, the first by seed or name, are also pushed to lower each selected index
+        that a stitch can push (differentiable and not blind to it; of the built-in ones the variants of cka), in the
+        selected views.
     pairs, baseline: for comparison, the index between stitched A and B of so many ordered pairs of networks at every
         selected layer, stitched by `baseline`.
 
@@ -115,7 +116,7 @@ class CKAPenalty(Experiment):
             allowed = dict.fromkeys(layer for model in models.values() for layer in model.layers)
             raise InputError(f"{self.spec}: {' or '.join(models)} has no layer {self.layer!r}; allowed: middle, "
                              f"{', '.join(allowed)}")
-        for network in selection.networks:
+        for network in selection.ordered:
             chosen = selection.layers[network.model.spec]  # none where the layers asked for are other models'
             if self.layer in network.model.layers or self.layer == "middle" and chosen:
                 yield network, chosen[len(chosen) // 2] if self.layer == "middle" else self.layer

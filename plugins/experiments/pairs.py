@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 def stitched(selection: Selection, most: int, who: str) -> Iterator[tuple[str, Network, Network]]:
     """Layers, and at each the first `most` ordered pairs of the networks that were asked for it.
 
-    Networks in a ring: each into the next one, then each into the next but one, and so on, so that few pairs
-    share few networks. Raises InputError when there is no pair at all.
+    Networks in a ring, by the numbers of their seeds or else by name, in whatever order they were typed: each into
+    the next one, then each into the next but one, and so on, so that few pairs share few networks. Raises InputError
+    when there is no pair at all.
     """
     found = False
     for layer in dict.fromkeys(layer for chosen in selection.layers.values() for layer in chosen):
-        having = [network for network in selection.networks if layer in selection.layers[network.model.spec]]
+        having = [network for network in selection.ordered if layer in selection.layers[network.model.spec]]
         ring = [(a, having[(i + shift) % len(having)]) for shift in range(1, len(having)) for i, a in enumerate(having)]
         for a, b in ring[:most]:
             found = True

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from simbench import Undefined
-from simbench.precision import exponents
+from simbench.precision import FLOAT32, exponents
 
 #: Elements of the rows that are centred and multiplied at a time, few enough to stay near the processor.
 _BLOCK = 2**21
@@ -16,9 +16,6 @@ _BLOCK = 2**21
 _PRODUCT = 8
 #: Most binary orders of magnitude between the numbers of rows and 1 at which sums of fourth powers are numbers.
 _ORDERS = 240
-#: Root mean square of the rounding of two numbers together, over an epsilon of these: either is moved by up to half of
-#: one, in either direction.
-_NOISE = 6**-0.5
 #: Share of its own terms below which what is left of an HSIC in feature space has lost too many digits.
 _LEFT = 1e-6
 _EPS = torch.finfo(torch.float64).eps
@@ -49,16 +46,22 @@ def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
         largest, lengths = largest / sigma * math.exp(-0.5), float(len(x))  # the steepest slope of exp(-t^2 / 2)
     rounding = _PRODUCT * torch.finfo(x.dtype).eps * lengths
     if unbiased:  # what is left of equal distances is the rounding of the numbers themselves
-        rounding += eps * _NOISE * largest * lengths**0.5
+        rounding += _noise(eps) * largest * lengths**0.5
     gram = _u_centred(gram) if unbiased else gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
     if float(torch.linalg.vector_norm(gram.detach())) <= rounding:
         gram = torch.zeros_like(gram)
     return (gram * 4.0**exponent if kernel == "linear" and exponent else gram).flatten()
 
 
+def _noise(eps: float) -> float:
+    """Rounding of two numbers together, relative to these: those of half precision were rounded once, by up to half an
+    epsilon in either direction, of which this is the root mean square; those of float32 came out of sums."""
+    return eps if eps <= FLOAT32 else eps * 6**-0.5
+
+
 def _largest(x: Tensor) -> float:
     """Length of the vector of the largest numbers of each row. Rounding the numbers of two rows moves their product by
-    about _NOISE epsilons of the largest number of one times the length of the other, at most."""
+    about `_noise` of the largest number of one times the length of the other, at most."""
     low, high = x.detach().aminmax(dim=1)
     return float(torch.linalg.vector_norm(torch.maximum(high, -low).to(torch.float64)))
 
@@ -78,7 +81,7 @@ def hsics(a: Tensor, b: Tensor, eps: tuple[float, float]) -> tuple[Tensor, Tenso
 
     own = [terms(0, 0), terms(1, 1)]
     for z, total, (more, less), fine in zip((a, b), totals, own, eps):
-        rounding = (fine * _NOISE * _largest(z)) ** 2 * total
+        rounding = (_noise(fine) * _largest(z)) ** 2 * total
         if not bool(more - less > torch.maximum(rounding, _LEFT * (more + less))):
             return None
     (ab, less), (aa, bb) = terms(0, 1), (more - less for more, less in own)

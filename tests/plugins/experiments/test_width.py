@@ -111,7 +111,8 @@ def test_stitches_are_those_of_matching(measured, wide):
     mine = frame[(frame["seed_a"] == case.a.seed) & (frame["seed_b"] == case.b.seed) & (frame["method"] == "task_loss")
                  & (frame["model_a"] == case.a.model.spec) & (frame["layer_a"] == case.layer_a)]
     found = dict(zip(mine["quantity"], mine["value"], strict=True))
-    assert found == {row.quantity: pytest.approx(row.value) for row in rows}
+    # What rests on a trained stitch is published to four digits.
+    assert found == {row.quantity: pytest.approx(row.value, rel=5e-4) for row in rows}
 
 
 def test_summary_is_the_mean_over_pairs_by_width_and_layer(measured):

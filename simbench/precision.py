@@ -19,7 +19,7 @@ def precision(x: Tensor) -> float:
 
 
 def measured(x: Tensor) -> float:
-    """Machine epsilon that rows x (n, p) were measured in: float32's where they are float64, but hold float32 numbers."""
+    """Machine epsilon that rows x (n, p) were measured in: float32's where they hold float32 numbers in float64."""
     if precision(x) == torch.finfo(torch.float64).eps and x.dtype.is_floating_point:
         parts = x.detach().split(max(1, _PART // max(1, x.shape[1])))
         if all(torch.equal(part, part.to(torch.float32).to(x.dtype)) for part in parts):

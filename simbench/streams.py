@@ -132,7 +132,8 @@ def _value(index: Index, m: Moments) -> Value:
         return Value(status="degenerate", note=str(undefined))
     if not math.isfinite(number):
         told = "NaN" if math.isnan(number) else str(number)
-        return Value(status="skipped", note=f"{told} for finite activations; `simbench check {index.name}` looks into it")
+        return Value(status="skipped", note=f"{told} for finite activations; `simbench check {index.name}` looks into "
+                                             "it")
     number = settled(index, number)
     return Value(number, "degenerate", reason) if reason else Value(number)
 
@@ -215,7 +216,7 @@ class MinibatchStream:
         i, j = self._layers[0].index(layer_a), self._layers[1].index(layer_b)
         for layer, name, own in ((layer_a, "a", own_a[i]), (layer_b, "b", own_b[j])):
             if not own > 0:
-                return Value(status="degenerate", note=f"the minibatches of {layer!r} of {name} have no inner product with "
-                             "themselves beyond rounding, as where all rows are equally far apart: undefined")
+                return Value(status="degenerate", note=f"the minibatches of {layer!r} of {name} have no inner product "
+                             "with themselves beyond rounding, as where all rows are equally far apart: undefined")
         number = float(cross[i, j] / own_a[i].sqrt() / own_b[j].sqrt())
         return Value(settled(self.indices[0], number))

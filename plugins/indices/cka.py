@@ -19,8 +19,8 @@ MOST_ROWS = 20_000
 _GRAM_ROWS = 2048
 #: Rows that the unbiased HSIC needs: it divides by n - 3.
 FEWEST_ROWS = 4
-_ALIKE = ("has rows that are all equally far apart, to rounding, so that its unbiased HSIC with itself is zero and divides "
-          "nothing by nothing")
+_ALIKE = ("has rows that are all equally far apart, to rounding, so that its unbiased HSIC with itself is zero and "
+          "divides nothing by nothing")
 _STILL = "has no rows that differ by more than rounding, so that its HSIC with itself is zero"
 
 

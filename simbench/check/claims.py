@@ -60,8 +60,8 @@ def identity(index: Index) -> str:
         raise Skip(f"the range {index.claims.range} is open where it means most similar")
     number = value(index, data.identical())
     require(gap(number, extreme) <= AT_IDENTITY, f"s(a, a) = {number:.9g}; the range claims {extreme:g}")
-    return (f"s(a, a) = {number:.9g}, the end of the range, and {extremes.apart(index, number)} where all rows are equally "
-            "far apart")
+    return (f"s(a, a) = {number:.9g}, the end of the range, and {extremes.apart(index, number)} where all rows are "
+            "equally far apart")
 
 
 def symmetry(index: Index) -> str:

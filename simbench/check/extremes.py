@@ -33,7 +33,7 @@ def halves(index: Index) -> float:
                 found, exact = (float(evaluate(index, *sides)[0]) for sides in ((a, b), (a.double(), b.double())))
             except Inapplicable:
                 continue
-            require(gap(found, exact) <= SINGLE, f"rows in {_name(dtype)} give {found:.9g}, the same numbers in float64 "
+            require(gap(found, exact) <= SINGLE, f"rows in {_name(dtype)} give {found:.9g}, the same in float64 "
                                                  f"{exact:.9g} ({pair.name}): widen them before they are multiplied")
             largest = max(largest, gap(found, exact))
     return largest
@@ -49,8 +49,8 @@ def sums(index: Index) -> str:
             exact = float(evaluate(index, a.double(), b.double())[0])
             found = _ratio(index, *((a, b) if scale == 1 else (a * scale, b * scale)))
             require(gap(found, exact) <= SINGLE,
-                    f"the ratio of sums of of_batch is {found:.9g} for rows in {_name(dtype)} times {scale:g}, from_samples "
-                    f"{exact:.9g} ({pair.name})")
+                    f"the ratio of sums of of_batch is {found:.9g} for rows in {_name(dtype)} times {scale:g}, "
+                    f"from_samples {exact:.9g} ({pair.name})")
             largest = max(largest, gap(found, exact))
     return f"sums of of_batch over minibatches, in any precision and scale, differ by at most {largest:.2g}"
 
@@ -63,22 +63,22 @@ def _ratio(index: Index, a: Tensor, b: Tensor) -> float:
 
 
 def apart(index: Index, identical: float) -> str:
-    """Rows that are all equally far apart, of which an unbiased estimator knows nothing, are as similar to themselves as
-    any others, and none is more similar to others; or they are refused, Undefined, InputError or Inapplicable."""
+    """Rows that are all equally far apart, of which an unbiased estimator knows nothing, are as similar to themselves
+    as any others, and none is more similar to others; or they are refused, Undefined, InputError or Inapplicable."""
     rows = data.equidistant()
     other = data.related(rows.shape[1], rows.shape[1], n=len(rows), seed=31).a
     turned = rows @ data.rotation(data.seeded(30), rows.shape[1])
     own = [_unless_refused(lambda: float(evaluate(index, x, x.clone())[0])) for x in (rows, turned)]
     require(all(x is None or gap(x, identical) <= 1e-6 for x in own),
-            f"s(a, a) is {own[0]} where all rows are equally far apart, and {own[1]} with these rotated: raise Undefined "
-            "where the formula divides rounding by rounding")
+            f"s(a, a) is {own[0]} where all rows are equally far apart, and {own[1]} with these rotated: raise "
+            "Undefined where the formula divides rounding by rounding")
     crossed = [_unless_refused(lambda: float(evaluate(index, other, x)[0])) for x in (rows, turned)]
     require(all(x is None or math.isfinite(x) for x in crossed),
             f"s(a, b) is {crossed[0]} where all rows of b are equally far apart; raise Undefined")
     if index.claims.differentiable and "orthogonal" in index.claims.invariances_b:
         require(crossed[0] == crossed[1] or None not in crossed and gap(*crossed) <= 1e-8,
-                f"s(a, b) is {crossed[0]} where all rows of b are equally far apart, and {crossed[1]} with these rotated: "
-                "raise Undefined where the formula divides rounding by rounding")
+                f"s(a, b) is {crossed[0]} where all rows of b are equally far apart, and {crossed[1]} with these "
+                "rotated: raise Undefined where the formula divides rounding by rounding")
     return "no value" if own[0] is None else f"{own[0]:.9g}"
 
 

@@ -16,11 +16,12 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
     {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding"},
-    {"scatter", "affine", "cutting", "views", "taps", "selection", "grids", "estimates", "figures"},
-    {"moments", "contracts", "correlate"},
-    {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard"},
-    {"registry", "streams", "weights", "tables", "report", "stitching"},
-    {"check", "sources", "compare", "matrices", "publish"},
+    {"scatter", "affine", "cutting", "views", "taps", "selection", "grids", "estimates", "figures", "seals", "codes"},
+    {"moments", "contracts", "correlate", "graphs"},
+    {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard",
+     "architectures", "checkpoints"},
+    {"registry", "streams", "training", "tables", "report", "stitching"},
+    {"check", "sources", "compare", "matrices", "publish", "weights"},
     {"activations"},
     {"context"},
     {"measure"},

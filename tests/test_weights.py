@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from simbench import weights
+from simbench import training, weights
 from simbench.cases import Network
 from simbench.contracts import Model, Recipe
 from simbench.errors import InputError
@@ -71,7 +71,7 @@ def test_an_unknown_recipe_is_refused(model, dataset, recipe):
 
 
 def test_the_step_schedule_cuts_the_rate_by_ten_after_each_third(model):
-    optimizer, schedule = weights._optimizer(model.build(1, 3), Recipe(learning_rate=0.5, schedule="step"), 9)
+    optimizer, schedule = training._optimizer(model.build(1, 3), Recipe(learning_rate=0.5, schedule="step"), 9)
     rates = []
     for _ in range(9):
         rates.append(optimizer.param_groups[0]["lr"])

@@ -110,7 +110,8 @@ class CelebA(Published):
         with fetching(self, root) as original:
             _unpack(self.archives(original, root))
             parts = {name: original(root, split=name, download=True) for name in ("train", "test")}
-        print(f"celeba: decoding the {sum(map(len, parts.values()))} images, once", file=sys.stderr)
+        if not folder.exists():  # else it has been said why
+            print(f"celeba: decoding the {sum(map(len, parts.values()))} images, once", file=sys.stderr)
         images = root / self.unpacked / IMAGES
         try:
             decoded.write(folder, {name: (part.filename, part.attr.numpy().astype(np.int64))

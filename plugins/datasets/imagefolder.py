@@ -176,7 +176,8 @@ def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path) -
     import numpy as np
 
     everything = [file for listed in files.values() for file in listed]
-    print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
+    if not folder.exists():  # else it has been said why
+        print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
     splits = {split: (listed, np.array([file.label for file in listed], np.int64)) for split, listed in files.items()}
     decoded.write(folder, splits, lambda split, file: _pixels(root / split / file.name, size), size,
                   threaded=sum(file.size for file in everything) >= THREADED * len(everything))

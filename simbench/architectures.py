@@ -33,15 +33,14 @@ def architecture(model: Model, dataset: Dataset) -> str:
     key = digest([model.identity, dataset.channels, dataset.classes, str(_file(type(model))),
                   Description(home).of(type(model)), [versions().get(name, "") for name in INSTALLED]])
     file = cache_folder("graphs", f"{key}.json")
-    known = unsealed(file) if lasting else None
-    sure = known is not None and known.get("key") == key and _unchanged(known)
-    if sure and "torch" not in sys.modules:
-        return known["graph"]
+    known = remembered(file) if lasting else None
+    if known and "torch" not in sys.modules:
+        return known
     if not lasting:
         return _built(model, dataset, home)
     live = digest([key, Description(home, lazy=True).of(type(model))])
     found = _built_once(live, model, dataset, home)
-    sources = {} if sure and known["graph"] == found else _sources(home)
+    sources = {} if known == found else _sources(home)
     if sources:
         try:
             put(file, sealed({"key": key, "graph": found, "sources": sources, "packages": _packages()}))
@@ -112,9 +111,14 @@ def _packages() -> dict[str, str]:
     return {name: _version(name) for name in sorted(names)}
 
 
-def _unchanged(known: dict) -> bool:
-    return all(content_of(Path(file)) == content for file, content in known["sources"].items()) \
+def remembered(file: Path) -> str | None:
+    """The hash that is kept under a key, None where none is, or what it rests on has changed."""
+    known = unsealed(file)
+    if known is None or known.get("key") != file.stem:
+        return None
+    same = all(content_of(Path(name)) == content for name, content in known["sources"].items()) \
         and all(_version(name) == version for name, version in known["packages"].items())
+    return known["graph"] if same else None
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@ weights."""
 
 from __future__ import annotations
 
+import inspect
 import warnings
 
 import torch
@@ -37,16 +38,24 @@ def graph(net: nn.Module, home: frozenset[str]) -> str:
 
 def _configuration(module: nn.Module, known: Description) -> list:
     """Attributes and tensors of a module, its children apart."""
-    own = known.within(type(module)) or not _plain(module)
     attributes = {name: value for name, value in attributes_of(module).items()
-                  if name not in CARRIED and (own or not name.startswith("_"))}
+                  if name not in CARRIED and _counts(type(module), name)}
     tensors = [[name, None if value is None else [list(value.shape), str(value.dtype)]]
                for name, value in [*module._parameters.items(), *module._buffers.items()]]
     fixed = [[name, _special(module._buffers[name])] for name in sorted(module._non_persistent_buffers_set)
              if module._buffers[name] is not None]
     hooks = [[known.of(function) for function in getattr(module, name).values()] for name in HOOKS]
-    return [[[name, known.of(value)] for name, value in sorted(attributes.items())], tensors, fixed, hooks,
-            module.extra_repr() if not own else ""]
+    return [[[name, known.of(value)] for name, value in sorted(attributes.items())], tensors, fixed, hooks]
+
+
+def _counts(cls: type, name: str) -> bool:
+    """True for every attribute of other classes, and of torch's own for what their constructors take: versions of
+    torch differ in the rest."""
+    if not cls.__module__.startswith("torch."):
+        return True
+    taken = inspect.signature(cls.__init__).parameters
+    open_ = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
+    return not name.startswith("_") and (open_ or name in taken)
 
 
 def _plain(module: nn.Module) -> bool:

@@ -18,8 +18,9 @@ class Network:
     """A trained network.
 
     seed: of its training, or the name of its weights file. weights: sha256 of its tensors.
-    file: where they lie. graph: hash of what the model built computes with them. dataset, fingerprint: what it was trained on, where that is another data set than the
-    one it is measured on; its `seed` then names that data set, too.
+    file: where they lie. graph: hash of what the model has built, which computes with them. dataset, fingerprint: what
+    it was trained on, where that is another data set than the one it is measured on; its `seed` then names that data
+    set, too.
     """
 
     model: Model

@@ -147,7 +147,8 @@ def test_another_version_of_a_package_is_another_matter(dataset, cache, monkeypa
     assert remembered(memory) is None
 
 
-def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(small_registry, cache, tmp_path, monkeypatch):
+def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(small_registry, cache, tmp_path,
+                                                                                monkeypatch):
     """In the same folder and in a new one; the old network's weights are neither taken nor overwritten."""
     from torch import nn
 
@@ -176,7 +177,8 @@ def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(s
         assert tanh != relu and (trained, measured) == (2, job.cases)
         assert rows(replace(request, results=tmp_path / "new")) == (tanh, 0, job.cases)
     assert rows(request) == (relu, 0, 0)
-    assert {file: file.read_bytes() for file in files} == files and len(list((cache / "weights").iterdir())) == 2 * len(files)
+    assert {file: file.read_bytes() for file in files} == files
+    assert len(list((cache / "weights").iterdir())) == 2 * len(files)
 
 
 def test_the_same_weights_in_an_edited_network_are_other_cases(small_registry, cache, tmp_path, monkeypatch):
@@ -238,7 +240,8 @@ def test_classes_made_in_functions_and_objects_with_a_state_are_built_every_time
         name, source = "here", "this test"
 
         def build(self, channels, classes):
-            return nn.Sequential(nn.Flatten(), nn.Linear(64 * channels, self.width), act(), nn.Linear(self.width, classes))
+            return nn.Sequential(nn.Flatten(), nn.Linear(64 * channels, self.width), act(),
+                                 nn.Linear(self.width, classes))
 
     values = []
     for act in (nn.ReLU, nn.Tanh):

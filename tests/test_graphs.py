@@ -84,9 +84,12 @@ EDITS = {
     "a lambda": ("x + 0.5", "x - 0.5"), "a buffer that is not saved": ("[1.0, 2.0]", "[1.0, 2.5]"),
     "a buffer's place": ("self.fixed[0]", "self.fixed[1]"), "a method": ("x - 0.25", "x - 0.75"),
     "a child's kind": ("nn.ReLU()", "nn.Tanh()"), "a child's configuration": ("3, padding=1", "3, padding='same'"),
-    "a constant in forward": ("torch.tensor(0.75)", "torch.tensor(0.5)"), "an operator": (" + x * torch", " - x * torch"),
-    "padding of another mode": ("padding=1)", "padding=1, padding_mode='reflect')"), "an option": ("(1, None)", "(2, None)"),
-    "a type": ("power = 1.5", "power = '1.5'"), "the order of calls": ("self.inner(self.relu(y))", "self.relu(self.inner(y))"),
+    "a constant in forward": ("torch.tensor(0.75)", "torch.tensor(0.5)"),
+    "an operator": (" + x * torch", " - x * torch"),
+    "padding of another mode": ("padding=1)", "padding=1, padding_mode='reflect')"),
+    "an option": ("(1, None)", "(2, None)"),
+    "a type": ("power = 1.5", "power = '1.5'"),
+    "the order of calls": ("self.inner(self.relu(y))", "self.relu(self.inner(y))"),
     "only in training": ("PLACE", "x = x * 2 if self.training else x"),
     "only in evaluation": ("PLACE", "x = x if self.training else x * 2"),
     "a hook": ("self.power = 1.5", "self.power = 1.5; self.conv.register_forward_hook(lambda m, i, o: o * 2)"),
@@ -94,7 +97,8 @@ EDITS = {
 }
 SAME = {
     "a comment": ("# what it does", "# whatever it does"), "docstrings": ('"""A block."""', '"""Another text."""'),
-    "a helper's docstring": ('"""Says something."""', '"""Says more."""'), "blank lines": ("SLOPE = 0.1\n", "SLOPE = 0.1\n\n\n\n"),
+    "a helper's docstring": ('"""Says something."""', '"""Says more."""'),
+    "blank lines": ("SLOPE = 0.1\n", "SLOPE = 0.1\n\n\n\n"),
     "spaces": ('self.power = 1.5', "self.power =  1.5  # a number"), "initial values": (
         "self.power = 1.5", "self.power = 1.5; nn.init.zeros_(self.conv.weight)"),
     "what is not used": ("def helper", "def other(x):\n    return -x\n\n\ndef helper"),

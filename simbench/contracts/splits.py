@@ -23,8 +23,8 @@ def both(dataset: Dataset) -> dict[str, Split]:
     parts = {name: read(dataset, name) for name in SPLITS}
     shapes = {name: part.images.shape[1:] for name, part in parts.items()}
     if shapes["train"] != shapes["test"]:
-        raise _refusal(dataset, f"train images are {shapes['train']} and test images {shapes['test']}; one size (c, h, "
-                                "w) is wanted")
+        raise _refusal(dataset, f"train images are {shapes['train']} and test images {shapes['test']}; one size "
+                                "(c, h, w) is wanted")
     return parts
 
 
@@ -88,8 +88,8 @@ def _images(dataset: Dataset, name: str, images: numpy.ndarray) -> None:
     for block in blocks(images):
         least, most = block.min(), block.max()  # NaN spreads
         if not (low <= least <= most <= high and math.isfinite(least) and math.isfinite(most)):
-            raise _refusal(dataset, f"{name} images hold values from {least:g} to {most:g}; the range {tuple(dataset.range)} "
-                                    "is stated, and finite values in it are allowed")
+            raise _refusal(dataset, f"{name} images hold values from {least:g} to {most:g}; the range "
+                                    f"{tuple(dataset.range)} is stated, and finite values in it are allowed")
 
 
 def whole(span: tuple[float, float] | None) -> bool:

@@ -31,14 +31,14 @@ def architecture(model: Model, dataset: Dataset) -> str:
     home = frozenset(cls.__module__.partition(".")[0] for cls in type(model).__mro__) - HOST - {"builtins"}
     lasting = _lasting(model)
     key = digest([model.identity, dataset.channels, dataset.classes, str(_file(type(model))),
-                  Description(home).of(type(model)), [versions().get(name, "") for name in INSTALLED]])
+                  _described(type(model), home), [versions().get(name, "") for name in INSTALLED]])
     file = cache_folder("graphs", f"{key}.json")
     known = remembered(file) if lasting else None
     if known and "torch" not in sys.modules:
         return known
     if not lasting:
         return _built(model, dataset, home)
-    live = digest([key, Description(home, lazy=True).of(type(model))])
+    live = digest([key, _described(type(model), home, lazy=True)])
     found = _built_once(live, model, dataset, home)
     sources = {} if known == found else _sources(home)
     if sources:
@@ -47,6 +47,12 @@ def architecture(model: Model, dataset: Dataset) -> str:
         except OSError:
             pass  # a cache that cannot be written to remembers nothing
     return found
+
+
+def _described(cls: type, home: frozenset[str], lazy: bool = False) -> list:
+    """The code of a class as it is in this process."""
+    code = Description(home, lazy=lazy)
+    return [code.of(cls), code.rest()]
 
 
 @lru_cache(maxsize=256)

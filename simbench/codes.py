@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import enum
 import functools
 import hashlib
 import inspect
-import linecache
 import sys
 import types
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from simbench.listings import text
 from simbench.provenance import canonical
 
 #: Methods that shape an object or show it: what they do is seen in its attributes, or nowhere.
@@ -54,6 +52,16 @@ class Description:
         self._seen: dict[int, int] = {}
         self._kept: list[object] = []  # else another object could take the place of one that is seen
         self._path: list[int] = []
+        self._later: list[object] = []
+
+    def rest(self) -> list:
+        """The functions and classes that were named so far, and those that these name: to be taken with what `of` gave.
+        One after the other, as code that calls code is deeper than a stack."""
+        found = []
+        while self._later:
+            value = self._later.pop(0)
+            found.append(self._function(value) if isinstance(value, types.FunctionType) else self._class(value))
+        return found
 
     def of(self, value: object, deep: bool = True) -> list:
         """deep: attributes of objects from elsewhere count."""
@@ -79,9 +87,12 @@ class Description:
         if hasattr(value, "__array__") and hasattr(value, "dtype"):
             return array(value)
         if id(value) in self._seen:
-            return ["again", self._seen[id(value)]]
+            return ["see", self._seen[id(value)]]
         self._seen[id(value)] = len(self._seen)
         self._kept.append(value)
+        if isinstance(value, (types.FunctionType, type)):
+            self._later.append(value)
+            return ["see", self._seen[id(value)]]
         return self._made(value, deep)
 
     def _contained(self, value, deep: bool) -> list:
@@ -89,8 +100,8 @@ class Description:
             return [qualified(type(value)), [self.of(item, deep) for item in value]]
         if isinstance(value, Mapping):
             return ["mapping", [[self.of(key, deep), self.of(item, deep)] for key, item in value.items()]]
-        alone = [Description(self.home, self.special, self.lazy).of(item, deep) for item in value]
-        return ["set", sorted(alone, key=canonical)]
+        alone = [(Description(self.home, self.special, self.lazy), item) for item in value]
+        return ["set", sorted(([one.of(item, deep), one.rest()] for one, item in alone), key=canonical)]
 
     def _made(self, value: object, deep: bool) -> list:
         if isinstance(value, (functools.partial, functools.partialmethod)):
@@ -105,10 +116,6 @@ class Description:
             return ["property", self.of(value.func)]
         if isinstance(value, slice):
             return ["slice", self.of((value.start, value.stop, value.step))]
-        if isinstance(value, types.FunctionType):
-            return self._function(value)
-        if isinstance(value, type):
-            return ["class", *([value.__qualname__, self.members(value)] if self.within(value) else [qualified(value)])]
         if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
             return ["wrapped", self.of(value.__wrapped__)]
         if inspect.isroutine(value):
@@ -140,6 +147,9 @@ class Description:
             if isinstance(module, types.ModuleType) and self._reaches(module.__name__):
                 found.update((f"{module.__name__}.{name}", vars(module)[name]) for name in names & vars(module).keys())
         return sorted(found.items())
+
+    def _class(self, cls: type) -> list:
+        return ["class", *([cls.__qualname__, self.members(cls)] if self.within(cls) else [qualified(cls)])]
 
     def members(self, cls: type) -> list:
         """Bases, methods and constants of a class."""
@@ -197,49 +207,3 @@ def _names(code: types.CodeType) -> set[str]:
     """What a function and those defined in it look up by name."""
     inner = [_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
     return set(code.co_names).union(*inner)
-
-
-def text(code: types.CodeType) -> str | None:
-    """Normalised source of a function, without comments and docstrings; None where its file does not hold what runs."""
-    try:
-        linecache.checkcache(code.co_filename)
-        source = "".join(linecache.getlines(code.co_filename))
-        with warnings.catch_warnings(action="ignore"):
-            found = _functions(source, code.co_filename) if source else {}
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return None
-    same = found.get((code.co_firstlineno, code.co_name), [])
-    return same[0][1] if len(same) == 1 and same[0][0] == code.co_code else None
-
-
-@functools.lru_cache(maxsize=16)
-def _functions(source: str, file: str) -> dict[tuple[int, str], list[tuple[bytes, str]]]:
-    """(first line, name) -> (bytecode, text) of every function of a module; several lambdas may share a line."""
-    tree, found = ast.parse(source), {}
-    texts: dict[tuple[int, str], list[str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
-            texts.setdefault((first, getattr(node, "name", "<lambda>")), []).append(ast.unparse(_bare(node)))
-    for code in _inner(compile(source, file, "exec", dont_inherit=True)):
-        place = (code.co_firstlineno, code.co_name)
-        if len(texts.get(place, [])) == 1:
-            found.setdefault(place, []).append((code.co_code, texts[place][0]))
-    return found
-
-
-def _inner(code: types.CodeType) -> Iterator[types.CodeType]:
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield constant
-            yield from _inner(constant)
-
-
-def _bare(node: ast.AST) -> ast.AST:
-    """Without docstrings; one that stands alone becomes `pass`."""
-    for inner in ast.walk(node):
-        body = getattr(inner, "body", None)
-        if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and isinstance(body[0], ast.Expr) \
-                and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-            inner.body = body[1:] or [ast.Pass()]
-    return node

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from types import FunctionType
 
 import torch
 from torch import Tensor, fx, nn
 
-from simbench.codes import Description, attributes_of, qualified
+from simbench.codes import MADE, Description, attributes_of, qualified
 from simbench.provenance import digest
 
 #: What every module carries, and what changes with its use.
@@ -33,7 +34,7 @@ def graph(net: nn.Module, home: frozenset[str]) -> str:
             for name, module in modules]
     with warnings.catch_warnings(action="ignore"):
         code = [[name, _code(module, known)] for name, module in net.named_modules() if not _plain(module)]
-    return digest([tree, code])
+    return digest([tree, code, known.rest()])
 
 
 def _configuration(module: nn.Module, known: Description) -> list:
@@ -80,9 +81,9 @@ def _code(module: nn.Module, known: Description) -> list:
 
 
 def _text(cls: type, known: Description) -> list:
-    """Of an installed class: its own forward."""
-    forward = vars(cls).get("forward")
-    return [qualified(cls), known.of(forward.__code__) if hasattr(forward, "__code__") else None]
+    """Of an installed class: its own methods, without what they call."""
+    return [qualified(cls), [[name, known.of(value.__code__)] for name, value in sorted(vars(cls).items())
+                             if isinstance(value, FunctionType) and name not in MADE]]
 
 
 class _Alone(fx.Tracer):

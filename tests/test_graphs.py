@@ -262,6 +262,14 @@ def test_objects_that_point_to_each_other_come_to_an_end():
     assert of(holder) == of(holder)
 
 
+def test_code_may_call_code_deeper_than_a_stack(made):
+    """The last of 1,000 functions counts."""
+    chain = "\n".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(1000))
+    chain += "\ndef f1000(x):\n    return x * 2\n"
+    source = BLOCK.replace("PLACE", BRANCH).replace("return x * 2.0", "return f0(x)") + chain
+    assert made(source) == made(source) != made(source.replace("return x * 2\n", "return x * 3\n"))
+
+
 def test_the_graph_is_the_same_in_every_process():
     code = ("import sys; sys.path.insert(0, sys.argv[1]); from test_graphs import PAIRS, of; "
             "print(*[of(*make()) for pair in PAIRS.values() for make in pair], sep='\\n')")

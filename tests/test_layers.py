@@ -15,7 +15,8 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding"},
+    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding",
+     "listings"},
     {"scatter", "affine", "cutting", "views", "taps", "selection", "grids", "estimates", "figures", "seals", "codes"},
     {"moments", "contracts", "correlate", "graphs"},
     {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard",

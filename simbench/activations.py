@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from simbench import weights
 from simbench.cases import Network, Setting
+from simbench.contracts import splits
 from simbench.cutting import cut, fold
 from simbench.cutting import stages as stages_of
 from simbench.holding import Held
@@ -59,7 +60,8 @@ class Activations:
     def _images(self) -> dict[str, tuple[Tensor, Tensor]]:
         setting = self.setting
         with stage("reading data"):
-            return {name: draw(setting.dataset.split(name), setting.limit, setting.seed) for name in ("train", "test")}
+            return {name: draw(splits.read(setting.dataset, name), setting.limit, setting.seed, setting.dataset.range)
+                    for name in splits.SPLITS}
 
     def labels(self, split: str) -> Tensor:
         """(n,) or (n, attributes) int64 on the device."""
@@ -136,7 +138,7 @@ class Activations:
 
     @torch.no_grad()
     def of(self, network: Network, layer: str, images: Tensor) -> Tensor:
-        """Activations of uint8 images (m, c, h, w), at most BATCH at a time."""
+        """Activations of images (m, c, h, w), at most BATCH at a time."""
         front, home = self.halves(network, layer)[0], network.home(self.setting)
         return _joined([_through(front, normalised(part, home, self.device)) for part in images.split(BATCH)])
 
@@ -149,7 +151,7 @@ class Activations:
         return _joined([_through(above, part) for part in of_images(held, chosen).split(BATCH)])
 
     def images(self, split: str) -> Tensor:
-        """(n, c, h, w) uint8."""
+        """(n, c, h, w) uint8, or float32 in [0, 1]."""
         return self._images[split][0]
 
     def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:

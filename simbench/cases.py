@@ -11,7 +11,7 @@ from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitch
 from simbench.provenance import digest
 
 #: Raised when records of an older layout can no longer be read as what they say.
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class Network:
     """A trained network.
 
     seed: of its training, or the name of its weights file. weights: sha256 of its tensors.
-    file: where they lie. dataset, fingerprint: what it was trained on, where that is another data set than the
-    one it is measured on; its `seed` then names that data set, too.
+    file: where they lie. graph: hash of what the model has built, which computes with them. dataset, fingerprint: what
+    it was trained on, where that is another data set than the one it is measured on; its `seed` then names that data
+    set, too.
     """
 
     model: Model
@@ -29,6 +30,7 @@ class Network:
     file: Path
     dataset: Dataset | None = None
     fingerprint: str = ""
+    graph: str = ""
 
     @property
     def name(self) -> str:
@@ -48,7 +50,7 @@ class Network:
     @property
     def identity(self) -> list:
         """Plain data that fixes what it computes."""
-        return [self.model.identity, self.weights, *([self.fingerprint] if self.dataset else [])]
+        return [self.model.identity, self.graph, self.weights, *([self.fingerprint] if self.dataset else [])]
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Selection:
 
     @cached_property
     def _key(self) -> str:
-        return digest([self.setting.identity, [(network.name, network.weights) for network in self.networks]])
+        return digest([self.setting.identity, [[network.name, network.identity] for network in self.networks]])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selection) and self._key == other._key

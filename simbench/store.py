@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import tempfile
 import zipfile
@@ -17,6 +16,7 @@ from simbench import durable
 from simbench.contracts import Row
 from simbench.errors import InputError
 from simbench.provenance import digest
+from simbench.seals import sealed, unsealed
 from simbench.stopwatch import stage
 
 
@@ -77,7 +77,7 @@ class Store:
             data = _packed(arrays)
             durable.write(self._arrays(record.key), data)
             record = replace(record, arrays=digest(data))
-        durable.write(self._path(record.key), _sealed(asdict(record)))
+        durable.write(self._path(record.key), sealed(asdict(record)))
         return record
 
     @stage("reading records")
@@ -93,14 +93,14 @@ class Store:
     @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
         """Write how a run was made: command line, versions, device, times."""
-        durable.write(self.folder / "runs" / f"{name}.json", _sealed(description))
+        durable.write(self.folder / "runs" / f"{name}.json", sealed(description))
 
     @stage("reading records")
     def read(self) -> Contents:
         """Everything that is there. Files whose checksum does not fit are listed, not believed."""
         records, runs, corrupt = {}, {}, []
         for path in _files(self.folder / "records"):
-            data = _unsealed(path)
+            data = unsealed(path)
             if data is None or data.get("key") != path.stem or digest(data["identity"]) != path.stem:
                 corrupt.append(path)
                 continue
@@ -110,7 +110,7 @@ class Store:
                 continue
             records[path.stem] = record
         for path in _files(self.folder / "runs"):
-            data = _unsealed(path)
+            data = unsealed(path)
             if data is None:
                 corrupt.append(path)
             else:
@@ -156,19 +156,3 @@ def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
             np.save(inner, np.ascontiguousarray(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), inner.getvalue())
     return buffer.getvalue()
-
-
-def _sealed(data: dict) -> str:
-    """JSON text that carries its own checksum."""
-    plain = json.loads(json.dumps(data, allow_nan=False))
-    return json.dumps({"checksum": digest(plain), **plain}, sort_keys=True, indent=1) + "\n"
-
-
-def _unsealed(path: Path) -> dict | None:
-    """The data of a sealed file, or None when it is not what was written."""
-    try:
-        data = json.loads(path.read_bytes())
-        checksum = data.pop("checksum")
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        return None
-    return data if digest(data) == checksum else None

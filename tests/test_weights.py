@@ -2,12 +2,15 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from simbench import weights
+from simbench import training, weights
 from simbench.cases import Network
 from simbench.contracts import Model, Recipe
 from simbench.errors import InputError
@@ -71,7 +74,7 @@ def test_an_unknown_recipe_is_refused(model, dataset, recipe):
 
 
 def test_the_step_schedule_cuts_the_rate_by_ten_after_each_third(model):
-    optimizer, schedule = weights._optimizer(model.build(1, 3), Recipe(learning_rate=0.5, schedule="step"), 9)
+    optimizer, schedule = training._optimizer(model.build(1, 3), Recipe(learning_rate=0.5, schedule="step"), 9)
     rates = []
     for _ in range(9):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -205,6 +208,110 @@ def test_the_sidecar_says_how_it_was_trained(model, dataset, cache):
     told = json.loads(network.file.with_suffix(".json").read_text())
     assert told["weights"] == network.weights and told["identity"]["seed"] == 0 and told["seconds"] > 0
     assert isinstance(network, Network)
+
+
+def flip(file, at, bit=0x20):
+    content = bytearray(file.read_bytes())
+    content[at] ^= bit
+    file.write_bytes(content)
+
+
+def in_its_place(file):
+    file.unlink()
+    (file / "deep").mkdir(parents=True)
+
+
+DAMAGES = {
+    "a flipped value": lambda file: flip(file, file.read_bytes().index(b"data/0") + 100),
+    "the first byte": lambda file: flip(file, 0),
+    "padding": lambda file: flip(file, file.read_bytes().index(b"ZZZZ")),
+    "the end of the archive": lambda file: flip(file, -1),
+    "a time in the archive's table": lambda file: flip(file, file.read_bytes().rindex(b"PK\x01\x02") + 12),
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[:-7]),
+    "emptied": lambda file: file.write_bytes(b""),
+    "gone": lambda file: file.unlink(),
+    "a folder in its place": in_its_place,
+    "others": lambda file: save(file, {"fc.bias": torch.zeros(3)}),
+}
+TALES = {
+    "a flipped digit": lambda file: flip(file, file.read_text().index('"weights"') + 20, 1),
+    "another device": lambda file: file.write_text(file.read_text().replace('"cpu"', '"gpu"')),
+    "half": lambda file: file.write_text(file.read_text()[:200]),
+    "no mapping": lambda file: file.write_text("[]"),
+    "gone": lambda file: file.unlink(),
+    "a folder in its place": in_its_place,
+}
+
+
+@pytest.mark.parametrize("suffix, what", [(".pt", what) for what in DAMAGES] + [(".json", what) for what in TALES])
+def test_damaged_weights_are_trained_again_with_one_line(model, dataset, cache, suffix, what, capsys):
+    fingerprint = dataset.fingerprint()
+    network = weights.trained(model, dataset, fingerprint, 0)
+    assert weights.cached(model, dataset, fingerprint, 0) == network
+    file = network.file.with_suffix(suffix)
+    (DAMAGES if suffix == ".pt" else TALES)[what](file)
+    assert weights.cached(model, dataset, fingerprint, 0) is None
+    assert weights.cached(model, dataset, fingerprint, 0) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"simbench: net-0 on blobs: {file.name} is missing or damaged in {file.parent}; it is trained again"
+    assert weights.trained(model, dataset, fingerprint, 0) == network
+    assert weights.cached(model, dataset, fingerprint, 0) == network and capsys.readouterr().err == ""
+
+
+def test_the_weights_of_another_seed_are_not_taken(model, dataset, cache, capsys):
+    """Moved by hand with all that is said of them, and all of it is right."""
+    fingerprint = dataset.fingerprint()
+    zero, one = (weights.trained(model, dataset, fingerprint, seed) for seed in (0, 1))
+    for suffix in (".json", ".pt"):
+        zero.file.with_suffix(suffix).write_bytes(one.file.with_suffix(suffix).read_bytes())
+        assert weights.cached(model, dataset, fingerprint, 0) is None
+        assert "net-0 on blobs: " in (told := capsys.readouterr().err) and "is of another network" in told
+    assert weights.trained(model, dataset, fingerprint, 0) == zero != one
+
+
+def test_weights_that_come_out_otherwise_are_said_to(model, dataset, cache, capsys, monkeypatch):
+    """As on another machine: the identity is the same, the last digits are not."""
+    fingerprint = dataset.fingerprint()
+    network = weights.trained(model, dataset, fingerprint, 0)
+    whole = weights.train
+    monkeypatch.setattr(weights, "train", lambda m, d, recipe, seed, device: whole(m, d, recipe, seed + 1, device))
+    flip(network.file, 500)
+    other = weights.trained(model, dataset, fingerprint, 0)
+    assert other.weights != network.weights
+    assert "net-0 on blobs: trained again, it has other weights than before" in capsys.readouterr().err
+
+
+def test_fetched_weights_heal_too(model, dataset, cache, capsys):
+    published = Published(model, dataset)
+    network = weights.fetched(published, dataset)
+    flip(network.file, network.file.stat().st_size // 2)
+    assert weights.cached(published, dataset, "", 0) is None and "it is fetched again" in capsys.readouterr().err
+    assert weights.fetched(published, dataset) == network and published.fetches == 2
+
+
+def test_damage_is_found_without_torch(model, dataset, cache):
+    network = weights.trained(model, dataset, dataset.fingerprint(), 0)
+    code = ("import sys, pathlib; sys.path.insert(0, sys.argv[1]); from small_plugins import Blobs, Net; "
+            "from simbench import weights; found = weights.cached(Net(), Blobs(), Blobs().fingerprint(), 0); "
+            "print(found and found.weights, 'torch' in sys.modules)")
+
+    def told():
+        done = subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)], capture_output=True, text=True,
+                              check=True)
+        return done.stdout, done.stderr
+
+    assert told() == (f"{network.weights} False\n", "")
+    flip(network.file, 400)
+    out, err = told()
+    assert out == "None False\n" and err.count("\n") == 1 and "it is trained again" in err
+
+
+@pytest.mark.parametrize("rate", [1e30, float("inf")])
+def test_training_that_diverged_is_one_line_and_nothing_is_kept(model, dataset, cache, rate, monkeypatch):
+    monkeypatch.setattr(type(model), "recipe", lambda *_: Recipe(epochs=1, learning_rate=rate, schedule="constant"))
+    with pytest.raises(InputError, match=r"net-3 on blobs: training diverged, conv1.weight holds NaN") as caught:
+        weights.trained(model, dataset, "f" * 64, 3)
+    assert "\n" not in str(caught.value) and not (cache / "weights").exists()
 
 
 def test_a_damaged_sidecar_is_a_network_to_train_again(model, dataset, cache):

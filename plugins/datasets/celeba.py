@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 import uuid
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simbench import InputError, Split, durable, hookimpl
+from simbench import Dataset, InputError, Split, hookimpl
 from simbench.cache import cache_folder
 from simbench.errors import unknown
-from simbench.provenance import digest
 from simbench_plugins.datasets import decoded
 from simbench_plugins.datasets.published import Archive, Published, fetching
 
@@ -91,17 +89,11 @@ class CelebA(Published):
 
     def split(self, name: str) -> Split:
         """images (n, 3, size, size): a private memory map, shared by processes as long as none writes to it."""
-        return decoded.read(self._decoded, name)
+        return decoded.read(self._decoded, name, self._decode)
 
     def fingerprint(self) -> str:
-        """As of every data set, without a copy of the images in memory; kept beside them."""
-        file = self._decoded / f"fingerprint-{self.normalisation}.txt"
-        if not file.exists():
-            parts = [self.split(name) for name in ("train", "test")]
-            durable.write(file, digest([[str(array.shape), hashlib.sha256(array).hexdigest()]
-                                        for part in parts for array in (part.images, part.labels)]
-                                       + [list(self.mean), list(self.std)]))
-        return file.read_text()
+        """As of every data set; kept beside the decoded images."""
+        return decoded.fingerprint(self._decoded, self.normalisation, partial(Dataset.fingerprint, self), self._decode)
 
     @cached_property
     def _decoded(self) -> Path:
@@ -118,7 +110,8 @@ class CelebA(Published):
         with fetching(self, root) as original:
             _unpack(self.archives(original, root))
             parts = {name: original(root, split=name, download=True) for name in ("train", "test")}
-        print(f"celeba: decoding the {sum(map(len, parts.values()))} images, once", file=sys.stderr)
+        if not folder.exists():  # else it has been said why
+            print(f"celeba: decoding the {sum(map(len, parts.values()))} images, once", file=sys.stderr)
         images = root / self.unpacked / IMAGES
         try:
             decoded.write(folder, {name: (part.filename, part.attr.numpy().astype(np.int64))

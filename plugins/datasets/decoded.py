@@ -1,17 +1,20 @@
-"""Images decoded once: arrays of both splits, in files that processes share."""
+"""Images decoded once: arrays of both splits, in files that processes share and verify."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from simbench import Split
+from simbench import InputError, Split
+from simbench.seals import content_of, put, sealed, stamps, unsealed
 
 if TYPE_CHECKING:
     import numpy
@@ -19,34 +22,66 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Images in memory at a time, and images per task of a thread.
 BLOCK, CHUNK = 1024, 64
+#: The file with the hashes of all others.
+CONTENTS = "contents.json"
+
+
+class Hashed:
+    """A file that is written to, and the sha256 of what it was given: what the disk made of it is compared later."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.sha = file, hashlib.sha256()
+
+    def write(self, data) -> int:
+        self.sha.update(data)
+        return self.file.write(data)
 
 
 def write(folder: Path, splits: Mapping[str, tuple[Sequence[T], numpy.ndarray]],
           pixels: Callable[[str, T], numpy.ndarray], size: int, threaded: bool) -> None:
-    """Decode images in order and write them with their labels to `folder`, which appears whole or not at all.
+    """Decode images in order and write them with their labels and hashes to `folder`: each file appears whole or not
+    at all, a new folder too. What stood there before is replaced; who has it open keeps what he read.
 
     splits: name -> (what names each image, labels). pixels(split, image): uint8 (3, size, size). threaded: one thread
     per core. Raises OSError where there is no room, and what `pixels` raises.
     """
     import numpy as np
 
-    temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    temporary, contents = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}"), {}
     temporary.mkdir(parents=True)
     try:
         with ThreadPoolExecutor(os.cpu_count() if threaded else 1) as pool:
             for name, (images, labels) in splits.items():
-                _images(temporary / f"{name}-images.npy", images, partial(pixels, name), size, pool)
-                np.save(temporary / f"{name}-labels.npy", labels)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process was first, with the same images
-                raise
+                with open(temporary / f"{name}-images.npy", "wb") as file:
+                    _images(out := Hashed(file), images, partial(pixels, name), size, pool)
+                contents[f"{name}-images.npy"] = out.sha.hexdigest()
+                with open(temporary / f"{name}-labels.npy", "wb") as file:
+                    np.save(out := Hashed(file), labels)
+                contents[f"{name}-labels.npy"] = out.sha.hexdigest()
+        (temporary / CONTENTS).write_text(sealed(contents))
+        _place(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _images(file: Path, images: Sequence[T], pixels: Callable[[T], numpy.ndarray], size: int,
+def _place(temporary: Path, folder: Path) -> None:
+    """Rename the folder, or where one stands already (damaged, or of a process that was first) its files."""
+    if folder.exists() and not folder.is_dir():
+        folder.unlink()
+    try:
+        temporary.rename(folder)
+        return
+    except OSError:
+        if not folder.is_dir():
+            raise
+    for file in sorted(temporary.iterdir(), key=lambda file: file.name == CONTENTS):
+        there = folder / file.name
+        if there.is_dir():
+            shutil.rmtree(there)
+        file.replace(there)
+
+
+def _images(out: Hashed, images: Sequence[T], pixels: Callable[[T], numpy.ndarray], size: int,
             pool: ThreadPoolExecutor) -> None:
     """A .npy file of uint8 (n, 3, size, size) in the order of `images`, whatever the number of threads."""
     import numpy as np
@@ -57,20 +92,72 @@ def _images(file: Path, images: Sequence[T], pixels: Callable[[T], numpy.ndarray
         for at in range(first, last):
             block[at - start] = pixels(images[at])
 
-    with open(file, "wb") as out:
-        shape = (len(images), 3, size, size)
-        np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        for start in range(0, len(images), BLOCK):
-            end = min(start + BLOCK, len(images))
-            tasks = [(start, first, min(first + CHUNK, end)) for first in range(start, end, CHUNK)]
-            for _ in pool.map(fill, *zip(*tasks, strict=True)):
-                pass
-            out.write(block[:end - start].data)
+    shape = (len(images), 3, size, size)
+    np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    for start in range(0, len(images), BLOCK):
+        end = min(start + BLOCK, len(images))
+        tasks = [(start, first, min(first + CHUNK, end)) for first in range(start, end, CHUNK)]
+        for _ in pool.map(fill, *zip(*tasks, strict=True)):
+            pass
+        out.write(block[:end - start].data)
 
 
-def read(folder: Path, name: str) -> Split:
-    """images (n, 3, size, size) as a private memory map, shared by processes as long as none writes to it."""
+def damage(folder: Path) -> str:
+    """The first file that is not what was written, or ""; each is read whole once in a process, and again when it has
+    changed."""
+    contents = unsealed(folder / CONTENTS)
+    if contents is None:
+        return CONTENTS
+    return next((name for name, content in contents.items() if content_of(folder / name) != content), "")
+
+
+def read(folder: Path, name: str, again: Callable[[Path], None]) -> Split:
+    """images (n, 3, size, size) as a private memory map, shared by processes as long as none writes to it.
+
+    again: decodes what is damaged, which one line on stderr tells. Raises InputError when that is of no use, and what
+    `again` raises."""
     import numpy as np
 
+    _mend(folder, again)
     images, labels = (np.load(folder / f"{name}-{what}.npy", mmap_mode="c") for what in ("images", "labels"))
     return Split(np.asarray(images), np.asarray(labels))
+
+
+def _mend(folder: Path, again: Callable[[Path], None]) -> None:
+    broken = damage(folder)
+    if not broken:
+        return
+    print(f"simbench: {folder / broken} is missing or damaged; its images are decoded again", file=sys.stderr)
+    again(folder)
+    if damage(folder):
+        raise InputError(f"{folder / damage(folder)} is damaged again right after it was written; look at that disk, "
+                         "or set SIMBENCH_CACHE to another")
+    contents = unsealed(folder / CONTENTS)
+    stale = [file for file in folder.glob("fingerprint-*.json") if (unsealed(file) or {}).get("contents") != contents]
+    if stale:
+        for file in stale:
+            file.unlink()
+        raise InputError(f"decoded again, the images in {folder} are others than before (another version of Pillow, or "
+                         "changed files); run the same command again, which measures these")
+
+
+def fingerprint(folder: Path, normalisation: str, compute: Callable[[], str], again: Callable[[Path], None]) -> str:
+    """What `compute` gives, kept beside the images it stands for and told while none of their files is written to."""
+    file = folder / f"fingerprint-{normalisation}.json"
+    known = unsealed(file)
+    if known is not None and known["stamps"] == _stamps(folder):
+        return known["fingerprint"]
+    if known is None and file.exists():
+        print(f"simbench: {file} is damaged; it is computed again", file=sys.stderr)
+        shutil.rmtree(file) if file.is_dir() else file.unlink()
+    _mend(folder, again)
+    contents = unsealed(folder / CONTENTS)
+    value = known["fingerprint"] if known is not None and known["contents"] == contents else compute()
+    put(file, sealed({"fingerprint": value, "contents": contents, "stamps": _stamps(folder)}))
+    return value
+
+
+def _stamps(folder: Path) -> dict[str, list[int]]:
+    """Of the files that `write` makes."""
+    names = [CONTENTS, *(unsealed(folder / CONTENTS) or {})]
+    return {name: list(stamps(folder / name)) for name in names}

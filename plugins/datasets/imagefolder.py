@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from simbench import Dataset, InputError, Split, durable, hookimpl
+from simbench import Dataset, InputError, Split, hookimpl
 from simbench.cache import cache_folder
 from simbench.errors import unknown
 from simbench.provenance import digest
@@ -90,14 +90,11 @@ class ImageFolder(Dataset):
 
     def split(self, name: str) -> Split:
         """images (n, 3, size, size): a private memory map, shared by processes as long as none writes to it."""
-        return decoded.read(self._decoded, name)
+        return decoded.read(self._decoded, name, self._decode)
 
     def fingerprint(self) -> str:
         """As of every data set; kept beside the decoded images."""
-        file = self._decoded / f"fingerprint-{self.normalisation}.txt"
-        if not file.exists():
-            durable.write(file, super().fingerprint())
-        return file.read_text()
+        return decoded.fingerprint(self._decoded, self.normalisation, super().fingerprint, self._decode)
 
     @property
     def _root(self) -> Path:
@@ -118,16 +115,32 @@ class ImageFolder(Dataset):
 
         The key holds the path too: unpacked archives may give every file one size and one time.
         """
+        folder = self._folder(self._listed())
+        if not folder.exists():
+            self._decode(folder)
+        return folder
+
+    def _listed(self) -> dict[str, list[File]]:
         root = self._root
         try:
-            files = {split: _files(root / split, _classes(root)) for split in SPLITS}
-            key = digest([self.version, self.size, str(root), files])
-            folder = cache_folder("datasets", f"imagefolder-{key[:16]}")
-            if not folder.exists():
-                _decode(root, files, self.size, folder)
+            return {split: _files(root / split, _classes(root)) for split in SPLITS}
         except OSError as error:
             raise InputError(f"{self.spec}: {error}") from error
-        return folder
+
+    def _folder(self, files: dict[str, list[File]]) -> Path:
+        key = digest([self.version, self.size, str(self._root), files])
+        return cache_folder("datasets", f"imagefolder-{key[:16]}")
+
+    def _decode(self, folder: Path) -> None:
+        """Write images and labels of both splits to `folder`, which is that of the files listed now."""
+        root, files = self._root, self._listed()
+        if self._folder(files) != folder:
+            raise InputError(f"{self.spec}: files in {root} have changed since they were listed; run the same command "
+                             "again")
+        try:
+            _decode(root, files, self.size, folder)
+        except OSError as error:
+            raise InputError(f"{self.spec}: {error}") from error
 
 
 def _classes(root: Path) -> list[str]:
@@ -160,11 +173,11 @@ def _files(folder: Path, classes: list[str]) -> list[File]:
 
 
 def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path) -> None:
-    """Write images and labels of both splits to `folder`, which appears whole or not at all."""
     import numpy as np
 
     everything = [file for listed in files.values() for file in listed]
-    print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
+    if not folder.exists():  # else it has been said why
+        print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
     splits = {split: (listed, np.array([file.label for file in listed], np.int64)) for split, listed in files.items()}
     decoded.write(folder, splits, lambda split, file: _pixels(root / split / file.name, size), size,
                   threaded=sum(file.size for file in everything) >= THREADED * len(everything))

@@ -38,6 +38,12 @@ class Mnist(Published):
     def unverified(self, archives: list[Archive]) -> bool:
         return all(archive.file.with_suffix("").is_file() for archive in archives)
 
+    def unpack(self, archive: Archive, folder: Path) -> None:
+        from torchvision.datasets.utils import extract_archive
+
+        (folder / self.unpacked).mkdir(parents=True, exist_ok=True)
+        extract_archive(archive.file, folder / self.unpacked)
+
     def arrays(self, part: Any):
         """Raises ValueError for files that do not belong together; torchvision looks at each alone."""
         import numpy as np

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import shutil
 import socket
+import sys
+import uuid
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from simbench import Dataset, InputError, Split, durable
+from simbench import Dataset, InputError, Split
 from simbench.cache import cache_folder
 from simbench.provenance import digest
+from simbench.seals import content_of, put, sealed, stamps, unsealed
 
 if TYPE_CHECKING:
     import numpy
@@ -58,6 +61,12 @@ class Published(Dataset):
         """True when `original` takes the unpacked files that are there without a look at their content."""
         return False
 
+    def unpack(self, archive: Archive, folder: Path) -> None:
+        """Unpack an archive into a folder that stands for the one above `unpacked`."""
+        from torchvision.datasets.utils import extract_archive
+
+        extract_archive(archive.file, folder)
+
     def prepare(self) -> None:
         self.fingerprint()
 
@@ -65,23 +74,38 @@ class Published(Dataset):
         return _splits(self, cache_folder("datasets"))[name]
 
     def fingerprint(self) -> str:
-        """As of every data set; kept beside the files, and read from there while those are unchanged."""
-        sidecar = cache_folder("datasets", f"{self.name}.json")
-        try:
-            known = json.loads(sidecar.read_text())
-            if known["key"] == self._key():
-                return known["fingerprint"]
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
+        """As of every data set; kept beside the files, and read from there while those are not written to."""
+        known = self.known()
+        if known is not None and known["key"] == self._key():
+            return known["fingerprint"]
         value = super().fingerprint()
-        durable.write(sidecar, json.dumps({"key": self._key(), "fingerprint": value}))
+        contents = {name: content_of(self._home / name) for name in self._files()}
+        put(self._sidecar, sealed({"key": self._key(), "fingerprint": value, "contents": contents}))
         return value
+
+    def known(self) -> dict | None:
+        """What has been kept, None where nothing is or it is damaged."""
+        known = unsealed(self._sidecar)
+        if known is None and self._sidecar.exists():
+            print(f"simbench: {self._sidecar} is damaged; it is computed again", file=sys.stderr)
+            shutil.rmtree(self._sidecar) if self._sidecar.is_dir() else self._sidecar.unlink()
+        return known
+
+    @property
+    def _sidecar(self) -> Path:
+        return cache_folder("datasets", f"{self.name}.json")
+
+    @property
+    def _home(self) -> Path:
+        return cache_folder("datasets", self.unpacked)
+
+    def _files(self) -> list[str]:
+        return sorted(file.name for file in self._home.glob("*"))
 
     def _key(self) -> str:
         """Changes with the names, sizes and times of the unpacked files, and with the normalisation."""
-        files = sorted(cache_folder("datasets", self.unpacked).glob("*"))
-        stamps = [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
-        return digest([self.version, stamps, list(self.mean), list(self.std)])
+        written = [[name, *stamps(self._home / name)] for name in self._files()]
+        return digest([self.version, written, list(self.mean), list(self.std)])
 
 
 @lru_cache(maxsize=1)  # of the process, not of the object, which would carry the images into every pickle
@@ -90,10 +114,44 @@ def _splits(data: Published, folder: Path) -> dict[str, Split]:
     import numpy as np
 
     with fetching(data, folder) as original:
+        _mend(data, original, folder)
         parts = {name: data.arrays(original(folder, train=name == "train", download=True))
                  for name in ("train", "test")}
     return {name: Split(np.ascontiguousarray(images), np.asarray(labels, np.int64))
             for name, (images, labels) in parts.items()}
+
+
+def _mend(data: Published, original: Any, folder: Path) -> None:
+    """Unpack again what differs from what it was at first, or from what its archive holds, where there is one; else
+    put it aside, so that it is fetched."""
+    home, known = folder / data.unpacked, data.known()
+    contents = known["contents"] if known is not None else {}
+    archives = data.archives(original, folder)
+    packed = {archive.file.name for archive in archives}
+    broken = [name for name, content in contents.items()
+              if name not in packed and (home / name).exists() and content_of(home / name) != content]
+    if not broken and (contents or not data.unverified(archives)):
+        return
+    intact = [archive for archive in archives if archive.intact()]
+    temporary = folder / f".unpacking-{uuid.uuid4().hex}"
+    try:
+        for archive in intact:
+            data.unpack(archive, temporary)
+        fresh = {file.name: file for file in (temporary / data.unpacked).glob("*")}
+        broken += [name for name, file in fresh.items()
+                   if not contents and (home / name).exists() and content_of(home / name) != content_of(file)]
+        for name in sorted(set(broken)):
+            source = f"unpacked again from {', '.join(archive.file.name for archive in intact)}" if name in fresh else \
+                "fetched again"
+            print(f"simbench: {home / name} is damaged; it is {source}", file=sys.stderr)
+            if (home / name).is_dir():
+                shutil.rmtree(home / name)
+            if name in fresh:
+                fresh[name].replace(home / name)
+            else:
+                (home / name).unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """images: (n, c, h, w) uint8. labels: (n,) int64, or (n, attributes) int64 of 0 and 1."""
+    """images: (n, c, h, w) uint8, or floats where the data set states their range. labels: (n,) whole numbers below
+    the number of classes, or (n, attributes) of 0 and 1; simbench reads them as int64. numpy arrays of any order of
+    memory, read-only ones and memory maps too."""
 
     images: numpy.ndarray
     labels: numpy.ndarray
@@ -25,7 +27,9 @@ class Dataset(Plugin):
 
     classes: number of outputs of a network. attributes: names of the binary labels of a data set that gives every
         image several of them, one output each; empty where every image is of one class.
-    mean, std: per channel, of images scaled to [0, 1]; networks see (image / 255 - mean) / std.
+    range: the values (low, high) of an image that mean 0 and 1; None stands for (0, 255) of uint8, and float images
+        need it. Every value lies in it.
+    mean, std: per channel, of images scaled to [0, 1]; networks see ((image - low) / (high - low) - mean) / std.
     epochs, augment: what a small network needs to be trained well on it.
     """
 
@@ -34,6 +38,7 @@ class Dataset(Plugin):
     classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    range: tuple[float, float] | None = None
     attributes: tuple[str, ...] = ()
     epochs: ClassVar[int] = 8
     augment: ClassVar[bool] = False
@@ -51,8 +56,11 @@ class Dataset(Plugin):
         raise TypeError(f"data set {self.name!r} has no splits")
 
     def fingerprint(self) -> str:
-        """sha256 of everything in both splits."""
-        parts = [self.split(name) for name in ("train", "test")]
-        return digest([[str(array.shape), digest(array.tobytes())]
-                       for part in parts for array in (part.images, part.labels)]
-                      + [list(self.mean), list(self.std)])
+        """sha256 of everything in both splits. Raises InputError for what this contract does not allow."""
+        from simbench.contracts.splits import both, content
+
+        arrays = [array for part in both(self).values() for array in (part.images, part.labels)]
+        floats = [str(array.dtype.newbyteorder("=")) for array in arrays if array.dtype.kind == "f"]
+        return digest([[str(array.shape), content(array)] for array in arrays]
+                      + [list(self.mean), list(self.std)]
+                      + ([floats, list(self.range)] if self.range is not None else []))

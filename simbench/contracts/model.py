@@ -36,7 +36,11 @@ class Recipe:
 
 
 class Model(Plugin):
-    """An architecture: named stages in a row, some of which can be stitched at."""
+    """An architecture: named stages in a row, some of which can be stitched at.
+
+    What `build` makes is part of every result's key and of the name of cached weights: an edit of it, or of the code of
+    its modules, is seen without another `version`, as long as it reads nothing but source files.
+    """
 
     kind = "models"
 

@@ -22,7 +22,7 @@ from simbench.errors import InputError
 from simbench.provenance import commit, digest, machine, versions
 from simbench.registry import Registry
 from simbench.run.executor import InProcess
-from simbench.run.plan import UNTRAINED, Part, cases_of, plan, train
+from simbench.run.plan import UNTRAINED, Part, cases_of, look, plan, train
 from simbench.run.progress import Progress
 from simbench.run.request import Request, Resolved, resolve
 from simbench.store import Contents, Record, Store, unwritable
@@ -90,6 +90,7 @@ def prepare(request: Request, registry: Registry) -> Job:
     reason = job.untrained and unwritable(cache_folder("weights"))
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
+    look(resolved, job.pending)
     for part in job.parts:
         if request.weights and job.open(part):
             for network in part.selection.networks:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simbench import weights
+from simbench.architectures import architecture
 from simbench.cases import Case, Network, Selection, Setting
-from simbench.contracts import Dataset, Experiment, Model
+from simbench.contracts import Dataset, Experiment, Model, splits
 from simbench.errors import InputError
 from simbench.run.request import Resolved, Scope
 from simbench.stopwatch import stage
@@ -62,10 +63,18 @@ def _fingerprints(datasets: Iterable[Dataset]) -> dict[str, str]:
     return {label: dataset.fingerprint() for label, dataset in named.items()}
 
 
+@stage("reading data")
+def look(resolved: Resolved, pending: int) -> None:
+    """Raise InputError unless every data set hands out what its contract says. A run without pending cases reads no
+    image, and so it does not look."""
+    for dataset in {d.spec: d for scope in resolved.scopes for d in scope.datasets}.values() if pending else ():
+        splits.both(dataset)
+
+
 def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str]) -> Selection:
     homes = scope.datasets if scope.experiment.across else (dataset,)
     if scope.files:
-        networks = _given(scope.models[0], scope.files)
+        networks = _given(scope.models[0], scope.files, dataset)
     else:
         networks = tuple(network for model in scope.models for network in _networks(scope, model, dataset, homes,
                                                                                     fingerprints))
@@ -82,13 +91,14 @@ def _networks(scope: Scope, model: Model, dataset: Dataset, homes: tuple[Dataset
                          f"{scope.experiment.name} measures networks on the data they were trained on, here "
                          f"{dataset.label}; use the experiment cross_dataset, or train {model.name}")
     if published:
-        made = weights.cached(model, published, "", 0) or Network(model, "", UNTRAINED, Path())
+        made = weights.cached(model, published, "", 0) or Network(model, "", UNTRAINED, Path(),
+                                                                  graph=architecture(model, published))
         yield replace(made, seed=f"published@{published.label}", dataset=published, fingerprint="published")
         return
     for home in homes:
         for seed in scope.seeds:
-            network = weights.cached(model, home, fingerprints[home.label], seed) or Network(model, str(seed),
-                                                                                             UNTRAINED, Path())
+            network = weights.cached(model, home, fingerprints[home.label], seed) or \
+                Network(model, str(seed), UNTRAINED, Path(), graph=architecture(model, home))
             foreign = home.label != dataset.label
             yield replace(network, seed=f"{seed}@{home.label}", dataset=home,
                           fingerprint=fingerprints[home.label]) if foreign else network
@@ -125,9 +135,9 @@ def _depth(case: Case) -> int:
     return layers.index(case.layer_a) if case.layer_a in layers else -1
 
 
-def _given(model: Model, files: tuple[Path, ...]) -> tuple[Network, ...]:
+def _given(model: Model, files: tuple[Path, ...], dataset: Dataset) -> tuple[Network, ...]:
     """Networks of checkpoint files; names and contents must differ."""
-    networks = tuple(weights.checkpoint(model, file) for file in files)
+    networks = tuple(replace(weights.checkpoint(model, file), graph=architecture(model, dataset)) for file in files)
     for at, network in enumerate(networks):
         for other in networks[:at]:
             if network.seed == other.seed:

@@ -223,6 +223,27 @@ def test_parameters_are_checked(given):
         simbench.load().get("datasets", f"celeba[{given}]")
 
 
+@pytest.mark.parametrize("name", ["train-images.npy", "test-labels.npy"])
+def test_damaged_images_are_decoded_again_and_without_the_originals_an_error(there, cache, name, capsys):
+    data = CelebA(size=8)
+    value, images, labels = data.fingerprint(), data.split("train").images.copy(), data.split("test").labels.copy()
+
+    def flip() -> None:
+        content = bytearray((data._decoded / name).read_bytes())
+        content[-8] ^= 1
+        (data._decoded / name).write_bytes(content)
+        capsys.readouterr()
+
+    flip()
+    fresh = CelebA(size=8)
+    assert np.array_equal(fresh.split("train").images, images) and np.array_equal(fresh.split("test").labels, labels)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{name} is missing or damaged" in line and fresh.fingerprint() == value
+    flip()
+    shutil.rmtree(cache / "celeba")
+    assert "no usable copy" in reason(CelebA(size=8))
+
+
 # Memory, and the fingerprint
 
 def test_decoding_and_hashing_hold_a_block_of_images_in_memory(there, monkeypatch):

@@ -1,0 +1,142 @@
+"""What a data set hands out, held to its contract before a network sees it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+from simbench.contracts.dataset import Dataset, Split
+from simbench.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy
+
+SPLITS = ("train", "test")
+#: Bytes of an array that are looked at, or hashed, at a time.
+BLOCK = 2**24
+
+
+def both(dataset: Dataset) -> dict[str, Split]:
+    """Both splits as of `read`. Raises InputError unless they, and what the data set says of them, are as the contract
+    wants them."""
+    parts = {name: read(dataset, name) for name in SPLITS}
+    shapes = {name: part.images.shape[1:] for name, part in parts.items()}
+    if shapes["train"] != shapes["test"]:
+        raise _refusal(dataset, f"train images are {shapes['train']} and test images {shapes['test']}; one size "
+                                "(c, h, w) is wanted")
+    return parts
+
+
+def read(dataset: Dataset, name: str) -> Split:
+    """A split with its labels as int64; images as they were handed out, only looked at.
+
+    Raises InputError for what the contract does not allow."""
+    import numpy as np
+
+    _statistics(dataset)
+    split = dataset.split(name)
+    images, labels = getattr(split, "images", None), getattr(split, "labels", None)
+    for what, array in (("images", images), ("labels", labels)):
+        if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
+            raise _refusal(dataset, f"{name} {what} are {type(array).__module__}.{type(array).__name__}; a numpy array "
+                                    "without a mask is wanted")
+    _images(dataset, name, images)
+    return Split(images, _labels(dataset, name, labels, len(images)))
+
+
+def _statistics(dataset: Dataset) -> None:
+    """Numbers of channels and classes, mean, std and range."""
+    for what, least in (("channels", 1), ("classes", 1)):
+        value = getattr(dataset, what)
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+            raise _refusal(dataset, f"{what} is {value!r}; a whole number from {least} is wanted")
+    for what in ("mean", "std"):
+        values = tuple(getattr(dataset, what))
+        if len(values) != dataset.channels or not all(map(_finite, values)):
+            raise _refusal(dataset, f"{what} is {values}; finite numbers are wanted, one for each of "
+                                    f"{dataset.channels} channels")
+    if min(dataset.std) <= 0:
+        raise _refusal(dataset, f"std is {tuple(dataset.std)}; numbers above 0 are wanted")
+    if len(dataset.attributes) not in (0, dataset.classes):
+        raise _refusal(dataset, f"classes is {dataset.classes} for {len(dataset.attributes)} attributes; one output "
+                                "for each attribute is wanted")
+    if dataset.range is not None:
+        given = tuple(dataset.range)
+        if len(given) != 2 or not all(map(_finite, given)) or not given[0] < given[1]:
+            raise _refusal(dataset, f"range is {given}; (low, high) with low < high, both finite, is wanted")
+
+
+def _images(dataset: Dataset, name: str, images: numpy.ndarray) -> None:
+    import numpy as np
+
+    if images.ndim != 4 or images.shape[1] != dataset.channels:
+        last = images.ndim == 4 and images.shape[-1] == dataset.channels
+        raise _refusal(dataset, f"{name} images are {images.shape}; (n, c, h, w) with c = {dataset.channels} is wanted"
+                                + (": give images.transpose(0, 3, 1, 2)" if last else ""))
+    if 0 in images.shape:
+        raise _refusal(dataset, f"{name} images are {images.shape}; one image or more is wanted, of one pixel or more")
+    if images.dtype == np.uint8 and whole(dataset.range):
+        return
+    if images.dtype != np.uint8 and (images.dtype.kind != "f" or images.dtype.itemsize > 8):
+        raise _refusal(dataset, f"{name} images are {images.dtype}; uint8 is wanted, or float16, float32 or float64 "
+                                "with their range")
+    if dataset.range is None:
+        raise _refusal(dataset, f"{name} images are {images.dtype} and no range is stated; give the data set "
+                                "`range = (low, high)`, the values that mean 0 and 1, or hand out uint8")
+    low, high = np.array(dataset.range, images.dtype if images.dtype.kind == "f" else float)
+    for block in blocks(images):
+        least, most = block.min(), block.max()  # NaN spreads
+        if not (low <= least <= most <= high and math.isfinite(least) and math.isfinite(most)):
+            raise _refusal(dataset, f"{name} images hold values from {least:g} to {most:g}; the range "
+                                    f"{tuple(dataset.range)} is stated, and finite values in it are allowed")
+
+
+def whole(span: tuple[float, float] | None) -> bool:
+    """True where a data set's range is that of uint8."""
+    return span is None or tuple(span) == (0, 255)
+
+
+def _labels(dataset: Dataset, name: str, labels: numpy.ndarray, n: int) -> numpy.ndarray:
+    """As int64 in memory of their own order."""
+    import numpy as np
+
+    shape = (n, dataset.classes) if dataset.attributes else (n,)
+    if labels.shape != shape:
+        wanted = "(n, attributes)" if dataset.attributes else "(n,)"
+        raise _refusal(dataset, f"{name} labels are {labels.shape} for {n} images; {wanted} = {shape} is wanted")
+    if labels.dtype.kind not in "iu":
+        raise _refusal(dataset, f"{name} labels are {labels.dtype}; whole numbers, such as int64, are wanted")
+    outputs = 2 if dataset.attributes else dataset.classes
+    least, most = int(labels.min()), int(labels.max())
+    if least < 0 or most >= outputs:
+        raise _refusal(dataset, f"{name} labels reach from {least} to {most}; 0 to {outputs - 1} are allowed"
+                                + (", without or with the attribute" if dataset.attributes else ""))
+    return np.ascontiguousarray(labels, np.int64)
+
+
+def content(array: numpy.ndarray) -> str:
+    """sha256 of an array's bytes in the order of its axes, little-endian, a block at a time."""
+    import numpy as np
+
+    sha = hashlib.sha256()
+    for block in blocks(array):
+        sha.update(np.ascontiguousarray(block, block.dtype.newbyteorder("<")))
+    return sha.hexdigest()
+
+
+def blocks(array: numpy.ndarray):
+    """The rows of an array, as many at a time as take BLOCK bytes."""
+    rows = max(1, BLOCK * len(array) // max(1, array.nbytes))
+    return (array[start:start + rows] for start in range(0, len(array), rows))
+
+
+def _finite(value: object) -> bool:
+    try:
+        return math.isfinite(value)
+    except TypeError:
+        return False
+
+
+def _refusal(dataset: Dataset, problem: str) -> InputError:
+    return InputError(f"data set {dataset.label}: {problem}")

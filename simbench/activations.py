@@ -73,19 +73,19 @@ class Activations:
 
     def net(self, network: Network) -> nn.Sequential:
         """The whole network, frozen, in eval mode."""
-        if network.weights not in self._nets:
-            self._nets[network.weights] = weights.load(network, network.home(self.setting), self.device)
-        return self._nets[network.weights]
+        if network.content not in self._nets:
+            self._nets[network.content] = weights.load(network, network.home(self.setting), self.device)
+        return self._nets[network.content]
 
     def halves(self, network: Network, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
         """Representation map R_L and task map T_L with batch norms folded, which all cuts of a network share but those
         between a convolution and its batch norm."""
-        key = (network.weights, layer)
+        key = (network.content, layer)
         if key not in self._cuts:
             parts = cut(self.net(network), layer)
-            if network.weights not in self._whole:
-                self._whole[network.weights] = fold(self.net(network))
-            whole = self._whole[network.weights]
+            if network.content not in self._whole:
+                self._whole[network.content] = fold(self.net(network))
+            whole = self._whole[network.content]
             parts = cut(whole, layer) if layer in stages_of(whole) else map(fold, parts)
             self._cuts[key] = tuple(part.eval() for part in parts)
         return self._cuts[key]
@@ -100,7 +100,7 @@ class Activations:
         held from now on if they fit."""
         if hold and self._bytes(network, layer, split) <= self.budget:
             self.all(network, layer, split)
-        key = (network.weights, layer, split)
+        key = (network.content, layer, split)
         if key in self._held:
             yield from self._held[key].split(BATCH)
         else:
@@ -108,9 +108,9 @@ class Activations:
             yield from (_through(stages, part) for part in source)
 
     def all(self, network: Network, layer: str, split: str, beside: Container = ()) -> Tensor:
-        """Activations of every image, (n, c, h, w) or (n, p); held from now on while they fit. beside: keys (weights,
+        """Activations of every image, (n, c, h, w) or (n, p); held from now on while they fit. beside: keys (content,
         layer, split) of what is not forgotten for them."""
-        key = (network.weights, layer, split)
+        key = (network.content, layer, split)
         if key in self._held:
             return self._held[key]
         began = time.perf_counter()
@@ -170,14 +170,14 @@ class Activations:
         # A stage that the layer cuts short is there in part only, by the name of the whole.
         whole = [name for name in stages_of(front)[:-1] if not layer.startswith(f"{name}.")]
         for name in reversed(whole):
-            key = (network.weights, name, split)
+            key = (network.content, name, split)
             if key in self._held:
                 return self._held[key], cut(front, name)[1]
         return None, front
 
     def logits(self, network: Network, split: str) -> Tensor:
         """(n, classes) outputs of the unstitched network."""
-        key = (network.weights, split)
+        key = (network.content, split)
         if key not in self._logits:
             last = list(self.net(network)._modules)[-1]
             self._logits[key] = finite(torch.cat(list(self.batches(network, last, split))),
@@ -191,7 +191,7 @@ class Activations:
         """
         size = sum(self._bytes(*member, split) for member in members)
         if size <= self.budget:
-            together = {(network.weights, layer, split) for network, layer in members}
+            together = {(network.content, layer, split) for network, layer in members}
             for network, layer in members:
                 self.all(network, layer, split, together)
         batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
@@ -199,7 +199,7 @@ class Activations:
 
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:
         """Shape of one image's activation, (c, h, w) or (p,)."""
-        key = (network.weights, layer)
+        key = (network.content, layer)
         if key not in self._shapes:
             self._shapes[key] = tuple(self.of(network, layer, self.images("test")[:1]).shape[1:])
         return self._shapes[key]

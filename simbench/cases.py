@@ -52,6 +52,11 @@ class Network:
         """Plain data that fixes what it computes."""
         return [self.model.identity, self.graph, self.weights, *([self.fingerprint] if self.dataset else [])]
 
+    @cached_property
+    def content(self) -> str:
+        """sha256 of `identity`: under this what it computes is held. Two architectures may have the same weights."""
+        return digest(self.identity)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -145,7 +150,7 @@ class Case:
     @property
     def group(self) -> tuple[str, ...]:
         """Cases of one group share forward passes."""
-        return (self.setting.fingerprint, self.layer_a, self.layer_b, self.a.weights, self.b.weights)
+        return (self.setting.fingerprint, self.layer_a, self.layer_b, self.a.content, self.b.content)
 
     @property
     def labels(self) -> dict:

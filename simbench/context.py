@@ -53,7 +53,7 @@ class Context:
         """Principal coordinates of a and of b in view flat, and their Moments."""
         sides = []
         for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
-            key = (network.weights, layer, split)
+            key = (network.content, layer, split)
             if key not in self._coordinates:
                 self._forget(case)
                 self._coordinates[key] = self.activations.coordinates(network, layer, split)

@@ -53,6 +53,6 @@ class Stacks:
 
 
 def _content(member: Member) -> tuple[str, str]:
-    """What a representation is, whatever its network is called: the hash of the weights, and the layer."""
+    """What a representation is, whatever its network is called: the hash of what it computes, and the layer."""
     network, layer = member
-    return network.weights, layer
+    return network.content, layer

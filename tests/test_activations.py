@@ -1,7 +1,10 @@
 """Representations are what the whole network computes, however they are held."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from small_plugins import Net
 
 from simbench import Moments, weights
 from simbench.activations import Activations
@@ -84,10 +87,32 @@ def test_a_block_does_not_go_on_from_the_stage_that_it_opens(small_registry, tmp
     assert torch.equal(found, fresh.all(network, "layer1.0", "test")) and not torch.equal(found, whole)
 
 
+class Bent(Net):
+    """Another architecture whose parameters are those of `net`."""
+
+    name = "bent"
+
+    def build(self, channels, classes):
+        net = super().build(channels, classes)
+        net.relu1 = torch.nn.Tanh()
+        return net
+
+
+def test_two_architectures_of_one_content_of_weights_are_held_apart(networks, setting):
+    straight = networks[0]
+    bent, held = replace(straight, model=Bent()), Activations(setting)
+    assert straight.weights == bent.weights and straight.content != bent.content
+    for layer in ("relu1", "fc"):
+        for network in (straight, bent):
+            alone = Activations(setting).all(network, layer, "test")
+            assert torch.equal(held.all(network, layer, "test"), alone)
+        assert not torch.equal(held.all(straight, layer, "test"), alone)
+
+
 def test_all_cuts_share_the_folded_weights(networks, setting):
     held = Activations(setting)
     (front, _), (_, end) = held.halves(networks[0], "conv2"), held.halves(networks[0], "bn1")
-    whole = {id(x) for x in held._whole[networks[0].weights].parameters()}
+    whole = {id(x) for x in held._whole[networks[0].content].parameters()}
     assert {id(x) for x in end.parameters()} <= whole and not front.training and not end.training
 
 
@@ -269,4 +294,4 @@ def test_a_sweep_under_a_small_budget_spares_what_is_taken_together(networks, se
     for kept in activations._held._kept.values():
         kept.worth = kept.price = 1e9
     activations.stack(tuple((network, "bn1") for network in networks), "test", "spatial")
-    assert set(activations._held) == {(network.weights, "bn1", "test") for network in networks}
+    assert set(activations._held) == {(network.content, "bn1", "test") for network in networks}

@@ -206,6 +206,16 @@ def test_wrong_index_fails_exactly_the_checks_that_speak_of_it(description):
     assert set(failing(plugin)) == found_by, failing(plugin)
 
 
+#: Those whose fault is one of rounding, of memory or of state.
+DELICATE = [name for name in WRONG if name.startswith(("reads", "modifies", "random", "no cut"))]
+
+
+@pytest.mark.parametrize("description", DELICATE)
+def test_wrong_index_fails_the_same_checks_on_other_processors(description, other_processor):
+    plugin, found_by = WRONG[description]
+    assert set(failing(plugin)) == found_by, failing(plugin)
+
+
 @pytest.mark.parametrize("description", RIGHT)
 def test_right_index_fails_none(description):
     assert failing(RIGHT[description]) == {}

@@ -67,11 +67,12 @@ def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """Small work is faster on one thread, and leaves the other core to another worker."""
+    """Small work is faster on one thread, and leaves the other core to another worker. OMP_NUM_THREADS asks for more:
+    sums are then made of other parts."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     yield
     torch.set_num_threads(before)

@@ -174,15 +174,24 @@ def with_intercept(a, b, weight, bias):
     return weight, mean_b - mean_a @ weight if bias else None
 
 
+def least_norm(x, y, rtol):
+    """Least norm solution M of x M = y. Where there is only one, whatever the units of x, its columns have norm 1 on the
+    way, so that features of different scale keep their digits."""
+    scale = np.linalg.norm(x, axis=0)
+    if (scale == 0).any() or np.linalg.matrix_rank(x / scale, tol=rtol * np.linalg.norm(x / scale, 2)) < x.shape[1]:
+        scale = np.ones(x.shape[1])
+    return scipy.linalg.pinv(x / scale, rtol=rtol) @ y / scale[:, None]
+
+
 def least_squares(a, b, bias=True):
-    return with_intercept(a, b, scipy.linalg.pinv(about(a, bias), rtol=precision(a)) @ about(b, bias), bias)
+    return with_intercept(a, b, least_norm(about(a, bias), about(b, bias), precision(a)), bias)
 
 
 def reduced_rank(a, b, rank, bias=True):
     """Regression on the fitted values, themselves cut to `rank` by singular value decomposition."""
     u, sigma, vt = np.linalg.svd(fitted(a, b, bias), full_matrices=False)
     best = (u[:, :rank] * sigma[:rank]) @ vt[:rank]
-    return with_intercept(a, b, scipy.linalg.pinv(about(a, bias), rtol=precision(a)) @ best, bias)
+    return with_intercept(a, b, least_norm(about(a, bias), best, precision(a)), bias)
 
 
 def procrustes(a, b, bias=True):

@@ -22,6 +22,7 @@ from simbench.images import draw
 from simbench.context import Context
 from simbench.measure import measure
 
+#: Activations of float32 that come another way, of a network whose batch norms are folded, differ by 1e-7 of their size.
 SAME = 1e-6
 
 
@@ -105,7 +106,7 @@ def test_flat_cka_is_that_of_the_gram_matrices_of_the_rows(small, context):
         grams.append(x @ x.T)
     k, l = grams
     value = (k * l).sum() / (k.square().sum() * l.square().sum()).sqrt()
-    assert context.similarity(one.method, one).value == pytest.approx(value.item(), abs=1e-9)
+    assert context.similarity(one.method, one).value == pytest.approx(value.item(), abs=SAME)
 
 
 @pytest.mark.parametrize(("spec", "note"), [

@@ -305,13 +305,16 @@ def test_every_stage_of_a_run_is_seen_and_little_of_it_is_other(small_registry, 
                       results=tmp_path / "results")
     start = time.perf_counter()
     with recording() as profile:
+        begun = time.perf_counter()
         go(request, small_registry)
+        inside = time.perf_counter() - begun
     took = time.perf_counter() - start
     found = told(profile)
     assert set(found) == {
         OTHER, "reading data", "planning", "training networks", "loading weights", "front passes", "moments", "indices",
         "fitting stitches", "evaluating stitches", "reading records", "writing records", "deriving tables", "figures"}
-    assert sum(seconds for seconds, _ in found.values()) == pytest.approx(took, abs=0.01)
+    # Between the two, however long this process had to wait for a core; the sums are rounded.
+    assert inside - 1e-6 <= sum(seconds for seconds, _ in found.values()) <= took + 1e-6
     assert found[OTHER][0] < 0.25 * took and found["training networks"][1] == 2
 
 

@@ -77,7 +77,10 @@ def lasso_path(m: Moments, alphas: Sequence[float], bias: bool = True) -> list[A
     basis = m.a.whitened
     root = np.asfortranarray(basis.loadings.mT.cpu().numpy())  # (r, p)
     targets = np.asfortranarray(m.cross(basis, None).cpu().numpy())  # (r, q)
-    gram, slopes = np.ascontiguousarray(root.T @ root), np.asfortranarray(root.T @ targets)
+    if basis.rank == m.a.width:  # root^T root has the rounding of an eigendecomposition besides
+        gram, slopes = np.ascontiguousarray(m.aa.cpu().numpy()), np.asfortranarray(m.ab.cpu().numpy())
+    else:
+        gram, slopes = np.ascontiguousarray(root.T @ root), np.asfortranarray(root.T @ targets)
     largest = np.abs(slopes).max(initial=0)
     weights = np.zeros((len(alphas), *slopes.shape))
     for column in range(slopes.shape[1]):

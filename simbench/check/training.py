@@ -12,8 +12,9 @@ from simbench.affine import Affine
 from simbench.check.data import normal, seeded
 from simbench.check.families import outside, planted
 from simbench.check.fits import rank
+from simbench.check.handed import Handed, parts, same_bits
 from simbench.check.outcome import Skip, Violation, applicable, require
-from simbench.check.robustness import parts, still_generator
+from simbench.check.robustness import still_generator
 from simbench.check.values import gap
 from simbench.contracts import Stitcher
 from simbench.errors import Inapplicable
@@ -194,10 +195,11 @@ def starts(stitcher: Stitcher) -> str:
 def inputs_untouched(stitcher: Stitcher) -> str:
     """Activations, labels and moments are the same after the call; so are the end's parameters and mode."""
     given = made(stitcher, EQUAL)
-    before = [x.clone() for x in _inputs(given)]
-    mode = _mode(given.end)
+    inputs, mode = _inputs(given), _mode(given.end)
+    handed = Handed(inputs)
     stitcher.from_task(given)
-    require(all(map(torch.equal, before, _inputs(given))), "from_task modifies the task, or trains the end network")
+    kept = all(map(same_bits, inputs, _inputs(given)))  # none is another tensor now
+    require(handed.untouched and kept, "from_task modifies the task, or trains the end network")
     require(mode == _mode(given.end), "from_task leaves the end unfrozen or in training mode")
     require(all(x.grad is None for x in [*given.end.parameters(), given.activations]),
             "from_task leaves gradients in the end network or the activations")

@@ -84,7 +84,7 @@ SPECS = ("cka", "r2_lr", "cca", "svcca", "pwcca", "cka[estimator=debiased]")
 def test_an_index_is_that_of_the_moved_test_activations(found, maps, context, spec, view):
     one = found[spec, view]
     wanted = {step: simbench.similarity(spec, *moved(context, maps, step), view) for step in LOGGED}
-    assert values(one) == pytest.approx(wanted, abs=1e-7)
+    assert values(one) == pytest.approx(wanted, abs=1e-6)  # rows of float32
     assert {row.status for row in one.rows} == {"ok"}
 
 

@@ -50,6 +50,22 @@ def singular(affine: Affine) -> torch.Tensor:
     return values / values[..., :1]
 
 
+def rounding(weight: torch.Tensor, rank: int) -> float:
+    """What an entry of a product of factors (p, rank), (rank, q) of equal singular values may lose in float32: either
+    factor is rounded, and so is the sum of rank products; and cutting to the rank widens the rounding of what is cut."""
+    u, s, v = torch.linalg.svd(weight.double(), full_matrices=False)
+    u, kept, v = u[:, :rank], s[:rank], v[:rank]
+    gap = kept[-1] - s[rank] if rank < len(s) else kept[-1]
+    largest = ((u * kept).abs() @ v.abs()).max() * (1 + s[rank:].sum() / gap)
+    return (rank + 2) * torch.finfo(torch.float32).eps * float(largest)
+
+
+def cut_to(weight: torch.Tensor, rank: int) -> torch.Tensor:
+    """The nearest matrix of that rank, in float64."""
+    u, s, v = torch.linalg.svd(weight.double(), full_matrices=False)
+    return (u[:, :rank] * s[:rank]) @ v[:rank]
+
+
 def entropy(task: Task, affine: Affine) -> float:
     with torch.no_grad():
         logits = forward(affine.to(torch.float32), task.end, task.activations)
@@ -77,8 +93,7 @@ def test_the_rank_holds_at_every_step(task, rank, init):
 def test_training_starts_from_the_reduced_rank_map_to_rounding(task, rank, bias):
     start = history(f"bottleneck[rank={rank},bias={bias}]", task)[0]
     best = get(f"reduced_rank[rank={rank},bias={bias}]").from_moments(task.moments)
-    scale = best.weight.abs().max().item()
-    torch.testing.assert_close(start.weight.double(), best.weight, atol=3e-7 * scale, rtol=0)
+    torch.testing.assert_close(start.weight.double(), best.weight, atol=rounding(best.weight, rank), rtol=0)
     assert start.bias is None if bias == "false" else torch.equal(start.bias, best.bias.float())
 
 
@@ -86,17 +101,15 @@ def test_training_starts_from_the_reduced_rank_map_to_rounding(task, rank, bias)
 def test_other_starts_are_cut_to_their_leading_singular_directions(narrow, init):
     start = history(f"bottleneck[rank=2,init={init}]", narrow)[0]
     whole = history(f"task_loss[init={init}]", narrow)[0]
-    u, s, v = torch.linalg.svd(whole.weight, full_matrices=False)
-    torch.testing.assert_close(start.weight, (u[:, :2] * s[:2]) @ v[:2], atol=1e-6, rtol=0)
+    torch.testing.assert_close(start.weight.double(), cut_to(whole.weight, 2), atol=rounding(whole.weight, 2), rtol=0)
     assert torch.equal(start.bias, whole.bias)
 
 
 def test_noise_is_added_to_the_start_before_it_is_cut(narrow):
     noise = 0.1 * torch.randn(6, 4, generator=torch.Generator().manual_seed(narrow.seed))
     whole = get("reduced_rank[rank=2]").from_moments(narrow.moments).weight.float() + noise
-    u, s, v = torch.linalg.svd(whole, full_matrices=False)
     start = history("bottleneck[rank=2,noise=0.1]", narrow)[0]
-    torch.testing.assert_close(start.weight, (u[:, :2] * s[:2]) @ v[:2], atol=1e-6, rtol=0)
+    torch.testing.assert_close(start.weight.double(), cut_to(whole, 2), atol=rounding(whole, 2), rtol=0)
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
@@ -141,8 +154,10 @@ def test_the_gradient_of_the_factors_is_that_of_the_weight_by_the_chain_rule(sma
     expected = (left - rate * slope @ right.mT) @ (right - rate * left.mT @ slope)
     moved = (expected - before.weight).abs().max().item()
     assert moved > 1e-4
-    torch.testing.assert_close(after.weight.double(), expected, atol=2e-7, rtol=0)
-    torch.testing.assert_close(after.bias, before.bias - rate * bias.grad, atol=1e-6, rtol=0)
+    # Weights before and after are rounded; of the gradient, sums of float32 over all images, three digits are asked for.
+    torch.testing.assert_close(after.weight.double(), expected, atol=2 * rounding(expected, rank) + 1e-3 * moved, rtol=0)
+    torch.testing.assert_close(after.bias, before.bias - rate * bias.grad, atol=1e-3 * rate * bias.grad.abs().max().item(),
+                               rtol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [0, 1])
@@ -159,7 +174,8 @@ def test_tiny_directions_of_the_start_are_kept(narrow):
     weight = torch.zeros(6, 4)
     weight[0, 0], weight[1, 1] = 1e4, 1e-4
     start = history("bottleneck[rank=2]", narrow, starts=Affine(weight, torch.zeros(4)))[0]
-    torch.testing.assert_close(start.weight, weight, atol=0, rtol=1e-6)
+    exact = 24 * 1e4 * torch.finfo(torch.float64).eps  # of the 24 entries of the decomposition, 1e-10
+    torch.testing.assert_close(start.weight, weight, atol=exact, rtol=1e-6)
 
 
 def test_a_rank_of_the_width_or_more_is_no_bound(narrow):

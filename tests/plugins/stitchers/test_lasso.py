@@ -41,6 +41,14 @@ def subgradient_excess(a, b, weight, alpha, bias=True):
     return beyond.max()
 
 
+def subgradient_slack(a, b, weight, alpha, bias=True):
+    """What of that the algorithm allows itself, one part in 10^10 of the penalty, and rounding makes of it: of a sum of
+    n products, and then of p, in any order (n + p) eps times the sum of their sizes, over L."""
+    rows = about(a, bias)
+    sizes = np.abs(rows).T @ (np.abs(rows) @ np.abs(weight) + np.abs(about(b, bias)))
+    return 1e-10 * alpha + sum(rows.shape) * np.finfo(float).eps * sizes.max() / least_null(a, b, bias)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("p, q", WIDTHS)
 @pytest.mark.parametrize("alpha", [0.5, 0.1, 0.003])
@@ -59,21 +67,24 @@ def test_lasso_is_what_scikit_learn_fits_on_the_rows_neuron_by_neuron(alpha, p, 
 @pytest.mark.parametrize("name", PAIRS)
 def test_zero_is_in_the_subgradient_on_the_rows(name, bias):
     a, b = PAIRS[name][0]()
-    # Centring float64 rows at 1e6 deviations leaves ten digits, float32 rows at 1e3 about seven in their rank.
-    tolerance = 1e-6 if "float32" in name or "1e6 times" in name else 1e-9
+    # Directions below the rounding of float32 rows are left out, and with them that much of every slope.
+    cut = np.sqrt(a.shape[1]) * np.finfo(np.float32).eps if a.dtype == np.float32 else 0
     for alpha, affine in zip((0.3, 0.03, 0.001), lasso_path(moments(a, b), (0.3, 0.03, 0.001), bias), strict=True):
-        assert subgradient_excess(a, b, arrays(affine)[0], alpha, bias) <= tolerance
+        weight = arrays(affine)[0]
+        slack = subgradient_slack(a, b, weight, alpha, bias)
+        assert subgradient_excess(a, b, weight, alpha, bias) <= slack + cut
 
 
 @pytest.mark.parametrize("alpha", [1e-3, 1e-6])
 def test_zero_is_in_the_subgradient_where_coordinate_descent_crawls(alpha):
     a, b = PAIRS["condition 1e6"][0]()
-    assert subgradient_excess(a, b, arrays(Lasso(alpha).from_moments(moments(a, b)))[0], alpha) <= 1e-12
+    weight = arrays(Lasso(alpha).from_moments(moments(a, b)))[0]
+    assert subgradient_excess(a, b, weight, alpha) <= subgradient_slack(a, b, weight, alpha)
     a, b = correlated(30, 40, 12, seed=3)
     a[:, 7] = 2 * a[:, 3]
     a[:, 8] = -a[:, 4]
     weight = arrays(Lasso(alpha).from_moments(moments(a, b)))[0]
-    assert subgradient_excess(a, b, weight, alpha) <= 1e-12
+    assert subgradient_excess(a, b, weight, alpha) <= subgradient_slack(a, b, weight, alpha)
     assert (np.count_nonzero(weight, axis=0) < 40).all() and np.count_nonzero(weight) > 12 * 20
 
 

@@ -12,9 +12,8 @@ from simbench_plugins.indices.r2_lr import R2LR
 from simbench_plugins.stitchers.least_squares import LeastSquares, ReducedRank
 
 # Moments square the condition number: at 1e6, of the features or of the offset in the uncentred problem, weights
-# are not determined to a useful accuracy, and up to 1e3 to six digits less than elsewhere.
-DETERMINED = {name: 1e-6 if "1e3" in name or "scales" in name or "float32, rank" in name else 1e-11
-              for name in PAIRS if name not in ("condition 1e6", "means 1e6 times the deviation")}
+# are not determined to a useful accuracy.
+DETERMINED = [name for name in PAIRS if name not in ("condition 1e6", "means 1e6 times the deviation")]
 WIDTHS = [(4, 7), (7, 4), (5, 5)]
 
 
@@ -31,17 +30,27 @@ def shifted(p, q, n=50, seed=0):
     return a + 1 + np.arange(p), b - 2
 
 
+def undetermined(a, bias):
+    """Relative error that weights may have: (n + p) eps of the sums of products times the squared condition number of
+    the unit columns; and what is below the rounding of float32 is cut by everyone in a way of their own."""
+    sigma = np.linalg.svd(oracle.unit_columns(oracle.about(a, bias)), compute_uv=False)
+    rank = int((sigma > oracle.precision(a) * sigma[0]).sum())
+    cut = sigma[rank] / sigma[rank - 1] if rank < len(sigma) else 0
+    return sum(a.shape) * np.finfo(float).eps * (sigma[0] / sigma[rank - 1]) ** 2 + cut
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", DETERMINED)
 def test_least_squares_weight_is_pinv_of_a_times_b(name, bias):
     a, b = PAIRS[name][0]()
     weight, intercept = arrays(LeastSquares(bias).from_moments(moments(a, b)))
     expected, expected_intercept = oracle.least_squares(a, b, bias)
-    error = np.linalg.norm(weight - expected) / np.linalg.norm(expected)
-    assert error <= DETERMINED[name]
+    tolerance = undetermined(a, bias)
+    assert tolerance < 1e-4
+    assert np.linalg.norm(weight - expected) <= tolerance * np.linalg.norm(expected)
     if bias:
         size = np.abs(b).max() + np.linalg.norm(a.mean(0)) * np.linalg.norm(expected)
-        assert np.linalg.norm(intercept - expected_intercept) <= DETERMINED[name] * size
+        assert np.linalg.norm(intercept - expected_intercept) <= tolerance * size
 
 
 @pytest.mark.parametrize("name", PAIRS)

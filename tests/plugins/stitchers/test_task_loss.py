@@ -62,7 +62,7 @@ def test_training_lowers_the_cross_entropy_below_that_of_least_squares(task):
 
 
 def test_training_lowers_the_cross_entropy_where_widths_differ(wide_to_narrow):
-    steps = history("task_loss[epochs=3]", wide_to_narrow)
+    steps = history("task_loss[epochs=3,init=random]", wide_to_narrow)  # least squares leaves 1e-4 to gain here
     assert steps[0].weight.shape == (6, 4) and entropy(wide_to_narrow, steps[-1]) < entropy(wide_to_narrow, steps[0])
 
 

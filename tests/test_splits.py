@@ -218,7 +218,7 @@ def expected(data: Dataset) -> np.ndarray:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("said", [{}, dict(images=scaled(-3, 5, "float32"), range=(-3, 5)),
                                   dict(images=scaled(-3, 5, "float64"), range=(-3, 5)),
-                                  dict(images=scaled(0, 2, "float16"), range=(0, 2))], ids=str)
+                                  dict(images=scaled(0, 2, "float16"), range=(0, 2))], ids=["uint8", "float32", "float64", "float16"])
 def test_memory_of_any_order_gives_the_same_numbers_and_fingerprint(layout, said):
     made = said.get("images", lambda x: x)
     plain = Given(**said)

@@ -123,6 +123,13 @@ def test_what_was_edited_while_the_process_ran_is_not_remembered(site, cache):
 
 # In one process
 
+@pytest.fixture
+def begun(monkeypatch):
+    """This process began just now: nothing that other tests have left in it was written since."""
+    monkeypatch.setattr(architectures, "since_start", lambda: 0.0)
+
+
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("spoil", [
     lambda data: {**data, "graph": "0" * 64}, lambda data: {**data, "graph": 1}, lambda data: {**data, "sources": {}},
     lambda data: [], lambda data: None])
@@ -140,6 +147,7 @@ def test_a_damaged_memory_is_not_believed(dataset, cache, spoil):
     assert architecture(Net(), dataset) == value and remembered(memory) == value
 
 
+@pytest.mark.usefixtures("begun")
 def test_another_version_of_a_package_is_another_matter(dataset, cache, monkeypatch):
     architecture(Net(), dataset)
     (memory,) = (cache / "graphs").glob("*.json")

@@ -41,12 +41,12 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
     elif type(index).from_samples is not Index.from_samples:
         return index.from_samples(a, b), None
     else:
-        m = Moments.between(_narrow(a, "linear" in index.claims.invariances_a),
-                            _narrow(b, "linear" in index.claims.invariances_b))
+        m = Moments.between(narrow(a, "linear" in index.claims.invariances_a),
+                            narrow(b, "linear" in index.claims.invariances_b))
     return index.from_moments(m), m
 
 
-def _narrow(x: Tensor, scaled: bool) -> Scatter:
+def narrow(x: Tensor, scaled: bool) -> Scatter:
     """Scatter of the principal coordinates of rows x; of x with its features scaled to unit size first,
     where that changes nothing but the rounding."""
     import torch

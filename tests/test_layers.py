@@ -15,14 +15,15 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding"},
-    {"scatter", "affine", "cutting", "views", "taps", "selection", "grids", "estimates", "figures"},
-    {"moments", "contracts", "correlate"},
-    {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard"},
-    {"registry", "streams", "weights", "tables", "report", "stitching"},
-    {"check", "sources", "compare", "matrices", "publish"},
-    {"activations"},
-    {"context"},
+    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding",
+     "axes", "twins"},
+    {"scatter", "affine", "cutting", "views", "flow", "inputs", "passes", "selection", "grids", "estimates", "figures"},
+    {"moments", "contracts", "correlate", "centred", "layouts"},
+    {"cases", "images", "evaluate", "blocks", "taps", "hookspecs", "store", "objective", "leaderboard"},
+    {"registry", "spans", "weights", "tables", "report", "stitching"},
+    {"check", "sources", "compare", "streams", "publish"},
+    {"activations", "minibatches", "reading"},
+    {"context", "matrices"},
     {"measure"},
     {"run"},
     {"cli"},

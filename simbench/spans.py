@@ -1,0 +1,41 @@
+"""Spans: pairs of representations with no fewer neurons than rows, by n x n algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from torch import Tensor
+
+from simbench.contracts import Index
+from simbench.evaluate import narrow, turnable
+from simbench.moments import Moments
+from simbench.scatter import Scatter
+
+
+class Spans:
+    """Moments of representations whose rows are kept, as `evaluate` takes them for one pair.
+
+    What can be rotated is given by its coordinates in the span of its rows, once for all pairs. keep: False makes
+    everything anew for each pair and index, and holds nothing.
+    """
+
+    def __init__(self, rows: Callable[[Hashable], Tensor], keep: bool = True) -> None:
+        self._rows, self._keep = rows, keep
+        self._made: dict[tuple, Scatter] = {}
+
+    def moments(self, index: Index, i: Hashable, j: Hashable) -> Moments:
+        """Moments of a pair that have the value of this index."""
+        turned = turnable(index)
+        sides = (index.claims.invariances_a, index.claims.invariances_b)
+        return Moments.between(*(self._scatter(key, "linear" in side if turned else None)
+                                 for key, side in zip((i, j), sides)))
+
+    def _scatter(self, key: Hashable, scaled: bool | None) -> Scatter:
+        """Of the coordinates of a representation, after scaling its features or not; None: of its neurons."""
+        made = self._made.get((key, scaled))
+        if made is None:
+            x = self._rows(key)
+            made = Scatter.of(x, keep_rows=True) if scaled is None else narrow(x, scaled)
+        if self._keep:
+            self._made[key, scaled] = made
+        return made

@@ -112,10 +112,22 @@ def broadcast(sides: Sequence[Axes], shape: Sequence[int]) -> Axes:
     whole = [axes for axes in sides if layout(axes) and [size_of(axis) for axis in axes] == list(shape)]
     if whole:
         return whole[0] if len({layout(axes) for axes in whole}) == 1 else unknown_axes(shape)
-    found = []
-    for back, size in zip(range(len(shape), 0, -1), shape):
-        here = [axes[-back] for axes in sides if len(axes) >= back and size_of(axes[-back]) == size]
-        known = [axis for axis in here if not is_all(axis, UNKNOWN)] or here
-        agreed = len({frozenset(atom.kind for atom in axis) for axis in known}) == 1
-        found.append(known[0] if agreed else unknown_axis(size))
-    return tuple(found)
+    return tuple(_agreed([axes[-back] for axes in sides if len(axes) >= back and size_of(axes[-back]) == size], size)
+                 for back, size in zip(range(len(shape), 0, -1), shape))
+
+
+def _agreed(axes: Sequence[Axis], size: int) -> Axis:
+    """What several say of one axis: factor by factor where they have the same, what some know of it."""
+    if not axes:
+        return unknown_axis(size)
+    if len({tuple(atom.size for atom in axis) for axis in axes}) == 1:
+        return tuple(_first([axis[i] for axis in axes]) for i in range(len(axes[0])))
+    known = [axis for axis in axes if not is_all(axis, UNKNOWN)] or axes
+    return known[0] if len({frozenset(atom.kind for atom in axis) for axis in known}) == 1 else unknown_axis(size)
+
+
+def _first(atoms: Sequence[Atom]) -> Atom:
+    """The first that is known, unknown where they contradict each other."""
+    known = [atom for atom in atoms if atom.kind != UNKNOWN]
+    agree = len({atom.kind for atom in known}) == 1
+    return known[0] if agree else replace(atoms[0], kind=UNKNOWN)

@@ -117,10 +117,11 @@ class Flow(TorchDispatchMode):
             return [broadcast([axes for axes in given if axes is not None], each.shape) for each in outputs]
         if name == "embedding":
             return [(*given[1], channel_axis(shape[-1]))] if given[1] is not None else []
-        if name in ("addmm", "baddbmm"):
-            return [_product(given[1], given[2], shape)]
-        if name in ("mm", "bmm"):
-            return [_product(given[0], given[1], shape)]
+        if name in ("addmm", "baddbmm", "mm", "bmm"):
+            left, right = given[-2:]
+            if right is None:
+                self._mean(left[-1], CHANNELS)
+            return [_product(left, right, shape)]
         if name in ("cat", "stack"):
             return [_joined(given, args[1] if len(args) > 1 else kwargs.get("dim", 0), shape, new=name == "stack")]
         if x is None:

@@ -18,6 +18,9 @@ from simbench.streams import Value
 from simbench.taps import Taps
 
 
+_NONE = object()
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two networks: its name, what is read of it, what it is given."""
@@ -43,8 +46,8 @@ class Reading:
     def values(self, batches: Iterable) -> dict[tuple[str, str, str], Value]:
         """(index, layer of a, layer of b) -> value."""
         stream = batches_of(batches)
-        first = next(stream, None)
-        if first is None:
+        first = next(stream, _NONE)
+        if first is _NONE:
             raise InputError("batches is empty; give at least one batch of inputs")
         kept, rows = self._run(first, speculative=True)
         self.layers = tuple(names or sorted([*side.taps.layers, *side.taps.unknown], key=side.taps.order)

@@ -85,7 +85,8 @@ class Blocks:
     def close(self) -> None:
         """All rows are in."""
         if self._rows is not None:
-            self._rows = {key: [torch.cat(parts)] for key, parts in self._rows.items()}
+            for key, parts in self._rows.items():
+                self._rows[key] = [torch.cat(parts)]
             return
         for side in self._sides.values():
             side.finish()
@@ -103,6 +104,15 @@ class Blocks:
     def rows(self, key: Hashable) -> Tensor | None:
         """(n, p) rows of a representation, where they are kept."""
         return None if self._rows is None else self._rows[key][0]
+
+    def held(self) -> int:
+        """Bytes of rows that are kept, of what is made of the narrower ones, and of one decomposition."""
+        if self._rows is None:
+            return 0
+        kept = [parts[0] for parts in self._rows.values()]
+        most, narrow = max(x.shape[1] for x in kept), sum(5 * x.shape[1] ** 2 for x in kept if x.shape[1] < self.n)
+        return (sum(x.numel() * x.element_size() for x in kept)
+                + 8 * (narrow + 9 * min(self.n, most) ** 2 + 4 * self.n * most))
 
     def wide(self, i: Hashable, j: Hashable) -> bool:
         """True where one of two representations has as many neurons as there are rows, so that n x n is less."""
@@ -139,21 +149,26 @@ class Blocks:
         return self._crosses.pop((i, j)).matrix()
 
 
-def taken(widths: Mapping[Hashable, int], pairs: Sequence[tuple], bytes: Mapping[Hashable, int], batch: int,
+def taken(a: Mapping[Hashable, int], b: Mapping[Hashable, int], bytes: Mapping[Hashable, int], batch: int,
           expected: int | None, room: int) -> tuple[int, int]:
-    """Bytes that Blocks of these pairs take at most, the values of their indices with them, and the `limit` to give.
+    """Bytes that Blocks of all pairs of a with b take at most, the values of their indices with them, and the `limit`
+    to give.
 
-    widths, bytes: of a row of each representation, as it is given. batch: rows that come at a time. expected: the most
-    rows in all, where that is known; they are kept, all of them, where products would take more than there is room.
+    a, b: the widths of representations. bytes: of a row of each, as it is given. batch: rows that come at a time.
+    expected: the most rows in all, where that is known; they are kept, all of them, where products would take more
+    than there is room.
     """
-    most, single = max(widths.values()), len(pairs) == 1
-    own, both = sum(p * p for p in widths.values()), sum(widths[i] * widths[j] for i, j in pairs if i != j)
-    row, widest = sum(bytes.values()), max(widths[i] * widths[j] for i, j in pairs)
+    widths = {**a, **b}
+    most, single = max(widths.values()), len(a) == len(b) == 1
+    own, common = sum(p * p for p in widths.values()), [p for key, p in a.items() if key in b]
+    # Of two that are on both sides one product is the transpose of the other, and of one with itself there is its own.
+    both = sum(a.values()) * sum(b.values()) - (sum(common) ** 2 + sum(p * p for p in common)) // 2
+    row, widest = sum(bytes.values()), max(a.values()) * max(b.values())
 
     def of_rows(n: int) -> int:
-        """Where rows are kept: they, coordinates and bases of all, one decomposition."""
-        bases = sum(8 * p * min(n, p) + 8 * min(n, p) ** 2 for p in widths.values())
-        return row * (2 * n + batch) + 8 * (0 if single else bases) + 8 * (9 * min(n, most) ** 2 + 2 * n * most)
+        """Where n rows are kept: they, what is made of the narrower ones, and one decomposition."""
+        narrow = sum(5 * p * p for p in widths.values() if p < n)
+        return row * (n + batch) + max(bytes.values()) * n + 8 * (narrow + 9 * min(n, most) ** 2 + 4 * n * most)
 
     # A decomposition of the widest takes some copies of it; its bases stay for the next pair.
     values = 8 * (9 * most * most + 2 * widest) + (0 if single else 8 * 4 * own)
@@ -162,7 +177,8 @@ def taken(widths: Mapping[Hashable, int], pairs: Sequence[tuple], bytes: Mapping
     if expected is None or expected - batch < most:
         products = max(products, of_rows(most))
     if products > room and expected is not None and of_rows(expected) < products:
-        return of_rows(expected), expected
+        spans = 8 * sum(8 * (p + min(expected, p)) * min(expected, p) for p in widths.values())
+        return of_rows(expected) + min(spans, max(room - of_rows(expected), 0)), expected
     return products, 0
 
 

@@ -62,7 +62,7 @@ class MinibatchStream:
             each = {key: self._bytes[key] for key in (*a, *b)}
             return sum(each.values()) + 4 * max(each.values()) + 8 * len(a) * len(b)
 
-        return tiles(a, b, cost, room)
+        return tiles(a, b, cost, room, self._bytes.__getitem__)
 
     def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None]) -> None:
         """Look at these pairs from now on."""

@@ -56,7 +56,7 @@ class Reading:
             expected = len(batches) * rows
         except TypeError:
             expected = None
-        again = iter(batches) is not stream and stream is not batches
+        again = stream is not batches  # an iterator is its own
         try:
             found = self._looked(batches, stream, first, kept, self._plan(rows, expected, again))
         except Outgrown:
@@ -70,7 +70,8 @@ class Reading:
                  for tile in stream.tiles(*keys, self._room, (rows, expected))]
         passes = packed(found, self._room)
         if len(passes) > 1 and not again:
-            total = sum(tile.bytes for _, tile in found)
+            whole = [tile for stream in self._streams for tile in stream.tiles(*keys, 2**62, (rows, expected))]
+            total = sum(tile.bytes for tile in whole)
             raise InputError(f"all pairs of layers in one pass take about {told(total)} and memory is {told(self._room)}; "
                              "batches can be read only once: give a list or a DataLoader, more memory, fewer layers, or "
                              "view='pooled'")

@@ -15,12 +15,12 @@ from simbench.scatter import Scatter
 class Spans:
     """Moments of representations whose rows are kept, as `evaluate` takes them for one pair.
 
-    What can be rotated is given by its coordinates in the span of its rows, once for all pairs. keep: False makes
-    everything anew for each pair and index, and holds nothing.
+    What can be rotated is given by its coordinates in the span of its rows, once for all pairs where there is room,
+    of so many bytes, to keep them.
     """
 
-    def __init__(self, rows: Callable[[Hashable], Tensor], keep: bool = True) -> None:
-        self._rows, self._keep = rows, keep
+    def __init__(self, rows: Callable[[Hashable], Tensor], room: int) -> None:
+        self._rows, self._room = rows, room
         self._made: dict[tuple, Scatter] = {}
 
     def moments(self, index: Index, i: Hashable, j: Hashable) -> Moments:
@@ -36,6 +36,8 @@ class Spans:
         if made is None:
             x = self._rows(key)
             made = Scatter.of(x, keep_rows=True) if scaled is None else narrow(x, scaled)
-        if self._keep:
-            self._made[key, scaled] = made
+            bytes = 8 * 6 * (made.width + min(made.n, made.width)) * min(made.n, made.width)  # with both its bases
+            if bytes <= self._room:
+                self._made[key, scaled] = made
+                self._room -= bytes
         return made

@@ -87,14 +87,15 @@ class MomentStream:
         for group in dict.fromkeys(self._group(key) for key in a):
             sides = [[key for key in side if self._group(key) == group] for side in (a, b)]
             if group is not None and all(sides):
-                found += tiles(*sides, lambda a, b: self._planned(a, b, room, images)[0], room)
+                found += tiles(*sides, lambda a, b: self._planned(a, b, room, images)[0], room,
+                               lambda key: self._shapes[key].width)
         return found
 
     def _planned(self, a: Sequence[Layer], b: Sequence[Layer], room: int, images: tuple[int, int | None]) -> tuple[int, int]:
         shapes = {key: self._shapes[key] for key in (*a, *b)}
         batch = max(shape.rows for shape in shapes.values())
         expected = None if images[1] is None else -(-batch // images[0]) * images[1]
-        return taken({key: shape.width for key, shape in shapes.items()}, self._pairs(a, b),
+        return taken(*({key: self._shapes[key].width for key in side} for side in (a, b)),
                      {key: shape.bytes for key, shape in shapes.items()}, batch, expected, room)
 
     def _pairs(self, a: Sequence[Layer], b: Sequence[Layer]) -> list[tuple[Layer, Layer]]:
@@ -132,7 +133,8 @@ class MomentStream:
 
     def _values(self, tile: Tile, blocks: Blocks) -> Iterator[tuple[Index, Layer, Layer, Value]]:
         single = len(blocks.pairs) == 1
-        spans, wanted = Spans(blocks.rows, keep=not single), {(i, j) for i in tile.a for j in tile.b}
+        spans = Spans(blocks.rows, 0 if single else tile.bytes - blocks.held())
+        wanted = {(i, j) for i in tile.a for j in tile.b}
         for i, j in blocks.pairs:
             if blocks.n < MIN_ROWS:
                 raise InputError(f"the batches have {blocks.n} rows in view {self.view!r}; at least {MIN_ROWS} are needed")

@@ -142,7 +142,7 @@ def test_tokens_are_rows_and_parts_of_attention_are_not_images(norm):
     assert {name for name, layout in found.items() if layout == "ntc"} == set(TOKENS)
     assert [name for name, layout in found.items() if layout is None] == ["attention.q_norm", "attention.drop", "mixing"]
     agree(lambda: Transformer(norm), IMAGES, TOKENS, "ntc")
-    agree(lambda: Transformer(norm), IMAGES, TOKENS, "ntc", "pooled", "r2_lr")
+    agree(lambda: Transformer(norm), IMAGES, TOKENS, "ntc", "pooled")
 
 
 def test_layers_of_unknown_axes_are_skipped_with_the_reason_and_refused_by_name():

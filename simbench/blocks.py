@@ -1,16 +1,21 @@
-"""Moments of all pairs of layers of two networks, without those of the layers of one among themselves."""
+"""Blocks: the moments of many pairs of representations at once, over rows that come in batches."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
-from simbench.comoments import Comoments, side_by_side
+from simbench.centred import STEP, CentredRows, Cross, span_of
 from simbench.moments import Moments
 from simbench.precision import precision
-from simbench.scatter import Scatter
+from simbench.scatter import Scatter, rounding_only
+
+
+class Outgrown(Exception):
+    """There are more rows than were expected."""
 
 
 class Shared(Moments):
@@ -22,56 +27,167 @@ class Shared(Moments):
 
 
 class Blocks:
-    """Moments of each of [A_1 .. A_k] with each of [B_1 .. B_l], over rows that come in batches.
+    """The moments of some pairs of representations, each known by a key.
 
-    Holds sum p_i^2 + sum q_j^2 + (sum p_i) (sum q_j) numbers, however many the rows. Where B is A, `add(a, None)`, it
-    holds (sum p_i)^2. Bases are computed once for a representation, not once for a pair.
+    The rows are kept as they come until there are more of them than neurons in the widest; from then on their products
+    are, p_i^2 numbers a representation and p_i q_j a pair, however many the rows. limit: where it is not 0, rows are
+    kept throughout, and more than this many raise `Outgrown`. The moments of a pair that is not `wide` come from
+    products, to the last bit the same ones however they came about and whatever other pairs there are.
     """
 
-    def __init__(self) -> None:
-        self._sums: Comoments | None = None
+    def __init__(self, pairs: Sequence[tuple[Hashable, Hashable]], limit: int = 0) -> None:
+        self.pairs, self._limit, self.n = list(pairs), limit, 0
+        self._rows: dict[Hashable, list[Tensor]] | None = {key: [] for pair in self.pairs for key in pair}
+        self._sides: dict[Hashable, CentredRows] = {}
+        self._crosses: dict[tuple, Cross] = {}
+        self._scatters: dict[Hashable, Scatter] = {}
 
-    def add(self, a: Sequence[Tensor], b: Sequence[Tensor] | None) -> None:
-        """The next rows, [(m, p_1), ..., (m, p_k)] and [(m, q_1), ..., (m, q_l)]."""
-        parts = [*a, *(b or ())]
-        if self._sums is None:
-            widths = [x.shape[1] for x in parts]
-            self._split, self._one, self._eps = len(a), b is None, [precision(x) for x in parts]
-            self._sums = Comoments(widths, self._wanted(widths), parts[0].device)
-        self._sums.add(parts)
+    @property
+    def keys(self) -> list[Hashable]:
+        """Every representation of the pairs, once."""
+        return list(dict.fromkeys(key for pair in self.pairs for key in pair))
 
-    def _wanted(self, widths: list[int]) -> list[tuple[slice, slice]]:
-        """All of A with all of B, and each representation with itself."""
-        first, every = sum(widths[:self._split]), sum(widths)
-        if self._one:
-            return [(slice(0, every), slice(0, every))]
-        return [(slice(0, first), slice(first, every)), *((own, own) for own in side_by_side(widths))]
+    def add(self, rows: Mapping[Hashable, Tensor]) -> None:
+        """The next rows of every representation, (m, p_i); they are copied."""
+        rows = {key: rows[key] for key in self.keys}
+        self.n += len(next(iter(rows.values())))
+        if self._limit and self.n > self._limit:
+            raise Outgrown
+        widest = max(x.shape[1] for x in rows.values())
+        if self._rows is None:
+            self._stream(rows)
+        elif not self._limit and self.n > widest:
+            kept, self._rows = self._rows, None
+            parts = len(next(iter(kept.values())))
+            for k in range(parts):
+                self._stream({key: kept[key][k] for key in rows})
+                for each in kept.values():
+                    each[k] = None
+            self._stream(rows)
+        else:
+            for key, x in rows.items():
+                self._rows[key].append(x.clone())
 
-    @cached_property
-    def _matrices(self) -> list[Tensor]:
-        return self._sums.matrices()
-
-    @cached_property
-    def sides(self) -> list[Scatter]:
-        """The Scatter of every representation, those of A first."""
-        mean, columns, (cross, *own) = self._sums.mean(), self._sums.columns, self._matrices
-        own = [cross[part, part] for part in columns] if self._one else own
-        return [Scatter(self._sums.n, mean[part], matrix, eps)
-                for part, matrix, eps in zip(columns, own, self._eps, strict=True)]
+    def _stream(self, rows: Mapping[Hashable, Tensor]) -> None:
+        if not self._sides:
+            self._sides = {key: _side(x) for key, x in rows.items()}
+            self._crosses = {(i, j): Cross(self._sides[i], self._sides[j]) for i, j in self.pairs if i != j}
+        total, at = len(next(iter(rows.values()))), 0
+        while at < total:
+            done = next(iter(self._sides.values())).n
+            step = min(total - at, STEP - done % STEP)
+            for key, x in rows.items():
+                self._sides[key].put(x[at:at + step])
+            if (done + step) % STEP == 0:
+                for cross in self._crosses.values():
+                    cross.follow()
+            at += step
 
     def close(self) -> None:
-        """All rows are in: multiply what is left of them."""
-        self._sums.flush()
+        """All rows are in."""
+        if self._rows is not None:
+            for key, parts in self._rows.items():
+                self._rows[key] = [torch.cat(parts)]
+            return
+        for side in self._sides.values():
+            side.finish()
+        for cross in self._crosses.values():
+            cross.follow(last=True)
+        for side in self._sides.values():
+            side.forget()
 
-    def spoilt(self) -> int | None:
-        """The first representation, those of A first, that has shown NaN or infinity so far; None where none has."""
-        finite = self._sums.running.isfinite()
-        return next((i for i, part in enumerate(self._sums.columns) if not bool(finite[part].all())), None)
+    def spoilt(self) -> Hashable | None:
+        """A representation that has shown NaN or infinity so far; None where none has."""
+        if self._rows is None:
+            return next((key for key, side in self._sides.items() if not bool(side.running.isfinite().all())), None)
+        return next((key for key, parts in self._rows.items() if parts and not bool(parts[-1].isfinite().all())), None)
 
-    def pair(self, i: int, j: int, shared: bool = True) -> Moments:
-        """Moments of (A_i, B_j); `Shared` where several indices look at them."""
-        shift = 0 if self._one else self._split
-        start = 0 if self._one else self._sums.columns[shift].start
-        left, right = self._sums.columns[i], self._sums.columns[shift + j]
-        cross = self._matrices[0][left, right.start - start:right.stop - start]
-        return (Shared if shared else Moments)(self.sides[i], self.sides[shift + j], cross)
+    def rows(self, key: Hashable) -> Tensor | None:
+        """(n, p) rows of a representation, where they are kept."""
+        return None if self._rows is None else self._rows[key][0]
+
+    def held(self) -> int:
+        """Bytes of rows that are kept, of what is made of the narrower ones, and of one decomposition."""
+        if self._rows is None:
+            return 0
+        kept = [parts[0] for parts in self._rows.values()]
+        most, narrow = max(x.shape[1] for x in kept), sum(5 * x.shape[1] ** 2 for x in kept if x.shape[1] < self.n)
+        return (sum(x.numel() * x.element_size() for x in kept)
+                + 8 * (narrow + 9 * min(self.n, most) ** 2 + 4 * self.n * most))
+
+    def wide(self, i: Hashable, j: Hashable) -> bool:
+        """True where one of two representations has as many neurons as there are rows, so that n x n is less."""
+        return self._rows is not None and max(self._rows[key][0].shape[1] for key in (i, j)) >= self.n
+
+    def constant(self, key: Hashable) -> bool:
+        """True for a representation that does not vary."""
+        if self._rows is not None and self._rows[key][0].shape[1] >= self.n:
+            return bool((self._rows[key][0] == self._rows[key][0][:1]).all())
+        return self.scatter(key).constant
+
+    def rounding(self, key: Hashable) -> bool:
+        """True for a representation that varies by no more than the rounding of its numbers."""
+        if self._rows is not None and self._rows[key][0].shape[1] >= self.n:
+            return rounding_only(self._rows[key][0])
+        return self.scatter(key).rounding
+
+    def scatter(self, key: Hashable) -> Scatter:
+        """The Scatter of a representation, shared by all its pairs."""
+        if key not in self._scatters:
+            if self._rows is not None:
+                side = self._sides[key] = _side(self._rows[key][0])
+                for part in self._rows[key][0].split(STEP):
+                    side.put(part)
+                side.finish()
+                side.forget()
+            self._scatters[key] = self._sides[key].scatter()
+        return self._scatters[key]
+
+    def pair(self, i: Hashable, j: Hashable, shared: bool = True) -> Moments:
+        """Moments of a pair that is not wide; `Shared` where several indices look at them."""
+        a, b = self.scatter(i), self.scatter(j)
+        return (Shared if shared else Moments)(a, b, a.matrix if i == j else self._matrix(i, j))
+
+    def _matrix(self, i: Hashable, j: Hashable) -> Tensor:
+        if self._rows is not None:
+            cross = Cross(self._sides[i], self._sides[j])
+            cross.again(self._rows[i][0], self._rows[j][0])
+            return cross.matrix()
+        return self._crosses.pop((i, j)).matrix()
+
+
+def taken(a: Mapping[Hashable, int], b: Mapping[Hashable, int], bytes: Mapping[Hashable, int], batch: int,
+          expected: int | None, room: int) -> tuple[int, int]:
+    """Bytes that Blocks of all pairs of a with b take at most, the values of their indices with them, and the `limit`
+    to give.
+
+    a, b: the widths of representations. bytes: of a row of each, as it is given. batch: rows that come at a time.
+    expected: the most rows in all, where that is known; they are kept, all of them, where products would take more
+    than there is room.
+    """
+    widths = {**a, **b}
+    most, single = max(widths.values()), len(a) == len(b) == 1
+    own, common = sum(p * p for p in widths.values()), [p for key, p in a.items() if key in b]
+    # Of two that are on both sides one product is the transpose of the other, and of one with itself there is its own.
+    both = sum(a.values()) * sum(b.values()) - (sum(common) ** 2 + sum(p * p for p in common)) // 2
+    row, widest = sum(bytes.values()), max(a.values()) * max(b.values())
+
+    def of_rows(n: int) -> int:
+        """Where n rows are kept: they, what is made of the narrower ones, and one decomposition."""
+        narrow = sum(5 * p * p for p in widths.values() if p < n)
+        return row * (n + batch) + max(bytes.values()) * n + 8 * (narrow + 9 * min(n, most) ** 2 + 4 * n * most)
+
+    # A decomposition of the widest takes some copies of it; its bases stay for the next pair.
+    values = 8 * (9 * most * most + 2 * widest) + (0 if single else 8 * 4 * own)
+    stream = row * (most + 2 * batch) + 8 * sum(span_of(p) * (p + 8) for p in widths.values())
+    products = 8 * (own + both) + max(stream, values)
+    if expected is None or expected - batch < most:
+        products = max(products, of_rows(most))
+    if products > room and expected is not None and of_rows(expected) < products:
+        spans = 8 * sum(8 * (p + min(expected, p)) * min(expected, p) for p in widths.values())
+        return of_rows(expected) + min(spans, max(room - of_rows(expected), 0)), expected
+    return products, 0
+
+
+def _side(x: Tensor) -> CentredRows:
+    return CentredRows(x.shape[1], precision(x), x.device)

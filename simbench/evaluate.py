@@ -49,8 +49,8 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
     if not wide:
         m = Moments.of(a, b, keep_rows=True)
     else:
-        m = Moments.between(_narrow(a, "linear" in index.claims.invariances_a),
-                            _narrow(b, "linear" in index.claims.invariances_b))
+        m = Moments.between(narrow(a, "linear" in index.claims.invariances_a),
+                            narrow(b, "linear" in index.claims.invariances_b))
     return index.from_moments(m), m
 
 
@@ -64,7 +64,7 @@ def _scaled(x: Tensor, kept: frozenset[str]) -> Tensor:
     return rescaled(x, each="linear" in kept)
 
 
-def _narrow(x: Tensor, scaled: bool) -> Scatter:
+def narrow(x: Tensor, scaled: bool) -> Scatter:
     """Scatter of the principal coordinates of rows x; of x with its features scaled to unit size first,
     where that changes nothing but the rounding."""
     import torch

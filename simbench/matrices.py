@@ -1,21 +1,26 @@
-"""`simbench.similarities`: every layer of one network against every layer of another, in one pass over both."""
+"""`simbench.similarities`: every layer of one network against every layer of another, in as few passes as fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cache, partial
+from functools import cache
 from itertools import product
 
 import pandas as pd
-from torch import Tensor, nn
+from torch import nn
 
 from simbench.contracts import Index
 from simbench.errors import InputError, unknown
+from simbench.inputs import Choose, Inputs
+from simbench.layouts import Layouts
+from simbench.minibatches import MinibatchStream
+from simbench.reading import Reading, Side
 from simbench.registry import Registry, load
+from simbench.selection import memory as bytes_of
 from simbench.selection import split_list
-from simbench.streams import MinibatchStream, MomentStream
-from simbench.taps import Taps, tapped
+from simbench.streams import MomentStream
+from simbench.taps import tapped
 from simbench.views import VIEWS
 
 COLUMNS = ["index", "view", "layer_a", "layer_b", "value", "status", "note"]
@@ -25,85 +30,81 @@ _installed = cache(load)
 
 def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: nn.Module, batches: Iterable,
                  layers: str | Sequence[str] | None = None, layers_b: str | Sequence[str] | None = None,
-                 view: str = "spatial", registry: Registry | None = None) -> pd.DataFrame:
-    """Values of indices for every layer of network a with every layer of network b, in one pass over both.
+                 view: str = "spatial", registry: Registry | None = None,
+                 inputs: Choose | tuple[Choose | None, Choose | None] | None = None,
+                 layouts: str | Mapping[str, str] | tuple | None = None, memory: str = "2GB") -> pd.DataFrame:
+    """Values of indices for every layer of network a with every layer of network b, in one pass over both, or in as few
+    as fit in memory.
 
     indices: specs such as "cka,svcca[variance=0.9]" or "all", or Index objects; indices of moments, and of minibatches
         (`cka[estimator=minibatch]`, in view flat or pooled).
-    a, b: any torch.nn.Module; a may be b, which then runs once. They are run in eval mode without gradients and left
-        as they were; networks with convolutions as copies in channels-last memory, which is faster.
-    batches: input tensors (n, ...), or sequences that start with one, as a DataLoader gives (inputs, labels).
+    a, b: any torch.nn.Module; a may be b, which then runs once. They are run in eval mode without gradients, as copies
+        (with convolutions: in channels-last memory, which is faster), and left as they were.
+    batches: input tensors (n, ...), sequences that start with one, as a DataLoader gives (inputs, labels), or dicts of
+        keyword arguments. Each network is given tensors of its own. A sequence for a network whose `forward` may take
+        several positional arguments is refused unless `inputs` is given.
     layers, layers_b: names of submodules; None takes all without submodules that run once and give float activations
-        (n, p) or (n, c, h, w). layers_b is as `layers` where it is not given.
+        (n, p), (n, c, h, w) or of tokens (n, t, c). layers_b is as `layers` where it is not given.
     view: as for `simbench.similarity`. In view spatial layers of other height and width do not pair; (n, p) counts as
-        1 x 1. In view flat only layers of at most 4,096 neurons have moments.
+        1 x 1, t tokens as t x 1. In view flat only layers of at most 4,096 neurons have moments.
+    inputs: a function of a batch that returns what a network is called with: a tensor, a tuple of arguments or a dict of
+        keyword arguments; or a pair of functions, for a and for b.
+    layouts: which axis of an output holds the channels ("nchw", "nhwc", "ntc", "nct"), for all layers or as a dict of
+        names or patterns of layers; or a pair of them, for a and for b. Where nothing is said it is derived from the
+        operations of the first pass; a layer of which it does not follow is skipped, and refused where it is named.
+    memory: that sums, rows of a batch and decompositions may take, beside the networks and their own activations; what
+        does not fit is left for further passes over batches, which must then be an iterable that can be read again.
 
     Returns a row a value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate", which carries no
     information; "skipped", without a value) and note, the reason. Moments are accumulated in float64, and bases come
     from them, where `simbench.similarity` decomposes the rows: values agree to about 1e-9 on well conditioned layers.
+    Layers with as many neurons as there are rows are kept as rows and decomposed like there. A value is the same to the
+    last bit whatever other layers are looked at, and in however many passes.
     A minibatch is a batch as it is given, cut where it is longer than the index allows.
-    Raises InputError for layers that are unknown, do not run or run several times, and for NaN or infinity.
+    Raises InputError for layers that are unknown, do not run or run several times, for NaN or infinity, and for what
+    does not fit in memory.
     """
     if view not in VIEWS:
         raise unknown("view", view, VIEWS)
+    room = bytes_of(memory, "memory")
     chosen = _chosen(indices, registry)
     streams = [MinibatchStream(index, view) for index in chosen if index.minibatches is not None]
     linear = [index for index in chosen if index.minibatches is None]
     streams += [MomentStream(linear, view)] if linear else []
     names_a = _names(layers, "layers")
     names_b = names_a if layers_b is None else _names(layers_b, "layers_b")
+    choose, said = _pair(inputs), [Layouts.said(each) for each in _pair(layouts)]
     with ExitStack() as stack:
-        side = partial(_side, stack)
-        if a is b and (names_a is None) == (names_b is None):
-            both = side(a, names_a if names_a is None else [*dict.fromkeys([*names_a, *names_b])], "a")
-            layers_of = _read(streams, batches, both, both, names_a, names_b)
+        def side(net: nn.Module, names: list[str] | None, name: str, k: int) -> Side:
+            taps = stack.enter_context(tapped(net, names, name, said[k]))
+            return Side(name, taps, Inputs(net, choose[k], name))
+
+        one = a is b and choose[0] is choose[1] and said[0] == said[1] and (names_a is None) == (names_b is None)
+        if one:
+            both = side(a, names_a if names_a is None else [*dict.fromkeys([*names_a, *names_b])], "a", 0)
+            sides = (both, both)
         else:
-            layers_of = _read(streams, batches, side(a, names_a, "a"), side(b, names_b, "b"), names_a, names_b)
-    found = {(index.spec, layer_a, layer_b): value for stream in streams for layer_a in layers_of[0]
-             for layer_b in layers_of[1] for index, value in stream.values(layer_a, layer_b)}
-    ordered = product([index.spec for index in chosen], *layers_of)
+            sides = (side(a, names_a, "a", 0), side(b, names_b, "b", 1))
+        _matching(said, a, b)
+        reading = Reading(streams, sides, (names_a, names_b), room)
+        found = reading.values(batches)
+    ordered = product([index.spec for index in chosen], *reading.layers)
     return pd.DataFrame([(spec, view, layer_a, layer_b, value.value, value.status, value.note)
                          for spec, layer_a, layer_b in ordered for value in [found[spec, layer_a, layer_b]]],
                         columns=COLUMNS)
 
 
-def _side(stack: ExitStack, net: nn.Module, layers: list[str] | None, name: str) -> Taps:
-    return stack.enter_context(tapped(net, layers, name))
+def _pair(given) -> tuple:
+    """What is given for both networks, or for a and for b."""
+    return tuple(given) if isinstance(given, (tuple, list)) and len(given) == 2 else (given, given)
 
 
-def _read(streams: list, batches: Iterable, a: Taps, b: Taps, names_a: list[str] | None,
-          names_b: list[str] | None) -> tuple[list[str], list[str]]:
-    """Run both networks on all batches and give the streams what they keep; the layers of both sides."""
-    def take(side: str, layer: str, output: Tensor) -> list:
-        return [stream.take(side, layer, output) for stream in streams]
-
-    layers_of = None
-    for x in _inputs(batches):
-        left = a(x, partial(take, "a"))
-        right = left if a is b else b(x, partial(take, "b"))
-        layers_of = names_a or a.layers, names_b or b.layers
-        same = a is b and layers_of[0] == layers_of[1]
-        for k, stream in enumerate(streams):
-            stream.add({layer: left[layer][k] for layer in layers_of[0]},
-                       None if same else {layer: right[layer][k] for layer in layers_of[1]})
-    if layers_of is None:
-        raise InputError("batches is empty; give at least one batch of inputs")
-    for stream in streams:
-        stream.close()
-    return layers_of
-
-
-def _inputs(batches: Iterable) -> Iterator[Tensor]:
-    """The inputs of each batch."""
-    if isinstance(batches, Tensor) or not isinstance(batches, Iterable):
-        raise InputError(f"batches is a {type(batches).__name__}; give an iterable of batches, such as a DataLoader or "
-                         "[images]")
-    for batch in batches:
-        x = batch[0] if isinstance(batch, (list, tuple)) and len(batch) else batch
-        if not isinstance(x, Tensor) or x.ndim == 0 or len(x) == 0:
-            what = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"type {type(x).__name__}"
-            raise InputError(f"a batch has inputs of {what}; give tensors (n, ...), or (inputs, labels)")
-        yield x
+def _matching(said: list[Layouts], a: nn.Module, b: nn.Module) -> None:
+    """InputError for a layout of a layer that neither network has."""
+    names = [[name for name, _ in net.named_modules(remove_duplicate=False) if name] for net in (a, b)]
+    for layouts, own in zip(said, ([*names[0], *names[1]],) * 2 if said[0] == said[1] else names):
+        for name in layouts.unmatched(own):
+            raise unknown("layer in layouts", name, own, "layers are the names of submodules, or patterns of them")
 
 
 def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | None) -> list[Index]:

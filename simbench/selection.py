@@ -116,15 +116,15 @@ def _names(hints: Iterable) -> str:
 UNITS = {"KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 
 
-def memory(text: str) -> int:
+def memory(text: str, name: str = "--memory") -> int:
     """Bytes: `512MB`, `1.5GB`."""
-    number, unit = text.strip()[:-2], text.strip()[-2:].upper()
+    number, unit = str(text).strip()[:-2], str(text).strip()[-2:].upper()
     try:
         size = float(number) * UNITS[unit]
     except (KeyError, ValueError):
         size = math.nan
     if not (math.isfinite(size) and size >= UNITS["MB"]):
-        raise InputError(f"--memory is {text!r}; allowed: 1MB or more, such as 512MB or 2GB")
+        raise InputError(f"{name} is {text!r}; allowed: 1MB or more, such as 512MB or 2GB")
     return int(size)
 
 

@@ -1,20 +1,21 @@
-"""Streams: what is kept of the layers of two networks, batch after batch, and the values of indices for all pairs."""
+"""Streams: what is kept of the layers of two networks, batch after batch, and the values of indices of moments."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from simbench.blocks import Blocks
+from simbench.blocks import Blocks, Shared, taken
 from simbench.contracts import Index
 from simbench.errors import Inapplicable, InputError, Undefined
 from simbench.evaluate import MIN_ROWS, settled
 from simbench.moments import Moments
-from simbench.precision import widened
+from simbench.passes import Layer, Tile, tiles
+from simbench.spans import Spans
 from simbench.views import rows
 
 #: Most neurons in view flat whose moments are taken: 128 MB a layer.
@@ -30,97 +31,153 @@ class Value:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What the first batch tells of a layer: height and width, neurons and bytes of a row, rows of a batch."""
+
+    size: tuple[int, ...]
+    width: int
+    bytes: int
+    rows: int
+
+
 class MomentStream:
     """Indices of moments, in any view; of spatial rows for layers of equal height and width."""
 
     def __init__(self, indices: Sequence[Index], view: str) -> None:
         self.indices, self.view = indices, view
-        self._blocks: dict[object, Blocks] = {}
-        self._places: tuple[dict[str, tuple[object, int]], ...] = ()
-        self._kept: dict[tuple[str, str], Tensor] = {}
+        self._shapes: dict[Layer, Shape] = {}
+        self._kept: dict[Layer, Tensor] = {}
+        self._wanted: set[Layer] | None = None
+        self._tiles: list[tuple[Tile, Blocks]] = []
 
-    def take(self, side: str, layer: str, x: Tensor) -> tuple[tuple[int, ...], Tensor | None]:
-        """Height, width and rows of the output of a layer of side a or b, good until its next; no rows of what is too
-        wide."""
-        size, neurons = tuple(x.shape[2:]) or (1, 1), x[0].numel()
-        if self.view == "flat" and neurons > MOST_NEURONS:
-            return size, None
-        if self.view == "pooled" and x.ndim == 4:
-            return size, rows(x, self.view)
-        given, kept = rows(x, self.view), self._kept.get((side, layer))
-        if kept is None or kept.shape[1] != given.shape[1] or len(kept) < len(given):
-            kept = self._kept[side, layer] = torch.empty_like(given, memory_format=torch.contiguous_format)
-        return size, kept[:len(given)].copy_(given)
-
-    def add(self, a: dict, b: dict | None) -> None:
-        """What `take` gave of a batch, layer by layer; b is None where it is the same as a."""
-        sides = [a] if b is None else [a, b]
-        groups = [{key: [layer for layer in side if self._key(*side[layer]) == key]
-                   for key in dict.fromkeys(self._key(*kept) for kept in side.values())} for side in sides]
-        places = tuple({layer: (key, i) for key, layers in group.items() for i, layer in enumerate(layers)}
-                       for group in groups)
-        if self._places and places != self._places:
+    def take(self, side: str, layer: str, x: Tensor) -> Tensor | None:
+        """Rows of the output of a layer of side a or b, (n, p) or (n, c, h, w), good until its next; none of what is
+        too wide or not looked at in this pass."""
+        size, key, known = tuple(x.shape[2:]) or (1, 1), (side, layer), self._shapes.get((side, layer))
+        if known is not None and (known.size != size and self.view != "pooled" or known.width != self._width(x)):
             raise InputError("layers change their height and width from batch to batch; give images of one size, or "
                              "view='pooled'")
-        self._places = places
-        for key in groups[0]:
-            if key is None or any(key not in group for group in groups):
-                continue
-            parts = [[side[layer][1] for layer in group[key]] for side, group in zip(sides, groups)]
-            blocks = self._blocks.setdefault(key, Blocks())
-            blocks.add(parts[0], parts[1] if b is not None else None)
-            self._finite(key)
-
-    def close(self) -> None:
-        """All batches are in. InputError for NaN and infinity, as in `add`, which sees it after some rows."""
-        for key, blocks in self._blocks.items():
-            blocks.close()
-            self._finite(key)
-
-    def _finite(self, key: object) -> None:
-        spoilt = self._blocks[key].spoilt()
-        if spoilt is not None:
-            names = [f"layer {layer!r} of {name}" for name, side in zip("ab", self._places)
-                     for layer, (where, _) in side.items() if where == key]
-            raise InputError(f"{names[spoilt]} has NaN or infinite activations; give finite ones")
-
-    def _key(self, size: tuple[int, ...], kept: Tensor | None) -> object:
-        """What two layers must share for their rows to pair; None pairs with nothing."""
-        if kept is None:
+        if known is None:
+            count = len(x) * (x[0, 0].numel() if self.view == "spatial" else 1)
+            self._shapes[key] = Shape(size, self._width(x), self._width(x) * x.element_size(), count)
+        if self._too_wide(key) or (self._wanted is not None and key not in self._wanted):
             return None
-        return size if self.view == "spatial" else "images"
+        given, kept = rows(x, self.view), self._kept.get(key)
+        if kept is None or kept.shape[1] != given.shape[1] or len(kept) < len(given):
+            kept = self._kept[key] = torch.empty_like(given, memory_format=torch.contiguous_format)
+        return kept[:len(given)].copy_(given)
 
-    def values(self, layer_a: str, layer_b: str) -> Iterator[tuple[Index, Value]]:
-        """The value of every index for a pair of layers."""
-        (key_a, i), (key_b, j) = self._places[0][layer_a], self._places[-1][layer_b]
-        problem = self._unpaired((layer_a, key_a), (layer_b, key_b))
-        if problem:
-            yield from ((index, Value(status="skipped", note=problem)) for index in self.indices)
-            return
-        m = self._blocks[key_a].pair(i, j, shared=len(self.indices) > 1)
-        if m.n < MIN_ROWS:
-            raise InputError(f"the batches have {m.n} rows in view {self.view!r}; at least {MIN_ROWS} are needed")
-        constant = [name for name, side in ((f"{layer_a!r} of a", m.a), (f"{layer_b!r} of b", m.b)) if side.constant]
-        rounded = [name for name, side in ((f"{layer_a!r} of a", m.a), (f"{layer_b!r} of b", m.b)) if side.rounding]
-        for index in self.indices:
-            if constant:
-                yield index, Value(status="skipped", note=_still(constant[0]))
-            elif rounded:
-                yield index, Value(status="degenerate", note=_rounded(rounded[0]))
-            else:
-                yield index, _value(index, m)
+    def _width(self, x: Tensor) -> int:
+        return x[0].numel() if self.view == "flat" else x.shape[1]
 
-    def _unpaired(self, *sides: tuple[str, object]) -> str:
-        """Why the rows of two layers do not pair, or ""."""
-        for layer, key in sides:
-            if key is None:
-                return (f"{layer!r} has more than {MOST_NEURONS} neurons: too many for moments in view flat; "
+    def held(self) -> int:
+        """Bytes of the rows that `take` has handed out."""
+        return sum(kept.numel() * kept.element_size() for kept in self._kept.values())
+
+    def let_go(self) -> None:
+        """Nothing that was handed out is needed."""
+        self._kept = {}
+
+    def tiles(self, a: Sequence[Layer], b: Sequence[Layer], room: int, images: tuple[int, int | None]) -> list[Tile]:
+        """All pairs of a with b that pair, in parts that take no more bytes than there is room.
+
+        images: of a batch, and the most in all where that is known.
+        """
+        found = []
+        for group in dict.fromkeys(self._group(key) for key in a):
+            sides = [[key for key in side if self._group(key) == group] for side in (a, b)]
+            if group is not None and all(sides):
+                found += tiles(*sides, lambda a, b: self._planned(a, b, room, images)[0], room,
+                               lambda key: self._shapes[key].width)
+        return found
+
+    def _planned(self, a: Sequence[Layer], b: Sequence[Layer], room: int, images: tuple[int, int | None]) -> tuple[int, int]:
+        shapes = {key: self._shapes[key] for key in (*a, *b)}
+        batch = max(shape.rows for shape in shapes.values())
+        expected = None if images[1] is None else -(-batch // images[0]) * images[1]
+        return taken(*({key: self._shapes[key].width for key in side} for side in (a, b)),
+                     {key: shape.bytes for key, shape in shapes.items()}, batch, expected, room)
+
+    def _pairs(self, a: Sequence[Layer], b: Sequence[Layer]) -> list[tuple[Layer, Layer]]:
+        """Every pair once: of two layers of one network, whose transpose is the other, in the order of the layers."""
+        order = {key: i for i, key in enumerate(self._shapes)}
+        return list(dict.fromkeys((i, j) if i[0] != j[0] or order[i] <= order[j] else (j, i) for i in a for j in b))
+
+    def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None]) -> None:
+        """Look at these pairs from now on."""
+        self._tiles = [(tile, Blocks(self._pairs(tile.a, tile.b), self._planned(tile.a, tile.b, room, images)[1]))
+                       for tile in parts]
+        self._wanted = {key for tile in parts for key in tile.layers}
+        self._kept = {key: kept for key, kept in self._kept.items() if key in self._wanted}
+
+    def add(self, taken: Mapping[Layer, Tensor | None]) -> None:
+        """What `take` gave of a batch, layer by layer."""
+        for _, blocks in self._tiles:
+            blocks.add(taken)
+            self._finite(blocks)
+
+    def _finite(self, blocks: Blocks) -> None:
+        spoilt = blocks.spoilt()
+        if spoilt is not None:
+            raise InputError(f"layer {spoilt[1]!r} of {spoilt[0]} has NaN or infinite activations; give finite ones")
+
+    def close(self) -> Iterator[tuple[Index, Layer, Layer, Value]]:
+        """All batches are in: the values of the pairs that are looked at. InputError for NaN and infinity, as in
+        `add`, which sees it after some rows."""
+        self._kept = {}
+        for _, blocks in self._tiles:
+            blocks.close()
+            self._finite(blocks)
+        while self._tiles:
+            yield from self._values(*self._tiles.pop(0))
+
+    def _values(self, tile: Tile, blocks: Blocks) -> Iterator[tuple[Index, Layer, Layer, Value]]:
+        single = len(blocks.pairs) == 1
+        spans = Spans(blocks.rows, 0 if single else tile.bytes - blocks.held())
+        wanted = {(i, j) for i in tile.a for j in tile.b}
+        for i, j in blocks.pairs:
+            if blocks.n < MIN_ROWS:
+                raise InputError(f"the batches have {blocks.n} rows in view {self.view!r}; at least {MIN_ROWS} are needed")
+            wide = blocks.wide(i, j)
+            m = None if wide else blocks.pair(i, j, shared=len(self.indices) > 1)
+            for a, b in dict.fromkeys(((i, j), (j, i))):
+                if (a, b) not in wanted:
+                    continue
+                if m is not None and (a, b) != (i, j):
+                    m = type(m)(m.b, m.a, m.ab.mT)
+                names = [(key, f"{key[1]!r} of {name}") for key, name in ((a, "a"), (b, "b"))]
+                still = [name for key, name in names if blocks.constant(key)]
+                rounded = [name for key, name in names if blocks.rounding(key)]
+                for index in self.indices:
+                    if still or rounded:
+                        yield index, a, b, (Value(status="skipped", note=still_note(still[0])) if still else
+                                            Value(status="degenerate", note=rounded_note(rounded[0])))
+                        continue
+                    if single and m is not None:
+                        m = Shared(replace(m.a), replace(m.b), m.ab)  # without what the last index made of it
+                    yield index, a, b, _value(index, spans.moments(index, a, b) if wide else m)
+
+    def unpaired(self, a: Layer, b: Layer) -> Iterator[tuple[Index, Value]]:
+        """The rows of a pair that is in no tile: why there is no value."""
+        yield from ((index, Value(status="skipped", note=self._problem(a, b))) for index in self.indices)
+
+    def _too_wide(self, key: Layer) -> bool:
+        return self.view == "flat" and self._shapes[key].width > MOST_NEURONS
+
+    def _group(self, key: Layer) -> object:
+        """What two layers must share for their rows to pair; None pairs with nothing."""
+        if self._too_wide(key):
+            return None
+        return self._shapes[key].size if self.view == "spatial" else "images"
+
+    def _problem(self, a: Layer, b: Layer) -> str:
+        for key in (a, b):
+            if self._too_wide(key):
+                return (f"{key[1]!r} has more than {MOST_NEURONS} neurons: too many for moments in view flat; "
                         "view='pooled', or cka[estimator=minibatch]")
-        (layer_a, key_a), (layer_b, key_b) = sides
-        if key_a == key_b:
-            return ""
-        sizes = [" x ".join(map(str, key)) for key in (key_a, key_b)]
-        return f"{layer_a!r} is {sizes[0]} and {layer_b!r} {sizes[1]}: pixels do not pair; view='pooled' pairs all"
+        sizes = [" x ".join(map(str, self._shapes[key].size)) for key in (a, b)]
+        return f"{a[1]!r} is {sizes[0]} and {b[1]!r} {sizes[1]}: pixels do not pair; view='pooled' pairs all"
 
 
 def _value(index: Index, m: Moments) -> Value:
@@ -138,85 +195,11 @@ def _value(index: Index, m: Moments) -> Value:
     return Value(number, "degenerate", reason) if reason else Value(number)
 
 
-def _still(layer: str) -> str:
+def still_note(layer: str) -> str:
+    """Why a layer that does not vary has no value."""
     return f"{layer} is constant: the same for all inputs of a batch, so no index is defined"
 
 
-def _rounded(layer: str) -> str:
+def rounded_note(layer: str) -> str:
+    """Why a layer that varies by rounding alone has no value."""
     return f"{layer} varies by no more than the rounding of its numbers, so no index is defined"
-
-
-class MinibatchStream:
-    """An index of minibatches: sums over batches of the inner products of its vectors."""
-
-    def __init__(self, index: Index, view: str) -> None:
-        if view == "spatial":
-            raise InputError(f"{index.spec} takes minibatches of images, and a row in view 'spatial' is a pixel; give "
-                             "view='flat' or view='pooled'")
-        self.indices, self.view = (index,), view
-        claims = index.claims
-        self._any_order = all("permutation" in side for side in (claims.invariances_a, claims.invariances_b))
-        self._sums: list[Tensor] = []
-        self._layers: tuple[list[str], ...] = ()
-        self._moving: tuple[set[str], ...] = (set(), set())
-        self._undefined: tuple[dict[str, str], ...] = ({}, {})
-
-    def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor] | str]:
-        """Whether the output of a layer varies, and its vector for every minibatch, or why it has none."""
-        index, x = self.indices[0], self._rows(x)
-        x = x if index.any_precision else widened(x)
-        try:
-            vectors = [index.of_batch(part) for part in x.split(index.minibatches) if len(part) >= MIN_ROWS]
-            finite = all(bool(vector.isfinite().all()) for vector in vectors)
-        except Undefined as undefined:
-            vectors, finite = str(undefined), bool(x.isfinite().all())
-        if not finite:
-            raise InputError(f"layer {layer!r} has NaN or infinite activations; give finite ones")
-        return not (bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())), vectors
-
-    def _rows(self, x: Tensor) -> Tensor:
-        if self.view == "flat" and x.ndim == 4 and self._any_order:
-            return x.permute(0, 2, 3, 1).flatten(1)  # no copy in channels-last memory
-        return rows(x, self.view)
-
-    def add(self, a: dict, b: dict | None) -> None:
-        """What `take` gave of a batch, layer by layer; b is None where it is the same as a."""
-        sides = [a, a if b is None else b]
-        self._layers = tuple(list(side) for side in sides)
-        for side, moving in zip(sides, self._moving):
-            moving.update(layer for layer, (varies, _) in side.items() if varies)
-        for side, undefined in zip(sides, self._undefined):
-            undefined.update((layer, reason) for layer, (_, reason) in side.items() if isinstance(reason, str))
-        any_layer = next((vectors for side in sides for _, vectors in side.values() if isinstance(vectors, list)), [])
-        for k, like in enumerate(any_layer):
-            f, g = (torch.stack([torch.zeros_like(like) if isinstance(vectors, str) else vectors[k]
-                                 for _, vectors in side.values()]) for side in sides)
-            terms = [f @ g.mT, f.square().sum(1), g.square().sum(1)]
-            self._sums = [total + term for total, term in zip(self._sums, terms)] if self._sums else terms
-
-    def close(self) -> None:
-        """All batches are in. InputError when none was large enough."""
-        if not self._sums and not any(self._undefined):
-            raise InputError(f"no batch has {MIN_ROWS} images, the fewest that {self.indices[0].spec} takes")
-
-    def values(self, layer_a: str, layer_b: str) -> Iterator[tuple[Index, Value]]:
-        """The value of the index for a pair of layers."""
-        sides = zip((layer_a, layer_b), "ab", self._moving)
-        still = [f"{layer!r} of {name}" for layer, name, moving in sides if layer not in moving]
-        if still:
-            yield self.indices[0], Value(status="skipped", note=_still(still[0]))
-            return
-        yield self.indices[0], self._ratio(layer_a, layer_b)
-
-    def _ratio(self, layer_a: str, layer_b: str) -> Value:
-        for layer, name, undefined in zip((layer_a, layer_b), "ab", self._undefined):
-            if layer in undefined:
-                return Value(status="degenerate", note=f"{layer!r} of {name}: {undefined[layer]}")
-        cross, own_a, own_b = self._sums
-        i, j = self._layers[0].index(layer_a), self._layers[1].index(layer_b)
-        for layer, name, own in ((layer_a, "a", own_a[i]), (layer_b, "b", own_b[j])):
-            if not own > 0:
-                return Value(status="degenerate", note=f"the minibatches of {layer!r} of {name} have no inner product "
-                             "with themselves beyond rounding, as where all rows are equally far apart: undefined")
-        number = float(cross[i, j] / own_a[i].sqrt() / own_b[j].sqrt())
-        return Value(settled(self.indices[0], number))

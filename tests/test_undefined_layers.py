@@ -111,7 +111,7 @@ def test_layers_in_half_precision_have_the_values_of_their_numbers_in_float64(in
         exact = [net(x).double() for net in (a, b)]
     if view == "pooled":
         exact = [z.mean((2, 3)) for z in exact]
-    found = similarities(indices, a, b, [x], ["2"], view=view)
+    found = similarities(indices, a, b, [x], ["2"], view=view, layouts="nchw")
     for row in found.itertuples():
         assert row.status == "ok"
         assert row.value == pytest.approx(simbench.similarity(row[1], *exact, view=view), abs=1e-6)

@@ -1,0 +1,133 @@
+"""Axes: what each axis of a tensor means, as far as the operations that made it say so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+#: Meanings: inputs, channels, a place (a pixel or token) in an order, an axis of what the network is given, unknown.
+INPUTS, CHANNELS, PLACE, GIVEN, UNKNOWN = "n", "c", "s", "x", "?"
+
+
+@dataclass(frozen=True)
+class Atom:
+    """An axis, or a factor of one.
+
+    order: where a place or a given axis comes among those of its tensor; of the factors of one, (*order, 0), ...
+    """
+
+    kind: str
+    size: int
+    order: tuple[int, ...] = ()
+
+
+#: What an axis is made of, the slowest first. Of nothing: one place, of size 1.
+Axis = tuple[Atom, ...]
+Axes = tuple[Axis, ...]
+
+
+def unknown_axis(size: int) -> Axis:
+    return (Atom(UNKNOWN, size),)
+
+
+def unknown_axes(shape: Sequence[int]) -> Axes:
+    return tuple(map(unknown_axis, shape))
+
+
+def channel_axis(size: int) -> Axis:
+    return (Atom(CHANNELS, size),)
+
+
+def size_of(axis: Axis) -> int:
+    return math.prod(atom.size for atom in axis)
+
+
+def is_all(axis: Axis, *kinds: str) -> bool:
+    """True for an axis made of atoms of these kinds alone."""
+    return all(atom.kind in kinds for atom in axis)
+
+
+def has_channels(axis: Axis) -> bool:
+    return any(atom.kind == CHANNELS for atom in axis)
+
+
+def resized(axis: Axis, size: int) -> Axis:
+    """The axis with more or fewer of the same: a range of it, padded or pooled."""
+    if size == size_of(axis):
+        return axis
+    kinds = {atom.kind for atom in axis}
+    if len(kinds) != 1:
+        return () if size == 1 and not axis else unknown_axis(size)
+    return (replace(axis[0], size=size),)
+
+
+def without_channels(axes: Axes) -> Axes:
+    """Axes after some of the channels were summed away: what is left of them is no channel."""
+    return tuple(tuple(replace(atom, kind=UNKNOWN) if atom.kind == CHANNELS else atom for atom in axis) for axis in axes)
+
+
+def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
+    """Axes after `view(shape)`, each in its factors; unknown where factors do not fit."""
+    waiting = [atom for axis in axes for atom in axis if atom.size != 1][::-1]
+    found = []
+    for size in shape:
+        axis: list[Atom] = []
+        while size_of(axis) < size and waiting:
+            atom, missing = waiting.pop(), size // size_of(axis)
+            if missing % atom.size == 0:
+                axis.append(atom)
+            elif atom.size % missing == 0:
+                axis.append(replace(atom, size=missing, order=(*atom.order, 0)))
+                waiting.append(replace(atom, size=atom.size // missing, order=(*atom.order, 1)))
+            else:
+                return unknown_axes(shape)
+        if size_of(axis) != size:
+            return unknown_axes(shape)
+        found.append(tuple(axis))
+    return tuple(found)
+
+
+def layout(axes: Axes) -> str | None:
+    """The layout of three or four axes, in the words of `views.LAYOUTS`; None where it is not certain.
+
+    Certain are inputs first, all channels on one axis, and every other axis places, in their order.
+    """
+    if len(axes) not in (3, 4) or not is_all(axes[0], INPUTS) or any(INPUTS in {a.kind for a in axis} for axis in axes[1:]):
+        return None
+    channels = [i for i, axis in enumerate(axes) if axis and is_all(axis, CHANNELS)]
+    places = [axis for i, axis in enumerate(axes[1:], 1) if i not in channels]
+    orders = [(atom.kind, atom.order) for axis in places for atom in axis]
+    if len(channels) != 1 or not all(is_all(axis, PLACE, GIVEN) for axis in places) or orders != sorted(set(orders)):
+        return None
+    return {(4, 1): "nchw", (4, 3): "nhwc", (3, 2): "ntc", (3, 1): "nct"}.get((len(axes), channels[0]))
+
+
+def broadcast(sides: Sequence[Axes], shape: Sequence[int]) -> Axes:
+    """Axes of an elementwise combination of tensors, aligned at the last axis.
+
+    Where one has a certain layout and the shape of the result, it is that; two that contradict each other make it
+    unknown. What is added to a stream of activations is in the coordinates of the stream.
+    """
+    whole = [axes for axes in sides if layout(axes) and [size_of(axis) for axis in axes] == list(shape)]
+    if whole:
+        return whole[0] if len({layout(axes) for axes in whole}) == 1 else unknown_axes(shape)
+    return tuple(_agreed([axes[-back] for axes in sides if len(axes) >= back and size_of(axes[-back]) == size], size)
+                 for back, size in zip(range(len(shape), 0, -1), shape))
+
+
+def _agreed(axes: Sequence[Axis], size: int) -> Axis:
+    """What several say of one axis: factor by factor where they have the same, what some know of it."""
+    if not axes:
+        return unknown_axis(size)
+    if len({tuple(atom.size for atom in axis) for axis in axes}) == 1:
+        return tuple(_first([axis[i] for axis in axes]) for i in range(len(axes[0])))
+    known = [axis for axis in axes if not is_all(axis, UNKNOWN)] or axes
+    return known[0] if len({frozenset(atom.kind for atom in axis) for axis in known}) == 1 else unknown_axis(size)
+
+
+def _first(atoms: Sequence[Atom]) -> Atom:
+    """The first that is known, unknown where they contradict each other."""
+    known = [atom for atom in atoms if atom.kind != UNKNOWN]
+    agree = len({atom.kind for atom in known}) == 1
+    return known[0] if agree else replace(atoms[0], kind=UNKNOWN)

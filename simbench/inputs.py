@@ -1,0 +1,154 @@
+"""Inputs: what of a batch a network is called with, in tensors of its own."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from simbench.errors import InputError
+
+#: What says which part of a batch is the inputs: a tensor, a tuple of arguments, or a mapping of keyword arguments.
+Choose = Callable[[Any], Any]
+_REMEDY = "give inputs=, a function of a batch that returns a tensor, a tuple of arguments or a dict of keyword arguments"
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments of one forward pass, and the number of inputs that they hold."""
+
+    args: tuple
+    kwargs: dict[str, Any]
+    rows: int
+
+    def copied(self, device: torch.device | None, last: bool) -> tuple[tuple, dict[str, Any]]:
+        """Arguments that a network may write to: copies on its device; last: (n, c, h, w) in channels-last memory."""
+        known: dict[int, Tensor] = {}
+
+        def own(x: Tensor) -> Tensor:
+            if id(x) not in known:  # one tensor given twice stays one
+                y = x.detach().to(device)
+                if last and y.ndim == 4:
+                    y = y.contiguous(memory_format=torch.channels_last)
+                known[id(x)] = y.clone() if y.data_ptr() == x.data_ptr() else y
+            return known[id(x)]
+
+        return _mapped(self.args, own), _mapped(self.kwargs, own)
+
+
+class Inputs:
+    """The part of batches that a network takes, known from its `forward` or from what the user says."""
+
+    def __init__(self, net: nn.Module, choose: Choose | None, side: str) -> None:
+        """choose: a function of a batch, or None; side: what messages call the network."""
+        if choose is not None and not callable(choose):
+            raise InputError(f"inputs is a {type(choose).__name__}; {_REMEDY}, or a pair of them, for a and for b")
+        while isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            net = net.module
+        self._choose, self._side = choose, side
+        try:
+            self._signature = inspect.signature(net.forward)
+        except (TypeError, ValueError):
+            self._signature = None
+
+    def __call__(self, batch: Any) -> Call:
+        """The call that a batch stands for.
+
+        A tensor is the one argument, a mapping the keyword arguments. Of a sequence, such as (inputs, labels), the first
+        is taken where `forward` takes one positional argument alone. InputError for what could mean several things,
+        for arguments that `forward` does not take, and where there is no tensor.
+        """
+        args, kwargs = self._chosen(batch) if self._choose is not None else self._told(batch)
+        self._fits(args, kwargs)
+        tensors = [x for x in _tensors([args, kwargs]) if x.ndim]
+        if not tensors or len(tensors[0]) == 0:
+            what = f"shape {tuple(tensors[0].shape)}" if tensors else f"type {_kinds(args or tuple(kwargs.values()))}"
+            raise InputError(f"a batch has inputs of {what}; give tensors (n, ...), or (inputs, labels), or {_REMEDY[5:]}")
+        return Call(args, kwargs, len(tensors[0]))
+
+    def _chosen(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
+        """What the user's function makes of a batch."""
+        given = self._choose(batch)
+        if isinstance(given, Mapping):
+            return (), self._named(given)
+        return (tuple(given) if isinstance(given, (tuple, list)) else (given,)), {}
+
+    def _told(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
+        """What a batch means by itself."""
+        if isinstance(batch, Mapping):
+            return (), self._named(batch)
+        if not isinstance(batch, (tuple, list)) or not len(batch):
+            return (batch,), {}
+        if len(batch) > 1 and self._most() > 1:
+            raise InputError(f"a batch is ({_kinds(batch)}), and {self._forward()} may take more than the first; {_REMEDY}, "
+                             "such as inputs=lambda batch: batch[0]")
+        return ((), self._named(batch[0])) if isinstance(batch[0], Mapping) else ((batch[0],), {})
+
+    def _named(self, given: Mapping) -> dict[str, Any]:
+        if not all(isinstance(name, str) for name in given):
+            raise InputError(f"a batch is a mapping with keys that are no names of arguments; {_REMEDY}")
+        return dict(given)
+
+    def _most(self) -> float:
+        """How many positional arguments `forward` could take."""
+        if self._signature is None:
+            return float("inf")
+        kinds = [parameter.kind for parameter in self._signature.parameters.values()]
+        if inspect.Parameter.VAR_POSITIONAL in kinds:
+            return float("inf")
+        return sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
+
+    def _fits(self, args: tuple, kwargs: dict[str, Any]) -> None:
+        """InputError where `forward` cannot be called so."""
+        if self._signature is None:
+            return
+        parameters = self._signature.parameters
+        extra = [name for name in kwargs if name not in parameters]
+        if extra and not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+            raise InputError(f"a batch has {', '.join(map(repr, extra))}, which {self._forward()} does not take; {_REMEDY}")
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise InputError(f"{self._forward()} cannot be called with what a batch gives ({error}); {_REMEDY}") from None
+
+    def _forward(self) -> str:
+        names = "..." if self._signature is None else ", ".join(
+            str(each.replace(annotation=inspect.Parameter.empty)) for each in self._signature.parameters.values())
+        return f"forward({names}) of {self._side}"
+
+
+def batches_of(batches: Iterable) -> Iterator:
+    """Each batch; InputError for what is no iterable of batches."""
+    if isinstance(batches, (Tensor, str, Mapping)) or not isinstance(batches, Iterable):
+        raise InputError(f"batches is a {type(batches).__name__}; give an iterable of batches, such as a DataLoader or "
+                         "[images]")
+    return iter(batches)
+
+
+def _mapped(value: Any, own: Callable[[Tensor], Tensor]) -> Any:
+    """A value with `own` of each of its tensors; nothing in it that can be written to is the given."""
+    if isinstance(value, Tensor):
+        return own(value)
+    if isinstance(value, (tuple, list)):
+        parts = [_mapped(part, own) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts) if isinstance(value, tuple) else parts
+    if isinstance(value, Mapping):
+        return {key: _mapped(part, own) for key, part in value.items()}
+    return copy.deepcopy(value)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors(part)
+
+
+def _kinds(values: Iterable) -> str:
+    return ", ".join(type(value).__name__ for value in values)

@@ -1,0 +1,53 @@
+"""Twins: copies of networks to run in place of them, and a network that is left as it was."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+def twin_of(net: nn.Module) -> tuple[nn.Module | None, bool]:
+    """A copy of a network, or None where it cannot be copied, and whether it is in channels-last memory.
+
+    Buffers and attributes are its own, so that what a forward pass writes stays in it. So are the parameters of a
+    network with convolutions on the processor, which is copied into channels-last memory; others are shared.
+    """
+    last = any(weight.ndim == 4 and weight.device.type == "cpu" for weight in net.parameters())
+    twin = _copied(net, last)
+    return twin, last and twin is not None
+
+
+def _copied(net: nn.Module, last: bool) -> nn.Module | None:
+    # Weights are copied into that memory at once, not as they lie and then into it.
+    if last:
+        ready = {id(weight): nn.Parameter(weight.detach().clone(memory_format=torch.channels_last), weight.requires_grad)
+                 for weight in net.parameters() if type(weight) is nn.Parameter and weight.ndim == 4}
+    else:
+        ready = {id(weight): weight for weight in net.parameters()}
+    try:
+        twin = copy.deepcopy(net, ready)
+        return twin.to(memory_format=torch.channels_last) if last else twin
+    except Exception:  # a module may hold anything, a lock or a tensor with a gradient
+        return None
+
+
+@contextmanager
+def as_it_was(net: nn.Module) -> Iterator[None]:
+    """A network that runs itself meanwhile: afterwards the mode of every module and all buffers are as before."""
+    modes = {module: module.training for module in net.modules()}
+    buffers = [(module, name, buffer, None if buffer is None else buffer.clone())
+               for module in net.modules() for name, buffer in module._buffers.items()]
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for module, name, buffer, before in buffers:
+                module._buffers[name] = buffer
+                if buffer is not None and not torch.equal(buffer, before):
+                    buffer.copy_(before)

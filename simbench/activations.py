@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Container, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from simbench.scatter import Scatter, principal_coordinates
 from simbench.sources import OnDemand
 from simbench.stitching import Rows, of_images
 from simbench.stopwatch import stage, stages
+from simbench.surroundings import abroad
 from simbench.views import rows
 
 #: Bytes that activations take at once, held ones and those being made. What does not fit is computed again.
@@ -54,7 +55,9 @@ class Activations:
     def _images(self) -> dict[str, tuple[Tensor, Tensor]]:
         setting = self.setting
         with stage("reading data"):
-            return {name: draw(setting.dataset.split(name), setting.limit, setting.seed) for name in ("train", "test")}
+            with abroad():
+                splits = {name: setting.dataset.split(name) for name in ("train", "test")}
+            return {name: draw(split, setting.limit, setting.seed) for name, split in splits.items()}
 
     def labels(self, split: str) -> Tensor:
         """(n,) or (n, attributes) int64 on the device."""
@@ -98,7 +101,7 @@ class Activations:
             yield from self._held[key].split(BATCH)
         else:
             source, stages = self._nearest(network, layer, split)
-            yield from map(stages, source)
+            yield from map(partial(_run, stages), source)
 
     def all(self, network: Network, layer: str, split: str, beside: Container = ()) -> Tensor:
         """Activations of every image, (n, c, h, w) or (n, p); held from now on while they fit. beside: keys (weights,
@@ -109,7 +112,7 @@ class Activations:
         began = time.perf_counter()
         source, above = self._nearest(network, layer, split)
         x, at = None, 0
-        for part in map(above, source):
+        for part in map(partial(_run, above), source):
             if x is None:
                 self._held.make_room(part[0].nbytes * self.count(split), beside)
                 x = torch.empty((self.count(split), *part.shape[1:]), dtype=part.dtype, device=part.device,
@@ -133,7 +136,7 @@ class Activations:
     def of(self, network: Network, layer: str, images: Tensor) -> Tensor:
         """Activations of uint8 images (m, c, h, w), at most BATCH at a time."""
         front, home = self.halves(network, layer)[0], network.home(self.setting)
-        return _joined([front(normalised(part, home, self.device)) for part in images.split(BATCH)])
+        return _joined([_run(front, normalised(part, home, self.device)) for part in images.split(BATCH)])
 
     @torch.no_grad()
     def chosen(self, network: Network, layer: str, split: str, chosen: Tensor) -> Tensor:
@@ -141,7 +144,7 @@ class Activations:
         held, above = self._below(network, layer, split)
         if held is None:
             return self.of(network, layer, self.images(split)[chosen.cpu()])
-        return _joined([above(part) for part in of_images(held, chosen).split(BATCH)])
+        return _joined([_run(above, part) for part in of_images(held, chosen).split(BATCH)])
 
     def images(self, split: str) -> Tensor:
         """(n, c, h, w) uint8."""
@@ -152,7 +155,7 @@ class Activations:
         from there to the layer."""
         held, above = self._below(network, layer, split)
         if held is not None:
-            return iter(held.split(BATCH)), above
+            return (part.clone() for part in held.split(BATCH)), above  # a forward may write to what it is given
         home = network.home(self.setting)
         return (normalised(part, home, self.device) for part in self.images(split).split(BATCH)), above
 
@@ -216,6 +219,12 @@ class Activations:
     def images_of(self, split: str, view: str) -> int:
         """How many images those are."""
         return min(self.count(split), FLAT_IMAGES) if view == "flat" else self.count(split)
+
+
+def _run(stages: nn.Module, x: Tensor) -> Tensor:
+    """What stages, which are code of a model, make of x."""
+    with abroad():
+        return stages(x)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from simbench.contracts import Dataset, Model, Recipe
 from simbench.errors import InputError
 from simbench.provenance import digest, machine, versions
 from simbench.stopwatch import stage
+from simbench.surroundings import abroad, known
 
 if TYPE_CHECKING:
     import torch
@@ -41,8 +42,9 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
 @stage("fetching weights")
 def fetched(model: Model, dataset: Dataset) -> Network:
     """Fetch and cache the published weights of a model; `dataset` is what they were trained on."""
-    state = model.fetch()
-    _fits(state, model.build(dataset.channels, dataset.classes).state_dict(), Network(model, "", "", Path()), dataset)
+    with abroad():
+        state = model.fetch()
+    _fits(state, _built(model, dataset).state_dict(), Network(model, "", "", Path()), dataset)
     return _keep(model, dataset, "", 0, state, {})
 
 
@@ -94,16 +96,28 @@ def content_hash(state: dict[str, Tensor]) -> str:
 
 
 def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str = "cpu") -> nn.Sequential:
-    """A freshly initialised network trained on the train split, in eval mode."""
+    """A freshly initialised network trained on the train split, in eval mode. What its modules draw from torch's global
+    generator depends on the seed alone."""
+    with known(seed):
+        return _train(model, dataset, recipe, seed, device)
+
+
+def _built(model: Model, dataset: Dataset) -> nn.Sequential:
+    """An untrained network whose weights are of no importance."""
+    with abroad():
+        return model.build(dataset.channels, dataset.classes)
+
+
+def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str) -> nn.Sequential:
     import torch
 
     from simbench.images import augmented, normalised
     from simbench.objective import Objective
 
-    with stage("reading data"):
+    with stage("reading data"), abroad():
         split = dataset.split("train")
     images, labels = split.images, torch.tensor(split.labels)  # which may be a memory map larger than memory
-    with torch.random.fork_rng(devices=[]):
+    with abroad():
         torch.manual_seed(seed)
         net = model.build(dataset.channels, dataset.classes)
     net = net.to(device, memory_format=torch.channels_last).train()
@@ -195,7 +209,7 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
     import torch
 
     state = read(network.file)
-    net = network.model.build(dataset.channels, dataset.classes)
+    net = _built(network.model, dataset)
     _fits(state, net.state_dict(), network, dataset)
     if content_hash(state) != network.weights:
         raise InputError(f"weights file {str(network.file)!r} has changed since it was first read; if it is a cached "

@@ -15,14 +15,17 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding"},
-    {"scatter", "affine", "cutting", "views", "taps", "selection", "grids", "estimates", "figures"},
+    {"errors", "cache", "durable", "provenance", "resampling", "stopwatch", "comoments", "spectra", "holding", "ambient",
+     "likeness"},
+    {"surroundings"},
+    {"handed"},
+    {"answers", "scatter", "affine", "cutting", "views", "taps", "selection", "grids", "estimates", "figures"},
     {"moments", "contracts", "correlate"},
     {"cases", "images", "evaluate", "blocks", "hookspecs", "store", "objective", "leaderboard"},
     {"registry", "streams", "weights", "tables", "report", "stitching"},
-    {"check", "sources", "compare", "matrices", "publish"},
+    {"check", "copies", "sources", "compare", "matrices", "publish"},
     {"activations"},
-    {"context"},
+    {"context", "window"},
     {"measure"},
     {"run"},
     {"cli"},

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simbench.contracts import Index
-from simbench.errors import DegenerateWarning, InputError
+from simbench.answers import nan, refusal
+from simbench.errors import DegenerateWarning, InputError, Spoilt
+from simbench.handed import lend
+from simbench.surroundings import abroad
 from simbench.views import rows
 
 if TYPE_CHECKING:
@@ -21,8 +24,9 @@ MIN_ROWS = 4
 
 def turnable(index: Index) -> bool:
     """True when both sides may be moved and rotated freely without changing the value."""
-    return all({"orthogonal", "translation"} <= side
-               for side in (index.claims.invariances_a, index.claims.invariances_b))
+    with abroad():
+        claims = index.claims
+    return all({"orthogonal", "translation"} <= side for side in (claims.invariances_a, claims.invariances_b))
 
 
 def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None]:
@@ -35,15 +39,15 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
     from simbench.moments import Moments
 
     if index.needs == "samples":
-        return index.from_samples(a, b), None
+        return lend(index, index.from_samples, a, b), None
     if max(a.shape[1], b.shape[1]) < len(a) or not turnable(index):
         m = Moments.of(a, b, keep_rows=True)
     elif type(index).from_samples is not Index.from_samples:
-        return index.from_samples(a, b), None
+        return lend(index, index.from_samples, a, b), None
     else:
         m = Moments.between(_narrow(a, "linear" in index.claims.invariances_a),
                             _narrow(b, "linear" in index.claims.invariances_b))
-    return index.from_moments(m), m
+    return lend(index, index.from_moments, m, own=True), m
 
 
 def _narrow(x: Tensor, scaled: bool) -> Scatter:
@@ -71,15 +75,23 @@ def compare(index: Index, a, b, view: str) -> float:
         if bool((x == x[0]).all()):
             raise InputError(f"{name} is constant: every row is the same, so no index is defined; "
                              "give activations that vary over the inputs")
-    result, m = evaluate(index, a, b)
-    reason = index.degenerate(m) if m is not None else None
+    try:
+        result, m = evaluate(index, a, b)
+        reason = lend(index, index.degenerate, m, own=True) if m is not None else None
+    except Spoilt as change:
+        raise InputError(str(change)) from change
     if reason:
         warnings.warn(f"{index.spec}: {reason}", DegenerateWarning, stacklevel=3)
-    value = float(result)
-    if value != value:
-        raise InputError(f"index {index.spec!r} returned NaN for finite input; `simbench check {index.name}` looks "
-                         "into it")
-    return value
+    return _checked(index, result)
+
+
+def _checked(index: Index, result: Any) -> float:
+    """The number that an index returned; InputError where it is none."""
+    reason = refusal(index, result)
+    if reason:
+        told = f"index {index.spec!r} returned NaN for finite input" if nan(result) else reason
+        raise InputError(f"{told}; `simbench check {index.name}` looks into it")
+    return float(result)
 
 
 def _rows(x, name: str, view: str) -> Tensor:

@@ -39,7 +39,8 @@ def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: 
         1 x 1. In view flat only layers of at most 4,096 neurons have moments.
 
     Returns a row a value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate", which carries no
-    information; "skipped", without a value) and note, the reason. Moments are accumulated in float64, and bases come
+    information; "skipped", without a value; "failed", of an index that changed what it was handed or returned something
+    else than a number in the range it claims) and note, the reason. Moments are accumulated in float64, and bases come
     from them, where `simbench.similarity` decomposes the rows: values agree to about 1e-9 on well conditioned layers.
     A minibatch is a batch as it is given, cut where it is longer than the index allows.
     Raises InputError for layers that are unknown, do not run or run several times, and for NaN or infinity.

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from simbench.answers import asked, nan, refusal
 from simbench.blocks import Blocks
 from simbench.contracts import Index
-from simbench.errors import Inapplicable, InputError
+from simbench.errors import Inapplicable, InputError, Spoilt
 from simbench.evaluate import MIN_ROWS
+from simbench.handed import lend
 from simbench.moments import Moments
 from simbench.views import rows
 
@@ -21,7 +23,8 @@ MOST_NEURONS = 4096
 
 @dataclass(frozen=True)
 class Value:
-    """One number of the frame; status as in a measurement."""
+    """One number of the frame; status as in a measurement (failed: the index changed what it was handed, or returned
+    something else than a number in the range it claims)."""
 
     value: float = float("nan")
     status: str = "ok"
@@ -117,12 +120,17 @@ class MomentStream:
 
 def _value(index: Index, m: Moments) -> Value:
     try:
-        number, reason = float(index.from_moments(m)), index.degenerate(m)
-    except Inapplicable as refusal:
-        return Value(status="skipped", note=str(refusal))
-    if number != number:
+        value, reason, claims = asked(index, m)
+    except Inapplicable as refused:
+        return Value(status="skipped", note=str(refused))
+    except Spoilt as change:
+        return Value(status="failed", note=str(change))
+    if nan(value):
         return Value(status="skipped", note=f"NaN for finite activations; `simbench check {index.name}` looks into it")
-    return Value(number, "degenerate", reason) if reason else Value(number)
+    problem = refusal(index, value, claims)
+    if problem:
+        return Value(status="failed", note=problem)
+    return Value(float(value), "degenerate", reason) if reason else Value(float(value))
 
 
 def _still(layer: str) -> str:
@@ -142,12 +150,17 @@ class MinibatchStream:
         self._sums: list[Tensor] = []
         self._layers: tuple[list[str], ...] = ()
         self._moving: tuple[set[str], ...] = (set(), set())
+        self._spoilt = ""
 
     def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor]]:
         """Whether the output of a layer varies, and its vector for every minibatch."""
         x = self._rows(x)
         index = self.indices[0]
-        vectors = [index.of_batch(part) for part in x.split(index.minibatches) if len(part) >= MIN_ROWS]
+        try:
+            parts = [] if self._spoilt else [part for part in x.split(index.minibatches) if len(part) >= MIN_ROWS]
+            vectors = [lend(index, index.of_batch, part) for part in parts]
+        except Spoilt as change:  # the layers after this one, and the other indices, go on as if it were not there
+            self._spoilt, vectors = str(change), []
         if not all(bool(vector.isfinite().all()) for vector in vectors):
             raise InputError(f"layer {layer!r} has NaN or infinite activations; give finite ones")
         return not (bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())), vectors
@@ -159,6 +172,8 @@ class MinibatchStream:
 
     def add(self, a: dict, b: dict | None) -> None:
         """What `take` gave of a batch, layer by layer; b is None where it is the same as a."""
+        if self._spoilt:
+            return
         sides = [a, a if b is None else b]
         self._layers = tuple(list(side) for side in sides)
         for side, moving in zip(sides, self._moving):
@@ -170,11 +185,14 @@ class MinibatchStream:
 
     def close(self) -> None:
         """All batches are in. InputError when none was large enough."""
-        if not self._sums:
+        if not self._sums and not self._spoilt:
             raise InputError(f"no batch has {MIN_ROWS} images, the fewest that {self.indices[0].spec} takes")
 
     def values(self, layer_a: str, layer_b: str) -> Iterator[tuple[Index, Value]]:
         """The value of the index for a pair of layers."""
+        if self._spoilt:
+            yield self.indices[0], Value(status="failed", note=self._spoilt)
+            return
         sides = zip((layer_a, layer_b), "ab", self._moving)
         still = [f"{layer!r} of {name}" for layer, name, moving in sides if layer not in moving]
         if still:
@@ -182,4 +200,6 @@ class MinibatchStream:
             return
         cross, own_a, own_b = self._sums
         i, j = self._layers[0].index(layer_a), self._layers[1].index(layer_b)
-        yield self.indices[0], Value(float(cross[i, j] / (own_a[i] * own_b[j]).sqrt()))
+        value = float(cross[i, j] / (own_a[i] * own_b[j]).sqrt())
+        problem = refusal(self.indices[0], value)
+        yield self.indices[0], Value(status="failed", note=problem) if problem else Value(value)

@@ -25,6 +25,7 @@ from simbench.scatter import Scatter, principal_coordinates, rounding_only
 from simbench.sources import OnDemand
 from simbench.stitching import Rows, of_images
 from simbench.stopwatch import stage, stages
+from simbench.surroundings import abroad
 from simbench.views import rows
 
 #: Bytes that activations take at once, held ones and those being made. What does not fit is computed again.
@@ -60,8 +61,10 @@ class Activations:
     def _images(self) -> dict[str, tuple[Tensor, Tensor]]:
         setting = self.setting
         with stage("reading data"):
-            return {name: draw(splits.read(setting.dataset, name), setting.limit, setting.seed, setting.dataset.range)
-                    for name in splits.SPLITS}
+            with abroad():
+                parts = {name: splits.read(setting.dataset, name) for name in splits.SPLITS}
+            return {name: draw(split, setting.limit, setting.seed, setting.dataset.range)
+                    for name, split in parts.items()}
 
     def labels(self, split: str) -> Tensor:
         """(n,) or (n, attributes) int64 on the device."""
@@ -159,7 +162,7 @@ class Activations:
         from there to the layer."""
         held, above = self._below(network, layer, split)
         if held is not None:
-            return iter(held.split(BATCH)), above
+            return (part.clone() for part in held.split(BATCH)), above  # a forward may write to what it is given
         home = network.home(self.setting)
         return (normalised(part, home, self.device) for part in self.images(split).split(BATCH)), above
 
@@ -229,9 +232,11 @@ class Activations:
 
 
 def _through(stages: nn.Sequential, x: Tensor) -> Tensor:
-    """What the stages make of a batch (m, ...), maps in channels-last memory as they are held."""
+    """What the stages, which are code of a model, make of a batch (m, ...), maps in channels-last memory as they are
+    held."""
     few = len(x) < FEWEST
-    y = stages(of_images(x, torch.arange(FEWEST, device=x.device) % len(x)) if few else x)
+    with abroad():
+        y = stages(of_images(x, torch.arange(FEWEST, device=x.device) % len(x)) if few else x)
     y = y[:len(x)] if few else y
     return y.contiguous(memory_format=torch.channels_last) if y.ndim == 4 else y
 

@@ -11,16 +11,20 @@ from torch import Tensor
 
 from simbench.activations import BUDGET, Activations, finite
 from simbench.affine import Affine
+from simbench.answers import number, of_moments
 from simbench.cases import Case, Network, Selection
-from simbench.contracts import Index, Plugin, Row, Stitcher
+from simbench.contracts import Index, Row, Stitcher
 from simbench.errors import Inapplicable, Undefined
 from simbench.evaluate import evaluate, turnable
+from simbench.handed import lend
 from simbench.moments import Moments
+from simbench.provenance import digest
 from simbench.scatter import rounding_only
-from simbench.sources import Augmented, Later
+from simbench.sources import Augmented, Later, shown
 from simbench.stacks import Stacks
 from simbench.stitching import Score, Task, score, stitched_logits
 from simbench.stopwatch import stages
+from simbench.surroundings import abroad, known, seed_of, settle
 from simbench.views import rows
 
 #: What a stitched network is scored by.
@@ -47,6 +51,7 @@ class Context:
         """Moments of (a at layer_a, b at layer_b) on a split, in view spatial or pooled."""
         a, b = (case.a, case.layer_a), (case.b, case.layer_b)
         self._same_size(a, b, view)
+        settle()
         return self._stacks.pair(a, b, split, view)
 
     def flat(self, case: Case, split: str) -> tuple[Tensor, Tensor, Moments]:
@@ -56,6 +61,7 @@ class Context:
             key = (network.content, layer, split)
             if key not in self._coordinates:
                 self._forget(case)
+                settle()
                 self._coordinates[key] = self.activations.coordinates(network, layer, split)
             sides.append(self._coordinates[key])
         (x, left), (y, right) = sides
@@ -72,8 +78,10 @@ class Context:
         if index.needs == "samples":
             return self._on_samples(index, case, split)
         m = self._flat_moments(index, case, split) if case.view == "flat" else self.moments(case, split, case.view)
-        value, note = _defined(index, m, case), index.degenerate(m)
-        return Row("similarity", _number(value, index), status="degenerate" if note else "ok", note=note or "")
+        for side, scatter in (("a", m.a), ("b", m.b)):
+            _varies(scatter.constant, scatter.rounding, case, side)
+        value, note = of_moments(index, m)
+        return Row("similarity", value, status="degenerate" if note else "ok", note=note)
 
     def _on_samples(self, index: Index, case: Case, split: str) -> Row:
         turned = case.view == "flat" and turnable(index)
@@ -81,7 +89,8 @@ class Context:
         self._usable(x, y, case)
         left, right = self._drawn(index, x, y, case)
         note = f"on {len(left)} rows drawn of {len(x)}" if len(left) < len(x) else ""
-        return Row("similarity", _number(index.from_samples(left.double(), right.double()), index), note=note)
+        value = number(index, lend(index, index.from_samples, left, right, dtype=torch.float64))
+        return Row("similarity", value, note=note)
 
     def _flat_moments(self, index: Index, case: Case, split: str) -> Moments:
         if turnable(index):
@@ -102,9 +111,9 @@ class Context:
     def task(self, case: Case) -> Task:
         """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
         (a, layer_a), (b, layer_b), held = (case.a, case.layer_a), (case.b, case.layer_b), self.activations
-        fits = not a.misfit(self.selection.setting)
+        fits, augmented = not a.misfit(self.selection.setting), Augmented(held, a, layer_a, b, layer_b)
         return Task(
-            held.rows(a, layer_a, "train"),
+            shown(held.rows(a, layer_a, "train")),
             held.end(b, layer_b),
             held.logits(b, "train"),
             held.labels("train"),
@@ -113,16 +122,18 @@ class Context:
             held.objective,
             held.logits(a, "train") if fits else None,
             Later(lambda: held.rows(b, layer_b, "train")),
-            Augmented(held, a, layer_a, b, layer_b),
+            lambda *wanted: augmented(*wanted),
         )
 
     def fit(self, stitcher: Stitcher, case: Case, **options) -> Affine:
         """The stitch from a to b, fitted on the train split, in float64; `options` go to `from_task`."""
         if stitcher.needs == "task":
             self._same_size((case.a, case.layer_a), (case.b, case.layer_b), "spatial")
-            affine = stitcher.from_task(self.task(case), **options)
+            affine = lend(stitcher, stitcher.from_task, self.task(case), **options)
         else:
-            affine = stitcher.from_moments(self.moments(case, "train", "spatial"))
+            affine = lend(stitcher, stitcher.from_moments, self.moments(case, "train", "spatial"))
+        if not isinstance(affine, Affine):
+            raise TypeError(f"stitcher {stitcher.spec} returned a {type(affine).__name__}; an Affine is wanted")
         if not bool(torch.isfinite(affine.weight).all()):
             raise ArithmeticError(f"stitcher {stitcher.spec} returned a map with NaN or infinite weights")
         return affine.to(torch.float64)
@@ -159,12 +170,14 @@ class Context:
                 for quantity, value in values.items()]
 
     def once(self, case: Case, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """What `compute` returns, computed once for all cases that share forward passes with this one (its
-        group) and follow each other."""
+        """What `compute` returns, computed once for all cases of the experiment that share forward passes with this
+        one (its group) and follow each other. What it draws from global generators depends on group and key alone."""
         if self._group != case.group:
             self._group, self._computed = case.group, {}
+        key = (case.experiment.name, key)
         if key not in self._computed:
-            self._computed[key] = compute()
+            with known(seed_of(digest([*case.group, repr(key)]))), abroad():
+                self._computed[key] = compute()
         return self._computed[key]
 
     @torch.no_grad()
@@ -172,12 +185,12 @@ class Context:
         """Index of the stitched a against b on the test split, in the case's view: through the moments
         where a 1x1 stitch acts on the rows of the view, else from the moved activations."""
         if case.view != "flat" and index.needs == "moments":
-            return _number(index.from_moments(self.moments(case, "test", case.view).through(affine.to(torch.float64))),
-                           index)
+            m = self.moments(case, "test", case.view).through(affine.to(torch.float64))
+            return number(index, lend(index, index.from_moments, m))
         x = self.activations.drawn(case.a, case.layer_a, "test", case.view)
         y = self.activations.drawn(case.b, case.layer_b, "test", case.view)
         pair = rows(affine.to(x)(x), case.view).double(), rows(y, case.view).double()
-        return _number(evaluate(index, *self._drawn(index, *pair, case))[0], index)
+        return number(index, evaluate(index, *self._drawn(index, *pair, case))[0])
 
     def _drawn(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Tensor, Tensor]:
         """At most `max_rows` of the rows, drawn with the setting's seed, for an index that needs samples."""
@@ -214,13 +227,6 @@ class Context:
         self._coordinates = {key: value for key, value in self._coordinates.items() if key[1] in layers}
 
 
-def _defined(index: Index, m: Moments, case: Case) -> Tensor:
-    """Value from moments, refused where one side is constant."""
-    for side, scatter in (("a", m.a), ("b", m.b)):
-        _varies(scatter.constant, scatter.rounding, case, side)
-    return index.from_moments(m)
-
-
 def _varies(constant: bool, rounding: bool, case: Case, side: str) -> None:
     if constant:
         raise ArithmeticError(_constant(case, side))
@@ -231,12 +237,6 @@ def _varies(constant: bool, rounding: bool, case: Case, side: str) -> None:
 def _constant(case: Case, side: str, how: str = "is constant") -> str:
     network, layer = (case.a, case.layer_a) if side == "a" else (case.b, case.layer_b)
     return f"{layer} of {network.name} {how} over the {case.split} images: undefined"
-
-
-def _number(value: Tensor, index: Plugin) -> float:
-    if not math.isfinite(number := float(value)):
-        raise ArithmeticError(f"index {index.spec} returned {number}")
-    return number
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -22,6 +22,10 @@ class Undefined(ArithmeticError):
     with the reason)."""
 
 
+class Spoilt(Exception):
+    """A plugin changed what it was handed, so that its result is not taken (its row says `failed`)."""
+
+
 class DegenerateWarning(UserWarning):
     """A value was computed, but by its own formula it carries no information here."""
 

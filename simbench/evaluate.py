@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from simbench.answers import nan, number, refusal
 from simbench.arrays import paired_rows
 from simbench.contracts import Index
-from simbench.errors import DegenerateWarning, InputError, Undefined
+from simbench.errors import DegenerateWarning, InputError, Spoilt, Undefined
+from simbench.handed import lend
+from simbench.surroundings import abroad
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,14 +20,13 @@ if TYPE_CHECKING:
 
 #: Fewest rows for which every index is defined (the debiased HSIC divides by n - 3).
 MIN_ROWS = 4
-#: By how much rounding may take a value out of the range that the index claims, relative to the end of the range.
-ROUNDING = 1e-9
 
 
 def turnable(index: Index) -> bool:
     """True when both sides may be moved and rotated freely without changing the value."""
-    return all({"orthogonal", "translation"} <= side
-               for side in (index.claims.invariances_a, index.claims.invariances_b))
+    with abroad():
+        claims = index.claims
+    return all({"orthogonal", "translation"} <= side for side in (claims.invariances_a, claims.invariances_b))
 
 
 def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None]:
@@ -41,17 +42,18 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
 
     from simbench.moments import Moments
 
-    a, b = _scaled(a, index.claims.invariances_a), _scaled(b, index.claims.invariances_b)
+    with abroad():
+        claims = index.claims
+    a, b = _scaled(a, claims.invariances_a), _scaled(b, claims.invariances_b)
     wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
     if index.needs == "samples" or (wide and type(index).from_samples is not Index.from_samples):
         a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
-        return index.from_samples(a, b), None
+        return lend(index, index.from_samples, a, b), None
     if not wide:
         m = Moments.of(a, b, keep_rows=True)
     else:
-        m = Moments.between(narrow(a, "linear" in index.claims.invariances_a),
-                            narrow(b, "linear" in index.claims.invariances_b))
-    return index.from_moments(m), m
+        m = Moments.between(narrow(a, "linear" in claims.invariances_a), narrow(b, "linear" in claims.invariances_b))
+    return lend(index, index.from_moments, m, own=True), m
 
 
 def _scaled(x: Tensor, kept: frozenset[str]) -> Tensor:
@@ -98,20 +100,20 @@ def compare(index: Index, a, b, view: str, layout: str | None | tuple[str | None
                              "the inputs, or the same in a finer precision")
     try:
         result, m = evaluate(index, a, b)
-        reason = index.degenerate(m) if m is not None else None
+        reason = lend(index, index.degenerate, m, own=True) if m is not None else None
+    except Spoilt as change:
+        raise InputError(str(change)) from change
     except Undefined as undefined:
         raise InputError(f"{index.spec} is undefined for a and b: {undefined}") from None
     if reason:
         warnings.warn(f"{index.spec}: {reason}", DegenerateWarning, stacklevel=3)
-    value = float(result)
-    if not math.isfinite(value):
-        told = "NaN" if math.isnan(value) else str(value)
-        raise InputError(f"index {index.spec!r} returned {told} for finite input; `simbench check {index.name}` looks "
-                         "into it")
-    return settled(index, value)
+    return _checked(index, result)
 
 
-def settled(index: Index, value: float) -> float:
-    """A value that rounding took out of the claimed range, at the end of the range; any other as it is."""
-    nearest = min(max(value, index.claims.range[0]), index.claims.range[1])
-    return nearest if abs(value - nearest) <= ROUNDING * max(1, abs(nearest)) else value
+def _checked(index: Index, result: Any) -> float:
+    """The number that an index returned; InputError where it is none."""
+    reason = refusal(index, result)
+    if reason:
+        told = f"index {index.spec!r} returned NaN for finite input" if nan(result) else reason
+        raise InputError(f"{told}; `simbench check {index.name}` looks into it")
+    return number(index, result)

@@ -56,7 +56,8 @@ def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: 
         does not fit is left for further passes over batches, which must then be an iterable that can be read again.
 
     Returns a row a value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate", which carries no
-    information; "skipped", without a value) and note, the reason. Moments are accumulated in float64, and bases come
+    information; "skipped", without a value; "failed", of an index that changed what it was handed or returned something
+    else than a number in the range it claims) and note, the reason. Moments are accumulated in float64, and bases come
     from them, where `simbench.similarity` decomposes the rows: values agree to about 1e-9 on well conditioned layers.
     Layers with as many neurons as there are rows are kept as rows and decomposed like there. A value is the same to the
     last bit whatever other layers are looked at, and in however many passes.

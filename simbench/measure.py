@@ -13,7 +13,11 @@ import numpy as np
 from simbench.cases import Case
 from simbench.context import Context
 from simbench.contracts import Index, Result, Row
+from simbench.copies import handed
 from simbench.errors import Inapplicable, Undefined
+from simbench.handed import Loan
+from simbench.surroundings import abroad, known, seed_of
+from simbench.window import Window
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,14 @@ class Measured:
 
 
 def measure(case: Case, context: Context) -> Measured:
-    """Run one case. Whatever a plugin raises becomes a row `failed`; only an interruption gets through."""
+    """Run one case, in surroundings that depend on its key alone and are put back. Whatever a plugin raises becomes a
+    row `failed`; only an interruption gets through."""
     start, error, samples, arrays = time.perf_counter(), "", 0, {}
     try:
-        samples = context.samples(case)
-        result = case.experiment.run(case, context)
-        result = result if isinstance(result, Result) else Result(result)
-        found = [_plain(row) for row in result.rows]
-        arrays = {name: np.asarray(array) for name, array in result.arrays.items()}
+        with known(_seed(case)):
+            samples = context.samples(case)
+            rows, arrays = _run(case, context)
+        found = [_plain(row) for row in rows]
     except Inapplicable as reason:
         found = [Row(_quantity(case), None, status="skipped", note=str(reason))]
     except Undefined as reason:
@@ -47,6 +51,23 @@ def measure(case: Case, context: Context) -> Measured:
         found = [Row(_quantity(case), None, status="failed", note=f"{type(exception).__name__}: {note}")]
         error = traceback.format_exc()
     return Measured(case, tuple(found), samples, time.perf_counter() - start, error, arrays)
+
+
+def _seed(case: Case) -> int:
+    """Of the case's key; a case whose parameters are no plain data has none, and is on no record."""
+    try:
+        return seed_of(case.key)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _run(case: Case, context: Context) -> tuple[list[Row], dict[str, np.ndarray]]:
+    """Rows and arrays of the experiment, which works on copies. Raises Spoilt where it changed one."""
+    loan, (copied, back) = Loan(), handed(case)
+    with loan.settled(case.experiment), abroad():
+        result = case.experiment.run(copied, Window(context, loan, back))
+        result = result if isinstance(result, Result) else Result(result)
+        return list(result.rows), {name: np.array(array) for name, array in result.arrays.items()}
 
 
 def _plain(row: Row) -> Row:

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from simbench.contracts import Index
-from simbench.errors import InputError, Undefined
-from simbench.evaluate import MIN_ROWS, settled
+from simbench.errors import InputError, Spoilt, Undefined
+from simbench.evaluate import MIN_ROWS
+from simbench.handed import lend
 from simbench.passes import Layer, Tile, tiles
 from simbench.precision import widened
-from simbench.streams import Value, still_note
+from simbench.streams import Value, answered, still_note
 from simbench.views import rows
 
 
@@ -33,6 +34,7 @@ class MinibatchStream:
         self._own: dict[Layer, Tensor] = {}
         self._moving: set[Layer] = set()
         self._undefined: dict[Layer, str] = {}
+        self._spoilt = ""
 
     def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor] | str] | None:
         """Whether the output of a layer varies, and its vector for every minibatch, or why it has none; None where it
@@ -44,11 +46,13 @@ class MinibatchStream:
         parts = [part for part in x.split(index.minibatches) if len(part) >= MIN_ROWS]
         self._bytes[side, layer] = sum(8 * len(part) ** 2 for part in parts)
         try:
-            vectors = [index.of_batch(part) for part in parts]
+            vectors = [lend(index, index.of_batch, part) for part in ([] if self._spoilt else parts)]
             finite = all(bool(vector.isfinite().all()) for vector in vectors)
             self._bytes[side, layer] = sum(8 * vector.numel() for vector in vectors)
         except Undefined as undefined:
             vectors, finite = str(undefined), bool(x.isfinite().all())
+        except Spoilt as change:  # the layers after this one, and the other indices, go on as if it were not there
+            self._spoilt, vectors, finite = str(change), [], True
         if not finite:
             raise InputError(f"layer {layer!r} has NaN or infinite activations; give finite ones")
         return not (bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())), vectors
@@ -81,6 +85,8 @@ class MinibatchStream:
 
     def add(self, taken: Mapping[Layer, tuple[bool, list[Tensor]] | None]) -> None:
         """What `take` gave of a batch, layer by layer."""
+        if self._spoilt:
+            return
         self._moving.update(key for key in self._wanted if taken[key][0])
         self._undefined.update((key, taken[key][1]) for key in self._wanted if isinstance(taken[key][1], str))
         for key in self._wanted - self._undefined.keys():
@@ -93,7 +99,7 @@ class MinibatchStream:
 
     def close(self) -> Iterator[tuple[Index, Layer, Layer, Value]]:
         """All batches are in: the values of the pairs that are looked at. InputError when no batch was large enough."""
-        if self._wanted and not self._own and not self._undefined:
+        if self._wanted and not (self._own or self._undefined or self._spoilt):
             raise InputError(f"no batch has {MIN_ROWS} images, the fewest that {self.indices[0].spec} takes")
         for i, j in self._pairs():
             yield self.indices[0], i, j, self._ratio(i, j)
@@ -103,6 +109,8 @@ class MinibatchStream:
         yield from dict.fromkeys((i, j) for tile in self._tiles for i in tile.a for j in tile.b)
 
     def _ratio(self, i: Layer, j: Layer) -> Value:
+        if self._spoilt:
+            return Value(status="failed", note=self._spoilt)
         still = [f"{key[1]!r} of {name}" for key, name in ((i, "a"), (j, "b")) if key not in self._moving]
         if still:
             return Value(status="skipped", note=still_note(still[0]))
@@ -113,5 +121,4 @@ class MinibatchStream:
             if not self._own[key] > 0:
                 return Value(status="degenerate", note=f"the minibatches of {key[1]!r} of {name} have no inner product "
                              "with themselves beyond rounding, as where all rows are equally far apart: undefined")
-        number = float(self._sums[i, j] / self._own[i].sqrt() / self._own[j].sqrt())
-        return Value(settled(self.indices[0], number))
+        return answered(self.indices[0], float(self._sums[i, j] / self._own[i].sqrt() / self._own[j].sqrt()))

@@ -14,6 +14,7 @@ from simbench.leaderboard import leaderboard
 from simbench.provenance import digest
 from simbench.stopwatch import stage
 from simbench.store import Contents, Store
+from simbench.surroundings import abroad
 
 #: What a results folder holds beside records/ and runs/.
 FILES = ("measurements.csv", "methods.csv", "timings.csv", "runs.csv", "correlations.csv", "leaderboard.csv")
@@ -59,7 +60,10 @@ def draw(contents: Contents, folder: Path, experiments: Iterable[Experiment],
             try:
                 store = Store(folder)
                 kept = [Kept(record.labels, store.arrays(record)) for record in mine if record.arrays]
-                figure = experiment.figure(tables.measurements(mine), kept)
+                import matplotlib
+
+                with abroad(), matplotlib.rc_context():
+                    figure = experiment.figure(tables.measurements(mine), kept)
             except Exception as error:
                 problems[experiment.spec] = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 continue

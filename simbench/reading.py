@@ -13,7 +13,7 @@ from torch import Tensor
 from simbench.blocks import Outgrown
 from simbench.errors import InputError
 from simbench.inputs import Inputs, batches_of
-from simbench.passes import Layer, Tile, packed, told
+from simbench.passes import Layer, packed, told
 from simbench.streams import Value
 from simbench.taps import Taps
 

@@ -15,6 +15,7 @@ from simbench import hookspecs
 from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
 from simbench.errors import InputError, unknown
 from simbench.selection import arguments, parse, split_list
+from simbench.surroundings import abroad
 
 GROUP = "simbench"
 CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment)}
@@ -123,11 +124,12 @@ def load(extra: Iterable[object] = ()) -> Registry:
     seen = set()
     for name, package, version, make in found:
         try:
-            plugin = make()
-            if id(plugin) in seen:
-                continue
-            seen.add(id(plugin))
-            objects = _objects(plugin)
+            with abroad():
+                plugin = make()
+                if id(plugin) in seen:
+                    continue
+                seen.add(id(plugin))
+                objects = _objects(plugin)
         except Exception as error:
             broken.append(Broken(name, f"{package} {version}".strip(),
                                  f"{type(error).__name__}: {error}", traceback.format_exc()))

@@ -11,6 +11,7 @@ from tabulate import tabulate
 from simbench import leaderboard
 from simbench.contracts import Experiment, Row
 from simbench.stopwatch import Spent
+from simbench.surroundings import abroad
 
 STATUSES = ("ok", "degenerate", "skipped", "failed")
 
@@ -46,7 +47,8 @@ def summary(experiment: Experiment, measurements: pd.DataFrame) -> str:
     rows = measurements[measurements["experiment"] == experiment.spec]
     if rows.empty:
         return ""
-    frame = experiment.summary(rows)
+    with abroad():
+        frame = experiment.summary(rows)
     return f"{experiment.spec}\n{table(frame)}" if len(frame) else ""
 
 

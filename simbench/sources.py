@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from simbench.cases import Network
+from simbench.handed import SMALL
 from simbench.images import augmented
-from simbench.stitching import Batch, Rows
+from simbench.stitching import Batch, Rows, of_images
 from simbench.stopwatch import stage
+from simbench.surroundings import at_home
 
 if TYPE_CHECKING:
     from simbench.activations import Activations
@@ -33,17 +35,25 @@ class OnDemand:
 
 
 class Later:
-    """Activations that are made when they are first asked for."""
+    """Activations that are made when they are first asked for, in the surroundings of the host, and of which copies are
+    given."""
 
     def __init__(self, make: Callable[[], Rows]) -> None:
-        self._make = make
-
-    @cached_property
-    def _rows(self) -> Rows:
-        return self._make()
+        self._rows = cache(make)
 
     def __getitem__(self, chosen: Tensor) -> Tensor:
-        return self._rows[chosen]
+        with at_home():
+            rows = self._rows()
+            if not isinstance(rows, Tensor):
+                return rows[chosen]
+            listed = isinstance(chosen, Tensor) and chosen.dtype == torch.int64 and chosen.ndim == 1
+            return of_images(rows, chosen) if listed else rows[chosen].clone()
+
+
+def shown(held: Rows) -> Rows:
+    """What a task shows of activations: large ones by the images that are asked for, as those that are computed at
+    every call, so that nobody needs a copy of all."""
+    return held if isinstance(held, Tensor) and held.nbytes <= SMALL else Later(lambda: held)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +67,13 @@ class Augmented:
     layer_b: str
 
     @stage("front passes")
-    @torch.no_grad()
     def __call__(self, chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
-        source = self.source
-        images = augmented(source.images("train")[chosen], generator)
-        x = source.of(self.a, self.layer_a, images)
-        own = source.of(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
-        return Batch(x, source.labels("train")[chosen.to(source.device)],
-                     source.end(self.a, self.layer_a)(x) if "logits_a" in wanted else None,
-                     source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
-                     own if "own" in wanted else None)
+        with at_home(), torch.no_grad():
+            source = self.source
+            images = augmented(source.images("train")[chosen], generator)
+            x = source.of(self.a, self.layer_a, images)
+            own = source.of(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
+            return Batch(x, source.labels("train")[chosen.to(source.device)],
+                         source.end(self.a, self.layer_a)(x) if "logits_a" in wanted else None,
+                         source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
+                         own if "own" in wanted else None)

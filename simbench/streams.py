@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from simbench.answers import asked, nan, number, refusal
 from simbench.blocks import Blocks, Shared, taken
-from simbench.contracts import Index
-from simbench.errors import Inapplicable, InputError, Undefined
-from simbench.evaluate import MIN_ROWS, settled
+from simbench.contracts import Claims, Index
+from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
+from simbench.evaluate import MIN_ROWS
 from simbench.moments import Moments
 from simbench.passes import Layer, Tile, tiles
 from simbench.spans import Spans
@@ -24,7 +24,8 @@ MOST_NEURONS = 4096
 
 @dataclass(frozen=True)
 class Value:
-    """One number of the frame; status as in a measurement."""
+    """One number of the frame; status as in a measurement (failed: the index changed what it was handed, or returned
+    something else than a number in the range it claims)."""
 
     value: float = float("nan")
     status: str = "ok"
@@ -182,17 +183,24 @@ class MomentStream:
 
 def _value(index: Index, m: Moments) -> Value:
     try:
-        number, reason = float(index.from_moments(m)), index.degenerate(m)
-    except Inapplicable as refusal:
-        return Value(status="skipped", note=str(refusal))
+        value, reason, claims = asked(index, m)
+    except Inapplicable as refused:
+        return Value(status="skipped", note=str(refused))
     except Undefined as undefined:
         return Value(status="degenerate", note=str(undefined))
-    if not math.isfinite(number):
-        told = "NaN" if math.isnan(number) else str(number)
-        return Value(status="skipped", note=f"{told} for finite activations; `simbench check {index.name}` looks into "
-                                             "it")
-    number = settled(index, number)
-    return Value(number, "degenerate", reason) if reason else Value(number)
+    except Spoilt as change:
+        return Value(status="failed", note=str(change))
+    return answered(index, value, reason, claims)
+
+
+def answered(index: Index, value: object, reason: str = "", claims: Claims | None = None) -> Value:
+    """What an index returned, as a Value; degenerate where there is a reason."""
+    if nan(value):
+        return Value(status="skipped", note=f"NaN for finite activations; `simbench check {index.name}` looks into it")
+    problem = refusal(index, value, claims)
+    if problem:
+        return Value(status="failed", note=problem)
+    return Value(number(index, value, claims), "degenerate" if reason else "ok", reason)
 
 
 def still_note(layer: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from simbench import durable
 from simbench.cases import Case
 from simbench.contracts import Index, Plugin, Stitcher
-from simbench.digits import DIGITS, rounded
+from simbench.digits import rounded
 from simbench.provenance import canonical
 from simbench.store import Contents, Record
 

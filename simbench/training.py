@@ -7,22 +7,29 @@ from typing import TYPE_CHECKING
 from simbench.contracts import Dataset, Model, Recipe, splits
 from simbench.errors import InputError
 from simbench.stopwatch import stage
+from simbench.surroundings import abroad, known
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str = "cpu") -> nn.Sequential:
-    """A freshly initialised network trained on the train split, in eval mode."""
+    """A freshly initialised network trained on the train split, in eval mode. What its modules draw from torch's global
+    generator depends on the seed alone."""
+    with known(seed):
+        return _train(model, dataset, recipe, seed, device)
+
+
+def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str) -> nn.Sequential:
     import torch
 
     from simbench.images import augmented, normalised, pixels
     from simbench.objective import Objective
 
-    with stage("reading data"):
+    with stage("reading data"), abroad():
         split = splits.read(dataset, "train")
     images, labels = split.images, torch.tensor(split.labels)  # which may be a memory map larger than memory
-    with torch.random.fork_rng(devices=[]):
+    with abroad():
         torch.manual_seed(seed)
         net = model.build(dataset.channels, dataset.classes)
     net = net.to(device, memory_format=torch.channels_last).train()

@@ -18,6 +18,7 @@ from simbench.errors import InputError
 from simbench.provenance import digest, machine, versions
 from simbench.seals import content_of, put, sealed, stamps, unsealed
 from simbench.stopwatch import stage
+from simbench.surroundings import abroad
 from simbench.training import train
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
 @stage("fetching weights")
 def fetched(model: Model, dataset: Dataset) -> Network:
     """Fetch and cache the published weights of a model; `dataset` is what they were trained on."""
-    state = model.fetch()
-    fits(state, model.build(dataset.channels, dataset.classes).state_dict(), f"what {model.spec} has fetched", model,
-         dataset)
+    with abroad():
+        state = model.fetch()
+    fits(state, _built(model, dataset).state_dict(), f"what {model.spec} has fetched", model, dataset)
     return _keep(model, dataset, "", 0, state, {})
 
 
@@ -118,6 +119,12 @@ def _verb(model: Model) -> str:
     return "fetched" if model.published() else "trained"
 
 
+def _built(model: Model, dataset: Dataset) -> nn.Sequential:
+    """An untrained network whose weights are of no importance."""
+    with abroad():
+        return model.build(dataset.channels, dataset.classes)
+
+
 @lru_cache(maxsize=256)
 def _tell(line: str, *_: int) -> None:
     """Say it on stderr, once in a process for the same files."""
@@ -147,7 +154,7 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
     import torch
 
     state = read(network.file)
-    net = network.model.build(dataset.channels, dataset.classes)
+    net = _built(network.model, dataset)
     fits(state, net.state_dict(), f"checkpoint {str(network.file)!r}", network.model, dataset)
     if content_hash(state) != network.weights:
         raise InputError(f"weights file {str(network.file)!r} has changed since it was first read; run the same "

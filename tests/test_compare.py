@@ -151,6 +151,7 @@ class Rows(Index):
     """Counts rows: an index that sees nothing but samples."""
 
     name, source = "rows", "none"
+    claims = simbench.Claims(range=(0.0, float("inf")))
 
     def from_samples(self, a, b):
         return a.new_tensor(float(len(a)))

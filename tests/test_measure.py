@@ -14,7 +14,7 @@ from small_plugins import Net
 from torch import nn
 
 import simbench
-from simbench import Affine, Inapplicable, Index, Row, Stitcher, Undefined, weights
+from simbench import Affine, Claims, Inapplicable, Index, Row, Stitcher, Undefined, weights
 from simbench.cases import Case, Network, Selection
 from simbench.contracts import Experiment
 from simbench.cutting import cut
@@ -59,6 +59,10 @@ class Rows(Index):
     @property
     def max_rows(self):
         return self.most
+
+    @property
+    def claims(self):
+        return Claims(range=(0.0, float("inf")))
 
     def from_samples(self, a, b):
         assert a.dtype == b.dtype == torch.float64

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simbench import (Affine, Case, Experiment, Index, InputError, Preset, Result, Row, Stitcher, figures, hookimpl,
                       nested)
+from simbench.answers import asked, refusal
 from simbench_plugins.experiments import curves, steps
 from simbench_plugins.experiments.pairs import settings, stitched
 from simbench_plugins.indices.reversed import Reversed
@@ -186,10 +187,11 @@ def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, con
     if not _exact(index, case):
         return Row(quantity, context.stitched_similarity(index, affine, case), step)
     m = context.moments(case, "test", case.view).through(affine.to(torch.float64))
-    value, note = float(index.from_moments(m)), index.degenerate(m)
-    if not math.isfinite(value):
-        raise ArithmeticError(f"index {case.method.spec} is {value} at step {step}")
-    return Row(quantity, value, step, "degenerate" if note else "ok", note or "")
+    value, note, claims = asked(index, m)
+    problem = refusal(index, value, claims)
+    if problem:
+        raise ArithmeticError(f"{problem.replace(' returned ', ' is ', 1)} at step {step}")
+    return Row(quantity, float(value), step, "degenerate" if note else "ok", note)
 
 
 def _exact(index: Index, case: Case) -> bool:

@@ -11,12 +11,13 @@ from simbench.check.data import Pair
 from simbench.check.outcome import Skip, require
 from simbench.check.values import compute, gap, value, values
 from simbench.contracts import Index
+from simbench.contracts.index import ROUNDING
 
 #: A property holds when values differ by less, and visibly fails when some differ by more. Rounding through a
 #: map of condition 30 stays under 1e-10; what lies between the two would be neither.
 HOLDS, VISIBLE = 1e-8, 1e-6
-#: Rounding allowed in symmetry and at the ends of the range.
-EXACT = 1e-9
+#: Rounding allowed in symmetry, as at the ends of the range.
+EXACT = ROUNDING
 #: A distance that is a root has half the digits at zero: sqrt(1e-16) = 1e-8.
 AT_IDENTITY = 1e-6
 
@@ -33,7 +34,7 @@ def range_(index: Index) -> str:
 def within(index: Index, number: float, pair: Pair) -> None:
     """Require a value in the claimed range."""
     low, high = index.claims.range
-    require(low - EXACT * max(1, abs(low)) <= number <= high + EXACT * max(1, abs(high)),
+    require(index.claims.admits(number),
             f"value {number:.6g} lies outside the claimed range [{low:g}, {high:g}] ({pair.name})")
 
 
@@ -110,7 +111,7 @@ def _slope(index: Index, pair: Pair) -> float:
     """The smaller of |gradient| |rows| over both sides; Violation when detached or not finite."""
     sides = [pair.a.clone().requires_grad_(), pair.b.clone().requires_grad_()]
     with torch.enable_grad():
-        result = compute(index, *sides)
+        result = compute(index, *(side.clone() for side in sides))
     require(result.requires_grad, f"the value is detached from the rows ({pair.name})")
     sizes = []
     for side, rows, slope in zip("ab", sides, torch.autograd.grad(result, sides, allow_unused=True)):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
-
 from simbench.affine import Affine
 from simbench.check import data
 from simbench.check.data import Pair
@@ -14,7 +12,7 @@ from simbench.check.fits import belong, distance, error, feasible, fit, fits, ra
 from simbench.check.handed import Handed, parts
 from simbench.check.outcome import Skip, require
 from simbench.check.rivals import DRAWS, Loss, Rivals, exchanges, moves
-from simbench.check.robustness import still_generator
+from simbench.check.robustness import still_generator, untouched
 from simbench.check.roundings import roundings
 from simbench.contracts import Stitcher
 from simbench.moments import Moments
@@ -107,6 +105,7 @@ def merge_order(stitcher: Stitcher) -> str:
 def inputs_untouched(stitcher: Stitcher) -> str:
     """The moments are the same after the call, bit for bit."""
     m, handed = _handed(stitcher)
+    untouched(stitcher, "from_moments", m)
     stitcher.from_moments(m)
     require(handed.untouched, "from_moments modifies the moments")
     return "the moments are the same after the call"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from simbench.errors import Inapplicable
+from simbench.surroundings import abroad
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ class Check:
     rule: Callable[[], str]
 
     def run(self) -> Outcome:
-        """The outcome; never raises. Warnings are silenced, so that no filter of the caller changes it."""
-        with warnings.catch_warnings():
+        """The outcome; never raises. Warnings are silenced, so that no filter of the caller changes it, and whatever
+        setting of torch or Python the plugin changes is put back."""
+        with abroad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 status, reason = "passed", self.rule()

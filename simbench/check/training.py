@@ -12,9 +12,8 @@ from simbench.affine import Affine
 from simbench.check.data import normal, seeded
 from simbench.check.families import outside, planted
 from simbench.check.fits import rank
-from simbench.check.handed import Handed, parts, same_bits
 from simbench.check.outcome import Skip, Violation, applicable, require
-from simbench.check.robustness import still_generator
+from simbench.check.robustness import still_generator, untouched
 from simbench.check.values import gap
 from simbench.contracts import Stitcher
 from simbench.errors import Inapplicable
@@ -193,27 +192,10 @@ def starts(stitcher: Stitcher) -> str:
 
 
 def inputs_untouched(stitcher: Stitcher) -> str:
-    """Activations, labels and moments are the same after the call; so are the end's parameters and mode."""
-    given = made(stitcher, EQUAL)
-    inputs, mode = _inputs(given), _mode(given.end)
-    handed = Handed(inputs)
-    stitcher.from_task(given)
-    kept = all(map(same_bits, inputs, _inputs(given)))  # none is another tensor now
-    require(handed.untouched and kept, "from_task modifies the task, or trains the end network")
-    require(mode == _mode(given.end), "from_task leaves the end unfrozen or in training mode")
-    require(all(x.grad is None for x in [*given.end.parameters(), given.activations]),
-            "from_task leaves gradients in the end network or the activations")
+    """Activations, labels and moments are the same after the call; so is the end network: its parameters, buffers,
+    gradients, modes, modules and hooks."""
+    untouched(stitcher, "from_task", made(stitcher, EQUAL))
     return "activations, labels, moments and the end network are the same after the call"
-
-
-def _inputs(given: Task) -> list[Tensor]:
-    return [given.activations, given.own, given.logits_a, given.logits_b, given.labels, *parts(given.moments),
-            *given.end.state_dict().values()]
-
-
-def _mode(end: nn.Sequential) -> list[bool]:
-    """Which modules are in training mode, and which parameters take gradients."""
-    return [module.training for module in end.modules()] + [x.requires_grad for x in end.parameters()]
 
 
 def deterministic(stitcher: Stitcher) -> str:

@@ -22,6 +22,9 @@ INVARIANCES: dict[str, frozenset[str]] = {
     "linear": frozenset({"orthogonal", "permutation", "scaling"}),
 }
 
+#: Rounding allowed at the ends of a range, relative where they are above 1.
+ROUNDING = 1e-9
+
 
 def invariant(*names: str) -> frozenset[str]:
     """The named invariances and all that they imply."""
@@ -36,7 +39,7 @@ class Claims:
     """What an index promises, for `simbench check` to hold it to.
 
     direction: +1 when larger means more similar, -1 for a distance.
-    range: closed interval of possible values.
+    range: closed interval of possible values; one outside it is refused wherever it is returned.
     invariances_a, invariances_b: transformations of that side alone that leave the value unchanged
         (see INVARIANCES; `linear` is any invertible map).
     differentiable: gradients with respect to the rows are finite and not identically zero.
@@ -48,6 +51,11 @@ class Claims:
     invariances_a: frozenset[str] = frozenset()
     invariances_b: frozenset[str] = frozenset()
     differentiable: bool = False
+
+    def admits(self, value: float) -> bool:
+        """Whether a value lies in the range, up to rounding."""
+        low, high = self.range
+        return low - ROUNDING * max(1, abs(low)) <= value <= high + ROUNDING * max(1, abs(high))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from simbench.run.plan import UNTRAINED, Part, cases_of, look, plan, train
 from simbench.run.progress import Progress
 from simbench.run.request import Request, Resolved, resolve
 from simbench.store import Contents, Record, Store, unwritable
+from simbench.surroundings import of_plugin
 from simbench.tables import describe
 
 if TYPE_CHECKING:
@@ -61,9 +62,8 @@ class Job:
         """Cases of a part without a finished record."""
         if self.resolved.request.force:
             return list(part.cases)
-        records = self.contents.records
         return [case for case in part.cases if UNTRAINED in (case.a.weights, case.b.weights)
-                or case.key not in records or records[case.key].failed]
+                or (found := self.contents.records.get(case.key)) is None or found.failed]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Outcome:
     selected: frozenset[str]
 
 
+@of_plugin
 def prepare(request: Request, registry: Registry) -> Job:
     """Look at everything a run needs. Raises InputError for what cannot be had; writes no result."""
     resolved = resolve(request, registry)
@@ -231,7 +232,7 @@ def _units(job: Job) -> Iterator[Unit]:
 def _record(found: Measured, registry: Registry, run_name: str) -> Record:
     case = found.case
     owner = registry.owner(case.method) if case.method else None
-    method = describe(case, owner.package, owner.package_version) if owner else {}
+    method = of_plugin(describe)(case, owner.package, owner.package_version) if owner else {}
     return Record(case.key, case.identity, case.labels | {"samples": found.samples}, method, found.rows,
                   found.seconds, run_name, found.error)
 

@@ -10,9 +10,11 @@ from simbench import weights
 from simbench.architectures import architecture
 from simbench.cases import Case, Network, Selection, Setting
 from simbench.contracts import Dataset, Experiment, Model, splits
+from simbench.copies import handed
 from simbench.errors import InputError
 from simbench.run.request import Resolved, Scope
 from simbench.stopwatch import stage
+from simbench.surroundings import abroad
 
 #: Stands for the content of weights that are not trained yet.
 UNTRAINED = ""
@@ -120,7 +122,10 @@ def cases_of(wishes: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]
     """All cases, each once, those that share forward passes next to each other, in order of depth."""
     cases: dict[tuple, Case] = {}
     for experiment, selection in wishes:
-        for case in experiment.plan(selection):
+        copied, back = handed(selection)
+        with abroad():
+            planned = list(experiment.plan(copied))
+        for case in map(back, planned):
             cases.setdefault((case.key, case.a.name, case.b.name), case)
     groups: dict[tuple, list[Case]] = {}
     for case in cases.values():

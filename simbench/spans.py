@@ -42,7 +42,7 @@ class Spans:
         return self._made[key]
 
     def _tidy(self, wanted: list[tuple]) -> None:
-        """Let what was used last go, the second of the pair first, where all together is more than there is room for."""
+        """Let what was used last go, the second of the pair first, where all is more than there is room for."""
         for key in self._last:
             if key in self._made:
                 self._bytes[key] = _held(self._made[key])

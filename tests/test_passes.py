@@ -110,7 +110,7 @@ def test_tiles_are_packed_in_their_order():
 
 @pytest.mark.parametrize("batches, options, message", [
     (iter(ROWS.split(100)), {"memory": "8MB"}, r"in one pass take about [\d.]+ MB and memory is 8.0 MB; batches can "
-                                               "be read only once: give a list or a DataLoader, more memory, fewer layers"),
+                                               "be read only once: give a list or a DataLoader, more memory"),
     (ROWS.split(100), {"memory": "1MB"}, r"layers '1' and '2' take [\d.]+ MB together, and memory is 1.0 MB; give"),
     (ROWS.split(100), {"memory": "much"}, "memory is 'much'; allowed: 1MB or more"),
     (ROWS.split(100), {"memory": 3}, "memory is 3; allowed"),

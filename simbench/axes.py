@@ -64,7 +64,8 @@ def resized(axis: Axis, size: int) -> Axis:
 
 def without_channels(axes: Axes) -> Axes:
     """Axes after some of the channels were summed away: what is left of them is no channel."""
-    return tuple(tuple(replace(atom, kind=UNKNOWN) if atom.kind == CHANNELS else atom for atom in axis) for axis in axes)
+    return tuple(tuple(replace(atom, kind=UNKNOWN) if atom.kind == CHANNELS else atom for atom in axis)
+                 for axis in axes)
 
 
 def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
@@ -93,7 +94,7 @@ def layout(axes: Axes) -> str | None:
 
     Certain are inputs first, all channels on one axis, and every other axis places, in their order.
     """
-    if len(axes) not in (3, 4) or not is_all(axes[0], INPUTS) or any(INPUTS in {a.kind for a in axis} for axis in axes[1:]):
+    if len(axes) not in (3, 4) or not is_all(axes[0], INPUTS):
         return None
     channels = [i for i, axis in enumerate(axes) if axis and is_all(axis, CHANNELS)]
     places = [axis for i, axis in enumerate(axes[1:], 1) if i not in channels]

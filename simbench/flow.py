@@ -11,17 +11,17 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from simbench.axes import (
-    CHANNELS, GIVEN, INPUTS, PLACE, UNKNOWN, Atom, Axes, broadcast, channel_axis, has_channels, is_all, layout, reshaped,
-    resized, size_of, unknown_axes, unknown_axis, without_channels,
+    CHANNELS, GIVEN, INPUTS, PLACE, UNKNOWN, Atom, Axes, broadcast, channel_axis, has_channels, is_all, layout,
+    reshaped, resized, size_of, unknown_axes, unknown_axis, without_channels,
 )
 
-_SAME = {"clone", "contiguous", "detach", "alias", "_to_copy", "lift_fresh", "roll", "flip", "slice", "narrow", "expand",
-         "index_select", "native_dropout", "_softmax", "_log_softmax", "softmax", "log_softmax", "constant_pad_nd",
-         "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "tril", "triu", "cumsum",
-         "_native_multi_head_attention"}
+_SAME = {"clone", "contiguous", "detach", "alias", "_to_copy", "lift_fresh", "roll", "flip", "slice", "narrow",
+         "expand", "index_select", "native_dropout", "_softmax", "_log_softmax", "softmax", "log_softmax",
+         "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "tril",
+         "triu", "cumsum", "_native_multi_head_attention"}
 _VIEWS = {"view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten"}
-_SUMS = {"mean", "sum", "prod", "amax", "amin", "max", "min", "var", "std", "var_mean", "logsumexp", "linalg_vector_norm",
-         "norm", "any", "all", "argmax", "argmin"}
+_SUMS = {"mean", "sum", "prod", "amax", "amin", "max", "min", "var", "std", "var_mean", "logsumexp",
+         "linalg_vector_norm", "norm", "any", "all", "argmax", "argmin"}
 _CONVOLUTIONS = {"convolution", "_convolution", "mkldnn_convolution", "cudnn_convolution", "miopen_convolution",
                  "convolution_overrideable"}
 #: Operations whose second axis is channels by definition.
@@ -77,7 +77,7 @@ class Flow(TorchDispatchMode):
         return None if axes is None else layout(axes)
 
     def open(self, x: Tensor) -> bool:
-        """True where all that is missing is what an axis of the network's inputs means: an operation to come may say."""
+        """True where all that is missing is what an axis of the inputs means: an operation to come may say."""
         axes = self.axes(x)
         return axes is not None and layout(axes) is None and all(is_all(axis, INPUTS, PLACE, GIVEN) for axis in axes)
 
@@ -154,11 +154,14 @@ class Flow(TorchDispatchMode):
             order[i], order[j] = order[j], order[i]
             return [tuple(x[i] for i in order)]
         dims = args[1] if len(args) > 1 else kwargs.get("dim")
+        if name in ("linalg_vector_norm", "norm"):
+            dims = args[2] if len(args) > 2 else None
+        several = [] if dims is None else list(dims) if isinstance(dims, (list, tuple)) else [dims]
         if name == "unsqueeze":
             at = dims % (rank + 1)
             return [(*x[:at], (), *x[at:])]
         if name == "squeeze":
-            gone = range(rank) if dims is None else [i % rank for i in (dims if isinstance(dims, (list, tuple)) else [dims])]
+            gone = range(rank) if dims is None else [i % rank for i in several]
             return [tuple(axis for i, axis in enumerate(x) if i not in gone or size_of(axis) != 1)]
         if name in ("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk"):
             return [tuple(map(resized, x, each.shape)) for each in outputs]
@@ -166,10 +169,7 @@ class Flow(TorchDispatchMode):
             at = (dims or 0) % rank
             return [(*x[:at], *x[at + 1:])] * len(outputs)
         if name in _SUMS:
-            if name in ("linalg_vector_norm", "norm"):
-                dims = args[2] if len(args) > 2 else None
-            every = dims is None or (isinstance(dims, (list, tuple)) and not dims)
-            gone = range(rank) if every else [i % rank for i in (dims if isinstance(dims, (list, tuple)) else [dims])]
+            gone = [i % rank for i in several] or range(rank)
             if any(has_channels(x[i]) for i in gone):
                 x = without_channels(x)
             kept = len(shape) == rank

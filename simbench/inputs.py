@@ -15,7 +15,8 @@ from simbench.errors import InputError
 
 #: What says which part of a batch is the inputs: a tensor, a tuple of arguments, or a mapping of keyword arguments.
 Choose = Callable[[Any], Any]
-_REMEDY = "give inputs=, a function of a batch that returns a tensor, a tuple of arguments or a dict of keyword arguments"
+_REMEDY = ("give inputs=, a function of a batch that returns a tensor, a tuple of arguments or a dict of keyword "
+           "arguments")
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,17 @@ class Inputs:
     def __call__(self, batch: Any) -> Call:
         """The call that a batch stands for.
 
-        A tensor is the one argument, a mapping the keyword arguments. Of a sequence, such as (inputs, labels), the first
-        is taken where `forward` takes one positional argument alone. InputError for what could mean several things,
-        for arguments that `forward` does not take, and where there is no tensor.
+        A tensor is the one argument, a mapping the keyword arguments. Of a sequence, such as (inputs, labels), the
+        first is taken where `forward` takes one positional argument alone. InputError for what could mean several
+        things, for arguments that `forward` does not take, and where there is no tensor.
         """
         args, kwargs = self._chosen(batch) if self._choose is not None else self._told(batch)
         self._fits(args, kwargs)
         tensors = [x for x in _tensors([args, kwargs]) if x.ndim]
         if not tensors or len(tensors[0]) == 0:
             what = f"shape {tuple(tensors[0].shape)}" if tensors else f"type {_kinds(args or tuple(kwargs.values()))}"
-            raise InputError(f"a batch has inputs of {what}; give tensors (n, ...), or (inputs, labels), or {_REMEDY[5:]}")
+            raise InputError(f"a batch has inputs of {what}; give tensors (n, ...), or (inputs, labels), "
+                             f"or {_REMEDY.removeprefix('give ')}")
         return Call(args, kwargs, len(tensors[0]))
 
     def _chosen(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
@@ -85,8 +87,8 @@ class Inputs:
         if not isinstance(batch, (tuple, list)) or not len(batch):
             return (batch,), {}
         if len(batch) > 1 and self._most() > 1:
-            raise InputError(f"a batch is ({_kinds(batch)}), and {self._forward()} may take more than the first; {_REMEDY}, "
-                             "such as inputs=lambda batch: batch[0]")
+            raise InputError(f"a batch is ({_kinds(batch)}), and {self._forward()} may take more than the first; "
+                             f"{_REMEDY}, such as inputs=lambda batch: batch[0]")
         return ((), self._named(batch[0])) if isinstance(batch[0], Mapping) else ((batch[0],), {})
 
     def _named(self, given: Mapping) -> dict[str, Any]:
@@ -101,7 +103,8 @@ class Inputs:
         kinds = [parameter.kind for parameter in self._signature.parameters.values()]
         if inspect.Parameter.VAR_POSITIONAL in kinds:
             return float("inf")
-        return sum(kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) for kind in kinds)
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        return sum(kind in positional for kind in kinds)
 
     def _fits(self, args: tuple, kwargs: dict[str, Any]) -> None:
         """InputError where `forward` cannot be called so."""
@@ -110,11 +113,13 @@ class Inputs:
         parameters = self._signature.parameters
         extra = [name for name in kwargs if name not in parameters]
         if extra and not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
-            raise InputError(f"a batch has {', '.join(map(repr, extra))}, which {self._forward()} does not take; {_REMEDY}")
+            raise InputError(f"a batch has {', '.join(map(repr, extra))}, which {self._forward()} does not take; "
+                             f"{_REMEDY}")
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise InputError(f"{self._forward()} cannot be called with what a batch gives ({error}); {_REMEDY}") from None
+            raise InputError(f"{self._forward()} cannot be called with what a batch gives ({error}); "
+                             f"{_REMEDY}") from None
 
     def _forward(self) -> str:
         names = "..." if self._signature is None else ", ".join(

@@ -47,8 +47,8 @@ def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: 
         (n, p), (n, c, h, w) or of tokens (n, t, c). layers_b is as `layers` where it is not given.
     view: as for `simbench.similarity`. In view spatial layers of other height and width do not pair; (n, p) counts as
         1 x 1, t tokens as t x 1. In view flat only layers of at most 4,096 neurons have moments.
-    inputs: a function of a batch that returns what a network is called with: a tensor, a tuple of arguments or a dict of
-        keyword arguments; or a pair of functions, for a and for b.
+    inputs: a function of a batch that returns what a network is called with: a tensor, a tuple of arguments or a dict
+        of keyword arguments; or a pair of functions, for a and for b.
     layouts: which axis of an output holds the channels ("nchw", "nhwc", "ntc", "nct"), for all layers or as a dict of
         names or patterns of layers; or a pair of them, for a and for b. Where nothing is said it is derived from the
         operations of the first pass; a layer of which it does not follow is skipped, and refused where it is named.

@@ -1,4 +1,4 @@
-"""Passes: which pairs of layers are looked at in which pass over the data, so that none takes more memory than it may."""
+"""Passes: which pairs of layers are looked at in which pass over the data, so that each fits in memory."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def tiles(a: Sequence[Layer], b: Sequence[Layer], cost: Cost, room: int, width: 
             return best
     if best is None:
         tile = max(found, key=lambda tile: tile.bytes)
-        raise InputError(f"layers {tile.a[0][1]!r} and {tile.b[0][1]!r} take {told(tile.bytes)} together, and memory is "
-                         f"{told(room)}; give more memory, another view, or layers without them")
+        raise InputError(f"layers {tile.a[0][1]!r} and {tile.b[0][1]!r} take {told(tile.bytes)} together, and memory "
+                         f"is {told(room)}; give more memory, another view, or layers without them")
     return best
 
 

@@ -72,9 +72,9 @@ class Reading:
         if len(passes) > 1 and not again:
             whole = [tile for stream in self._streams for tile in stream.tiles(*keys, 2**62, (rows, expected))]
             total = sum(tile.bytes for tile in whole)
-            raise InputError(f"all pairs of layers in one pass take about {told(total)} and memory is {told(self._room)}; "
-                             "batches can be read only once: give a list or a DataLoader, more memory, fewer layers, or "
-                             "view='pooled'")
+            raise InputError(f"all pairs of layers in one pass take about {told(total)} and memory is "
+                             f"{told(self._room)}; batches can be read only once: give a list or a DataLoader, more "
+                             "memory, fewer layers, or view='pooled'")
         return passes or [[]], (rows, expected)
 
     def _looked(self, batches: Iterable, stream: Iterator | None, first: Any, kept: list | None,
@@ -125,8 +125,8 @@ class Reading:
             side.taps(call, partial(take, side.name))
             counts[side.name] = call.rows
         if len(set(counts.values())) > 1:
-            raise InputError(f"a batch has {counts['a']} inputs for a and {counts['b']} for b; both must be of the same "
-                             "things, in the same order")
+            raise InputError(f"a batch has {counts['a']} inputs for a and {counts['b']} for b; both must be of the "
+                             "same things, in the same order")
         return kept, counts["a"]
 
     def _keys(self) -> tuple[list[Layer], list[Layer]]:

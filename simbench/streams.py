@@ -93,7 +93,8 @@ class MomentStream:
                                lambda key: self._shapes[key].width)
         return found
 
-    def _planned(self, a: Sequence[Layer], b: Sequence[Layer], room: int, images: tuple[int, int | None]) -> tuple[int, int]:
+    def _planned(self, a: Sequence[Layer], b: Sequence[Layer], room: int,
+                 images: tuple[int, int | None]) -> tuple[int, int]:
         shapes = {key: self._shapes[key] for key in (*a, *b)}
         batch = max(shape.rows for shape in shapes.values())
         expected = None if images[1] is None else -(-batch // images[0]) * images[1]
@@ -139,7 +140,8 @@ class MomentStream:
         wanted = {(i, j) for i in tile.a for j in tile.b}
         for i, j in blocks.pairs:
             if blocks.n < MIN_ROWS:
-                raise InputError(f"the batches have {blocks.n} rows in view {self.view!r}; at least {MIN_ROWS} are needed")
+                raise InputError(f"the batches have {blocks.n} rows in view {self.view!r}; at least {MIN_ROWS} are "
+                                 "needed")
             wide = blocks.wide(i, j)
             m = None if wide else blocks.pair(i, j, shared=len(self.indices) > 1)
             for a, b in dict.fromkeys(((i, j), (j, i))):

@@ -24,7 +24,8 @@ def twin_of(net: nn.Module) -> tuple[nn.Module | None, bool]:
 def _copied(net: nn.Module, last: bool) -> nn.Module | None:
     # Weights are copied into that memory at once, not as they lie and then into it.
     if last:
-        ready = {id(weight): nn.Parameter(weight.detach().clone(memory_format=torch.channels_last), weight.requires_grad)
+        ready = {id(weight): nn.Parameter(weight.detach().clone(memory_format=torch.channels_last),
+                                          weight.requires_grad)
                  for weight in net.parameters() if type(weight) is nn.Parameter and weight.ndim == 4}
     else:
         ready = {id(weight): weight for weight in net.parameters()}

@@ -84,10 +84,10 @@ def convnext():
 
 
 def test_a_convnext_is_read_as_it_permutes_between_its_layers():
-    agree(convnext, IMAGES.repeat(1, 1, 2, 2), ["features.1.0.block.1", "features.1.0.block.2", "features.1.0.block.3",
-                                               "features.1.0.block.4"], "nhwc")
-    agree(convnext, IMAGES.repeat(1, 1, 2, 2), ["features.0", "features.0.1", "features.1.0.block.0", "features.1.0.block.6",
-                                               "features.1.0", "features.1", "features.2.0"], "nchw")
+    images, block = IMAGES.repeat(1, 1, 2, 2), "features.1.0.block"
+    agree(convnext, images, [f"{block}.{k}" for k in (1, 2, 3, 4)], "nhwc")
+    others = ["features.0", "features.0.1", f"{block}.0", f"{block}.6", "features.1.0", "features.1", "features.2.0"]
+    agree(convnext, images, others, "nchw")
 
 
 def residual():
@@ -122,8 +122,9 @@ class Transformer(nn.Module):
     def __init__(self, norm=nn.Identity):
         super().__init__()
         self.patches, self.token = nn.Conv2d(3, 12, 2, 2), nn.Parameter(torch.randn(1, 1, 12))
-        self.positions, self.norm, self.attention = nn.Parameter(torch.randn(1, 17, 12)), nn.LayerNorm(12), Attention(norm=norm)
-        self.mixing, self.mlp, self.head = nn.Linear(17, 17), nn.Sequential(nn.Linear(12, 20), nn.GELU()), nn.Linear(20, 4)
+        self.positions, self.norm = nn.Parameter(torch.randn(1, 17, 12)), nn.LayerNorm(12)
+        self.attention, self.mixing = Attention(norm=norm), nn.Linear(17, 17)
+        self.mlp, self.head = nn.Sequential(nn.Linear(12, 20), nn.GELU()), nn.Linear(20, 4)
 
     def forward(self, x):
         x = self.patches(x).flatten(2).transpose(1, 2)
@@ -140,7 +141,8 @@ TOKENS = ["norm", "attention.qkv", "attention.proj", "attention", "mlp.0", "mlp.
 def test_tokens_are_rows_and_parts_of_attention_are_not_images(norm):
     found = layouts(seeded(lambda: Transformer(norm)), IMAGES)
     assert {name for name, layout in found.items() if layout == "ntc"} == set(TOKENS)
-    assert [name for name, layout in found.items() if layout is None] == ["attention.q_norm", "attention.drop", "mixing"]
+    unknown = [name for name, layout in found.items() if layout is None]
+    assert unknown == ["attention.q_norm", "attention.drop", "mixing"]
     agree(lambda: Transformer(norm), IMAGES, TOKENS, "ntc")
     agree(lambda: Transformer(norm), IMAGES, TOKENS, "ntc", "pooled")
 
@@ -149,10 +151,11 @@ def test_layers_of_unknown_axes_are_skipped_with_the_reason_and_refused_by_name(
     a, b = seeded(Transformer), seeded(Transformer, 1)
     found = similarities("cka", a, b, [IMAGES], view="pooled").set_index(["layer_a", "layer_b"])
     assert list(dict.fromkeys(found.index.get_level_values(0))) == [
-        "patches", "norm", "attention.qkv", "attention.proj", "attention.q_norm", "attention.drop", "mixing", "mlp.0", "mlp.1",
-        "head"]
+        "patches", "norm", "attention.qkv", "attention.proj", "attention.q_norm", "attention.drop", "mixing", "mlp.0",
+        "mlp.1", "head"]
     row = found.loc[("attention.drop", "norm")]
-    assert row["status"] == "skipped" and "(10, 3, 17, 17)" in row["note"] and "give layouts={'attention.drop'" in row["note"]
+    assert row["status"] == "skipped" and "(10, 3, 17, 17)" in row["note"]
+    assert "give layouts={'attention.drop'" in row["note"]
     assert set(found.loc[[("norm", "mlp.1"), ("head", "norm")], "status"]) == {"ok"}
     with pytest.raises(InputError, match="'attention.q_norm' of a gives .* not known: give layouts=") as error:
         similarities("cka", a, b, [IMAGES], ["attention.q_norm"])

@@ -90,9 +90,11 @@ def test_the_usual_training_takes_the_steps_of_task_loss(pair):
     batches = [images[chosen] for _ in range(2) for chosen in torch.randperm(96, generator=order).split(32)]
     weight, bias = usual.train(*pair.nets, LAYER, begin, batches)
     affine = stitcher.from_task(task)
-    assert (weight - begin[0]).abs().max() > 4e-3  # six steps of at most 1e-3
-    assert_close(weight, affine.weight, rtol=1e-4, atol=1e-4)
-    assert_close(bias, affine.bias, rtol=1e-4, atol=1e-4)
+    moved = weight - begin[0]
+    assert moved.abs().max() > 4e-3  # six steps of at most 1e-3
+    # Adam divides by the size of the gradient: where that is rounding, so is the step. Few entries are of that kind.
+    assert (affine.weight - weight).norm() < 0.02 * moved.norm()
+    assert (affine.bias - bias).norm() < 0.02 * (bias - begin[1]).norm()
 
 
 def test_the_usual_outputs_are_those_of_the_stitched_network(pair):

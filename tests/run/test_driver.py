@@ -137,7 +137,7 @@ def test_another_executor_gives_the_same_table(request_, small_registry, tmp_pat
     go(request_, small_registry)
     other = replace(request_, results=tmp_path / "other")
     kwargs = {"mp_context": get_context("spawn")} if pool is ProcessPoolExecutor else {}
-    with pool(1, initializer=torch.set_num_threads, initargs=(1,), **kwargs) as executor:
+    with pool(1, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),), **kwargs) as executor:
         go(other, small_registry, executor)
     assert table(other) == table(request_)
 

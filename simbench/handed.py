@@ -93,6 +93,7 @@ class Loan:
 
     def _settle(self, plugin: Plugin, error: Exception | None = None) -> None:
         changed = list(dict.fromkeys(path for path, unchanged in self._unchanged if not unchanged()))
+        self._unchanged.clear()  # copies point at the loan and it at them: they would stay until the collector comes
         if changed:
             told = ", ".join(path or "rows" for path in changed[:4]) + (" ..." if len(changed) > 4 else "")
             raise Spoilt(f"{NOUNS.get(plugin.kind, plugin.kind)} {plugin.spec} changed what it was handed ({told}), so "

@@ -68,6 +68,7 @@ def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: 
     if view not in VIEWS:
         raise unknown("view", view, VIEWS)
     room = bytes_of(memory, "memory")
+    room -= room // 8  # for copies that indices are handed, and what the allocator does not give back at once
     chosen = _chosen(indices, registry)
     streams = [MinibatchStream(index, view) for index in chosen if index.minibatches is not None]
     linear = [index for index in chosen if index.minibatches is None]

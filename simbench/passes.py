@@ -51,7 +51,7 @@ def tiles(a: Sequence[Layer], b: Sequence[Layer], cost: Cost, room: int, width: 
     if best is None:
         tile = max(found, key=lambda tile: tile.bytes)
         raise InputError(f"layers {tile.a[0][1]!r} and {tile.b[0][1]!r} take {told(tile.bytes)} together, and memory "
-                         f"is {told(room)}; give more memory, another view, or layers without them")
+                         f"has room for {told(room)}; give more memory, another view, or layers without them")
     return best
 
 

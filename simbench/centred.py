@@ -7,13 +7,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from simbench.comoments import block_rows
+from simbench.comoments import add_square, block_rows, mirrored
 from simbench.scatter import Scatter
 
 #: Rows after which an origin is fixed, and by which all representations move on together.
 STEP = 512
-#: Width from which a symmetric product is made of its upper half alone.
-_HALVED = 128
 
 
 def span_of(width: int) -> int:
@@ -64,12 +62,7 @@ class CentredRows:
     def _fold(self) -> None:
         x, product = self.last(self.n - self._folded), self._product
         self.running += x.sum(0)
-        half = len(product) // 2
-        if len(product) >= _HALVED:
-            product[:half].addmm_(x[:, :half].mT, x)
-            product[half:, half:].addmm_(x[:, half:].mT, x[:, half:])
-        else:
-            product.addmm_(x.mT, x)
+        add_square(product, x)
         self._folded = self.n
 
     def finish(self) -> None:
@@ -87,7 +80,7 @@ class CentredRows:
         """The Scatter of all rows; the sums are no longer those of a stream afterwards."""
         product = self._product
         product.addr_(self.running, self.running, alpha=-1 / self.n)
-        product.copy_(product.triu() + product.triu(1).mT)
+        product.copy_(mirrored(product))
         return Scatter(self.n, self._origin + self.running / self.n, product, self.eps)
 
     def again(self, rows: Tensor, step: int) -> Iterable[Tensor]:

@@ -74,7 +74,7 @@ class Comoments:
         self.running += x.sum(0)
         for product, (left, right) in zip(self._products, self.wanted):
             if left == right:
-                _add_square(product, x[:, left])
+                add_square(product, x[:, left])
             else:
                 product.addmm_(x[:, left].mT, x[:, right])
         self.n += self._filled
@@ -96,7 +96,7 @@ class Comoments:
         centred = []
         for product, (left, right) in zip(self._products, self.wanted):
             matrix = product.addr(self.running[left], self.running[right], alpha=-1 / self.n)
-            centred.append(_mirrored(matrix) if left == right else matrix)
+            centred.append(mirrored(matrix) if left == right else matrix)
         return centred
 
 
@@ -141,7 +141,7 @@ class Pairwise:
             self._running[i] += x.sum(0)
         for (i, j), product in self._products.items():
             if i == j:
-                _add_square(product, blocks[i])
+                add_square(product, blocks[i])
             else:
                 product.addmm_(blocks[i].mT, blocks[j])
         self.n += self._filled
@@ -155,7 +155,7 @@ class Pairwise:
         for (i, j), product in self._products.items():
             product.addr_(self._running[i], self._running[j], alpha=-1 / self.n)
             if i == j:
-                product.copy_(_mirrored(product))
+                product.copy_(mirrored(product))
 
     def mean(self, i: int) -> Tensor:
         """(width_i,) mean of all rows."""
@@ -167,7 +167,7 @@ class Pairwise:
         return self._products[i, j] if i <= j else self._products[j, i].mT
 
 
-def _add_square(product: Tensor, x: Tensor) -> None:
+def add_square(product: Tensor, x: Tensor) -> None:
     """product += x.T @ x in its upper half at least, in place."""
     half = len(product) // 2
     if len(product) >= _HALVED:
@@ -177,6 +177,6 @@ def _add_square(product: Tensor, x: Tensor) -> None:
         product.addmm_(x.mT, x)
 
 
-def _mirrored(matrix: Tensor) -> Tensor:
+def mirrored(matrix: Tensor) -> Tensor:
     """The symmetric matrix of this upper half."""
     return matrix.triu() + matrix.triu(1).mT

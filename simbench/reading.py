@@ -73,8 +73,8 @@ class Reading:
             whole = [tile for stream in self._streams for tile in stream.tiles(*keys, 2**62, (rows, expected))]
             total = sum(tile.bytes for tile in whole)
             raise InputError(f"all pairs of layers in one pass take about {told(total)} and memory has "
-                             f"room for {told(self._room)}; batches can be read only once: give a list or a DataLoader, more "
-                             "memory, fewer layers, or view='pooled'")
+                             f"room for {told(self._room)}; batches can be read only once: give a list or a DataLoader, "
+                             "more memory, fewer layers, or view='pooled'")
         return passes or [[]], (rows, expected)
 
     def _looked(self, batches: Iterable, stream: Iterator | None, first: Any, kept: list | None,

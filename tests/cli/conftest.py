@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import subprocess
@@ -45,15 +46,16 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]
     return _here
 
 
+def _apart(folder: Path, *words: str, python: tuple[str, ...] = (), **environment: str) -> Done:
+    done = subprocess.run([sys.executable, *python, "-m", "simbench.cli", *words], capture_output=True, text=True,
+                          check=False, cwd=folder, env=os.environ | environment, timeout=120)
+    return Done(done.returncode, done.stdout, done.stderr, folder)
+
+
 @pytest.fixture
 def process(tmp_path: Path) -> Callable[..., Done]:
     """process(*words, VARIABLE=value): the command in a process of its own, in the test's folder."""
-    def process(*words: str, python: tuple[str, ...] = (), **environment: str) -> Done:
-        done = subprocess.run([sys.executable, *python, "-m", "simbench.cli", *words], capture_output=True, text=True,
-                              check=False, cwd=tmp_path, env=os.environ | environment, timeout=120)
-        return Done(done.returncode, done.stdout, done.stderr, tmp_path)
-
-    return process
+    return functools.partial(_apart, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +66,12 @@ def tiny() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def finished(warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """TINY, finished in `folder`: to be read only."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMBENCH_CACHE", str(warm_cache))
-        patch.chdir(folder)
-        return _here(*TINY)
+    """TINY, finished in `folder`: to be read only.
+
+    In a process of its own: one that has imported a module written since it began, as tests do, remembers no
+    architecture, and every later run imports torch to ask for it.
+    """
+    return _apart(tmp_path_factory.mktemp("finished"), *TINY, SIMBENCH_CACHE=str(warm_cache))
 
 
 @pytest.fixture

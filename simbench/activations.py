@@ -30,9 +30,6 @@ from simbench.views import rows
 
 #: Bytes that activations take at once, held ones and those being made. What does not fit is computed again.
 BUDGET = 2**30
-#: Images that pass through a network together at least: fewer take other roads through the matrix products, which add
-#: up in another order. From here on what becomes of an image does not depend on which others are in its batch.
-FEWEST = 8
 #: Images of view `flat`, whose work grows with the square of their number.
 FLAT_IMAGES = 2000
 
@@ -200,11 +197,14 @@ class Activations:
         batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
         return Stack.of([rows(x, view) for x in batch] for batch in batches)
 
+    @torch.no_grad()
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:
         """Shape of one image's activation, (c, h, w) or (p,)."""
         key = (network.content, layer)
         if key not in self._shapes:
-            self._shapes[key] = tuple(self.of(network, layer, self.images("test")[:1]).shape[1:])
+            front, one = self.halves(network, layer)[0], self.images("test")[:1]
+            with abroad():
+                self._shapes[key] = tuple(front(normalised(one, network.home(self.setting), self.device)).shape[1:])
         return self._shapes[key]
 
     def coordinates(self, network: Network, layer: str, split: str) -> tuple[Tensor, Scatter]:
@@ -233,10 +233,14 @@ class Activations:
 
 def _through(stages: nn.Sequential, x: Tensor) -> Tensor:
     """What the stages, which are code of a model, make of a batch (m, ...), maps in channels-last memory as they are
-    held."""
-    few = len(x) < FEWEST
+    held.
+
+    Always BATCH images pass together, some of them twice: matrix products of another number of rows add up in another
+    order, which processor, threads and sizes decide. What becomes of an image must not tell in whose company it was.
+    """
+    few = len(x) < BATCH
     with abroad():
-        y = stages(of_images(x, torch.arange(FEWEST, device=x.device) % len(x)) if few else x)
+        y = stages(of_images(x, torch.arange(BATCH, device=x.device) % len(x)) if few else x)
     y = y[:len(x)] if few else y
     return y.contiguous(memory_format=torch.channels_last) if y.ndim == 4 else y
 

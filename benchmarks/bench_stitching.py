@@ -5,8 +5,9 @@ import torch
 
 import simbench
 from simbench import Affine, Moments, cut, fold
-from simbench.stitching import Task, stitched_logits
-from simbench.views import rows
+from simbench.contracts.task import Task
+from simbench.measuring.stitched import stitched_logits
+from simbench.moments.views import rows
 
 REGISTRY = simbench.load()
 

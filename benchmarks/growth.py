@@ -23,10 +23,11 @@ from record import Figure
 from subjects import REGISTRY, Noise, Pair
 from work import LAYERS, forward
 
-from simbench import Moments, figures
-from simbench.activations import Activations
-from simbench.provenance import digest
-from simbench.views import rows
+from simbench import Moments
+from simbench.measuring.activations import Activations
+from simbench.moments.views import rows
+from simbench.results import figures
+from simbench.system.provenance import digest
 
 Points = dict[int, dict[str, float]]
 
@@ -63,7 +64,7 @@ def of_rows(n: int, p: int) -> dict[str, float]:
     return {"streaming": taken.result, "whole": taken.seconds, "memory": taken.mebibytes}
 
 
-def of_images(n: int, _: int = 0) -> dict[str, float]:
+def take(n: int, _: int = 0) -> dict[str, float]:
     """A sweep over the layers of two Tiny-10s on n images."""
     pair = Pair("tiny10", Noise(n, 8), LAYERS)
     source = Activations(pair.setting, budget=BUDGET)
@@ -150,6 +151,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] in (["rows"], ["images"]):
-        print(json.dumps({"rows": of_rows, "images": of_images}[sys.argv[1]](*map(int, sys.argv[2:]))))
+        print(json.dumps({"rows": of_rows, "images": take}[sys.argv[1]](*map(int, sys.argv[2:]))))
     else:
         main()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from simbench.provenance import machine, versions
+from simbench.system.provenance import machine, versions
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "results" / "speed"

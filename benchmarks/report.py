@@ -12,8 +12,8 @@ from pathlib import Path
 
 import record
 
-from simbench import figures
-from simbench.provenance import digest
+from simbench.results import figures
+from simbench.system.provenance import digest
 
 Row = dict[str, str]
 

@@ -14,7 +14,7 @@ from subjects import REGISTRY, Noise, Pair
 from torch import Tensor
 
 from simbench import Affine
-from simbench.images import BATCH, augmented, normalised
+from simbench.networks.images import BATCH, augmented, normalised
 
 #: Model, layer, and what is wanted of: a step in float32, in bfloat16; least squares.
 PLACES = (("tiny10[padding=valid]", "bn3", 4.5, 8.0, 4.0), ("tiny10[padding=valid]", "bn6", 14.0, 14.0, 3.0),
@@ -80,7 +80,7 @@ def _batches(pair: Pair, images: Tensor, crop: bool) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(0)
     for chosen in torch.randperm(len(images), generator=generator).split(BATCH):
         if crop:
-            raw = torch.tensor(pair.dataset.split("train").images[chosen.numpy()])
+            raw = torch.tensor(pair.dataset.split("train").inputs[chosen.numpy()])
             yield normalised(augmented(raw, generator), pair.dataset).contiguous()
         else:
             yield images[chosen]

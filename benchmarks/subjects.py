@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 import simbench
-from simbench import weights
-from simbench.cases import Case, Network, Selection, Setting
-from simbench.context import Context
 from simbench.contracts import Dataset, Plugin
+from simbench.contracts.case import Case
 from simbench.contracts.dataset import Split
-from simbench.images import normalised
+from simbench.contracts.selection import Network, Selection, Setting
+from simbench.measuring.bench import Context
+from simbench.networks import weights
+from simbench.networks.images import normalised
 
 REGISTRY = simbench.load()
 
@@ -86,7 +87,7 @@ class Pair:
 
     def images(self, split: str) -> torch.Tensor:
         """What the networks see, (n, 3, h, w) float32, contiguous."""
-        return normalised(torch.tensor(self.dataset.split(split).images), self.dataset).contiguous()
+        return normalised(torch.tensor(self.dataset.split(split).inputs), self.dataset).contiguous()
 
     def labels(self, split: str) -> torch.Tensor:
         return torch.tensor(self.dataset.split(split).labels)
@@ -97,7 +98,7 @@ def _network(spec: str, dataset: Noise, seed: int) -> Network:
     model = REGISTRY.get("models", spec)
     torch.manual_seed(seed)
     net = model.build(dataset.channels, dataset.classes)
-    images = normalised(torch.tensor(dataset.split("train").images[:256]), dataset)
+    images = normalised(torch.tensor(dataset.split("train").inputs[:256]), dataset)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 1.0  # one pass is all that they are to know

@@ -14,8 +14,8 @@ import pluggy
 from simbench import hookspecs
 from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
 from simbench.errors import InputError, unknown
-from simbench.selection import arguments, parse, split_list
-from simbench.surroundings import abroad
+from simbench.grammar import arguments, parse, split_list
+from simbench.system.surroundings import abroad
 
 GROUP = "simbench"
 CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment)}

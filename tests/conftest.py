@@ -10,9 +10,9 @@ from small_networks import selection
 from small_plugins import SmallPlugins
 
 import simbench
-from simbench import weights
-from simbench.cases import Selection
 from simbench.contracts import Recipe
+from simbench.contracts.selection import Selection
+from simbench.networks import weights
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from small_networks import installed
 from simbench import Affine, Stitcher
 from simbench.check import training
 from simbench.check.families import planted
-from simbench.stitching import Task
+from simbench.contracts.task import Task
 
 #: Parameters of gradient descent on all images at once: a first step is minus the gradient.
 PLAIN = "optimizer=sgd,learning_rate=1,batch=384"

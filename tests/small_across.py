@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from small_plugins import Blobs, Net
+
 import simbench
 from simbench import Split
-from small_plugins import Blobs, Net
 
 #: Class of `blobs` -> whether its square lies at the top and at the left.
 CORNERS = {0: (1, 1), 1: (1, 0), 2: (0, 1)}
@@ -24,7 +25,7 @@ class Marks(Blobs):
         import numpy as np
 
         part = super().split(name)
-        return Split(part.images, np.array([CORNERS[int(label)] for label in part.labels]))
+        return Split(part.inputs, np.array([CORNERS[int(label)] for label in part.labels]))
 
 
 class Coloured(Blobs):
@@ -35,7 +36,7 @@ class Coloured(Blobs):
 
     def split(self, name: str) -> Split:
         part = super().split(name)
-        return Split(part.images.repeat(3, 1), part.labels)
+        return Split(part.inputs.repeat(3, 1), part.labels)
 
 
 class Elsewhere(Blobs):

@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 
 import simbench
-from simbench import weights
-from simbench.cases import Case, Network, Selection, Setting
 from simbench.contracts import Recipe
+from simbench.contracts.case import Case
+from simbench.contracts.selection import Network, Selection, Setting
+from simbench.networks import weights
 
 LAYERS = ("bn1", "conv2")
 

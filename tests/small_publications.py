@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision
-
 from simbench_plugins.datasets.published import Published
 
 COUNTS = {"train": 20, "test": 4}

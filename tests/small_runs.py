@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 import simbench
-from simbench import publish
-from simbench.run.driver import Outcome, prepare, run
-from simbench.run.progress import Progress
-from simbench.run.request import Request
-from simbench.store import Store
+from simbench.results import folder as publish
+from simbench.results.store import Store
+from simbench.runs.driver import Outcome, prepare, run
+from simbench.runs.progress import Progress
+from simbench.runs.request import Request
 
 
 class Silent(Progress):

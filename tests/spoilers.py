@@ -14,9 +14,9 @@ from torch import nn
 
 import simbench
 from simbench import Affine, Claims, Experiment, Index, Row, Stitcher
-from simbench.cases import Case
 from simbench.contracts import Split
-from simbench.moments import Basis
+from simbench.contracts.case import Case
+from simbench.moments.pair import Basis
 
 
 def half(*_) -> torch.Tensor:
@@ -260,7 +260,7 @@ class Spoiling(Experiment):
         context.activations.labels("test").zero_()
 
     def arrays(self, case, context):
-        case.setting.dataset.split("test").images[:] = 0
+        case.setting.dataset.split("test").inputs[:] = 0
 
     def case(self, case, context):
         object.__setattr__(case.setting, "limit", 20)
@@ -287,7 +287,7 @@ class Spoilt(Blobs):
     def split(self, name):
         part = super().split(name)
         leave_settings()
-        return Split(255 - part.images, part.labels)
+        return Split(255 - part.inputs, part.labels)
 
 
 class Spoilers:

@@ -152,7 +152,7 @@ def test_the_table_stands_between_its_marks_only():
 
 
 def test_the_figure_is_drawn_again_only_when_its_ratios_change(tmp_path):
-    from simbench import figures
+    from simbench.results import figures
 
     rows = told(tmp_path)
     assert len(report.shown(rows)) == 2

@@ -145,7 +145,8 @@ def test_the_test_command_is_what_ci_reads():
 
 
 def test_the_table_shown_is_that_of_the_published_run():
-    from simbench import publish, report
+    from simbench.results import folder as publish
+    from simbench.results import text as report
 
     folder = Path(__file__).parents[1] / "results" / "tiny10-digits"
     wanted = report.board(publish.read(folder, "leaderboard.csv"), publish.read(folder, "methods.csv"))
@@ -157,9 +158,9 @@ def test_the_table_shown_is_that_of_the_published_run():
 
 @pytest.mark.parametrize("name", ["tiny10-digits", "paper-digits", "paper-tiny10-cifar10", "paper-resnet20-cifar10"])
 def test_published_tables_follow_from_the_published_measurements(name):
-    from simbench import publish
-    from simbench.correlate import correlate
-    from simbench.leaderboard import leaderboard
+    from simbench.results import folder as publish
+    from simbench.statistics.correlate import correlate
+    from simbench.statistics.leaderboard import leaderboard
 
     folder = Path(__file__).parents[1] / "results" / name
     tables = {name: publish.read(folder, name) for name in publish.FILES}

@@ -10,11 +10,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simbench import Dataset, InputError, Split, hookimpl
-from simbench.cache import cache_folder
-from simbench.errors import unknown
 from simbench_plugins.datasets import decoded
 from simbench_plugins.datasets.published import Archive, Published, fetching
+
+from simbench import Dataset, InputError, Split, hookimpl
+from simbench.errors import unknown
+from simbench.system.cache import cache_folder
 
 if TYPE_CHECKING:
     import numpy

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from simbench import InputError, Split
-from simbench.seals import content_of, put, sealed, stamps, unsealed
+from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 
 if TYPE_CHECKING:
     import numpy

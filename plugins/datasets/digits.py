@@ -59,7 +59,7 @@ class Digits(Dataset):
 
     def split(self, name: str) -> Split:
         part = _splits()[name]
-        return Split(part.images.copy(), _labels(self.task, part.labels))
+        return Split(part.inputs.copy(), _labels(self.task, part.labels))
 
 
 @cache  # of the process, not of the object, which would carry the images into every pickle

@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from simbench import Dataset, InputError, Split, hookimpl
-from simbench.cache import cache_folder
-from simbench.errors import unknown
-from simbench.provenance import digest
 from simbench_plugins.datasets import decoded
+
+from simbench import Dataset, InputError, Split, hookimpl
+from simbench.errors import unknown
+from simbench.system.cache import cache_folder
+from simbench.system.provenance import digest
 
 if TYPE_CHECKING:
     import numpy

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simbench import hookimpl
 from simbench_plugins.datasets.published import Archive, Published
+
+from simbench import hookimpl
 
 #: Pixels per side as published, and of the black border around them.
 SIZE, BORDER = 28, 2

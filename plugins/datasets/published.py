@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from simbench import Dataset, InputError, Split
-from simbench.cache import cache_folder
-from simbench.provenance import digest
-from simbench.seals import content_of, put, sealed, stamps, unsealed
+from simbench.system.cache import cache_folder
+from simbench.system.provenance import digest
+from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 
 if TYPE_CHECKING:
     import numpy

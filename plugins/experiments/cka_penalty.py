@@ -6,21 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from simbench import (Affine, Case, Experiment, Inapplicable, Index, InputError, Preset, Row, Stitcher, figures,
-                      hookimpl, nested)
 from simbench_plugins.experiments import curves, steps
 from simbench_plugins.experiments.pairs import stitched
 from simbench_plugins.stitchers.penalty import unpushable
 from simbench_plugins.stitchers.task_loss import TaskLoss
+
+from simbench import Affine, Case, Experiment, Inapplicable, Index, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simbench.cases import Network, Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Network, Selection
+    from simbench.measuring.bench import Context
 
 #: What the paper's CKA falls below.
 PAPER = 0.7

@@ -8,19 +8,21 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench import Affine, Case, Experiment, InputError, Preset, Row, Stitcher, figures, hookimpl, nested
 from simbench_plugins.experiments import curves
 from simbench_plugins.experiments.pairs import settings, stitched
 from simbench_plugins.stitchers.task_loss import TaskLoss
+
+from simbench import Affine, Case, Experiment, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simbench.cases import Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Selection
+    from simbench.measuring.bench import Context
 
 #: The quantities along a line; stitches and lines are kept by the first.
 QUANTITIES = ("relative_accuracy", "cross_entropy")

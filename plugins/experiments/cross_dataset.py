@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench import Case, Experiment, InputError, Preset, Result, Row, figures, hookimpl
 from simbench_plugins.experiments import curves
+
+from simbench import Case, Experiment, InputError, Preset, Result, Row, hookimpl
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from simbench.cases import Network, Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Network, Selection
+    from simbench.measuring.bench import Context
 
 #: What tells the panels of the figure apart, beside the data set that the front was trained on.
 PANEL = ["dataset", "model_b", "samples", "seed"]

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from simbench import Case, Result, Row, figures
-from simbench.selection import split_list
+from simbench import Case, Result, Row
+from simbench.grammar import split_list
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.measuring.bench import Context
 
 #: Columns whose values are never averaged over.
 APART = ["dataset", "model_a", "model_b", "samples", "seed"]

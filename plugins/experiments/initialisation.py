@@ -7,18 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench import Case, Experiment, InputError, Preset, Row, Stitcher, figures, hookimpl, nested
 from simbench_plugins.experiments import curves
 from simbench_plugins.experiments.pairs import settings, stitched
 from simbench_plugins.stitchers.task_loss import TaskLoss
+
+from simbench import Case, Experiment, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from simbench.cases import Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Selection
+    from simbench.measuring.bench import Context
 
 #: Kind of case, which is the stitcher's init, and what it is called.
 KINDS = {"random": "random", "least_squares": "least squares"}

@@ -6,20 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench import Case, Experiment, Inapplicable, InputError, Preset, Row, Stitcher, figures, hookimpl, nested
 from simbench_plugins.experiments import curves
 from simbench_plugins.experiments.pairs import listed, parameter, settings, stitched
 from simbench_plugins.stitchers.bottleneck import Bottleneck
 from simbench_plugins.stitchers.least_squares import LeastSquares, ReducedRank
+
+from simbench import Case, Experiment, Inapplicable, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simbench.cases import Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Selection
+    from simbench.measuring.bench import Context
 
 #: Kind of case -> what it is, in the order of the legend.
 KINDS = {"direct": "least squares", "task": "task loss"}

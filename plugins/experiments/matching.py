@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench import Case, Experiment, Preset, Result, Row, figures, hookimpl
 from simbench_plugins.experiments import curves
+
+from simbench import Case, Experiment, Preset, Result, Row, hookimpl
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from simbench.cases import Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Selection
+    from simbench.measuring.bench import Context
 
 #: What a figure shows of a stitched network, a panel each.
 PANELS = {"relative_accuracy": "relative accuracy (stitched / Model 2)",

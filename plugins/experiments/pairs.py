@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simbench import InputError
-from simbench.selection import parse
 from simbench_plugins.experiments import curves
+
+from simbench import InputError
+from simbench.grammar import parse
 
 if TYPE_CHECKING:
     import pandas
 
-    from simbench.cases import Network, Selection
+    from simbench.contracts.selection import Network, Selection
 
 
 def stitched(selection: Selection, most: int, who: str) -> Iterator[tuple[str, Network, Network]]:

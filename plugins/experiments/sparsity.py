@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench import (Affine, Case, Experiment, InputError, Preset, Result, Row, Stitcher, figures, hookimpl,
-                      nested)
 from simbench_plugins.experiments import curves
 from simbench_plugins.experiments.pairs import listed, parameter, settings, stitched
 from simbench_plugins.stitchers.bottleneck import Bottleneck
@@ -15,14 +13,17 @@ from simbench_plugins.stitchers.lasso import Lasso
 from simbench_plugins.stitchers.least_squares import LeastSquares
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
+from simbench import Affine, Case, Experiment, InputError, Preset, Result, Row, Stitcher, hookimpl, nested
+from simbench.results import figures
+
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simbench.cases import Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Selection
+    from simbench.measuring.bench import Context
 
 #: Kind of case -> what it is and which parameter of its stitchers is the strength.
 KINDS = {"direct": ("direct matching", "alpha"), "task": ("task loss matching", "l1")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simbench import figures
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas

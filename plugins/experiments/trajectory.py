@@ -7,20 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench import (Affine, Case, Experiment, Index, InputError, Preset, Result, Row, Stitcher, figures, hookimpl,
-                      nested)
-from simbench.answers import asked, refusal
 from simbench_plugins.experiments import curves, steps
 from simbench_plugins.experiments.pairs import settings, stitched
 from simbench_plugins.indices.reversed import Reversed
+
+from simbench import Affine, Case, Experiment, Index, InputError, Preset, Result, Row, Stitcher, hookimpl, nested
+from simbench.isolation.answers import asked, refusal
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from simbench.cases import Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Selection
+    from simbench.measuring.bench import Context
 
 #: Bytes of stitched activations that go through the end of Model 2 at once.
 HELD = 2**26
@@ -166,7 +167,7 @@ def _scores(maps: list[Affine], logged: list[int], case: Case, context: Context)
     """Scores and residual of the maps of these steps, so many at once as `HELD` allows."""
     import torch
 
-    from simbench.images import BATCH
+    from simbench.networks.images import BATCH
 
     m = context.moments(case, "test", "spatial")
     image = math.prod(context.activations.shape(case.b, case.layer_b)) * 4

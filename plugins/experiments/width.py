@@ -6,17 +6,19 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench import Case, Experiment, InputError, Model, Preset, Result, Row, figures, hookimpl
-from simbench.selection import parse
 from simbench_plugins.experiments import curves
+
+from simbench import Case, Experiment, InputError, Model, Preset, Result, Row, hookimpl
+from simbench.grammar import parse
+from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from simbench.cases import Network, Selection
-    from simbench.context import Context
     from simbench.contracts import Kept
+    from simbench.contracts.selection import Network, Selection
+    from simbench.measuring.bench import Context
 
 #: What tells the panels of the figure apart.
 PANEL = ["dataset", "family", "samples", "seed"]

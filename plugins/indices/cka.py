@@ -71,8 +71,9 @@ class CKA(Index):
         return "moments" if (self.estimator, self.kernel) == ("biased", "linear") else "samples"
 
     def from_moments(self, m: Moments) -> Tensor:
-        from simbench.precision import exponents
         from simbench_plugins.indices.gram import ratio
+
+        from simbench.moments.precision import exponents
 
         m = m.defined()
         # Half the exponents of the scatters, so that a power of two takes the scale off either side.
@@ -87,7 +88,7 @@ class CKA(Index):
     def of_batch(self, x: Tensor) -> Tensor:
         """(m^2,) U-centred Gram matrix over sqrt(m (m - 3)): inner products are the unbiased HSIC (Song et al. 2012,
         eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2). Exactly zero where it is no more than rounding."""
-        from simbench.precision import measured, widened
+        from simbench.moments.precision import measured, widened
 
         return self._vector(widened(x), measured(x))
 
@@ -108,10 +109,10 @@ class CKA(Index):
 
     def from_samples(self, a: Tensor, b: Tensor) -> Tensor:
         import torch
-
-        from simbench.moments import Moments
-        from simbench.precision import measured, rescaled, widened
         from simbench_plugins.indices.gram import centred_gram, hsics, ratio
+
+        from simbench.moments.pair import Moments
+        from simbench.moments.precision import measured, rescaled, widened
 
         n, unbiased, eps = len(a), self.estimator != "biased", (measured(a), measured(b))
         a, b = (rescaled(widened(x)) for x in (a, b))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from simbench import Undefined
-from simbench.precision import FLOAT32, exponents
+from simbench.moments.precision import FLOAT32, exponents
 
 #: Elements of the rows that are centred and multiplied at a time, few enough to stay near the processor.
 _BLOCK = 2**21

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.request import urlopen
 
-from simbench import Dataset, InputError, Model, Recipe, durable, hookimpl
-from simbench.cache import cache_folder
 from simbench_plugins.models import training
+
+from simbench import Dataset, InputError, Model, Recipe, hookimpl
+from simbench.system import atomic as durable
+from simbench.system.cache import cache_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -92,7 +94,7 @@ class InceptionV1(Model):
 
     def fetch(self) -> dict[str, Tensor]:
         """Without the auxiliary classifiers. Raises InputError when the file cannot be had."""
-        from simbench.weights import read
+        from simbench.networks.weights import read
 
         file = cache_folder("weights", Path(URL).name)
         if not _intact(file):

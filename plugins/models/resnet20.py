@@ -7,8 +7,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Dataset, InputError, Model, Recipe, hookimpl
 from simbench_plugins.models import training
+
+from simbench import Dataset, InputError, Model, Recipe, hookimpl
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,9 +67,8 @@ class ResNet20(Model):
         return (first, *(layer for layer in self.layers if layer.startswith("layer")))
 
     def build(self, channels: int, classes: int) -> nn.Sequential:
-        from torch import nn
-
         from simbench_plugins.models.residual import BasicBlock, convolution
+        from torch import nn
 
         net = nn.Sequential(OrderedDict(conv1=convolution(channels, self.widths[0], 3, 1, not self.batch_norm)))
         if self.batch_norm:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Dataset, Model, Recipe, hookimpl
 from simbench_plugins.models import training
+
+from simbench import Dataset, Model, Recipe, hookimpl
 
 if TYPE_CHECKING:
     from torch import nn

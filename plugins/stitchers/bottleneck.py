@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Affine, InputError, hookimpl
 from simbench_plugins.stitchers.task_loss import TaskLoss
+
+from simbench import Affine, InputError, hookimpl
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from simbench.stitching import Task
+    from simbench.contracts.task import Task
 
 #: Singular values that are less of the largest may be rounding of float32.
 _NOTHING = 1e-6

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from simbench_plugins.stitchers.penalty import penalty, unpushable
+
 from simbench import Affine, Index, InputError, Stitcher, hookimpl, nested
 from simbench.errors import Inapplicable
-from simbench_plugins.stitchers.penalty import penalty, unpushable
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from simbench.stitching import Batch, Task
+    from simbench.contracts.task import Batch, Task
 
 #: What the labels are made of.
 LABELS = {"soft": {"logits_b"}, "hard": set(), "soft_1": {"logits_a"}, "soft_12": {"logits_a", "logits_b"}}
@@ -134,7 +135,7 @@ class TaskLoss(Stitcher):
     def _slopes(self, free: list[Tensor], made: Callable[..., Affine], batch: Batch, task: Task) -> None:
         """The gradients of each map's loss, put where the optimizer looks for them. Maps that share a pass through the
         end are free of each other, because it is frozen and in eval mode."""
-        from simbench.stitching import shares
+        from simbench.measuring.stitched import shares
 
         for part in free:
             part.grad = None
@@ -162,7 +163,6 @@ class TaskLoss(Stitcher):
     def _initial(self, task: Task, generator: torch.Generator) -> Affine:
         """The start without its noise."""
         import torch
-
         from simbench_plugins.stitchers.identity import Identity
         from simbench_plugins.stitchers.least_squares import LeastSquares
         from simbench_plugins.stitchers.neuron_matching import assignment

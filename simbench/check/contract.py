@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 
 from simbench.check.outcome import require
 from simbench.contracts import Plugin
-from simbench.provenance import digest
+from simbench.system.provenance import digest
 
 
 def declared(plugin: Plugin, methods: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from simbench.affine import Affine
+from simbench.moments.affine import Affine
 
 ROWS = 64
 #: Draws of each group of transformations.

@@ -13,8 +13,8 @@ from simbench.check.outcome import require
 from simbench.check.values import gap
 from simbench.contracts import Index
 from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
-from simbench.evaluate import MIN_ROWS, evaluate
-from simbench.precision import widened
+from simbench.measuring.value import MIN_ROWS, evaluate
+from simbench.moments.precision import widened
 
 #: What products in float32 may cost.
 SINGLE = 1e-5

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from simbench.affine import Affine
 from simbench.check.data import normal, rotation
+from simbench.moments.affine import Affine
 
 #: Families in which single neurons are joined.
 MATCHINGS = ("permutation", "scaled_permutation", "selection", "scaled_selection")

@@ -7,14 +7,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from simbench.affine import Affine
 from simbench.check import data
 from simbench.check.data import Pair
 from simbench.check.families import MATCHINGS, outside
 from simbench.check.outcome import applicable, require
 from simbench.check.values import gap
 from simbench.contracts import Stitcher
-from simbench.moments import Moments
+from simbench.moments.affine import Affine
+from simbench.moments.pair import Moments
 
 
 def error(affine: Affine, pair: Pair) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from simbench.moments import Moments
+from simbench.moments.pair import Moments
 
 
 class Handed:

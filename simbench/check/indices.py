@@ -13,7 +13,7 @@ from simbench.check.outcome import Check, Violation, require
 from simbench.check.values import compute
 from simbench.contracts import INVARIANCES, Claims, Index, invariant
 from simbench.errors import Inapplicable
-from simbench.moments import Moments
+from simbench.moments.pair import Moments
 
 METHODS = {"moments": "from_moments", "samples": "from_samples"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from simbench.affine import Affine
 from simbench.check import data
 from simbench.check.data import Pair
 from simbench.check.families import MATCHINGS, planted
@@ -15,7 +14,8 @@ from simbench.check.rivals import DRAWS, Loss, Rivals, exchanges, moves
 from simbench.check.robustness import still_generator, untouched
 from simbench.check.roundings import roundings
 from simbench.contracts import Stitcher
-from simbench.moments import Moments
+from simbench.moments.affine import Affine
+from simbench.moments.pair import Moments
 
 #: ||a W + bias - b||^2 / ||b - mean||^2 that counts as exact; rounding leaves 1e-25.
 RECOVERED = 1e-10

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from simbench.errors import Inapplicable
-from simbench.surroundings import abroad
+from simbench.system.surroundings import abroad
 
 
 @dataclass(frozen=True)

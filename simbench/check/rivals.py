@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from simbench.affine import Affine
 from simbench.check import data
 from simbench.check.families import chart, exchanged
 from simbench.check.fits import rank
 from simbench.contracts import Stitcher
+from simbench.moments.affine import Affine
 
 #: Random steps, and exchanges of two neurons: of 16 there are 120.
 DRAWS, EXCHANGES = 50, 150

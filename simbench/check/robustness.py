@@ -18,9 +18,9 @@ from simbench.check.roundings import roundings
 from simbench.check.values import compute, gap, value, values
 from simbench.contracts import Index, Plugin
 from simbench.errors import Inapplicable, InputError, Spoilt
-from simbench.evaluate import compare, evaluate
-from simbench.handed import lend
-from simbench.moments import Moments
+from simbench.isolation.handed import lend
+from simbench.measuring.value import compare, evaluate
+from simbench.moments.pair import Moments
 
 #: Means of about 1000 standard deviations cost the digits above 1e-5 in float32 where rows are not centred first, and
 #: those below 1e-7 where they are: 1e-6 tells the two apart on any processor.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from simbench.check import data
 from simbench.check.data import Pair
-from simbench.moments import Moments
+from simbench.moments.pair import Moments
 
 #: Seeded draws of a rounding of each number.
 DRAWS = 8

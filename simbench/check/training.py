@@ -8,7 +8,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from simbench.affine import Affine
 from simbench.check.data import normal, seeded
 from simbench.check.families import outside, planted
 from simbench.check.fits import rank
@@ -16,10 +15,12 @@ from simbench.check.outcome import Skip, Violation, applicable, require
 from simbench.check.robustness import still_generator, untouched
 from simbench.check.values import gap
 from simbench.contracts import Stitcher
+from simbench.contracts.task import Batch, Task
 from simbench.errors import Inapplicable
-from simbench.moments import Moments
-from simbench.stitching import Batch, Task, forward
-from simbench.views import rows
+from simbench.measuring.stitched import forward
+from simbench.moments.affine import Affine
+from simbench.moments.pair import Moments
+from simbench.moments.views import rows
 
 IMAGES, SIDE, CLASSES = 384, 4, 4
 #: Width of the front and of the end.

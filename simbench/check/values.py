@@ -11,7 +11,7 @@ from torch import Tensor
 from simbench.check.data import Pair
 from simbench.check.outcome import applicable, require
 from simbench.contracts import Index
-from simbench.moments import Moments
+from simbench.moments.pair import Moments
 
 
 def compute(index: Index, a: Tensor, b: Tensor) -> Tensor:

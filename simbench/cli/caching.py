@@ -11,7 +11,7 @@ def cache_command(clear: bool) -> None:
     """Show the cache folder ($SIMBENCH_CACHE) and what it holds."""
     from tabulate import tabulate
 
-    from simbench import cache
+    from simbench.system import cache
 
     click.echo(f"cache folder: {cache.cache_folder()}")
     if clear:

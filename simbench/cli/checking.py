@@ -16,8 +16,8 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     from simbench.check import checks
     from simbench.cli.installed import installed
     from simbench.errors import unknown
+    from simbench.grammar import parse, split_list
     from simbench.registry import Registry
-    from simbench.selection import parse, split_list
 
     registry: Registry = installed()
     kinds = ("indices", "stitchers")

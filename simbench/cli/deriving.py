@@ -19,8 +19,9 @@ RESULTS = click.option("--results", default="simbench-results", show_default=Tru
               type=click.Choice(["relative_accuracy", "agreement", "cross_entropy"]))
 def correlate_command(results: Path, scope: str, statistic: str, target: str) -> int:
     """Derive every table of a results folder from its records, and show correlations."""
-    from simbench import publish, report
     from simbench.errors import unknown
+    from simbench.results import folder as publish
+    from simbench.results import text as report
 
     _derive(results)
     found = publish.read(results, "correlations.csv")
@@ -42,7 +43,8 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
 @RESULTS
 def leaderboard_command(results: Path) -> int:
     """Derive every table of a results folder from its records, and show the leaderboard."""
-    from simbench import publish, report
+    from simbench.results import folder as publish
+    from simbench.results import text as report
 
     _derive(results)
     methods = publish.read(results, "methods.csv")
@@ -53,9 +55,9 @@ def leaderboard_command(results: Path) -> int:
 
 def _derive(results: Path) -> None:
     """Write every table anew. Raises InputError where there are no records."""
-    from simbench import publish
     from simbench.errors import InputError
-    from simbench.store import Store
+    from simbench.results import folder as publish
+    from simbench.results.store import Store
 
     store = Store(results)
     contents = store.read()

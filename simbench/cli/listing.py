@@ -13,8 +13,8 @@ def list_command(kind: str | None) -> None:
     """Show what is installed, with parameters, package and source. KIND narrows it to one kind."""
     from tabulate import tabulate
 
-    from simbench.cases import parameters
     from simbench.cli.installed import installed
+    from simbench.contracts.case import parameters
 
     registry = installed()
     for each in [kind] if kind else CONTRACTS:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from simbench.stopwatch import peak_memory, recording, since_start
+from simbench.system.stopwatch import peak_memory, recording, since_start
 
 
 def profiled(function: Callable[..., int]) -> Callable[..., int]:
@@ -40,7 +40,7 @@ def _own(command: str) -> bool:
 
 
 def _show(found) -> None:
-    from simbench import report
+    from simbench.results import text as report
 
     click.echo("\n" + report.spent(found.rows))
     peak = peak_memory()

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from simbench.cli.profiling import profiled
-from simbench.run.request import EXPERIMENTS
-from simbench.stopwatch import START, stage
+from simbench.runs.request import EXPERIMENTS
+from simbench.system.stopwatch import START, stage
 
 
 class Whole(click.ParamType):
@@ -61,8 +61,8 @@ def run_command(command: str, threads: int | None, dry_run: bool, profile: bool,
     """
     with stage(START):
         from simbench.cli.installed import installed
-        from simbench.run.driver import prepare
-        from simbench.run.request import Request
+        from simbench.runs.driver import prepare
+        from simbench.runs.request import Request
 
         registry = installed()
     job = prepare(Request(**options), registry)
@@ -82,13 +82,15 @@ def run_command(command: str, threads: int | None, dry_run: bool, profile: bool,
 
 def _run(job, registry, results: Path, command: str, profile: bool) -> int:
     with stage(START):
-        from simbench import publish, report, tables
-        from simbench.run.driver import run
-        from simbench.run.progress import progress
-        from simbench.store import Contents, Store
+        from simbench.results import folder as publish
+        from simbench.results import tables
+        from simbench.results import text as report
+        from simbench.results.store import Contents, Store
+        from simbench.runs.driver import run
+        from simbench.runs.progress import progress
 
         if job.pending:
-            import simbench.measure  # and torch with it: the first to need them would seem slow
+            pass  # and torch with it: the first to need them would seem slow
 
     outcome = run(job, registry, progress(), command)
     contents = Store(results).read() if outcome.measured else Contents(outcome.records, job.contents.runs)

@@ -1,15 +1,24 @@
-"""What a plugin is: five contracts, two of which mirror each other.
+"""What a plugin is, and what it is handed.
 
-An index turns two representations into a number; a stitcher turns them into an affine map. Everything
-asymmetric runs a -> b: b is what is explained, reached or replaced. Nothing here computes anything.
+Five contracts, two of which mirror each other: an index turns two representations into a number; a stitcher turns them
+into an affine map. Everything asymmetric runs a -> b: b is what is explained, reached or replaced. Nothing here computes
+anything, and nothing here imports torch.
 """
 
-from simbench.contracts.dataset import Dataset, Split
-from simbench.contracts.experiment import Experiment, Kept, Preset, Result, Row
+from simbench.contracts.bench import Bench
+from simbench.contracts.case import Case
+from simbench.contracts.dataset import Dataset
+from simbench.contracts.experiment import Experiment, Preset
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, invariant
 from simbench.contracts.model import Model, Recipe
+from simbench.contracts.objective import Objective
 from simbench.contracts.plugin import Plugin, nested
+from simbench.contracts.result import Kept, Result, Row
+from simbench.contracts.selection import Network, Selection, Setting
+from simbench.contracts.splits import Split
 from simbench.contracts.stitcher import Stitcher
+from simbench.contracts.task import Batch, Rows, Task
 
-__all__ = ["INVARIANCES", "Claims", "Dataset", "Experiment", "Index", "Kept", "KnownAnswer", "Model", "Plugin", "Preset",
-           "Recipe", "Result", "Row", "Split", "Stitcher", "invariant", "nested"]
+__all__ = ["INVARIANCES", "Batch", "Bench", "Case", "Claims", "Dataset", "Experiment", "Index", "Kept", "KnownAnswer",
+           "Model", "Network", "Objective", "Plugin", "Preset", "Recipe", "Result", "Row", "Rows", "Selection", "Setting",
+           "Split", "Stitcher", "Task", "invariant", "nested"]

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from simbench.contracts.plugin import Plugin
-from simbench.provenance import digest
-
-if TYPE_CHECKING:
-    import numpy
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """images: (n, c, h, w) uint8, or floats where the data set states their range. labels: (n,) whole numbers below
-    the number of classes, or (n, attributes) of 0 and 1; simbench reads them as int64. numpy arrays of any order of
-    memory, read-only ones and memory maps too."""
-
-    images: numpy.ndarray
-    labels: numpy.ndarray
+from simbench.contracts.splits import Split, both, content
+from simbench.system.provenance import digest
 
 
 class Dataset(Plugin):
@@ -57,9 +44,7 @@ class Dataset(Plugin):
 
     def fingerprint(self) -> str:
         """sha256 of everything in both splits. Raises InputError for what this contract does not allow."""
-        from simbench.contracts.splits import both, content
-
-        arrays = [array for part in both(self).values() for array in (part.images, part.labels)]
+        arrays = [array for part in both(self).values() for array in (part.inputs, part.labels)]
         floats = [str(array.dtype.newbyteorder("=")) for array in arrays if array.dtype.kind == "f"]
         return digest([[str(array.shape), content(array)] for array in arrays]
                       + [list(self.mean), list(self.std)]

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench.contracts.plugin import Plugin
 
 if TYPE_CHECKING:
-    import numpy
     import pandas
     from matplotlib.figure import Figure
 
-    from simbench.cases import Case, Selection
-    from simbench.context import Context
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measured number of a case. status: ok, degenerate, skipped or failed; each but ok has a note."""
-
-    quantity: str
-    value: float | None
-    step: int | None = None
-    status: str = "ok"
-    note: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What a case gave: rows, and arrays by name that are kept beside its record for the figure."""
-
-    rows: Sequence[Row]
-    arrays: Mapping[str, numpy.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """Arrays of one case. labels: the columns of measurements.csv that name it."""
-
-    labels: dict
-    arrays: Mapping[str, numpy.ndarray]
+    from simbench.contracts.bench import Bench
+    from simbench.contracts.case import Case
+    from simbench.contracts.result import Kept, Result, Row
+    from simbench.contracts.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -79,7 +53,7 @@ class Experiment(Plugin):
         """Every case of the selection; computes nothing. Raises InputError for what cannot be asked."""
         raise TypeError(f"experiment {self.name!r} plans nothing")
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         """Measure one case. Raise Inapplicable(reason) for a row `skipped`; any other exception is a row
         `failed`."""
         raise TypeError(f"experiment {self.name!r} runs nothing")
@@ -89,6 +63,6 @@ class Experiment(Plugin):
         return rows.groupby(["dataset", "method", "quantity"], as_index=False)["value"].mean()
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
-        """What the measurements look like (see `simbench.figures`), from the same rows and the arrays that `run`
+        """What the measurements look like (see `simbench.results.figures`), from the same rows and the arrays that `run`
         returned; None where there is nothing to see."""
         return None

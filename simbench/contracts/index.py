@@ -11,7 +11,7 @@ from simbench.errors import unknown
 if TYPE_CHECKING:
     import torch
 
-    from simbench.moments import Moments
+    from simbench.moments.pair import Moments
 
 #: invariance -> the invariances it implies (transitively closed).
 INVARIANCES: dict[str, frozenset[str]] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from simbench.contracts.dataset import Dataset, Split
 from simbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,18 +17,42 @@ SPLITS = ("train", "test")
 BLOCK = 2**24
 
 
-def both(dataset: Dataset) -> dict[str, Split]:
+@dataclass(frozen=True, eq=False)
+class Split:
+    """inputs: (n, c, h, w) uint8, or floats where the data set states their range. labels: (n,) whole numbers below
+    the number of classes, or (n, attributes) of 0 and 1; simbench reads them as int64. numpy arrays of any order of
+    memory, read-only ones and memory maps too."""
+
+    inputs: numpy.ndarray
+    labels: numpy.ndarray
+
+
+class Described(Protocol):
+    """What a data set says of its splits, and what gives them (see `simbench.Dataset`)."""
+
+    label: str
+    channels: int
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    range: tuple[float, float] | None
+    attributes: tuple[str, ...]
+
+    def split(self, name: str) -> Split: ...
+
+
+def both(dataset: Described) -> dict[str, Split]:
     """Both splits as of `read`. Raises InputError unless they, and what the data set says of them, are as the contract
     wants them."""
     parts = {name: read(dataset, name) for name in SPLITS}
-    shapes = {name: part.images.shape[1:] for name, part in parts.items()}
+    shapes = {name: part.inputs.shape[1:] for name, part in parts.items()}
     if shapes["train"] != shapes["test"]:
         raise _refusal(dataset, f"train images are {shapes['train']} and test images {shapes['test']}; one size "
                                 "(c, h, w) is wanted")
     return parts
 
 
-def read(dataset: Dataset, name: str) -> Split:
+def read(dataset: Described, name: str) -> Split:
     """A split with its labels as int64; images as they were handed out, only looked at.
 
     Raises InputError for what the contract does not allow."""
@@ -36,7 +60,7 @@ def read(dataset: Dataset, name: str) -> Split:
 
     _statistics(dataset)
     split = dataset.split(name)
-    images, labels = getattr(split, "images", None), getattr(split, "labels", None)
+    images, labels = getattr(split, "inputs", None), getattr(split, "labels", None)
     for what, array in (("images", images), ("labels", labels)):
         if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
             raise _refusal(dataset, f"{name} {what} are {type(array).__module__}.{type(array).__name__}; a numpy array "
@@ -45,7 +69,7 @@ def read(dataset: Dataset, name: str) -> Split:
     return Split(images, _labels(dataset, name, labels, len(images)))
 
 
-def _statistics(dataset: Dataset) -> None:
+def _statistics(dataset: Described) -> None:
     """Numbers of channels and classes, mean, std and range."""
     for what, least in (("channels", 1), ("classes", 1)):
         value = getattr(dataset, what)
@@ -67,7 +91,7 @@ def _statistics(dataset: Dataset) -> None:
             raise _refusal(dataset, f"range is {given}; (low, high) with low < high, both finite, is wanted")
 
 
-def _images(dataset: Dataset, name: str, images: numpy.ndarray) -> None:
+def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
     import numpy as np
 
     if images.ndim != 4 or images.shape[1] != dataset.channels:
@@ -97,7 +121,7 @@ def whole(span: tuple[float, float] | None) -> bool:
     return span is None or tuple(span) == (0, 255)
 
 
-def _labels(dataset: Dataset, name: str, labels: numpy.ndarray, n: int) -> numpy.ndarray:
+def _labels(dataset: Described, name: str, labels: numpy.ndarray, n: int) -> numpy.ndarray:
     """As int64 in memory of their own order."""
     import numpy as np
 
@@ -138,5 +162,5 @@ def _finite(value: object) -> bool:
         return False
 
 
-def _refusal(dataset: Dataset, problem: str) -> InputError:
+def _refusal(dataset: Described, problem: str) -> InputError:
     return InputError(f"data set {dataset.label}: {problem}")

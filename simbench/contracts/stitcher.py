@@ -10,9 +10,9 @@ from simbench.contracts.plugin import Plugin
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simbench.affine import Affine
-    from simbench.moments import Moments
-    from simbench.stitching import Task
+    from simbench.contracts.task import Task
+    from simbench.moments.affine import Affine
+    from simbench.moments.pair import Moments
 
 
 class Stitcher(Plugin):

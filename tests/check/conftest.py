@@ -9,7 +9,7 @@ import torch
 
 from simbench.check import roundings
 from simbench.check.data import seeded
-from simbench.moments import Moments
+from simbench.moments.pair import Moments
 
 SVD = namedtuple("SVD", ["U", "S", "Vh"])
 

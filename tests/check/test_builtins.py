@@ -6,7 +6,7 @@ import pytest
 
 import simbench
 from simbench.check import Check, checks
-from simbench.selection import parse
+from simbench.grammar import parse
 
 INDICES = ["cka", "cka[estimator=debiased]", "cka[kernel=rbf]", "cka[estimator=debiased,kernel=rbf]",
            "r2_lr", "r2_lr[centred=false]", "cca", "cca[mean=rho_squared]",

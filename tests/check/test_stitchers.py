@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
+from simbench_plugins.stitchers.lasso import Lasso
 from sklearn.linear_model import MultiTaskLasso
 
 from simbench import Affine, Stitcher
 from simbench.check import checks
 from simbench.errors import Inapplicable
-from simbench_plugins.stitchers.lasso import Lasso
 
 EVERY = {"contract", "family", "recovery", "optimality", "widths", "dead_features", "fewer_rows", "merge_order",
          "inputs_untouched", "deterministic"}

@@ -8,9 +8,9 @@ import torch
 from simbench import Affine, Stitcher
 from simbench.check import checks, training
 from simbench.check.families import planted
+from simbench.contracts.objective import Objective
 from simbench.errors import Inapplicable
-from simbench.objective import Objective
-from simbench.stitching import forward
+from simbench.measuring.stitched import forward
 
 EVERY = {"contract", "family", "objective", "on_step", "starts", "widths", "inputs_untouched", "deterministic"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from simbench import publish
+from simbench.results import folder as publish
 
 
 def test_both_experiments_are_run_drawn_and_added_to_by_an_index(call, warm):

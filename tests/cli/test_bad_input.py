@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from simbench import weights
+from simbench.networks import weights
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from simbench import publish
+from simbench.results import folder as publish
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import shutil
 
 import pytest
 
-from simbench import publish, report
-from simbench.stopwatch import Spent
+from simbench.results import folder as publish
+from simbench.results import text as report
+from simbench.system.stopwatch import Spent
 
 #: What a run on trained networks goes through.
 STAGES = {"start-up", "reading data", "planning", "loading weights", "front passes", "moments", "indices",
@@ -94,7 +95,7 @@ def test_an_interrupted_run_says_what_was_seen_so_far(call, warm, tiny, monkeypa
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("simbench.run.driver.run", interrupt)
+    monkeypatch.setattr("simbench.runs.driver.run", interrupt)
     done = call(*tiny, "--profile")
     assert done.code == 130 and {"start-up", "planning", "reading data", "other"} <= set(stages_of(done.out))
     assert done.err.endswith("simbench: interrupted; the same command goes on from here\n")

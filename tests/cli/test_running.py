@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from simbench import publish
 from simbench.cli.running import run_command
+from simbench.results import folder as publish
 
 RAISES = """
 import simbench

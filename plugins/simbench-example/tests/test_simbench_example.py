@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from scipy.linalg import orthogonal_procrustes
+from simbench_example import ProcrustesSimilarity
 
 import simbench
 from simbench.check import checks
-from simbench_example import ProcrustesSimilarity
 
 
 @pytest.mark.parametrize("check", list(checks(ProcrustesSimilarity())), ids=lambda check: check.name)

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from simbench_plugins.datasets import decoded
+from simbench_plugins.datasets.celeba import ARCHIVE, ATTRIBUTES, IMAGES, CelebA
 from small_publications import md5
 from torchvision import transforms
 from torchvision.datasets import CelebA as Original
 
 import simbench
 from simbench import Dataset, InputError
-from simbench.images import draw
-from simbench_plugins.datasets import decoded
-from simbench_plugins.datasets.celeba import ARCHIVE, ATTRIBUTES, IMAGES, CelebA
+from simbench.networks.images import draw
 
 #: 0 train, 1 validation, 2 test.
 PARTITION = [0, 0, 1, 2, 0, 0, 0, 2, 1, 2, 0, 0]
@@ -121,21 +121,21 @@ def test_it_is_fetched_and_decoded_once(faces, drive, cache, monkeypatch, capsys
     shutil.rmtree(cache / "celeba")
     again = CelebA(size=8)
     again.prepare()
-    assert again.fingerprint() == value and len(again.split("train").images) == len(TRAIN)
+    assert again.fingerprint() == value and len(again.split("train").inputs) == len(TRAIN)
     assert len(drive) == 6 and capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("name, rows", [("train", TRAIN), ("test", TEST)])
 def test_size_224_is_the_crop_on_which_the_matching_paper_evaluates(there, name, rows):
     official = transforms.Compose([transforms.Resize((256, 256)), transforms.CenterCrop(224)])
-    images = CelebA(size=224).split(name).images
+    images = CelebA(size=224).split(name).inputs
     assert images.shape == (len(rows), 3, 224, 224) and images.dtype == np.uint8
     for image, at in zip(images, rows, strict=True):
         assert np.array_equal(image.transpose(1, 2, 0), np.asarray(official(there.image(at))))
 
 
 def test_other_sizes_show_the_same_part_of_the_image(there):
-    small, large = (CelebA(size=size).split("test").images.astype(float) for size in (16, 224))
+    small, large = (CelebA(size=size).split("test").inputs.astype(float) for size in (16, 224))
     blocks = large.reshape(-1, 3, 16, 14, 16, 14).mean((3, 5))
     assert np.abs(small - blocks).mean() < 5 < np.abs(small - blocks[..., ::-1]).mean()
 
@@ -226,7 +226,7 @@ def test_parameters_are_checked(given):
 @pytest.mark.parametrize("name", ["train-images.npy", "test-labels.npy"])
 def test_damaged_images_are_decoded_again_and_without_the_originals_an_error(there, cache, name, capsys):
     data = CelebA(size=8)
-    value, images, labels = data.fingerprint(), data.split("train").images.copy(), data.split("test").labels.copy()
+    value, images, labels = data.fingerprint(), data.split("train").inputs.copy(), data.split("test").labels.copy()
 
     def flip() -> None:
         content = bytearray((data._decoded / name).read_bytes())
@@ -236,7 +236,7 @@ def test_damaged_images_are_decoded_again_and_without_the_originals_an_error(the
 
     flip()
     fresh = CelebA(size=8)
-    assert np.array_equal(fresh.split("train").images, images) and np.array_equal(fresh.split("test").labels, labels)
+    assert np.array_equal(fresh.split("train").inputs, images) and np.array_equal(fresh.split("test").labels, labels)
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{name} is missing or damaged" in line and fresh.fingerprint() == value
     flip()
@@ -269,12 +269,12 @@ def test_decoding_and_hashing_hold_a_block_of_images_in_memory(there, monkeypatc
 
 def test_only_the_images_that_are_drawn_are_copied(there):
     split = CelebA(size=8).split("train")
-    assert isinstance(split.images.base, np.memmap)
+    assert isinstance(split.inputs.base, np.memmap)
     images, labels = draw(split, 3, seed=0)
     assert images.shape == (3, 3, 8, 8) and labels.shape == (3, 40)
     for image, label in zip(images.numpy(), labels.numpy(), strict=True):
         assert any(np.array_equal(image, known) and np.array_equal(label, said)
-                   for known, said in zip(split.images, split.labels, strict=True))
+                   for known, said in zip(split.inputs, split.labels, strict=True))
 
 
 def test_fingerprint_is_the_contract_s_and_changes_with_size_and_normalisation(there):
@@ -293,6 +293,6 @@ def test_a_known_fingerprint_is_told_without_torch_or_the_images(there):
 
 def test_an_object_that_was_read_stays_small_to_send(there):
     data = CelebA(size=8)
-    images = data.split("train").images
+    images = data.split("train").inputs
     copy = pickle.loads(pickle.dumps(data))
-    assert len(pickle.dumps(data)) < 1000 and copy == data and np.array_equal(copy.split("train").images, images)
+    assert len(pickle.dumps(data)) < 1000 and copy == data and np.array_equal(copy.split("train").inputs, images)

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
-from simbench import InputError
 from simbench_plugins.datasets import decoded
 from simbench_plugins.datasets.imagefolder import SPLITS, ImageFolder
+
+from simbench import InputError
 
 FILES = [f"{split}-{what}.npy" for split in SPLITS for what in ("images", "labels")]
 
@@ -49,7 +49,7 @@ def given(root: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def right(data: ImageFolder, root: Path) -> bool:
-    return all(np.array_equal(data.split(name).images, images) and np.array_equal(data.split(name).labels, labels)
+    return all(np.array_equal(data.split(name).inputs, images) and np.array_equal(data.split(name).labels, labels)
                for name, (images, labels) in given(root).items())
 
 
@@ -163,7 +163,7 @@ def test_images_that_decode_to_others_than_before_are_not_taken_for_them(root, m
     value = data.fingerprint()
     image = root / "test/cat/0.png"
     status = image.stat()
-    whole = data.split("test").images.copy()
+    whole = data.split("test").inputs.copy()
     Image.fromarray(255 - whole[0].transpose(1, 2, 0)).save(root / "other.png")
     content = (root / "other.png").read_bytes()[:status.st_size].ljust(status.st_size, b"\0")
     image.write_bytes(content)
@@ -173,13 +173,13 @@ def test_images_that_decode_to_others_than_before_are_not_taken_for_them(root, m
     with pytest.raises(InputError, match="are others than before .*run the same command again"):
         fresh.split("test")
     again = ImageFolder(str(root), size=8)
-    assert again.fingerprint() != value and not np.array_equal(again.split("test").images, whole)
+    assert again.fingerprint() != value and not np.array_equal(again.split("test").inputs, whole)
 
 
 def test_a_new_process_verifies_and_one_that_only_tells_the_fingerprint_reads_nothing(root):
     data = ImageFolder(str(root), size=8)
     value = data.fingerprint()
-    code = ("import sys; from simbench_plugins.datasets.imagefolder import ImageFolder; from simbench import seals; "
+    code = ("import sys; from simbench_plugins.datasets.imagefolder import ImageFolder; from simbench.system import seals; "
             "seals._hashed = lambda *_: 1 / 0; data = ImageFolder(sys.argv[1], size=8); data.prepare(); "
             "print(data.fingerprint())")
     done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True)

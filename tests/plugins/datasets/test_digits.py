@@ -4,10 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
+from simbench_plugins.datasets.digits import ATTRIBUTES, TASKS, Digits
 
 from simbench import InputError
-from simbench.provenance import digest
-from simbench_plugins.datasets.digits import ATTRIBUTES, TASKS, Digits
+from simbench.system.provenance import digest
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +25,21 @@ def test_every_scan_is_in_exactly_one_split_resized_bilinearly(splits):
     expected = sorted((int(label), image.tobytes()) for label, image in
                       zip(labels, resized.round().to(torch.uint8).numpy(), strict=True))
     given = sorted((int(label), image.tobytes()) for part in splits.values()
-                   for label, image in zip(part.labels, part.images, strict=True))
+                   for label, image in zip(part.labels, part.inputs, strict=True))
     assert given == expected
 
 
 def test_top_row_of_the_first_scan_has_known_pixels(splits):
     # Its top row is 0 0 5 13 9 1 0 0. Pixel 10 lies at 2.125: (7/8 * 5 + 1/8 * 13) * 255 / 16 = 95.6.
     row = [0] * 6 + [10, 30, 50, 70, 96, 128, 159, 191, 199, 183, 167, 151, 128, 96, 64, 32, 14, 10, 6, 2] + [0] * 6
-    zeros = np.concatenate([part.images[part.labels == 0] for part in splits.values()])
+    zeros = np.concatenate([part.inputs[part.labels == 0] for part in splits.values()])
     assert row in zeros[:, 0, 0].tolist()
 
 
 def test_images_are_one_channel_32_by_32_bytes(splits):
     for name, n in (("train", 1437), ("test", 360)):
         part = splits[name]
-        assert part.images.shape == (n, 1, 32, 32) and part.images.dtype == np.uint8
+        assert part.inputs.shape == (n, 1, 32, 32) and part.inputs.dtype == np.uint8
         assert part.labels.shape == (n,) and part.labels.dtype == np.int64
     assert Digits().channels == 1 and Digits().classes == len(np.unique(splits["test"].labels)) == 10
 
@@ -50,13 +50,13 @@ def test_each_class_has_its_share_in_the_test_split_within_one_image(splits):
 
 
 def test_the_split_is_pinned(splits):
-    assert {name: digest(part.images.tobytes())[:16] for name, part in splits.items()} == {
+    assert {name: digest(part.inputs.tobytes())[:16] for name, part in splits.items()} == {
         "train": "cded41f9f759ca90", "test": "f6f7afb8ef571b11"}
     assert Digits().fingerprint() == "7fc89dfd59c12b2f9f141d961cd848e2536681ef048ff040ca06f070ac1048b0"
 
 
 def test_mean_and_std_are_those_of_the_train_pixels(splits):
-    pixels = splits["train"].images / 255
+    pixels = splits["train"].inputs / 255
     assert pixels.mean() == pytest.approx(Digits.mean[0], abs=1e-4)
     assert pixels.std() == pytest.approx(Digits.std[0], abs=1e-4)
 
@@ -64,7 +64,7 @@ def test_mean_and_std_are_those_of_the_train_pixels(splits):
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_has_the_same_images_in_the_same_split(splits, task):
     for name, part in splits.items():
-        assert np.array_equal(Digits(task).split(name).images, part.images)
+        assert np.array_equal(Digits(task).split(name).inputs, part.inputs)
 
 
 @pytest.mark.parametrize("task, said", [("digit", lambda d: d), ("parity", lambda d: d % 2),

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from simbench_plugins.datasets import decoded, imagefolder
+from simbench_plugins.datasets.imagefolder import SPLITS, ImageFolder
 
 import simbench
 from simbench import Dataset, InputError
-from simbench.cases import Setting
-from simbench_plugins.datasets import decoded, imagefolder
-from simbench_plugins.datasets.imagefolder import SPLITS, ImageFolder
+from simbench.contracts.selection import Setting
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_images_follow_each_other_by_class_and_name(root):
     for at, split in enumerate(SPLITS):
         part = data.split(split)
         expected = [noise(100 * at + 10 * label + i).transpose(2, 0, 1) for label in range(2) for i in range(3)]
-        assert np.array_equal(part.images, expected) and part.images.dtype == np.uint8
+        assert np.array_equal(part.inputs, expected) and part.inputs.dtype == np.uint8
         assert part.labels.tolist() == [0, 0, 0, 1, 1, 1] and part.labels.dtype == np.int64
     assert (data.channels, data.classes) == (3, 2)
 
@@ -72,14 +72,14 @@ def test_other_formats_are_read_as_pillow_reads_them(tmp_path, suffix):
     root = tree(tmp_path / "pets", n=1, suffix=suffix)
     with Image.open(root / f"train/dog/0{suffix}") as image:
         expected = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    assert np.array_equal(ImageFolder(str(root)).split("train").images[1], expected)
+    assert np.array_equal(ImageFolder(str(root)).split("train").inputs[1], expected)
 
 
 def test_grey_palette_and_transparent_images_become_rgb(root):
     save(noise(7)[..., 0], root / "train/cat/0.png")
     Image.fromarray(noise(8)).quantize(16).save(root / "train/cat/1.png")
     save(np.dstack([noise(9), np.full((32, 32), 128, np.uint8)]), root / "train/cat/2.png")
-    grey, palette, transparent = ImageFolder(str(root)).split("train").images[:3]
+    grey, palette, transparent = ImageFolder(str(root)).split("train").inputs[:3]
     assert np.array_equal(grey, [noise(7)[..., 0]] * 3)
     assert palette.shape == (3, 32, 32) and len(np.unique(palette.reshape(3, -1), axis=1).T) <= 16
     assert np.array_equal(transparent, noise(9).transpose(2, 0, 1))
@@ -88,14 +88,14 @@ def test_grey_palette_and_transparent_images_become_rgb(root):
 def test_a_linear_ramp_stays_linear_when_resized(root):
     # Pixel i of the halved image covers pixels 2i and 2i + 1 of the ramp 4x: 4 (2i + 1/2) = 8i + 2.
     save(np.tile(np.arange(64, dtype=np.uint8) * 4, (40, 1)), root / "train/cat/0.png")
-    image = ImageFolder(str(root)).split("train").images[0]
+    image = ImageFolder(str(root)).split("train").inputs[0]
     assert image.shape == (3, 32, 32)
     assert np.array_equal(image[:, :, 1:-1], np.broadcast_to(8 * np.arange(1, 31) + 2, (3, 32, 30)))
 
 
 def test_size_sets_the_pixels_per_side(root):
     save(np.full((5, 90, 3), 77, np.uint8), root / "test/dog/2.png")
-    images = ImageFolder(str(root), size=48).split("test").images
+    images = ImageFolder(str(root), size=48).split("test").inputs
     assert images.shape == (6, 3, 48, 48) and (images[-1] == 77).all()
 
 
@@ -108,12 +108,12 @@ def test_hidden_and_other_files_are_passed_over(root):
 
 
 def test_the_number_of_threads_changes_nothing(root, tmp_path, monkeypatch):
-    first = ImageFolder(str(root)).split("train").images
+    first = ImageFolder(str(root)).split("train").inputs
     monkeypatch.setattr(imagefolder, "THREADED", 0)
     monkeypatch.setattr(decoded, "CHUNK", 1)
     monkeypatch.setattr(decoded, "BLOCK", 4)  # two blocks, the last one shorter
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "other"))
-    assert np.array_equal(ImageFolder(str(root)).split("train").images, first)
+    assert np.array_equal(ImageFolder(str(root)).split("train").inputs, first)
 
 
 def test_torch_takes_the_mapped_arrays_without_a_warning_and_the_files_stay(root):
@@ -122,8 +122,8 @@ def test_torch_takes_the_mapped_arrays_without_a_warning_and_the_files_stay(root
     data = ImageFolder(str(root))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        torch.from_numpy(data.split("train").images).zero_()
-    assert data.split("train").images.any()
+        torch.from_numpy(data.split("train").inputs).zero_()
+    assert data.split("train").inputs.any()
 
 
 # What is refused
@@ -242,12 +242,12 @@ def test_folders_whose_files_agree_in_name_size_and_time_are_kept_apart(root, tm
 
 def test_a_second_look_decodes_nothing(root, monkeypatch, capsys):
     first = ImageFolder(str(root))
-    value, images = first.fingerprint(), first.split("test").images
+    value, images = first.fingerprint(), first.split("test").inputs
     captured = capsys.readouterr()
     assert captured.out == "" and "decoding the 12 images" in captured.err
     monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("an image was decoded again"))
     second = ImageFolder(str(root))
-    assert second.fingerprint() == value and np.array_equal(second.split("test").images, images)
+    assert second.fingerprint() == value and np.array_equal(second.split("test").inputs, images)
     assert ImageFolder(str(root), normalisation="none").fingerprint() != value
     assert capsys.readouterr().err == ""
 
@@ -263,6 +263,6 @@ def test_a_known_fingerprint_is_told_without_torch_or_the_images(root):
 
 def test_an_object_that_was_read_stays_small_to_send(root):
     data = ImageFolder(str(root))
-    images = data.split("train").images
+    images = data.split("train").inputs
     copy = pickle.loads(pickle.dumps(data))
-    assert len(pickle.dumps(data)) < 2000 and copy == data and np.array_equal(copy.split("train").images, images)
+    assert len(pickle.dumps(data)) < 2000 and copy == data and np.array_equal(copy.split("train").inputs, images)

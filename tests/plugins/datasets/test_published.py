@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_publications import Publication, idx, original, publish
-
-from simbench import Dataset, InputError
 from simbench_plugins.datasets import published as published_module
 from simbench_plugins.datasets.cifar import Cifar10, Cifar100
 from simbench_plugins.datasets.mnist import FashionMnist, Mnist
 from simbench_plugins.datasets.published import Published
+from small_publications import Publication, idx, original, publish
+
+from simbench import Dataset, InputError
 
 CIFARS, MNISTS = [Cifar10(), Cifar100()], [Mnist(), FashionMnist()]
 
@@ -115,10 +115,10 @@ def test_it_downloads_once_and_gives_the_published_images(data, published, serve
     seen = len(served)
     for name in ("train", "test"):
         part = data.split(name)
-        assert np.array_equal(part.images, published.images[name])
+        assert np.array_equal(part.inputs, published.images[name])
         assert np.array_equal(part.labels, published.labels[name])
-        assert part.images.dtype == np.uint8 and part.labels.dtype == np.int64 and part.images.flags.c_contiguous
-        assert part.images.shape[1:] == (data.channels, 32, 32)
+        assert part.inputs.dtype == np.uint8 and part.labels.dtype == np.int64 and part.inputs.flags.c_contiguous
+        assert part.inputs.shape[1:] == (data.channels, 32, 32)
     published_module._splits.cache_clear()
     data.split("test")
     assert seen > 0 and len(served) == seen
@@ -235,7 +235,7 @@ def flipped(file: Path) -> None:
 def same(data: Published, published: Publication) -> bool:
     """What a process that begins now is given."""
     published_module._splits.cache_clear()
-    return all(np.array_equal(data.split(name).images, published.images[name])
+    return all(np.array_equal(data.split(name).inputs, published.images[name])
                and np.array_equal(data.split(name).labels, published.labels[name]) for name in ("train", "test"))
 
 
@@ -352,7 +352,7 @@ def test_the_published_images_are_what_the_constants_say(data, monkeypatch):
     train, test = data.split("train"), data.split("test")
     if data != Mnist():  # the one whose classes are of different sizes
         assert np.bincount(test.labels).tolist() == [10_000 // data.classes] * data.classes
-    images = train.images if data in CIFARS else train.images[:, :, 2:30, 2:30]
+    images = train.inputs if data in CIFARS else train.inputs[:, :, 2:30, 2:30]
     images = images / np.float32(255)
     assert len(images) == (50_000 if data in CIFARS else 60_000)
     assert images.mean((0, 2, 3), dtype=np.float64) == pytest.approx(data.mean, abs=2e-4)

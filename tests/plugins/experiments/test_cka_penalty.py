@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import pytest
 import torch
+from simbench_plugins.stitchers.task_loss import TaskLoss
 from small_networks import installed
 from small_plugins import SmallPlugins
 
 import simbench
 from simbench import Affine, Case, Claims, Experiment, Index, InputError, Row, hookimpl, invariant
-from simbench.cases import Selection
-from simbench.context import Context
-from simbench.measure import Measured, measure
-from simbench.report import summary
-from simbench.run.request import Request, resolve
-from simbench.stitching import Task
-from simbench.tables import MEASUREMENTS
-from simbench_plugins.stitchers.task_loss import TaskLoss
+from simbench.contracts.selection import Selection
+from simbench.contracts.task import Task
+from simbench.measuring.bench import Context
+from simbench.measuring.measure import Measured, measure
+from simbench.results.tables import MEASUREMENTS
+from simbench.results.text import summary
+from simbench.runs.request import Request, resolve
 
 #: Five batches of 32 images an epoch, the last of them short: 32 steps.
 SHORT = "batch=32,every=7"

@@ -11,12 +11,15 @@ import pytest
 import torch
 from small_networks import installed
 
-from simbench import Affine, InputError, publish, tables, weights
-from simbench.context import Context
+from simbench import Affine, InputError
 from simbench.contracts import Experiment
-from simbench.cutting import cut
-from simbench.measure import Measured, measure
-from simbench.tables import MEASUREMENTS
+from simbench.measuring.bench import Context
+from simbench.measuring.measure import Measured, measure
+from simbench.networks import weights
+from simbench.networks.cut import cut
+from simbench.results import folder as publish
+from simbench.results import tables
+from simbench.results.tables import MEASUREMENTS
 
 TRAINED = "task_loss[init=random,epochs=4,learning_rate=0.03,batch=50]"
 
@@ -77,7 +80,7 @@ def test_all_maps_are_scored_as_through_the_networks_themselves(measured, values
     dataset, maps = small.setting.dataset, stitches(measured, context)
     front, end = (weights.load(network, dataset) for network in small.networks[:2])
     split = dataset.split("test")
-    x = (torch.tensor(split.images).float() / 255 - 0.3) / 0.2
+    x = (torch.tensor(split.inputs).float() / 255 - 0.3) / 0.2
     labels = torch.tensor(split.labels)
 
     @torch.no_grad()

@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from simbench_plugins.experiments.cross_dataset import CrossDataset
 from small_across import AcrossPlugins
 from small_plugins import SmallPlugins
 from small_runs import go
 
 import simbench
 from simbench import InputError
-from simbench.context import Context
 from simbench.contracts import Kept
-from simbench.run.plan import plan
-from simbench.run.request import Request, resolve
-from simbench_plugins.experiments.cross_dataset import CrossDataset
+from simbench.measuring.bench import Context
+from simbench.runs.plan import plan
+from simbench.runs.request import Request, resolve
 
 CROSS = CrossDataset()
 REQUEST = Request(experiments=("cross_dataset",), models=("net",), datasets=("blobs,marks",), seeds="2",

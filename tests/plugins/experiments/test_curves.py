@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from simbench_plugins.experiments import curves
 from small_networks import case
 
-from simbench import figures
-from simbench.context import Context
 from simbench.contracts import Kept
-from simbench_plugins.experiments import curves
+from simbench.measuring.bench import Context
+from simbench.results import figures
 
 
 def rows(*told: dict) -> pd.DataFrame:

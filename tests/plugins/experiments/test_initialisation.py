@@ -11,13 +11,16 @@ import pytest
 import torch
 from small_networks import installed
 
-from simbench import Affine, InputError, publish, tables, weights
-from simbench.cases import Case
-from simbench.context import Context
+from simbench import Affine, InputError
 from simbench.contracts import Experiment
-from simbench.cutting import cut
-from simbench.measure import measure
-from simbench.tables import MEASUREMENTS
+from simbench.contracts.case import Case
+from simbench.measuring.bench import Context
+from simbench.measuring.measure import measure
+from simbench.networks import weights
+from simbench.networks.cut import cut
+from simbench.results import folder as publish
+from simbench.results import tables
+from simbench.results.tables import MEASUREMENTS
 
 SHORT = "task_loss[epochs=2,batch=50]"
 
@@ -114,7 +117,7 @@ def test_a_start_is_scored_through_the_networks_themselves(cases, context, small
 
 
 def _images(dataset) -> list[torch.Tensor]:
-    return [(torch.tensor(dataset.split(name).images).float() / 255 - 0.3) / 0.2 for name in ("train", "test")]
+    return [(torch.tensor(dataset.split(name).inputs).float() / 255 - 0.3) / 0.2 for name in ("train", "test")]
 
 
 def test_a_bottleneck_can_be_trained_from_both_starts(small):

@@ -12,12 +12,15 @@ import pytest
 import torch
 from small_networks import installed
 
-from simbench import InputError, publish, tables, weights
-from simbench.context import Context
+from simbench import InputError
 from simbench.contracts import Experiment
-from simbench.cutting import cut
-from simbench.measure import Measured, measure
-from simbench.tables import MEASUREMENTS
+from simbench.measuring.bench import Context
+from simbench.measuring.measure import Measured, measure
+from simbench.networks import weights
+from simbench.networks.cut import cut
+from simbench.results import folder as publish
+from simbench.results import tables
+from simbench.results.tables import MEASUREMENTS
 
 SHORT = "bottleneck[epochs=8,batch=50,learning_rate=0.01]"
 
@@ -87,7 +90,7 @@ def test_direct_numbers_are_those_of_the_truncated_svd_run_through_the_networks(
 
 
 def _images(dataset) -> list[torch.Tensor]:
-    return [(torch.tensor(dataset.split(name).images).float() / 255 - 0.3) / 0.2 for name in ("train", "test")]
+    return [(torch.tensor(dataset.split(name).inputs).float() / 255 - 0.3) / 0.2 for name in ("train", "test")]
 
 
 def test_task_loss_works_better_at_every_rank_though_it_explains_less(measured):

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from small_networks import case, installed
 
-from simbench import figures
-from simbench.context import Context
 from simbench.contracts import Kept
-from simbench.measure import measure
-from simbench.run.request import Request, resolve
-from simbench.tables import MEASUREMENTS
+from simbench.measuring.bench import Context
+from simbench.measuring.measure import measure
+from simbench.results import figures
+from simbench.results.tables import MEASUREMENTS
+from simbench.runs.request import Request, resolve
 
 MATCHING = installed().get("experiments", "matching")
 INDICES = installed().select("indices", ["cka", "cka[estimator=debiased]"])

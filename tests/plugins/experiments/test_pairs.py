@@ -8,10 +8,10 @@ from itertools import permutations
 
 import pandas as pd
 import pytest
+from simbench_plugins.experiments.pairs import listed, parameter, settings, stitched
 
 from simbench import InputError
-from simbench.tables import MEASUREMENTS
-from simbench_plugins.experiments.pairs import listed, parameter, settings, stitched
+from simbench.results.tables import MEASUREMENTS
 
 
 @pytest.fixture

@@ -10,12 +10,15 @@ import pytest
 import torch
 from small_networks import installed
 
-from simbench import InputError, publish, tables, weights
-from simbench.context import Context
+from simbench import InputError
 from simbench.contracts import Experiment, Kept
-from simbench.cutting import cut
-from simbench.measure import Measured, measure
-from simbench.tables import MEASUREMENTS
+from simbench.measuring.bench import Context
+from simbench.measuring.measure import Measured, measure
+from simbench.networks import weights
+from simbench.networks.cut import cut
+from simbench.results import folder as publish
+from simbench.results import tables
+from simbench.results.tables import MEASUREMENTS
 
 #: 180 steps whose last rate, 2e-4, is well below the threshold.
 SETTLED = "trained=task_loss[epochs=60,batch=50,learning_rate=0.02,schedule=step],threshold=1e-3"
@@ -90,7 +93,7 @@ def by_hand(selection, threshold: float) -> tuple[np.ndarray, float, float]:
     the test images, through the networks themselves."""
     dataset = selection.setting.dataset
     front, end = (weights.load(network, dataset) for network in selection.networks[:2])
-    train, test = ((torch.tensor(dataset.split(name).images).float() / 255 - 0.3) / 0.2 for name in ("train", "test"))
+    train, test = ((torch.tensor(dataset.split(name).inputs).float() / 255 - 0.3) / 0.2 for name in ("train", "test"))
     with torch.no_grad():
         x, y = (cut(net, "bn1")[0](train).double().permute(0, 2, 3, 1).flatten(0, 2) for net in (front, end))
         solution = torch.linalg.lstsq(torch.cat([x, x.new_ones(len(x), 1)], 1), y).solution

@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from simbench_plugins.experiments import trajectory
 from small_networks import case, installed
 
 import simbench
 from simbench import Affine, Experiment, Index, InputError, Stitcher
-from simbench.cases import Selection
-from simbench.context import Context
 from simbench.contracts import Kept
-from simbench.measure import Measured, measure
-from simbench.run.request import Request, resolve
-from simbench.stitching import Task
-from simbench.tables import MEASUREMENTS
-from simbench_plugins.experiments import trajectory
+from simbench.contracts.selection import Selection
+from simbench.contracts.task import Task
+from simbench.measuring.bench import Context
+from simbench.measuring.measure import Measured, measure
+from simbench.results.tables import MEASUREMENTS
+from simbench.runs.request import Request, resolve
 
 #: Five batches of 32 images an epoch: ten steps.
 SHORT = "every=4,stitcher=task_loss[epochs=2,batch=32,learning_rate=0.02]"

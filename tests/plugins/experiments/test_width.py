@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 import pytest
+from simbench_plugins.experiments.width import Width, family_of, width_of
 from small_plugins import Net, SmallPlugins
 from small_runs import go
 
 import simbench
 from simbench import Experiment, InputError, Model
-from simbench.context import Context
 from simbench.contracts import Kept
-from simbench.run.plan import plan
-from simbench.run.request import Request, resolve
-from simbench_plugins.experiments.width import Width, family_of, width_of
+from simbench.measuring.bench import Context
+from simbench.runs.plan import plan
+from simbench.runs.request import Request, resolve
 
 WIDTH = Width()
 REQUEST = Request(experiments=("width",), models=("net[width=4],net,net[width=8]",), datasets=("blobs",), seeds="3",

@@ -7,9 +7,9 @@ import oracle
 import pytest
 import scipy.linalg
 from paired_rows import PAIRS, conditioned, correlated, rotation
+from simbench_plugins.indices.cca import CCA, PWCCA, SVCCA
 
 from simbench import DegenerateWarning, InputError, similarity
-from simbench_plugins.indices.cca import CCA, PWCCA, SVCCA
 
 ORACLES = {
     CCA(): oracle.cca,

@@ -5,9 +5,9 @@ import oracle
 import pytest
 import torch
 from paired_rows import PAIRS, correlated, rotation
+from simbench_plugins.indices.cka import CKA
 
 from simbench import InputError, Moments, similarity
-from simbench_plugins.indices.cka import CKA
 
 CONFIGURED = [CKA(estimator, kernel) for estimator in ("biased", "debiased") for kernel in ("linear", "rbf")]
 ids = {"ids": lambda value: value.spec if isinstance(value, CKA) else str(value)}

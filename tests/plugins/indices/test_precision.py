@@ -5,14 +5,14 @@ import oracle
 import pytest
 import torch
 from paired_rows import correlated
-
-from simbench import Affine, Moments, similarity
 from simbench_plugins.indices.cca import CCA, PWCCA, SVCCA
 from simbench_plugins.indices.cka import CKA
 from simbench_plugins.indices.r2_lr import R2LR
 from simbench_plugins.indices.reversed import Reversed
 from simbench_plugins.stitchers.least_squares import LeastSquares
 from simbench_plugins.stitchers.procrustes import Procrustes
+
+from simbench import Affine, Moments, similarity
 
 INDICES = [CKA(), CKA("debiased"), CKA("minibatch", batch=20), CKA(kernel="rbf"), CKA("debiased", "rbf"),
            CKA("minibatch", "rbf", batch=20), R2LR(), R2LR(centred=False), CCA(), SVCCA(), PWCCA(), Reversed(PWCCA())]

@@ -4,9 +4,9 @@ import numpy as np
 import oracle
 import pytest
 from paired_rows import PAIRS, correlated, rotation
+from simbench_plugins.indices.r2_lr import R2LR
 
 from simbench import DegenerateWarning, similarity
-from simbench_plugins.indices.r2_lr import R2LR
 
 CONFIGURED = [R2LR(), R2LR(centred=False)]
 ids = {"ids": lambda index: index.spec}

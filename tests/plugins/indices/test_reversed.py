@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from simbench_plugins.indices.reversed import Reversed
 from small_networks import installed
 
 from simbench import Claims, Index, Moments, invariant
-from simbench.evaluate import evaluate
-from simbench_plugins.indices.reversed import Reversed
+from simbench.measuring.value import evaluate
 
 
 def rows(n: int, p: int, q: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,11 +8,11 @@ import oracle
 import pytest
 import torch
 from paired_rows import correlated, rotation
-
-from simbench import DegenerateWarning, InputError, Moments, Undefined, similarity
 from simbench_plugins.indices.cca import CCA, PWCCA, SVCCA
 from simbench_plugins.indices.cka import CKA
 from simbench_plugins.indices.r2_lr import R2LR
+
+from simbench import DegenerateWarning, InputError, Moments, Undefined, similarity
 
 UNBIASED = [CKA(estimator, kernel, **batch) for kernel in ("linear", "rbf")
             for estimator, batch in (("debiased", {}), ("minibatch", {"batch": 50}))]

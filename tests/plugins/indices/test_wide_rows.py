@@ -8,13 +8,14 @@ import oracle
 import pytest
 import torch
 from paired_rows import correlated
-
-from simbench import Index, InputError, Moments, deferred, similarity
-from simbench.scatter import Scatter
 from simbench_plugins.indices.cca import CCA, PWCCA, SVCCA
 from simbench_plugins.indices.cka import CKA
 from simbench_plugins.indices.r2_lr import R2LR
 from simbench_plugins.indices.reversed import Reversed
+
+from simbench import Index, InputError, Moments, similarity
+from simbench.moments import deferred
+from simbench.moments.scatter import Scatter
 
 LINEAR = {CKA(): oracle.cka, R2LR(): oracle.r2_lr, R2LR(centred=False): lambda a, b: oracle.r2_lr(a, b, False),
           CCA(): oracle.cca, SVCCA(): oracle.svcca, PWCCA(): oracle.pwcca,
@@ -42,8 +43,8 @@ def test_no_index_asks_for_a_product_of_all_features(index, monkeypatch):
     def refused(x, y):
         raise AssertionError(f"{x.shape[1]} x {y.shape[1]} numbers are asked for")
 
-    monkeypatch.setattr("simbench.scatter.product", refused)
-    monkeypatch.setattr("simbench.moments.product", refused)
+    monkeypatch.setattr("simbench.moments.scatter.product", refused)
+    monkeypatch.setattr("simbench.moments.pair.product", refused)
     a, b = wide()
     assert 0 < similarity(index, a, b) <= 1
 

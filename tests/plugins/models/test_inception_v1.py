@@ -8,15 +8,16 @@ import threading
 
 import pytest
 import torch
+from simbench_plugins.models import inception_v1
+from simbench_plugins.models.inception_v1 import ImageNet, InceptionV1
 from torch import nn
 from torchvision.models import GoogLeNet_Weights, googlenet
 from torchvision.models.googlenet import BasicConv2d
 
 import simbench
-from simbench import InputError, cut, fold, weights
-from simbench.images import normalised
-from simbench_plugins.models import inception_v1
-from simbench_plugins.models.inception_v1 import ImageNet, InceptionV1
+from simbench import InputError, cut, fold
+from simbench.networks import weights
+from simbench.networks.images import normalised
 
 PRETRAINED = InceptionV1(weights="imagenet")
 #: Output channels of every layer: Szegedy et al. 2015, table 1.

@@ -5,11 +5,12 @@ import sys
 
 import pytest
 import torch
-from torch.nn import functional
-
-from simbench import Dataset, InputError, cut, fold, weights
 from simbench_plugins.models.residual import BasicBlock
 from simbench_plugins.models.resnet20 import ResNet20
+from torch.nn import functional
+
+from simbench import Dataset, InputError, cut, fold
+from simbench.networks import weights
 
 NARROW = ResNet20(width=0.25)
 BLOCKS = [f"layer{i}.{j}" for i in (1, 2, 3) for j in (0, 1, 2)]

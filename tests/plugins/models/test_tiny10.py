@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from simbench_plugins.models.tiny10 import Tiny10
 from torch import nn
 
 from simbench import Dataset, InputError
-from simbench_plugins.models.tiny10 import Tiny10
 
 
 class Digits(Dataset):

@@ -10,8 +10,9 @@ from small_networks import case, installed
 from torch.nn import functional
 
 from simbench import Affine, InputError, Stitcher
-from simbench.context import Context
-from simbench.stitching import Task, forward
+from simbench.contracts.task import Task
+from simbench.measuring.bench import Context
+from simbench.measuring.stitched import forward
 
 #: Batches of 50 images: three equal ones an epoch, so that a task of 50 has one.
 FAST = "epochs=4,batch=50,learning_rate=0.01"

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from paired_rows import correlated
+from simbench_plugins.stitchers.identity import Identity
 
 from simbench import Inapplicable, Moments
-from simbench_plugins.stitchers.identity import Identity
 
 
 def moments(p, q):

@@ -5,11 +5,11 @@ import pytest
 import torch
 from oracle import about
 from paired_rows import PAIRS, correlated
+from simbench_plugins.stitchers.lasso import Lasso, lasso_path
+from simbench_plugins.stitchers.least_squares import LeastSquares
 from sklearn.linear_model import Lasso as LassoOnRows
 
 from simbench import InputError, Moments
-from simbench_plugins.stitchers.lasso import Lasso, lasso_path
-from simbench_plugins.stitchers.least_squares import LeastSquares
 
 WIDTHS = [(4, 7), (7, 4), (5, 5)]
 

@@ -6,10 +6,10 @@ import pytest
 import scipy.linalg
 import torch
 from paired_rows import PAIRS, correlated
-
-from simbench import InputError, Moments
 from simbench_plugins.indices.r2_lr import R2LR
 from simbench_plugins.stitchers.least_squares import LeastSquares, ReducedRank
+
+from simbench import InputError, Moments
 
 # Moments square the condition number: at 1e6, of the features or of the offset in the uncentred problem, weights
 # are not determined to a useful accuracy.

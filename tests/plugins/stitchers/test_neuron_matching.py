@@ -7,11 +7,10 @@ import oracle
 import pytest
 import torch
 from paired_rows import PAIRS, correlated
+from simbench_plugins.stitchers.neuron_matching import KINDS, Permutation, SemiMatching, assignment, correlations, mask
 from sklearn.cross_decomposition import PLSRegression
 
 from simbench import InputError, Moments
-from simbench_plugins.stitchers.neuron_matching import (KINDS, Permutation, SemiMatching, assignment, correlations,
-                                                        mask)
 
 WIDTHS = [(4, 6), (6, 4), (5, 5)]
 BOTH = [True, False]

@@ -10,7 +10,7 @@ from plain_loss import PLAIN, close, get, planted_task, slopes, steps
 from small_networks import installed
 
 from simbench import Claims, Index, InputError
-from simbench.stitching import Task
+from simbench.contracts.task import Task
 
 
 @pytest.fixture(scope="module")

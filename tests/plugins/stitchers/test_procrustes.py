@@ -6,9 +6,9 @@ import pytest
 import scipy.linalg
 import torch
 from paired_rows import correlated, rotation
+from simbench_plugins.stitchers.procrustes import Procrustes
 
 from simbench import Moments
-from simbench_plugins.stitchers.procrustes import Procrustes
 
 WIDTHS = [(4, 7), (7, 4), (5, 5)]
 

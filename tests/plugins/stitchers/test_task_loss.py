@@ -10,12 +10,14 @@ import torch
 from small_networks import case, installed
 from torch.nn import functional
 
-from simbench import Affine, Inapplicable, InputError, Stitcher, weights
-from simbench.cases import Selection
-from simbench.cutting import cut
-from simbench.context import Context
-from simbench.objective import Objective
-from simbench.stitching import Task, forward
+from simbench import Affine, Inapplicable, InputError, Stitcher
+from simbench.contracts.objective import Objective
+from simbench.contracts.selection import Selection
+from simbench.contracts.task import Task
+from simbench.measuring.bench import Context
+from simbench.measuring.stitched import forward
+from simbench.networks import weights
+from simbench.networks.cut import cut
 
 
 def get(spec: str) -> Stitcher:
@@ -202,7 +204,7 @@ def adam(selection: Selection, layer: str, batch: int, labels: str, rate: float 
     front, end = (weights.load(network, dataset) for network in selection.networks[:2])
     split = dataset.split("train")
     chosen = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(0))[:batch]
-    everything = (torch.tensor(split.images).float() / 255 - 0.3) / 0.2
+    everything = (torch.tensor(split.inputs).float() / 255 - 0.3) / 0.2
     a, b = cut(front, layer)[0](everything), cut(end, layer)[0](everything)
     rows_a, rows_b = (x.double().permute(0, 2, 3, 1).flatten(0, 2) for x in (a, b))
     solution = torch.linalg.lstsq(torch.cat([rows_a, rows_a.new_ones(len(rows_a), 1)], 1), rows_b).solution.float()

@@ -12,9 +12,9 @@ from small_networks import case
 
 from simbench import Affine, Inapplicable, InputError
 from simbench.check import training
-from simbench.context import Context
-from simbench.objective import Objective
-from simbench.stitching import Task
+from simbench.contracts.objective import Objective
+from simbench.contracts.task import Task
+from simbench.measuring.bench import Context
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Similarity from Python: two arrays, or all layers of two networks."""

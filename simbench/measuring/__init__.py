@@ -1,0 +1,1 @@
+"""From a case to its numbers: activations, stitched networks, the bench."""

@@ -1,0 +1,39 @@
+"""Batches of augmented images, run through both networks of a stitch."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from simbench.contracts.selection import Network
+from simbench.contracts.task import Batch
+from simbench.measuring.activations import Activations
+from simbench.networks.images import augmented
+from simbench.system.stopwatch import stage
+from simbench.system.surroundings import at_home
+
+
+@dataclass(frozen=True, eq=False)
+class Augmented:
+    """Train images, cropped and mirrored at random, on their way through both networks of a stitch."""
+
+    source: Activations
+    a: Network
+    layer_a: str
+    b: Network
+    layer_b: str
+
+    @stage("front passes")
+    def __call__(self, chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
+        with at_home(), torch.no_grad():
+            source = self.source
+            images = augmented(source.images("train")[chosen], generator)
+            x = source.of(self.a, self.layer_a, images)
+            own = source.of(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
+            return Batch(x, source.labels("train")[chosen.to(source.device)],
+                         source.end(self.a, self.layer_a)(x) if "logits_a" in wanted else None,
+                         source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
+                         own if "own" in wanted else None)

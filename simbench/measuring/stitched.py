@@ -1,0 +1,75 @@
+"""Stitched networks: their outputs, and how well they work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from simbench.contracts.objective import Objective
+from simbench.moments.affine import Affine
+from simbench.system.stopwatch import stage
+
+#: Images that pass through an end together where several maps share a batch: on a CPU, larger passes are no faster an
+#: image (and smaller ones are slower); a GPU is launched on fewer times.
+TOGETHER = {"cpu": 128, "cuda": 2**14}
+
+
+def shares(maps: int, images: int, device: torch.device) -> list[slice]:
+    """Which of k maps pass a batch of images through an end together: all of them, in shares of TOGETHER images."""
+    step = max(1, TOGETHER.get(device.type, TOGETHER["cuda"]) // max(images, 1))
+    return [slice(at, at + step) for at in range(0, maps, step)]
+
+
+@stage("evaluating stitches")
+def stitched_logits(affine: Affine, end: nn.Sequential, batches: Iterable[Tensor]) -> Tensor:
+    """(n, outputs) of front -> affine -> end, from batches of the front's activations; or (k, n, outputs) for k
+    maps in one Affine, which share the pass over the activations."""
+    parts = [forward(affine, end, batch) for batch in batches]
+    return torch.cat(parts, -2)
+
+
+def forward(affine: Affine, end: nn.Sequential, x: Tensor) -> Tensor:
+    """Logits (n, outputs) of the end on affine(x), or (k, n, outputs) for k maps; differentiable.
+
+    Maps that run as one batch are free of each other, because the end is frozen and in eval mode.
+    """
+    if affine.weight.ndim == 2:
+        return end(affine(x))
+    parts = []
+    for some in shares(len(affine.weight), len(x), x.device):
+        moved = Affine(affine.weight[some], None if affine.bias is None else affine.bias[some]).each(x)
+        parts.append(end(moved.flatten(0, 1)).unflatten(0, moved.shape[:2]))
+    return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a stitched network works on an evaluation set.
+
+    accuracy: share of correct labels. relative_accuracy: over the accuracy of Model 2, the mean over the
+    attributes where images have several labels; NaN where Model 2 is never right. cross_entropy: to Model 2's
+    soft labels, mean over images (and attributes), in nats. agreement: share of labels on which the stitched
+    network and Model 2 predict the same. per_attribute: relative accuracy by name.
+    """
+
+    accuracy: float
+    relative_accuracy: float
+    cross_entropy: float
+    agreement: float
+    per_attribute: dict[str, float]
+
+
+@stage("evaluating stitches")
+def score(logits: Tensor, own: Tensor, labels: Tensor, objective: Objective = Objective()) -> Score:
+    """Score of stitched logits (n, outputs) against Model 2's `own` logits and the labels."""
+    relative = objective.shares(logits, labels) / objective.shares(own, labels)
+    return Score(
+        float(objective.accuracy(logits, labels)),
+        float(relative.mean()) if bool(relative.isfinite().all()) else float("nan"),
+        float(objective.cross_entropy(logits.double(), objective.probabilities(own.double()))),
+        float(objective.accuracy(logits, objective.predictions(own))),
+        dict(zip(objective.attributes, relative.tolist(), strict=True)) if objective.attributes else {},
+    )

@@ -1,0 +1,209 @@
+"""Moments: all that a linear index or a direct matching needs to know of two representations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from simbench.errors import InputError, Undefined
+from simbench.moments.affine import Affine
+from simbench.moments.comoments import Comoments, Pairwise
+from simbench.moments.deferred import Deferred, product
+from simbench.moments.precision import precision
+from simbench.moments.reals import require_reals
+from simbench.moments.scatter import Basis, Scatter, streamable
+from simbench.moments.singular import left_singular, singular_values
+
+__all__ = ["Moments", "Scatter", "Basis"]
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Centred comoments of paired rows a (n, p) and b (n, q), in float64.
+
+    a, b: the `Scatter` of each side (n, mean, matrix, whitening bases).
+    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; made only when it is asked for where both
+        sides hold their rows (None where it is given to the constructor).
+
+    `Moments.of(a, b)` takes a batch, `+` merges disjoint batches, so a data set of any length streams
+    through in O((p + q)^2) memory. `m.through(affine)` is the Moments of (a W + bias, b).
+    """
+
+    a: Scatter
+    b: Scatter
+    ab: Tensor = Deferred(lambda self: product(self.a.rows, self.b.rows))
+
+    @classmethod
+    def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
+        """Moments of rows a (n, p), b (n, q). `keep_rows` holds on to the centred rows, so that bases
+        keep their digits up to the condition number 1/eps of the data instead of its square root.
+        InputError for what is no dense tensor of real numbers, and for rows that do not pair."""
+        require_reals(a, "a")
+        require_reals(b, "b")
+        if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
+            raise InputError(f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}, on {a.device} and {b.device}; "
+                             "Moments needs (n, p) and (n, q) with the same n, from 1, on one device")
+        if not keep_rows and streamable(a, b):
+            p, q = a.shape[1], b.shape[1]
+            left, right = slice(0, p), slice(p, p + q)
+            sums = Comoments([p, q], [(left, left), (right, right), (left, right)], a.device)
+            sums.add([a, b])
+            (aa, bb, ab), mean = sums.matrices(), sums.mean()
+            return cls(Scatter(len(a), mean[left], aa, precision(a)),
+                       Scatter(len(b), mean[right], bb, precision(b)), ab)
+        m = cls.between(Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True))
+        return m if keep_rows else cls(m.a.forget(), m.b.forget(), m.ab)
+
+    @classmethod
+    def between(cls, a: Scatter, b: Scatter) -> Moments:
+        """Moments of two sides that hold their rows."""
+        return cls(a, b, None)
+
+    def __add__(self, other: Moments) -> Moments:
+        n = self.n + other.n
+        shift = torch.outer(other.mean_a - self.mean_a, other.mean_b - self.mean_b)
+        return Moments(self.a + other.a, self.b + other.b,
+                       self.ab + other.ab + shift * (self.n * other.n / n))
+
+    n = property(lambda self: self.a.n, doc="Number of rows.")
+    mean_a = property(lambda self: self.a.mean, doc="(p,)")
+    mean_b = property(lambda self: self.b.mean, doc="(q,)")
+    aa = property(lambda self: self.a.matrix, doc="(p, p) centred comoments of a.")
+    bb = property(lambda self: self.b.matrix, doc="(q, q) centred comoments of b.")
+
+    @property
+    def degrees(self) -> int:
+        """Rows left after centring: n - 1, or n for uncentred moments."""
+        return self.n - 1 if self.a.centre == "mean" else self.n
+
+    def swap(self) -> Moments:
+        """Moments of (b, a)."""
+        return Moments(self.b, self.a, None if self._exact else self.ab.mT)
+
+    def uncentred(self) -> Moments:
+        """Moments about zero: `a.T @ a`, `b.T @ b`, `a.T @ b`, with zero means."""
+        if self.a.centre == "zero":
+            return self
+        ab = None if self._exact else self.ab + self.n * torch.outer(self.mean_a, self.mean_b)
+        return Moments(self.a.uncentred(), self.b.uncentred(), ab)
+
+    def defined(self) -> Moments:
+        """These moments themselves; Undefined where a side does not vary, or by no more than its own rounding, so that
+        every index divides rounding by rounding."""
+        for name, side in (("a", self.a), ("b", self.b)):
+            if side.constant:
+                raise Undefined(f"{name} is constant: no feature varies")
+            if side.rounding:
+                raise Undefined(f"{name} varies by no more than the rounding of its numbers")
+        return self
+
+    def through(self, affine: Affine) -> Moments:
+        """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is.
+        InputError for a map of another width, and for several maps in one."""
+        if affine.weight.ndim != 2 or len(affine.weight) != self.a.width or affine.weight.is_complex():
+            raise InputError(f"the map has weight {tuple(affine.weight.shape)}, {affine.weight.dtype}; one real map "
+                             f"({self.a.width}, q) is allowed")
+        affine = affine.to(self.ab)
+        return replace(self, a=self.a.through(affine.weight, affine.bias), ab=affine.weight.mT @ self.ab)
+
+    def cross(self, left: Basis | None, right: Basis | None) -> Tensor:
+        """Comoments of whitened a with whitened b; None leaves that side in its own neurons.
+
+        With both `whitened` bases this is the matrix whose singular values are the canonical
+        correlations.
+        """
+        rows_a = self.a.rows if left is None else left.scores
+        rows_b = self.b.rows if right is None else right.scores
+        if rows_a is not None and rows_b is not None:
+            return rows_a.mT @ rows_b
+        if left is None:
+            ab = self.ab
+        else:
+            ab = self._half if left is self.a.whitened else left.whitening.mT @ self.ab
+        return ab if right is None else ab @ right.whitening
+
+    @cached_property
+    def _half(self) -> Tensor:
+        """Comoments of whitened a with b, on the way to most of what is asked of a pair."""
+        return self.a.whitened.whitening.mT @ self.ab
+
+    @cached_property
+    def canonical(self) -> tuple[Tensor, Tensor]:
+        """(rank_a, r) coordinates of the canonical variates of a in its whitened basis, and the r = min(rank_a,
+        rank_b) `correlations`."""
+        c = self.cross(self.a.whitened, self.b.whitened)
+        if self._exact:
+            variates, rho, _ = torch.linalg.svd(c, full_matrices=False)
+        else:
+            variates, rho = left_singular(c)
+        return variates, rho.clamp_max(1)
+
+    @cached_property
+    def correlations(self) -> Tensor:
+        """(min(rank_a, rank_b),) canonical correlations, largest first (Hotelling, 1936)."""
+        if "canonical" in self.__dict__:
+            return self.canonical[1]
+        return self.correlations_within(self.a.whitened, self.b.whitened)
+
+    def correlations_within(self, left: Basis, right: Basis) -> Tensor:
+        """(min(rank_a, rank_b),) canonical correlations of the directions of two bases, such as the first principal
+        ones, largest first."""
+        c = self.cross(left, right)
+        return (torch.linalg.svdvals(c) if self._exact else singular_values(c)).clamp_max(1)
+
+    @property
+    def _exact(self) -> bool:
+        """True where rows were kept, so that nothing is squared."""
+        return self.a.rows is not None and self.b.rows is not None
+
+    def residual(self, affine: Affine) -> Tensor:
+        """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is.
+
+        On the rows a least squares stitch was fitted to it equals `1 - r2_lr` of the same convention
+        (paper, definition 6.1); on other rows it can exceed 1.
+        """
+        m = self if affine.bias is not None else self.uncentred()
+        moved = m.through(affine)
+        if moved.a.width != m.b.width:
+            raise InputError(f"the map has weight {tuple(affine.weight.shape)} and b has {m.b.width} features; "
+                             f"({m.a.width}, {m.b.width}) is allowed")
+        error = moved.a.total - 2 * moved.ab.trace() + moved.b.total
+        return (error + m.n * (moved.mean_a - moved.mean_b).square().sum()) / m.b.total
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Moments of all pairs of several representations of the same rows, taken in one pass.
+
+    Those of a pair are, to the last bit, what they are without the others; of (j, i) they are those of (i, j) swapped.
+    Eigendecompositions are computed once per representation, not once per pair.
+    """
+
+    sums: Pairwise
+    eps: tuple[float, ...]
+
+    @classmethod
+    def of(cls, batches: Iterable[Sequence[Tensor]]) -> Stack:
+        """Stack of rows that come in batches [(n, p_1), ..., (n, p_k)], at least one."""
+        sums = None
+        for batch in batches:
+            if sums is None:
+                eps = tuple(map(precision, batch))
+                sums = Pairwise([x.shape[1] for x in batch], batch[0].device)
+            sums.add(batch)
+        sums.close()
+        return cls(sums, eps)
+
+    @cached_property
+    def sides(self) -> tuple[Scatter, ...]:
+        """The Scatter of each representation, shared by all its pairs."""
+        return tuple(Scatter(self.sums.n, self.sums.mean(i), self.sums.matrix(i, i), eps)
+                     for i, eps in enumerate(self.eps))
+
+    def pair(self, i: int, j: int) -> Moments:
+        """Moments of (X_i, X_j)."""
+        return Moments(self.sides[i], self.sides[j], self.sides[i].matrix if i == j else self.sums.matrix(i, j))

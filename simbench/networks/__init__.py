@@ -1,0 +1,1 @@
+"""Networks that simbench makes: their inputs, the cut, folding, training, weights and identity."""

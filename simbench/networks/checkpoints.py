@@ -1,0 +1,145 @@
+"""Checkpoints: state dicts in files, and what of them a network can take."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simbench.contracts import Dataset, Model
+from simbench.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: First bytes of a zip archive, which is what torch.save writes.
+ZIP = b"PK\x03\x04"
+
+
+def content_hash(state: dict[str, Tensor]) -> str:
+    """sha256 of names, shapes, dtypes and values of a state dict."""
+    import torch
+
+    sha = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        value = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
+        sha.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        sha.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())  # numpy has no bfloat16
+    return sha.hexdigest()
+
+
+def read(file: Path) -> dict[str, Tensor]:
+    """State dict of a checkpoint on the CPU, wherever it was saved; code in the file is never run.
+
+    Raises InputError for a damaged file (the checksums in torch's own format are compared; safetensors has none) and
+    for tensors without values of their own: sparse, quantised or meta ones."""
+    import torch
+
+    try:
+        broken = _broken(file)
+        if broken:
+            raise InputError(f"checkpoint {str(file)!r} is damaged: {broken} does not fit its checksum; give an "
+                             "undamaged copy")
+        if file.suffix == ".safetensors":
+            state = _safetensors(file)
+        else:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"checkpoint {str(file)!r} cannot be read as a state dict ({type(error).__name__}); a file "
+                         "of plain tensors by torch.save or safetensors is wanted") from None
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise InputError(f"checkpoint {str(file)!r} holds no state dict; a mapping from names to tensors is wanted")
+    for name, value in state.items():
+        if storage(value):
+            raise InputError(f"checkpoint {str(file)!r}: {name} is {storage(value)}; dense tensors are allowed: save "
+                             "it as such")
+    return dict(state)
+
+
+def _broken(file: Path) -> str:
+    """The first part of a zip archive whose content does not fit its checksum, or ""."""
+    with open(file, "rb") as opened:
+        if opened.read(len(ZIP)) != ZIP:
+            return ""
+        with zipfile.ZipFile(opened) as archive:
+            return archive.testzip() or ""
+
+
+def _safetensors(file: Path) -> dict[str, Tensor]:
+    try:
+        from safetensors.torch import load_file
+    except ImportError:
+        raise InputError(f"checkpoint {str(file)!r} needs the package safetensors; "
+                         "pip install 'simbench[safetensors]'") from None
+    return load_file(file)
+
+
+def storage(value: Tensor) -> str:
+    """What keeps a tensor from being a plain array of numbers, or ""."""
+    if value.is_meta:
+        return "a meta tensor, which has no values"
+    if value.is_quantized:
+        return f"quantised ({_name(value)})"
+    return "" if str(value.layout) == "torch.strided" and not value.is_nested else "sparse or nested"
+
+
+def fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str, model: Model, dataset: Dataset) -> None:
+    """Raise InputError that names the first keys, shapes, dtypes or values that the model cannot take.
+
+    wanted: the model's own state dict. source: what the state was read from. Floating point of 16 to 64 bits stands
+    for floating point of any other, as long as the values are finite in the model's own.
+    """
+    optional = {key for key in wanted if key.endswith("num_batches_tracked")}
+    missing = [key for key in wanted if key not in state and key not in optional]
+    extra = [key for key in state if key not in wanted]
+    both = [key for key in wanted if key in state]
+    shapes = [f"{key} is {tuple(state[key].shape)}, the model has {tuple(wanted[key].shape)}"
+              for key in both if state[key].shape != wanted[key].shape]
+    problems = [f"lacks {', '.join(missing[:3])}" + (" ..." if len(missing) > 3 else "")] if missing else []
+    problems += [f"has unknown {', '.join(extra[:3])}" + (" ..." if len(extra) > 3 else "")] if extra else []
+    problems += shapes[:2]
+    if problems:
+        raise InputError(f"{source} does not fit {model.spec} on {dataset.label} "
+                         f"({dataset.channels} channels, {dataset.classes} classes): {'; '.join(problems)}; "
+                         "name the model and data set it was trained as")
+    for key in both:
+        problem = unusable(state[key], wanted[key])
+        if problem:
+            raise InputError(f"{source}: {key} {problem}")
+
+
+def unusable(value: Tensor, own: Tensor) -> str:
+    """Why a tensor cannot stand for the model's own, and what is allowed, or "". Values that are not finite are allowed
+    only where a new network has the same ones, as masks do."""
+    import torch
+
+    if storage(value):
+        return f"is {storage(value)}; a dense tensor is allowed"
+    floats = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    if own.dtype.is_floating_point:
+        allowed, fit = "float16, bfloat16, float32 and float64", value.dtype in floats
+    elif own.dtype.is_complex:
+        allowed, fit = "complex numbers", value.dtype.is_complex
+    elif own.dtype == torch.bool:
+        allowed, fit = "bool", value.dtype == own.dtype
+    else:
+        allowed = "whole numbers"
+        fit = not (value.dtype.is_floating_point or value.dtype.is_complex or value.dtype == torch.bool)
+    if not fit:
+        return f"is {_name(value)}; allowed where the model has {_name(own)}: {allowed}"
+    taken = value.to(own.dtype)
+    expected = (taken == own.to(taken.device)) | (taken.isnan() & own.to(taken.device).isnan())
+    if not bool((value.isfinite() | expected).all()):
+        return "holds NaN or infinite values; finite ones are allowed"
+    whole = not (own.dtype.is_floating_point or own.dtype.is_complex)
+    if not bool((taken.isfinite() | expected).all()) or whole and not bool((taken.to(value.dtype) == value).all()):
+        return f"holds values beyond the largest {_name(own)}; smaller ones are allowed"
+    return ""
+
+
+def _name(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")

@@ -1,0 +1,71 @@
+"""Training: a network made from a recipe, data and a seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simbench.contracts import Dataset, Model, Recipe, splits
+from simbench.errors import InputError
+from simbench.system.stopwatch import stage
+from simbench.system.surroundings import abroad, known
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str = "cpu") -> nn.Sequential:
+    """A freshly initialised network trained on the train split, in eval mode. What its modules draw from torch's global
+    generator depends on the seed alone."""
+    with known(seed):
+        return _train(model, dataset, recipe, seed, device)
+
+
+def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str) -> nn.Sequential:
+    import torch
+
+    from simbench.contracts.objective import Objective
+    from simbench.networks.images import augmented, normalised, pixels
+
+    with stage("reading data"), abroad():
+        split = splits.read(dataset, "train")
+    images, labels = split.inputs, torch.tensor(split.labels)  # which may be a memory map larger than memory
+    with abroad():
+        torch.manual_seed(seed)
+        net = model.build(dataset.channels, dataset.classes)
+    net = net.to(device, memory_format=torch.channels_last).train()
+    generator = torch.Generator().manual_seed(seed)
+    steps = recipe.epochs * (-(-len(images) // recipe.batch))
+    optimizer, schedule = _optimizer(net, recipe, steps)
+    objective = Objective.of(dataset)
+    for _ in range(recipe.epochs):
+        for chosen in torch.randperm(len(images), generator=generator).split(recipe.batch):
+            batch = pixels(images[chosen.numpy()], dataset.range)
+            batch = augmented(batch, generator) if recipe.augment else batch
+            loss = objective.cross_entropy(net(normalised(batch, dataset, device)), labels[chosen].to(device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if recipe.clip is not None:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), recipe.clip)
+            optimizer.step()
+            schedule.step()
+    return net.eval()
+
+
+def _optimizer(net: nn.Module, recipe: Recipe, steps: int):
+    """Optimizer and schedule of a recipe."""
+    import torch
+
+    common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
+    if recipe.optimizer == "sgd":
+        optimizer = torch.optim.SGD(net.parameters(), momentum=recipe.momentum, nesterov=True, **common)
+    elif recipe.optimizer == "adam":
+        optimizer = torch.optim.Adam(net.parameters(), **common)
+    else:
+        raise InputError(f"optimizer is {recipe.optimizer!r}; allowed: sgd, adam")
+    if recipe.schedule == "one_cycle":
+        return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps + 1)
+    if recipe.schedule == "step":
+        return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, [steps // 3, 2 * steps // 3])
+    if recipe.schedule == "constant":
+        return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
+    raise InputError(f"schedule is {recipe.schedule!r}; allowed: one_cycle, step, constant")

@@ -1,0 +1,163 @@
+"""Weights: networks trained from a seed and cached by content, or read from checkpoints."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simbench.contracts import Dataset, Model
+from simbench.contracts.selection import Network
+from simbench.errors import InputError
+from simbench.networks.architectures import architecture
+from simbench.networks.checkpoints import content_hash, fits, read, unusable
+from simbench.networks.training import train
+from simbench.system.cache import cache_folder
+from simbench.system.provenance import digest, machine, versions
+from simbench.system.seals import content_of, put, sealed, stamps, unsealed
+from simbench.system.stopwatch import stage
+from simbench.system.surroundings import abroad
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+__all__ = ["cached", "checkpoint", "content_hash", "fetched", "load", "read", "train", "trained"]
+
+
+def cached(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> Network | None:
+    """The network of this architecture, recipe, data and seed if it has been trained before.
+
+    Files that are not what was written are not believed: one line on stderr says so, and the network is one to train.
+    Does not import torch where the architecture is remembered."""
+    identity = _identity(model, dataset, fingerprint, seed)
+    file = _file(identity)
+    sidecar = file.with_suffix(".json")
+    if not file.exists() and not sidecar.exists():
+        return None
+    told = unsealed(sidecar)
+    if told is None:
+        reason = f"{sidecar.name} is missing or damaged"
+    elif told.get("identity") != identity:
+        reason = f"{sidecar.name} is of another network"
+    elif told.get("file") != content_of(file):
+        reason = f"{file.name} is missing or damaged"
+    else:
+        return Network(model, str(seed), told["weights"], file, graph=identity["graph"])
+    _tell(f"{_title(model, dataset, seed)}: {reason} in {file.parent}; it is {_verb(model)} again",
+          *stamps(file), *stamps(sidecar))
+    return None
+
+
+@stage("training networks")
+def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device: str = "cpu") -> Network:
+    """Train and cache the network of this seed (initialisation and order of the data).
+
+    Raises InputError when the training diverged: NaN or infinite weights are not kept."""
+    start = time.perf_counter()
+    state = train(model, dataset, model.recipe(dataset), seed, device).state_dict()
+    if not all(bool(value.isfinite().all()) for value in state.values()):
+        own = model.build(dataset.channels, dataset.classes).state_dict()
+        broken = next((name for name, value in state.items() if unusable(value, own[name])), None)
+        if broken:
+            raise InputError(f"{_title(model, dataset, seed)}: training diverged, {broken} holds NaN or infinite "
+                             "values; give a smaller learning rate or another recipe, or leave this seed out")
+    return _keep(model, dataset, fingerprint, seed, state, {"seconds": time.perf_counter() - start, "device": device})
+
+
+@stage("fetching weights")
+def fetched(model: Model, dataset: Dataset) -> Network:
+    """Fetch and cache the published weights of a model; `dataset` is what they were trained on."""
+    with abroad():
+        state = model.fetch()
+    fits(state, _built(model, dataset).state_dict(), f"what {model.spec} has fetched", model, dataset)
+    return _keep(model, dataset, "", 0, state, {})
+
+
+def _keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dict[str, Tensor],
+          told: dict) -> Network:
+    identity = _identity(model, dataset, fingerprint, seed)
+    file = _file(identity)
+    sidecar = file.with_suffix(".json")
+    state = {key: value.cpu() for key, value in state.items()}
+    weights, content = content_hash(state), _bytes(state)
+    before = unsealed(sidecar) or {}
+    if before.get("identity") == identity and before["weights"] != weights:
+        _tell(f"{_title(model, dataset, seed)}: {_verb(model)} again, it has other weights than before; what was "
+              "measured of it is measured anew")
+    put(file, content)
+    put(sidecar, sealed({"weights": weights, "file": digest(content), **told, "identity": identity,
+                         "machine": machine(), "versions": versions()}))
+    return Network(model, str(seed), weights, file, graph=identity["graph"])
+
+
+def _identity(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> dict:
+    return {"model": model.identity, "graph": architecture(model, dataset), "data": fingerprint,
+            "recipe": model.recipe(dataset).identity, "seed": seed}
+
+
+def _file(identity: dict) -> Path:
+    return cache_folder("weights", digest(identity) + ".pt")
+
+
+def _bytes(state: dict[str, Tensor]) -> bytes:
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _title(model: Model, dataset: Dataset, seed: int) -> str:
+    return f"{model.spec} of {dataset.label}" if model.published() else f"{model.spec}-{seed} on {dataset.label}"
+
+
+def _verb(model: Model) -> str:
+    return "fetched" if model.published() else "trained"
+
+
+def _built(model: Model, dataset: Dataset) -> nn.Sequential:
+    """An untrained network whose weights are of no importance."""
+    with abroad():
+        return model.build(dataset.channels, dataset.classes)
+
+
+@lru_cache(maxsize=256)
+def _tell(line: str, *_: int) -> None:
+    """Say it on stderr, once in a process for the same files."""
+    print(f"simbench: {line}", file=sys.stderr)
+
+
+def checkpoint(model: Model, file: Path) -> Network:
+    """The network of a given checkpoint file, named by the file's stem. Does not import torch when the
+    same file has been read before."""
+    if not file.is_file():
+        raise InputError(f"checkpoint {str(file)!r} is not a file; give a state dict saved by torch.save, or "
+                         "a .safetensors file")
+    content = content_of(file)
+    if not content:
+        raise InputError(f"checkpoint {str(file)!r} cannot be read; make it readable")
+    sidecar = cache_folder("checkpoints", content + ".json")
+    told = unsealed(sidecar)
+    if told is None or told.get("file") != content:
+        told = {"file": content, "weights": content_hash(read(file))}
+        put(sidecar, sealed(told))
+    return Network(model, file.stem, told["weights"], file)
+
+
+@stage("loading weights")
+def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu") -> nn.Sequential:
+    """The network in eval mode, frozen. Raises InputError when the file does not fit the model."""
+    import torch
+
+    state = read(network.file)
+    net = _built(network.model, dataset)
+    fits(state, net.state_dict(), f"checkpoint {str(network.file)!r}", network.model, dataset)
+    if content_hash(state) != network.weights:
+        raise InputError(f"weights file {str(network.file)!r} has changed since it was first read; run the same "
+                         "command again")
+    net.load_state_dict(state, strict=False)  # `fits` has looked; older files may lack num_batches_tracked
+    return net.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)

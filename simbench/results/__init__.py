@@ -1,0 +1,1 @@
+"""The results folder: records, tables, text, figures."""

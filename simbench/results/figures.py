@@ -1,0 +1,121 @@
+"""Figures: one look for all, written as PNG and SVG. Knows matplotlib and numbers only."""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simbench.system import atomic as durable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Inches of one panel; with DOTS per inch a PNG is readable at its own size.
+WIDTH, HEIGHT, DOTS = 4.6, 3.3, 130
+#: Letters of a title to the inch.
+LETTERS = 13
+#: Told apart by colour-blind readers (Okabe and Ito 2008), in the order they are given out.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
+STYLE = {
+    "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
+    "ytick.labelsize": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+    "grid.alpha": 0.3, "grid.linewidth": 0.5, "lines.linewidth": 1.5, "legend.frameon": False,
+    "svg.hashsalt": "simbench", "svg.fonttype": "none", "axes.axisbelow": True,
+}
+
+
+def panels(count: int, columns: int = 3, title: str = "", width: float = WIDTH,
+           height: float = HEIGHT) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels, at most `columns` side by side, and their axes in reading order."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    columns = max(1, min(count, columns))
+    rows = -(-count // columns)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((columns * width, rows * height + (0.4 if title else 0)), layout="constrained")
+        axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for spare in axes[count:]:
+            spare.remove()
+        if title:
+            figure.suptitle(title, fontsize=10)
+    return figure, axes[:count]
+
+
+def colour(at: int) -> str:
+    """The colour of the at-th thing."""
+    return COLOURS[at % len(COLOURS)]
+
+
+def band(axes: Axes, x: Sequence, mean: np.ndarray, spread: np.ndarray, label: str, at: int = 0, **line) -> None:
+    """A line of means with a band of one standard deviation (none where it is NaN)."""
+    import numpy as np
+
+    mean, spread = np.asarray(mean, float), np.nan_to_num(np.asarray(spread, float))
+    axes.plot(x, mean, color=colour(at), label=label, **{"marker": "o", "markersize": 3} | line)
+    axes.fill_between(x, mean - spread, mean + spread, color=colour(at), alpha=0.18, linewidth=0)
+
+
+def describe(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
+    """Title and axis labels of a panel, in the common look wherever they are written from; a title that is wider
+    than its panel takes several lines."""
+    inches = axes.figure.get_figwidth() / axes.get_subplotspec().get_gridspec().ncols
+    lines = [textwrap.fill(line, max(16, int(inches * LETTERS))) for line in title.splitlines()]
+    axes.set_title("\n".join(lines), fontsize=STYLE["axes.titlesize"])
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+
+
+def ticks(axes: Axes, names: Sequence[str]) -> None:
+    """Name the places 0, 1, ... of the horizontal axis; slanted where they would run into each other."""
+    slanted = sum(len(name) + 2 for name in names) > 60
+    axes.set_xticks(range(len(names)), names, rotation=40 if slanted else 0, ha="right" if slanted else "center",
+                    rotation_mode="anchor" if slanted else None)
+
+
+def legend(figure: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
+    """One legend below all panels, with everything that is labelled in any of them, each once; as many side by side
+    as fit, at most `columns`."""
+    found = {}
+    for panel in axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        inches = 0.65 + 0.062 * max(map(len, found))  # of a line and the longest text
+        columns = max(1, min(columns, len(found), int(figure.get_figwidth() / inches)))
+        figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns,
+                      fontsize=STYLE["legend.fontsize"], frameon=False)
+
+
+def name_of(spec: str) -> str:
+    """A file name, without suffix, for an experiment's spec."""
+    return re.sub(r"[^\w.=,+-]+", "_", spec).strip("_")
+
+
+def files(folder: Path, name: str) -> tuple[Path, Path]:
+    """Where a figure lies: (PNG, SVG)."""
+    return folder / f"{name}.png", folder / f"{name}.svg"
+
+
+def current(folder: Path, name: str, stamp: str) -> bool:
+    """True when both files are there and were drawn from what `stamp` stands for."""
+    png, svg = files(folder, name)
+    return png.is_file() and svg.is_file() and stamp in svg.read_text()
+
+
+def save(figure: Figure, folder: Path, name: str, stamp: str) -> None:
+    """Write a figure whole, as PNG and SVG; the same figure gives the same bytes."""
+    import matplotlib
+
+    png, svg = files(folder, name)
+    with matplotlib.rc_context(STYLE):
+        for path, told in ((png, {"Software": None}), (svg, {"Date": None, "Identifier": stamp})):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=path.suffix[1:], dpi=DOTS, metadata=told)
+            durable.write(path, buffer.getvalue())

@@ -1,0 +1,158 @@
+"""The store: one immutable, checksummed JSON file per finished case, named by the case's content."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from simbench.contracts import Row
+from simbench.errors import InputError
+from simbench.system import atomic as durable
+from simbench.system.provenance import digest
+from simbench.system.seals import sealed, unsealed
+from simbench.system.stopwatch import stage
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one case gave.
+
+    key: sha256 of `identity`, the plain data that fixes the numbers. labels: how tables name the case.
+    method: what methods.csv says of it. rows: the measured numbers. seconds: of this case alone, shared
+    forward passes counted where they were first needed. run: which run made it. error: traceback of a
+    failed case, else "". arrays: sha256 of the file of arrays that lies beside, "" when there is none.
+    """
+
+    key: str
+    identity: dict
+    labels: dict
+    method: dict
+    rows: tuple[Row, ...]
+    seconds: float
+    run: str
+    error: str = ""
+    arrays: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """A failed case is not done: it is tried again."""
+        return any(row.status == "failed" for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a store holds: records by key, run descriptions by name, files that cannot be trusted."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    runs: dict[str, dict] = field(default_factory=dict)
+    corrupt: tuple[Path, ...] = ()
+
+
+class Store:
+    """Records and run descriptions under one results folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def check_writable(self) -> None:
+        """Raise InputError unless results can be written here; creates nothing."""
+        for folder in (self.folder, self.folder / "records", self.folder / "runs"):
+            reason = unwritable(folder)
+            if reason:
+                raise InputError(f"results folder {str(self.folder)!r} is not writable ({reason}); give another with "
+                                 "--results")
+
+    @stage("writing records")
+    def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
+        """Write a record, and its arrays before it; afterwards it is there whole, also after a power failure.
+        Returns it as `read` will."""
+        if arrays:
+            data = _packed(arrays)
+            durable.write(self._arrays(record.key), data)
+            record = replace(record, arrays=digest(data))
+        durable.write(self._path(record.key), sealed(asdict(record)))
+        return record
+
+    @stage("reading records")
+    def arrays(self, record: Record) -> dict[str, np.ndarray]:
+        """The arrays of a record that has some. Raises InputError when they are not those it was written with."""
+        path = self._arrays(record.key)
+        data = _content(path)
+        if digest(data) != record.arrays:
+            raise InputError(f"{path} is missing or corrupt; `simbench run` measures its case again")
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+
+    @stage("writing records")
+    def put_run(self, name: str, description: dict) -> None:
+        """Write how a run was made: command line, versions, device, times."""
+        durable.write(self.folder / "runs" / f"{name}.json", sealed(description))
+
+    @stage("reading records")
+    def read(self) -> Contents:
+        """Everything that is there. Files whose checksum does not fit are listed, not believed."""
+        records, runs, corrupt = {}, {}, []
+        for path in _files(self.folder / "records"):
+            data = unsealed(path)
+            if data is None or data.get("key") != path.stem or digest(data["identity"]) != path.stem:
+                corrupt.append(path)
+                continue
+            record = Record(**data | {"rows": tuple(Row(**row) for row in data["rows"])})
+            if record.arrays and digest(_content(self._arrays(record.key))) != record.arrays:
+                corrupt.append(self._arrays(record.key))
+                continue
+            records[path.stem] = record
+        for path in _files(self.folder / "runs"):
+            data = unsealed(path)
+            if data is None:
+                corrupt.append(path)
+            else:
+                runs[path.stem] = data
+        return Contents(records, runs, tuple(corrupt))
+
+    def _path(self, key: str) -> Path:
+        return self.folder / "records" / key[:2] / f"{key}.json"
+
+
+    def _arrays(self, key: str) -> Path:
+        return self._path(key).with_suffix(".npz")
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def unwritable(folder: Path) -> str:
+    """Why files cannot be written below `folder`, or ""; tries it with a file that leaves no trace."""
+    there = folder.absolute()
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        return f"{there} is not a folder"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return f"{there} is read-only: {error.strerror or error}"
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return sorted(path for path in folder.rglob("*.json") if not path.name.startswith(".tmp-"))
+
+
+def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """An .npz file; the same arrays always give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in sorted(arrays.items()):
+            inner = io.BytesIO()
+            np.save(inner, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), inner.getvalue())
+    return buffer.getvalue()

@@ -1,0 +1,155 @@
+"""From a resolved request to cases: data, networks, and what each experiment makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from simbench.contracts import Dataset, Experiment, Model, splits
+from simbench.contracts.case import Case
+from simbench.contracts.selection import Network, Selection, Setting
+from simbench.errors import InputError
+from simbench.isolation.copies import handed
+from simbench.networks import weights
+from simbench.networks.architectures import architecture
+from simbench.runs.request import Resolved, Scope
+from simbench.system.stopwatch import stage
+from simbench.system.surroundings import abroad
+
+#: Stands for the content of weights that are not trained yet.
+UNTRAINED = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The share of a request that is measured on one data set, with one set of networks: what each experiment
+    asks of them, and its cases."""
+
+    wishes: tuple[tuple[Experiment, Selection], ...]
+    cases: tuple[Case, ...]
+
+    @property
+    def selection(self) -> Selection:
+        """Whose data and networks are those of every case."""
+        return self.wishes[0][1]
+
+    @property
+    def untrained(self) -> tuple[Network, ...]:
+        return tuple(network for network in self.selection.networks if network.weights == UNTRAINED)
+
+
+@stage("planning")
+def plan(resolved: Resolved) -> tuple[Part, ...]:
+    """Parts in the order of the experiments. Networks that are not trained yet are stood in for, so that every wish
+    that cannot be granted raises its InputError before anything runs."""
+    fingerprints = _fingerprints({d.spec: d for scope in resolved.scopes for d in scope.datasets}.values())
+    wishes: dict[Selection, list[tuple[Experiment, Selection]]] = {}
+    for scope in resolved.scopes:
+        for dataset in scope.datasets:
+            selection = _selection(scope, dataset, fingerprints)
+            wishes.setdefault(selection, []).append((scope.experiment, selection))
+    return tuple(Part(tuple(same), cases_of(same)) for same in wishes.values())
+
+
+@stage("reading data")
+def _fingerprints(datasets: Iterable[Dataset]) -> dict[str, str]:
+    """Label -> fingerprint of data sets that are looked at whole."""
+    named: dict[str, Dataset] = {}
+    for dataset in datasets:
+        other = named.setdefault(dataset.label, dataset)
+        if other is not dataset:
+            raise InputError(f"data sets {other.spec!r} and {dataset.spec!r} are both named {dataset.label!r} in "
+                             "results; rename one, or run each with a --results folder of its own")
+    for dataset in named.values():
+        dataset.prepare()
+    return {label: dataset.fingerprint() for label, dataset in named.items()}
+
+
+@stage("reading data")
+def look(resolved: Resolved, pending: int) -> None:
+    """Raise InputError unless every data set hands out what its contract says. A run without pending cases reads no
+    image, and so it does not look."""
+    for dataset in {d.spec: d for scope in resolved.scopes for d in scope.datasets}.values() if pending else ():
+        splits.both(dataset)
+
+
+def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str]) -> Selection:
+    homes = scope.datasets if scope.experiment.across else (dataset,)
+    if scope.files:
+        networks = _given(scope.models[0], scope.files, dataset)
+    else:
+        networks = tuple(network for model in scope.models for network in _networks(scope, model, dataset, homes,
+                                                                                    fingerprints))
+    setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
+    return Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
+
+
+def _networks(scope: Scope, model: Model, dataset: Dataset, homes: tuple[Dataset, ...],
+              fingerprints: Mapping[str, str]) -> Iterator[Network]:
+    """The networks of a model: one per seed and data set, or the published one."""
+    published = model.published()
+    if published and not scope.experiment.across:
+        raise InputError(f"{model.spec} was trained on {published.label} ({published.classes} outputs), and "
+                         f"{scope.experiment.name} measures networks on the data they were trained on, here "
+                         f"{dataset.label}; use the experiment cross_dataset, or train {model.name}")
+    if published:
+        made = weights.cached(model, published, "", 0) or Network(model, "", UNTRAINED, Path(),
+                                                                  graph=architecture(model, published))
+        yield replace(made, seed=f"published@{published.label}", dataset=published, fingerprint="published")
+        return
+    for home in homes:
+        for seed in scope.seeds:
+            network = weights.cached(model, home, fingerprints[home.label], seed) or \
+                Network(model, str(seed), UNTRAINED, Path(), graph=architecture(model, home))
+            foreign = home.label != dataset.label
+            yield replace(network, seed=f"{seed}@{home.label}", dataset=home,
+                          fingerprint=fingerprints[home.label]) if foreign else network
+
+
+def train(network: Network, setting: Setting, device: str) -> Network:
+    """A network that was stood in for, trained (or fetched) and cached."""
+    home = network.home(setting)
+    if network.model.published():
+        made = weights.fetched(network.model, home)
+    else:
+        made = weights.trained(network.model, home, network.fingerprint or setting.fingerprint,
+                               int(network.seed.partition("@")[0]), device)
+    return replace(network, weights=made.weights, file=made.file)
+
+
+@stage("planning")
+def cases_of(wishes: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]:
+    """All cases, each once, those that share forward passes next to each other, in order of depth."""
+    cases: dict[tuple, Case] = {}
+    for experiment, selection in wishes:
+        copied, back = handed(selection)
+        with abroad():
+            planned = list(experiment.plan(copied))
+        for case in map(back, planned):
+            cases.setdefault((case.key, case.a.name, case.b.name), case)
+    groups: dict[tuple, list[Case]] = {}
+    for case in cases.values():
+        groups.setdefault((*case.group, case.a.name, case.b.name), []).append(case)
+    in_depth = sorted(groups.values(), key=lambda group: _depth(group[0]))
+    return tuple(case for group in in_depth for case in group)
+
+
+def _depth(case: Case) -> int:
+    """Position of the case's layer in its network: deeper activations go on from shallower ones."""
+    layers = case.a.model.layers
+    return layers.index(case.layer_a) if case.layer_a in layers else -1
+
+
+def _given(model: Model, files: tuple[Path, ...], dataset: Dataset) -> tuple[Network, ...]:
+    """Networks of checkpoint files; names and contents must differ."""
+    networks = tuple(replace(weights.checkpoint(model, file), graph=architecture(model, dataset)) for file in files)
+    for at, network in enumerate(networks):
+        for other in networks[:at]:
+            if network.seed == other.seed:
+                raise InputError(f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); "
+                                 "results are named by file: rename one")
+            if network.weights == other.weights:
+                raise InputError(f"checkpoints {other.file} and {network.file} hold the same weights; give each "
+                                 "network once")
+    return networks

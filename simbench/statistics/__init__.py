@@ -1,0 +1,1 @@
+"""Data frames only: grids, resampling, estimates, correlations, boards."""

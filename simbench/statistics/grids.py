@@ -1,0 +1,146 @@
+"""Measurements as grids: each index and each stitcher's target as one array over pairs of networks and layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy import ndarray
+
+from simbench.errors import InputError
+from simbench.statistics.digits import significant
+
+#: Target -> +1 when larger is better, -1 when smaller is.
+TARGETS = {"relative_accuracy": 1, "agreement": 1, "cross_entropy": -1}
+
+_GROUP = ["dataset", "experiment", "model_a", "model_b"]
+_PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
+_NAME = ["method", "params", "variable"]
+_SETTING = ["split", "samples", "seed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """One index in one view, or one target of one stitcher.
+
+    name: (method, params, view or target). values: (pairs, layers), oriented so that larger is more similar
+    or better; NaN unless ok. status: (pairs, layers) text, "" where there is no row. images: (pairs, layers)
+    how many the value was measured on.
+    """
+
+    name: tuple[str, str, str]
+    values: ndarray
+    status: ndarray
+    images: ndarray
+
+    @property
+    def ok(self) -> ndarray:
+        return self.status == "ok"
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """What one experiment measured with networks of model_a in front of networks of model_b on one data set.
+
+    group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in
+    natural order.
+    """
+
+    group: tuple[str, str, str, str]
+    pairs: list[tuple[str, str]]
+    layers: list[str]
+    indices: list[Variable]
+    targets: list[Variable]
+
+    @property
+    def shared(self) -> bool:
+        """Are both sides networks of the same model?"""
+        return self.group[2] == self.group[3]
+
+
+def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
+    """A grid for each (dataset, experiment, model_a, model_b), in ascending order, from the rows of kind "index"
+    and "stitcher"; rows of other kinds are an experiment's own affair.
+
+    Rows with a status other than ok, or whose value is not finite, leave their status and no value. Where there
+    are several values for a place, that on the most images counts, of these that of the smallest seed, and the
+    last step. Raises InputError for an index without a direction in `methods` and for two values in one setting.
+    """
+    rows = measurements[measurements["kind"].isin(["index", "stitcher"])]
+    rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
+    layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
+    rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
+    indices, targets = (_settled(part) for part in (_index_rows(rows, methods), _target_rows(rows)))
+    parts = dict(iter(indices.groupby(_GROUP)))
+    for group, part in targets.groupby(_GROUP, sort=True):
+        both = pd.concat([parts.get(group, indices[:0]), part])
+        pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
+        layers = sorted(set(both["layer"]), key=_natural)
+        yield Grid(group, pairs, layers,
+                   *(_variables(rows, pairs, layers) for rows in (parts.get(group, indices[:0]), part)))
+
+
+def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
+    rows = rows[(rows["kind"] == "index") & rows["quantity"].isin(["similarity", ""])]
+    known = methods[methods["kind"] == "index"]
+    directions = pd.to_numeric(known["direction"], errors="coerce")
+    direction = {(m, p): d for m, p, d in zip(known["method"], known["params"], directions, strict=True)}
+    names = list(zip(rows["method"], rows["params"], strict=True))
+    for name in sorted(set(names)):
+        if direction.get(name) not in (1, -1):
+            raise InputError(f"index {name[0]!r} with parameters {name[1]!r} has direction {direction.get(name)} in "
+                             "methods; allowed are 1 and -1: give the methods table of the same results")
+    signs = np.array([direction[name] for name in names], dtype=float)
+    # A symmetric index gives two values for a pair that may differ by rounding alone, and they must tie in rank.
+    return rows.assign(value=significant(rows["value"].to_numpy() * signs), variable=rows["view"])
+
+
+def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row that is not ok and names no target, as of a case that gave no numbers, stands for every target."""
+    rows = rows[rows["kind"] == "stitcher"]
+    nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
+    parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}
+    return pd.concat([part.assign(value=part["value"] * TARGETS[target], variable=target)
+                      for target, part in parts.items()])
+
+
+def _settled(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell: an ok one if there is any, on the most images, of the smallest seed, at the last step."""
+    cell = _GROUP + _PLACE + _NAME
+    rows = rows.drop_duplicates(cell + _SETTING + ["step", "value", "status"])
+    step = pd.to_numeric(rows["step"]).astype(float).fillna(np.inf)  # what has no step comes after all steps
+    rows = rows.assign(step=step, ok=rows["status"] == "ok")
+    rows = rows.sort_values(["ok", "samples", "seed", "split", "step", "status"],
+                            ascending=[True, True, False, False, True, True], kind="stable")
+    twice = rows["ok"] & rows.duplicated(cell + _SETTING + ["step", "ok"])
+    if twice.any():
+        row = rows[twice].sort_values(cell).iloc[0]
+        where = f"{row['model_a']}-{row['seed_a']} -> {row['model_b']}-{row['seed_b']} at {row['layer']!r}"
+        raise InputError(f"{row['kind']} {row['method']!r} has two values of {row['quantity']} for {where} in the same "
+                         "setting; give the measurements of one results folder")
+    return rows.drop_duplicates(cell, keep="last")
+
+
+def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
+    row_of = {pair: i for i, pair in enumerate(pairs)}
+    column_of = {layer: i for i, layer in enumerate(layers)}
+    variables = []
+    for name, part in rows.groupby(_NAME, sort=True):
+        values = np.full((len(pairs), len(layers)), np.nan)
+        status, images = np.full(values.shape, "", dtype=object), np.zeros(values.shape, dtype=int)
+        for a, b, layer, value, state, samples in zip(part["seed_a"], part["seed_b"], part["layer"], part["value"],
+                                                      part["status"], part["samples"], strict=True):
+            cell = row_of[a, b], column_of[layer]
+            status[cell] = state if state != "ok" or np.isfinite(value) else "not finite"
+            values[cell] = value if status[cell] == "ok" else np.nan
+            images[cell] = samples
+        variables.append(Variable(name, values, status, images))
+    return variables
+
+
+def _natural(text: str) -> list:
+    """Sorts layer10 after layer9."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]

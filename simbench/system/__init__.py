@@ -1,0 +1,1 @@
+"""The machine beneath: whole files, caches, identities, the ambient settings, the stopwatch."""

@@ -1,0 +1,209 @@
+"""Code and constants as plain data: what a function does, without addresses, paths, comments and hash seeds."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import hashlib
+import inspect
+import sys
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from simbench.system.listings import text
+from simbench.system.provenance import canonical
+
+#: Methods that shape an object or show it: what they do is seen in its attributes, or nowhere.
+MADE = {"__init__", "__new__", "__post_init__", "__repr__", "__str__", "extra_repr"}
+PLAIN = (type(None), bool, int, float, complex, str, bytes, range, type(Ellipsis))
+#: Their versions are known; what they hold is not looked into.
+HOST = {"torch", "torchvision", "numpy", "simbench"}
+
+
+def qualified(thing: object) -> str:
+    """module.name of a class or function."""
+    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", type(thing).__qualname__)
+    return f"{getattr(thing, '__module__', None) or ''}.{name}"
+
+
+@functools.lru_cache(maxsize=1024)
+def local(top: str) -> bool:
+    """True for a package or module that no installer has put among the others: what is being written."""
+    if top in HOST or top in sys.stdlib_module_names - {"__main__"}:
+        return False
+    module = sys.modules.get(top)
+    places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+    return not any({"site-packages", "dist-packages"} & set(Path(place).parts) for place in places if place)
+
+
+class Description:
+    """value -> plain data that is equal in every process where the value does the same.
+
+    Constants stand by value, arrays by a hash of theirs; functions, lambdas and classes by their text (by their
+    bytecode where none is to be had), with defaults, closures and the globals they name, as far as the packages `home`
+    (first words of module names) and those that are not installed reach; what lies beyond stands by its name. Other
+    objects stand by their class and attributes. special(value): plain data for what is known better, or None.
+    """
+
+    def __init__(self, home: frozenset[str], special: Callable[[object], list | None] = lambda value: None,
+                 lazy: bool = False) -> None:
+        self.home, self.special, self.lazy = home, special, lazy
+        self._seen: dict[int, int] = {}
+        self._kept: list[object] = []  # else another object could take the place of one that is seen
+        self._path: list[int] = []
+        self._later: list[object] = []
+
+    def rest(self) -> list:
+        """The functions and classes that were named so far, and those that these name: to be taken with what `of` gave.
+        One after the other, as code that calls code is deeper than a stack."""
+        found = []
+        while self._later:
+            value = self._later.pop(0)
+            found.append(self._function(value) if isinstance(value, types.FunctionType) else self._class(value))
+        return found
+
+    def of(self, value: object, deep: bool = True) -> list:
+        """deep: attributes of objects from elsewhere count."""
+        if isinstance(value, enum.Enum):
+            return ["enum", qualified(type(value)), value.name]
+        for plain in PLAIN:
+            if isinstance(value, plain):
+                return [qualified(type(value)), plain.__repr__(value)]
+        if isinstance(value, types.ModuleType):
+            return ["module", value.__name__]
+        known = self.special(value)
+        if known is not None:
+            return known
+        if isinstance(value, (tuple, list, set, frozenset, Mapping)):
+            if id(value) in self._path:
+                return ["within", len(self._path) - self._path.index(id(value))]
+            self._path.append(id(value))
+            found = self._contained(value, deep)
+            self._path.pop()
+            return found
+        if isinstance(value, types.CodeType):
+            return ["code", text(value) or self._bytecode(value)]
+        if hasattr(value, "__array__") and hasattr(value, "dtype"):
+            return array(value)
+        if id(value) in self._seen:
+            return ["see", self._seen[id(value)]]
+        self._seen[id(value)] = len(self._seen)
+        self._kept.append(value)
+        if isinstance(value, (types.FunctionType, type)):
+            self._later.append(value)
+            return ["see", self._seen[id(value)]]
+        return self._made(value, deep)
+
+    def _contained(self, value, deep: bool) -> list:
+        if isinstance(value, (tuple, list)):
+            return [qualified(type(value)), [self.of(item, deep) for item in value]]
+        if isinstance(value, Mapping):
+            return ["mapping", [[self.of(key, deep), self.of(item, deep)] for key, item in value.items()]]
+        alone = [(Description(self.home, self.special, self.lazy), item) for item in value]
+        return ["set", sorted(([one.of(item, deep), one.rest()] for one, item in alone), key=canonical)]
+
+    def _made(self, value: object, deep: bool) -> list:
+        if isinstance(value, (functools.partial, functools.partialmethod)):
+            return ["partial", self.of(value.func), self.of(value.args), self.of(value.keywords)]
+        if isinstance(value, types.MethodType):
+            return ["method", self.of(value.__func__), qualified(type(value.__self__))]
+        if isinstance(value, (staticmethod, classmethod)):
+            return [type(value).__name__, self.of(value.__func__)]
+        if isinstance(value, property):
+            return ["property", self.of(value.fget)]
+        if isinstance(value, functools.cached_property):
+            return ["property", self.of(value.func)]
+        if isinstance(value, slice):
+            return ["slice", self.of((value.start, value.stop, value.step))]
+        if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
+            return ["wrapped", self.of(value.__wrapped__)]
+        if inspect.isroutine(value):
+            bound = getattr(value, "__self__", None)
+            return ["builtin", qualified(value), *([self.of(bound)] if isinstance(bound, type) else [])]
+        inside = self.within(type(value)) or (deep and not type(value).__module__ in sys.stdlib_module_names)
+        attributes = attributes_of(value) if inside or isinstance(value, types.SimpleNamespace) else {}
+        return ["object", qualified(type(value)), [[name, self.of(item)] for name, item in sorted(attributes.items())]]
+
+    def _function(self, function: types.FunctionType) -> list:
+        if not self.within(function):
+            return ["function", qualified(function)]
+        code = function.__code__
+        cells = [cell.cell_contents for cell in function.__closure__ or () if _full(cell)]
+        return ["function", self.of(code), self.of(function.__defaults__), self.of(function.__kwdefaults__),
+                [self.of(cell) for cell in cells],
+                [[name, self.of(value, deep=False)] for name, value in self._named(function)]]
+
+    def _named(self, function: types.FunctionType) -> list[tuple[str, object]]:
+        """What a function looks up by name, in its own module and in those that it names."""
+        names = _names(function.__code__)
+        scope = function.__globals__
+        found = {name: scope[name] for name in names if name in scope}
+        modules = list(found.values())
+        if self.lazy:
+            package = scope.get("__package__") or ""
+            modules += [sys.modules.get(each) for name in sorted(names) for each in (name, f"{package}.{name}")]
+        for module in modules:
+            if isinstance(module, types.ModuleType) and self._reaches(module.__name__):
+                found.update((f"{module.__name__}.{name}", vars(module)[name]) for name in names & vars(module).keys())
+        return sorted(found.items())
+
+    def _class(self, cls: type) -> list:
+        return ["class", *([cls.__qualname__, self.members(cls)] if self.within(cls) else [qualified(cls)])]
+
+    def members(self, cls: type) -> list:
+        """Bases, methods and constants of a class."""
+        kept = {name: value for name, value in vars(cls).items()
+                if name not in MADE and (not name.startswith("__") or inspect.isroutine(value))
+                and not inspect.isdatadescriptor(value) or isinstance(value, property)}
+        made = {name for name, value in kept.items() if isinstance(value, types.FunctionType)
+                and value.__code__.co_filename.startswith("<string>")}  # by dataclass, from fields that are seen
+        return [[self.of(base) for base in cls.__bases__],
+                [[name, self.of(value, deep=False)] for name, value in sorted(kept.items()) if name not in made]]
+
+    def _bytecode(self, code: types.CodeType) -> list:
+        return [code.co_code.hex(), [self.of(constant) for constant in code.co_consts], list(code.co_names),
+                list(code.co_varnames), code.co_argcount]
+
+    def within(self, thing: object) -> bool:
+        """True for a class or function that is looked into."""
+        return self._reaches(getattr(thing, "__module__", None) or "")
+
+    def _reaches(self, module: str) -> bool:
+        top = module.partition(".")[0]
+        return top in self.home or local(top)
+
+
+def attributes_of(value: object) -> dict[str, object]:
+    """Instance attributes, in slots too."""
+    slots = [name for cls in type(value).__mro__ for name in _slots(cls)]
+    found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    return found | dict(getattr(value, "__dict__", {}))
+
+
+def _slots(cls: type) -> tuple[str, ...]:
+    slots = vars(cls).get("__slots__", ())
+    return tuple(name for name in ((slots,) if isinstance(slots, str) else slots) if not name.startswith("__"))
+
+
+def array(value) -> list:
+    """Type, shape and hash of an array's values."""
+    import numpy as np
+
+    values = np.ascontiguousarray(value)
+    return ["array", str(values.dtype.newbyteorder("=")), list(np.shape(value)),
+            hashlib.sha256(values.astype(values.dtype.newbyteorder("<")).tobytes()).hexdigest()]
+
+
+def _full(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """What a function and those defined in it look up by name."""
+    inner = [_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    return set(code.co_names).union(*inner)

@@ -1,0 +1,59 @@
+"""Sealed files: JSON that carries its own checksum, and the content of others, so that damage is seen and not
+believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from functools import lru_cache
+from pathlib import Path
+
+from simbench.system import atomic as durable
+from simbench.system.provenance import digest
+
+
+def sealed(data: dict) -> str:
+    """JSON text of plain data with the checksum of its content."""
+    plain = json.loads(json.dumps(data, allow_nan=False))
+    return json.dumps({"checksum": digest(plain), **plain}, sort_keys=True, indent=1) + "\n"
+
+
+def unsealed(path: Path) -> dict | None:
+    """The data of a sealed file, or None when it is not what was written, or cannot be read."""
+    try:
+        data = json.loads(path.read_bytes())
+        checksum = data.pop("checksum")
+        return data if digest(data) == checksum else None
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def put(path: Path, content: bytes | str) -> None:
+    """Write a cached file whole or not at all; what stands in its place gives way, a folder too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    durable.write(path, content)
+
+
+def content_of(file: Path) -> str:
+    """sha256 of a file, read once in a process while nothing writes to it; "" when there is none that can be read."""
+    try:
+        return _hashed(file, *stamps(file)) if file.is_file() else ""
+    except OSError:
+        return ""
+
+
+def stamps(file: Path) -> tuple[int, ...]:
+    """Size and times of a file, one of which changes whenever it is written to; () when there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+@lru_cache(maxsize=4096)
+def _hashed(file: Path, *_: int) -> str:
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,304 @@
+"""A run measures what is missing and records it; bad plugins and networks cost their own rows only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+import torch
+from small_plugins import BadPlugins, Net, SmallPlugins
+
+import simbench
+from simbench.networks import weights
+from simbench.results import folder as publish
+from simbench.results.store import Store
+from simbench.runs.driver import prepare, run
+from simbench.runs.request import Request
+
+SMALL = Request(models=("net",), datasets=("blobs",), seeds="2", experiments=("matching",), indices=("cka,r2_lr",),
+                stitchers=("identity,least_squares",))
+
+
+class Silent:
+    """Progress that remembers what was said."""
+
+    def __init__(self):
+        self.said = []
+
+    def begin(self, what, total):
+        self.said.append(f"{what} {total}")
+
+    def advance(self, done, what):
+        self.said.append(what)
+
+    def say(self, line):
+        self.said.append(line)
+
+    def end(self):
+        pass
+
+
+@pytest.fixture
+def request_(tmp_path, cache) -> Request:
+    return replace(SMALL, results=tmp_path / "results")
+
+
+def go(request, registry, executor=None):
+    progress = Silent()
+    outcome = run(prepare(request, registry), registry, progress, "a command", executor)
+    publish.publish(Store(request.results).read(), request.results)
+    return outcome, progress.said
+
+
+def table(request) -> bytes:
+    return (request.results / "measurements.csv").read_bytes()
+
+
+def test_a_run_covers_every_pair_layer_and_method_once(request_, small_registry):
+    outcome, _ = go(request_, small_registry)
+    frame = publish.read(request_.results, "measurements.csv")
+    indices = frame[frame["kind"] == "index"]
+    assert len(indices) == 2 * 2 * 2  # ordered pairs, layers, indices
+    assert set(zip(indices["seed_a"], indices["seed_b"], strict=True)) == {("0", "1"), ("1", "0")}
+    stitched = frame[frame["kind"] == "stitcher"]
+    assert len(stitched) == 2 * 2 * 2 * 5 and set(stitched["view"]) == {"spatial"}
+    assert len(frame[frame["kind"] == "network"]) == 2
+    assert (frame["samples"] == 60).all() and (frame["status"] == "ok").all()
+    assert outcome.cases == outcome.measured == 18 and outcome.trained == 2
+
+
+def test_measured_values_are_those_of_the_formulas(request_, small_registry):
+    """The whole chain against a few lines that start from the images."""
+    go(request_, small_registry)
+    frame = publish.read(request_.results, "measurements.csv").set_index(["method", "quantity", "layer_a", "seed_a"])["value"]
+    dataset, model = small_registry.get("datasets", "blobs"), small_registry.get("models", "net")
+    nets = [weights.load(weights.cached(model, dataset, dataset.fingerprint(), seed), dataset) for seed in (0, 1)]
+
+    def images(split):
+        part = dataset.split(split)
+        return (torch.tensor(part.inputs).float() / 255 - 0.3) / 0.2, torch.tensor(part.labels)
+
+    (train, _), (test, labels) = images("train"), images("test")
+    with torch.no_grad():
+        a, b = (net[:2](test) for net in nets)
+        fit_a, fit_b = (net[:2](train) for net in nets)
+
+        def rows(x):
+            return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]).double()
+
+        assert frame["cka", "similarity", "bn1", "0"] == pytest.approx(simbench.similarity("cka", a, b), abs=1e-6)
+        ones = torch.ones(len(rows(fit_a)), 1, dtype=torch.float64)
+        solution = torch.linalg.lstsq(torch.cat([rows(fit_a), ones], 1), rows(fit_b)).solution
+        moved = rows(a) @ solution[:-1] + solution[-1]
+        stitched = nets[1][2:](moved.float().reshape(60, 8, 8, 6).permute(0, 3, 1, 2))
+        own = nets[1](test)
+    accuracy = (stitched.argmax(1) == labels).double().mean().item()
+    assert frame["least_squares", "accuracy", "bn1", "0"] == pytest.approx(accuracy, abs=1e-9)
+    assert frame["least_squares", "relative_accuracy", "bn1", "0"] == pytest.approx(
+        accuracy / (own.argmax(1) == labels).double().mean().item())
+    assert frame["least_squares", "agreement", "bn1", "0"] == pytest.approx(
+        (stitched.argmax(1) == own.argmax(1)).double().mean().item())
+    entropy = -(own.softmax(1) * stitched.log_softmax(1)).sum(1).mean().item()
+    assert frame["least_squares", "cross_entropy", "bn1", "0"] == pytest.approx(entropy, rel=1e-4)
+    residual = ((moved - rows(b)).square().sum() / (rows(b) - rows(b).mean(0)).square().sum()).item()
+    assert frame["least_squares", "residual", "bn1", "0"] == pytest.approx(residual, rel=1e-5)
+
+
+def test_a_second_run_computes_nothing_and_a_new_index_only_itself(request_, small_registry):
+    go(request_, small_registry)
+    before = table(request_)
+    again, said = go(request_, small_registry)
+    assert (again.measured, again.trained, said) == (0, 0, []) and table(request_) == before
+    more, _ = go(replace(request_, indices=("cka,r2_lr,cca",)), small_registry)
+    assert more.measured == 4 and before != table(request_)
+    assert len(publish.read(request_.results, "runs.csv")) == 2
+
+
+def test_force_measures_again_and_two_runs_give_the_same_bytes(request_, small_registry, tmp_path):
+    request = replace(request_, stitchers=("all",), experiments=("matching,cka_penalty",), indices=("cka", "cka[kernel=rbf]"))
+    go(request, small_registry)
+    before = table(request)
+    forced, _ = go(replace(request, force=True), small_registry)
+    assert forced.measured == forced.cases and table(request) == before
+    other = replace(request, results=tmp_path / "other")
+    go(other, small_registry)
+    assert table(other) == before
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_another_executor_gives_the_same_table(request_, small_registry, tmp_path, pool):
+    go(request_, small_registry)
+    other = replace(request_, results=tmp_path / "other")
+    kwargs = {"mp_context": get_context("spawn")} if pool is ProcessPoolExecutor else {}
+    with pool(1, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),), **kwargs) as executor:
+        go(other, small_registry, executor)
+    assert table(other) == table(request_)
+
+
+def test_a_lost_worker_costs_its_cases_and_the_next_run_mends_them(request_, small_registry):
+    class Dies(ThreadPoolExecutor):
+        def submit(self, fn, unit):
+            if unit.cases[0].layer_a != "conv2":
+                return super().submit(fn, unit)
+            future = Future()
+            future.set_exception(OSError("killed"))
+            return future
+
+    with Dies(1) as executor:
+        outcome, said = go(request_, small_registry, executor)
+    failed = [row for _, row in outcome.rows if row.status == "failed"]
+    assert len(failed) == 8 and all(row.note == "the worker was lost: OSError: killed" for row in failed)
+    assert any(line.startswith("failed: ") for line in said)
+    mended, _ = go(request_, small_registry)
+    assert mended.measured == 8 and all(row.status == "ok" for _, row in mended.rows)
+
+
+def test_bad_indices_cost_their_own_rows(request_, cache):
+    registry = simbench.load([SmallPlugins(), BadPlugins()])
+    outcome, said = go(replace(request_, indices=("raises,nan,total",)), registry)
+    notes = {name.split()[1]: (row.status, row.note) for name, row in outcome.rows if row.quantity == "similarity"}
+    assert notes["raises"] == ("failed", "RuntimeError: out of luck")
+    assert notes["nan"] == ("failed", "ArithmeticError: index nan returned nan")
+    assert notes["total"][0] == "ok"
+    assert all(row.status == "ok" for _, row in outcome.rows if row.quantity == "accuracy")
+    errors = [record.error for record in Store(request_.results).read().records.values() if record.failed]
+    assert any('raise RuntimeError("out of\\nluck")' in error for error in errors)
+    assert sum(line.startswith("failed: ") for line in said) == 8
+
+
+def checkpoints(folder: Path, damage) -> tuple[str, ...]:
+    """Three weights files, the last of them damaged."""
+    folder.mkdir()
+    files = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        state = Net().build(1, 3).state_dict()
+        if seed == 2:
+            damage(state)
+        torch.save(state, folder / f"n{seed}.pt")
+        files.append(str(folder / f"n{seed}.pt"))
+    return (",".join(files),)
+
+
+@pytest.mark.parametrize(("damage", "reason"), [
+    (lambda state: state["bn1.running_var"].fill_(-1.0), "ArithmeticError: activations of net-n2 at bn1 hold NaN or"),
+    (lambda state: state["bn1.weight"].zero_(), "ArithmeticError: bn1 of net-n2 is constant over the test images"),
+])
+def test_a_spoilt_network_costs_the_rows_it_is_in(request_, small_registry, tmp_path, damage, reason):
+    request = replace(request_, seeds=None, weights=checkpoints(tmp_path / "w", damage), layers=("bn1",),
+                      views=("spatial,pooled,flat",), indices=("cka", "cka[kernel=rbf]"))
+    outcome, _ = go(request, small_registry)
+    similar = [(name, row) for name, row in outcome.rows if row.quantity == "similarity"]
+    for name, row in similar:
+        assert row.status == ("failed" if "net-n2" in name else "ok"), (name, row)
+        assert "net-n2" not in name or row.note.startswith(reason.split(" at ")[0]), row.note
+    assert sum(row.status == "ok" for _, row in similar) == 2 * 2 * 3
+
+
+def test_a_corrupt_record_is_listed_and_measured_again(request_, small_registry):
+    go(request_, small_registry)
+    before = table(request_)
+    broken = next((request_.results / "records").rglob("*.json"))
+    broken.write_text(broken.read_text()[:100])
+    job = prepare(request_, small_registry)
+    assert job.contents.corrupt == (broken,) and job.pending == 1
+    go(request_, small_registry)
+    assert table(request_) == before
+
+
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_tables(request_, small_registry, tmp_path, monkeypatch):
+    whole = replace(request_, results=tmp_path / "whole")
+    go(whole, small_registry)
+    put, count = Store.put, 0
+
+    def interrupted(self, record, arrays):
+        nonlocal count
+        count += 1
+        if count == 8:
+            raise KeyboardInterrupt
+        return put(self, record, arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            go(request_, small_registry)
+    rest, _ = go(request_, small_registry)
+    assert rest.measured == rest.cases - 7 and table(request_) == table(whole)
+
+
+KILLED = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from test_driver import SMALL, Silent, run, prepare
+import simbench
+from small_plugins import SmallPlugins
+registry = simbench.load([SmallPlugins()])
+run(prepare(replace(SMALL, results=Path(sys.argv[1])), registry), registry, Silent())
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_tables(request_, small_registry, tmp_path):
+    whole = replace(request_, results=tmp_path / "whole")
+    go(whole, small_registry)
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(request_.results)],
+                             env=os.environ | {"PYTHONPATH": path})
+    until = time.monotonic() + 60
+    while time.monotonic() < until and len(list(request_.results.rglob("records/*/*.json"))) < 5:
+        time.sleep(0.005)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    there = len(list(request_.results.rglob("records/*/*.json")))
+    rest, _ = go(request_, small_registry)
+    assert there >= 5 and rest.measured <= rest.cases - 5 and table(request_) == table(whole)
+
+
+def test_two_data_sets_are_measured_apart(request_, small_registry):
+    outcome, _ = go(replace(request_, datasets=("blobs,digits",), layers=("conv2",), stitchers=("identity",),
+                            indices=("cka",), max_samples=64), small_registry)
+    frame = publish.read(request_.results, "measurements.csv")
+    assert set(frame["dataset"]) == {"blobs", "digits"} and outcome.trained == 4
+    assert set(frame.loc[frame["dataset"] == "digits", "samples"]) == {64}
+
+
+def test_layers_of_different_size_are_skipped_in_spatial_and_pooled_is_measured(request_, small_registry):
+    """Two models that share the layer name bn1, one of them with another width: p != q."""
+    outcome, _ = go(replace(request_, models=("net,net[width=4]",), seeds="1,", layers=("bn1",),
+                            views=("spatial,pooled",), stitchers=("all",)), small_registry)
+    statuses = {name: row.status for name, row in outcome.rows}
+    assert statuses.pop("matching identity net-1 -> net[width=4]-1 bn1 spatial") == "skipped"
+    assert statuses.pop("matching identity net[width=4]-1 -> net-1 bn1 spatial") == "skipped"
+    assert set(statuses.values()) == {"ok"}
+
+
+def test_the_selected_setting_stands_in_the_tables_and_others_are_counted(request_, small_registry):
+    go(request_, small_registry)
+    before = table(request_)
+    other = replace(request_, max_samples=140)  # fewer train images, the same test images: the same labels
+    progress = Silent()
+    outcome = run(prepare(other, small_registry), small_registry, progress)
+    contents = Store(request_.results).read()
+    assert publish.publish(contents, request_.results, preferred=outcome.selected) == outcome.measured
+    assert table(request_) != before
+    again = run(prepare(request_, small_registry), small_registry, progress)
+    publish.publish(contents, request_.results, preferred=again.selected)
+    assert again.measured == 0 and table(request_) == before
+
+
+def test_two_data_sets_of_one_label_are_refused(request_, small_registry, tmp_path):
+    for name in ("a", "b"):
+        for split in ("train", "test"):
+            for label in ("x", "y"):
+                (tmp_path / name / "data" / split / label).mkdir(parents=True)
+    folders = ",".join(f"imagefolder[path={tmp_path / name / 'data'}]" for name in ("a", "b"))
+    with pytest.raises(simbench.InputError, match="are both named 'imagefolder.path=data.' in results; rename one"):
+        prepare(replace(request_, datasets=(folders,)), small_registry)

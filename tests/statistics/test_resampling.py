@@ -1,0 +1,167 @@
+"""Weighted correlations are those of repeated pairs, and networks are what is drawn."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from simbench.statistics.estimates import Plan, estimates, interval, p_value
+from simbench.statistics.resampling import (
+    Cells,
+    Replicates,
+    correlations,
+    exact,
+    generator,
+    midranks,
+    relabelled,
+    resampled,
+)
+
+
+def complete(networks: int, layers: int = 1) -> Cells:
+    """Every ordered pair of different networks at every layer."""
+    pairs = np.array(list(itertools.permutations(range(networks), 2)))
+    a, b = np.repeat(pairs, layers, axis=0).T
+    return Cells(a, b, np.tile(np.arange(layers), len(pairs)), shared=True)
+
+
+def rectangle(front: int, end: int) -> Cells:
+    """Every network of one model with every network of another."""
+    a, b = np.array(list(itertools.product(range(front), range(end)))).T
+    return Cells(a, b, np.zeros_like(a), shared=False)
+
+
+def joined(draws) -> Replicates:
+    draws = list(draws)
+    partners = [draw.partner for draw in draws]
+    return Replicates(np.concatenate([draw.weights for draw in draws], axis=1),
+                      None if partners[0] is None else np.concatenate(partners, axis=1))
+
+
+def test_midranks_of_tied_repeated_values_are_known():
+    # 5 once, 1 twice, 5 three times, 7 never: 1 1 5 5 5 5 have ranks 1.5 1.5 4.5 4.5 4.5 4.5
+    ranks = midranks(np.array([5.0, 1.0, 5.0, 7.0]), np.array([[1.0], [2.0], [3.0], [0.0]]))
+    assert ranks[:3, 0].tolist() == [4.5, 1.5, 4.5]
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_weighted_correlation_is_that_of_repeated_cells(data):
+    cells = complete(4, layers=2)
+    few = st.integers(0, 5).map(float)  # few values: many ties
+    x, y = (np.array(data.draw(st.lists(few, min_size=cells.n, max_size=cells.n))) for _ in "xy")
+    m = np.array(data.draw(st.lists(st.integers(0, 3), min_size=4, max_size=4)))
+    weights = (m[cells.a] * m[cells.b]).astype(float)
+    repeated_x, repeated_y = (np.repeat(v, weights.astype(int)) for v in (x, y))
+    pairs = {(a, b) for a, b, w in zip(cells.a, cells.b, weights, strict=True) if w}
+    defined = len(pairs) >= 3 and np.ptp(repeated_x) > 0 and np.ptp(repeated_y) > 0
+    for ranked, scipy_correlation in ((True, stats.spearmanr), (False, stats.pearsonr)):
+        value = correlations(x[None], y[None], cells, Replicates(weights[:, None]), ranked)[0, 0, 0]
+        if defined:
+            assert value == pytest.approx(scipy_correlation(repeated_x, repeated_y).statistic, abs=1e-12)
+        else:
+            assert np.isnan(value)
+
+
+def test_a_resample_weighs_pairs_by_products_and_never_a_network_with_itself():
+    weights = joined(resampled(complete(6), 2000, generator("a"))).weights
+    grid = np.zeros((6, 6, 2000))
+    grid[complete(6).a, complete(6).b] = weights
+    assert (grid[0, 1] * grid[2, 3] == grid[0, 3] * grid[2, 1]).all()
+    # (sum m_i)^2 - sum m_i^2 with sum m_i = 6, and E sum m_i^2 = 2 * 6 - 1
+    assert weights.sum(axis=0).mean() == pytest.approx(36 - 11, abs=0.3)
+    assert weights.sum(axis=0).max() <= 36 - 6
+
+
+def test_multiplicities_of_both_sides_are_one_draw_of_the_same_networks():
+    cells = complete(5)
+    weights = joined(resampled(cells, 50, generator("a"))).weights
+    place = {(a, b): i for i, (a, b) in enumerate(zip(cells.a, cells.b, strict=True))}
+    for a, b in place:
+        assert (weights[place[a, b]] == weights[place[b, a]]).all()
+
+
+def test_two_models_are_drawn_separately():
+    cells = rectangle(4, 3)
+    weights = joined(resampled(cells, 50, generator("a"))).weights
+    assert (weights.sum(axis=0) == 4 * 3).all()
+    grids = weights.T.reshape(50, 4, 3)
+    assert (np.linalg.matrix_rank(grids) == 1).all()
+    assert len({tuple(grid.sum(axis=1)) for grid in grids}) > 10
+    assert len({tuple(grid.sum(axis=0)) for grid in grids}) > 5
+
+
+def test_all_relabellings_are_taken_when_they_are_few():
+    assert exact(complete(6), 720) and not exact(complete(6), 719)
+    draw = joined(relabelled(complete(4), 24, generator("a")))
+    assert len({tuple(column) for column in draw.partner.T}) == 24
+    draw = joined(relabelled(rectangle(3, 2), 12, generator("a")))
+    assert len({tuple(column) for column in draw.partner.T}) == 12
+
+
+def test_random_relabellings_rename_networks_in_all_layers_alike():
+    cells = complete(7, layers=3)
+    draw = joined(relabelled(cells, 40, generator("a")))
+    assert draw.partner.shape == (cells.n, 40)
+    for partner in draw.partner.T:
+        assert (cells.layer[partner] == cells.layer).all()
+        renamed = {(old, new) for side in (cells.a, cells.b) for old, new in zip(side, side[partner], strict=True)}
+        assert len(renamed) == 7
+
+
+def test_a_missing_partner_is_dropped():
+    whole = complete(4)
+    cells = whole.at(np.flatnonzero((whole.a != 0) | (whole.b != 1)))
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, cells.n))
+    values = {(a, b): v for a, b, v in zip(cells.a, cells.b, x, strict=True)}
+    draw = joined(relabelled(cells, 24, generator("a")))
+    for ranked, scipy_correlation in ((True, stats.spearmanr), (False, stats.pearsonr)):
+        found = correlations(x[None], y[None], cells, draw, ranked)[0, 0]
+        for name, value in zip(itertools.permutations(range(4)), found, strict=True):
+            both = [(values[name[a], name[b]], v) for a, b, v in zip(cells.a, cells.b, y, strict=True)
+                    if (name[a], name[b]) in values]
+            assert value == pytest.approx(scipy_correlation(*zip(*both, strict=True)).statistic, abs=1e-12)
+
+
+def test_interval_and_p_value_have_known_answers():
+    assert interval(np.append(np.arange(101.0), np.nan), 0.9) == pytest.approx((5, 95))
+    replicates = np.array([0.1, 0.2, 0.3, 0.4, np.nan])
+    assert p_value(0.4, replicates, exact=True) == 0.5  # 1 of 4 at least as high, twice
+    assert p_value(0.1, replicates, exact=True) == 0.5
+    assert p_value(0.25, replicates, exact=True) == 1
+    assert p_value(0.5, replicates, exact=False) == pytest.approx(2 / 5)  # (0 + 1) / (4 + 1), twice
+
+
+def simulated(networks: int, rho: float, seed: int, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of Pearson correlation rho in the population, both with effects of either network."""
+    rng = np.random.default_rng(seed)
+
+    def pair(n):
+        x, e = rng.standard_normal((2, n))
+        return np.array([x, rho * x + np.sqrt(1 - rho ** 2) * e])
+
+    return tuple(pair(networks)[:, cells.a] + pair(networks)[:, cells.b] + 0.5 * pair(cells.n))
+
+
+def test_intervals_cover_the_truth_in_spite_of_shared_networks():
+    cells, truth, hits = complete(8), 6 / np.pi * np.arcsin(0.6 / 2), 0
+    for seed in range(60):
+        x, y = simulated(8, 0.6, seed, cells)
+        found = estimates(x[None], y[None], cells, ["l"], Plan(300, 0, ("cover", seed)))[0, 0, "pooled", "spearman"]
+        hits += found.low <= truth <= found.high
+    assert 0.85 * 60 <= hits <= 60
+
+
+def test_p_values_are_uniform_without_an_association():
+    cells = complete(5)
+    p = []
+    for seed in range(150):
+        x, y = simulated(5, 0.0, seed, cells)
+        found = estimates(x[None], y[None], cells, ["l"], Plan(0, 120, ("null", seed)))
+        p.append(found[0, 0, "pooled", "spearman"].p_value)
+    assert np.mean(np.array(p) <= 0.05) < 0.1  # 150 trials: 0.05 is off by 0.018 (one standard error)
+    assert np.mean(p) == pytest.approx(0.5, abs=0.08)  # standard error 0.024

@@ -19,7 +19,7 @@ def alternate(sides: Mapping[str, Side], repeats: int = 7, warmups: int = 1) -> 
             timed(side)
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for repeat in range(repeats):
-        for name in list(sides)[::1 if repeat % 2 else -1]:
+        for name in list(sides)[:: 1 if repeat % 2 else -1]:
             seconds[name].append(timed(sides[name]))
     return seconds
 

@@ -8,8 +8,12 @@ from simbench import Moments
 from simbench.contracts import Index, Stitcher
 
 REGISTRY = simbench.load()
-METHODS = [plugin for kind in ("indices", "stitchers") for plugin in REGISTRY.select(kind, ["all"])
-           if plugin.needs == "moments"]
+METHODS = [
+    plugin
+    for kind in ("indices", "stitchers")
+    for plugin in REGISTRY.select(kind, ["all"])
+    if plugin.needs == "moments"
+]
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.spec)

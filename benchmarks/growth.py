@@ -91,7 +91,7 @@ def exponent(points: Points, what: str) -> float:
     """Slope of log seconds against log n by least squares, from a hundredth of the largest n up."""
     x, y = zip(*((math.log(n), math.log(points[n][what])) for n in _upper(points)), strict=True)
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    return sum((u - mean_x) * (v - mean_y) for u, v in zip(x, y, strict=True)) / sum((u - mean_x)**2 for u in x)
+    return sum((u - mean_x) * (v - mean_y) for u, v in zip(x, y, strict=True)) / sum((u - mean_x) ** 2 for u in x)
 
 
 def _upper(points: Points) -> list[int]:
@@ -104,13 +104,36 @@ def figures_of(points: Points, work: str, where: str, unit: str) -> list[Figure]
     seconds = [what for what in ("streaming", "whole") if what in points[last]]
     told = []
     if few < last:
-        told = [Figure("7", f"{work}, {what}: exponent of the seconds", where, "linear in n",
-                       exponent(points, what), "", wanted=1.1, smaller=True) for what in seconds]
-        told.append(Figure("7", f"{work}: memory above the start, {last:,} {unit} over {few:,}", where, "flat",
-                           points[last]["memory"] / points[few]["memory"], "", wanted=1.2, smaller=True))
+        told = [
+            Figure(
+                "7",
+                f"{work}, {what}: exponent of the seconds",
+                where,
+                "linear in n",
+                exponent(points, what),
+                "",
+                wanted=1.1,
+                smaller=True,
+            )
+            for what in seconds
+        ]
+        told.append(
+            Figure(
+                "7",
+                f"{work}: memory above the start, {last:,} {unit} over {few:,}",
+                where,
+                "flat",
+                points[last]["memory"] / points[few]["memory"],
+                "",
+                wanted=1.2,
+                smaller=True,
+            )
+        )
     for n, values in points.items():
-        told += [Figure("7", f"{work}, {what}", f"{where}, {n:,} {unit}", "", values[what], "s", seconds=values[what])
-                 for what in seconds]
+        told += [
+            Figure("7", f"{work}, {what}", f"{where}, {n:,} {unit}", "", values[what], "s", seconds=values[what])
+            for what in seconds
+        ]
         told.append(Figure("7", f"{work}, memory", f"{where}, {n:,} {unit}", "", values["memory"], "MiB"))
     return told
 
@@ -120,8 +143,14 @@ def draw(curves: dict[str, Points], folder: Path) -> None:
     figure, panels = figures.panels(2, title="Growth: seconds and memory by length of the data")
     for panel, what, label in zip(panels, ("whole", "memory"), ("seconds", "MiB above the start"), strict=True):
         for at, (name, points) in enumerate(curves.items()):
-            panel.plot(list(points), [values[what] for values in points.values()], marker="o", markersize=3,
-                       color=figures.colour(at), label=name)
+            panel.plot(
+                list(points),
+                [values[what] for values in points.values()],
+                marker="o",
+                markersize=3,
+                color=figures.colour(at),
+                label=name,
+            )
         panel.set_xscale("log")
         panel.set_yscale("log")
         figures.describe(panel, "", "rows or images", label)

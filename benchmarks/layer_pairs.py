@@ -99,8 +99,10 @@ def figures(batches: int, many: int, repeats: int) -> Iterator[Figure]:
     for view, wanted in (("pooled", 1.2), ("spatial", 1.6)):
         subject = Subject(many)
         plain = subject.channels_last()
-        seconds = alternate({"ours": lambda: subject.ours(LINEAR, view), "forwards": subject.forwards,
-                             "channels last": plain.forwards}, max(3, repeats // 2))
+        seconds = alternate(
+            {"ours": lambda: subject.ours(LINEAR, view), "forwards": subject.forwards, "channels last": plain.forwards},
+            max(3, repeats // 2),
+        )
         for limit, told in (("forwards", wanted), ("channels last", None)):
             yield _over(f"all linear indices, view {view}", _where(many), seconds, limit, told)
 
@@ -111,26 +113,69 @@ def _minibatch(subject: Subject, repeats: int) -> Iterator[Figure]:
     off = {name: float((side() - truth).abs().max()) for name, side in peers.items()}
     mine = float((found - truth).abs().max())
     plain = subject.channels_last()
-    seconds = alternate({"ours": lambda: subject.ours(MINIBATCH, "flat"), "forwards": subject.forwards,
-                         "channels last": plain.forwards, **peers}, repeats)
+    seconds = alternate(
+        {
+            "ours": lambda: subject.ours(MINIBATCH, "flat"),
+            "forwards": subject.forwards,
+            "channels last": plain.forwards,
+            **peers,
+        },
+        repeats,
+    )
     where = _where(subject.batches)
     for limit, wanted in (("forwards", 1.15), ("channels last", None)):
         yield _over("minibatch cka, view flat", where, seconds, limit, wanted, mine)
     for name, wanted in (("pytorch-cka", 1.0), ("torch-cka", 2.0)):
         if name in peers:
             value, low, high = ratio(seconds, "ours", name)
-            yield Figure("5", "minibatch cka, view flat", where, name, value, "x", low, high, wanted, False,
-                         median(seconds["ours"]), median(seconds[name]), repeats, mine, 1e-6,
-                         f"difference: ours from float64, largest of all pairs; {name}'s is {off[name]:.2g}")
+            yield Figure(
+                "5",
+                "minibatch cka, view flat",
+                where,
+                name,
+                value,
+                "x",
+                low,
+                high,
+                wanted,
+                False,
+                median(seconds["ours"]),
+                median(seconds[name]),
+                repeats,
+                mine,
+                1e-6,
+                f"difference: ours from float64, largest of all pairs; {name}'s is {off[name]:.2g}",
+            )
 
 
-def _over(what: str, where: str, seconds: dict[str, list[float]], limit: str, wanted: float | None,
-          difference: float | None = None) -> Figure:
+def _over(
+    what: str,
+    where: str,
+    seconds: dict[str, list[float]],
+    limit: str,
+    wanted: float | None,
+    difference: float | None = None,
+) -> Figure:
     """How many times the limit ours takes."""
     value, low, high = ratio(seconds, limit, "ours")
     against = FORWARDS + ("" if limit == "forwards" else ", channels last")
-    return Figure("5", what, where, against, value, "of the limit", low, high, wanted, True, median(seconds["ours"]),
-                  median(seconds[limit]), len(seconds["ours"]), difference, None if difference is None else 1e-6)
+    return Figure(
+        "5",
+        what,
+        where,
+        against,
+        value,
+        "of the limit",
+        low,
+        high,
+        wanted,
+        True,
+        median(seconds["ours"]),
+        median(seconds[limit]),
+        len(seconds["ours"]),
+        difference,
+        None if difference is None else 1e-6,
+    )
 
 
 def _where(batches: int) -> str:
@@ -140,8 +185,11 @@ def _where(batches: int) -> str:
 def _peers(subject: Subject) -> dict[str, Side]:
     """The published packages, as their documentation has them called; none where they cannot be installed."""
     folder = tempfile.mkdtemp(prefix="simbench-peers-")
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", folder, *PEERS],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", folder, *PEERS],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         print(f"peers cannot be installed, and are left out: {done.stderr.strip().splitlines()[-1]}")
         return {}

@@ -28,6 +28,7 @@ CALL, MOST = 2e9, 50
 
 def repeated(work: Callable[[], object], times: int) -> Callable[[], None]:
     """`work` so many times, what it returns let go at once."""
+
     def call() -> None:
         for _ in range(times):
             work()
@@ -56,22 +57,43 @@ def figures(n: int, p: int, name: str, device: str, repeats: int) -> Iterator[Fi
         share, low, high = ratio(seconds, "ours", "products")
         median = {side: sorted(taken)[len(taken) // 2] for side, taken in seconds.items()}
         against = f"{products} float64 product{'s' if products > 1 else ''}"
-        yield Figure("8", f"{what}, {name} rows", where, against, share, "share", low, high,
-                     0.75 if p >= PROMISED else None, seconds=median["ours"], against_seconds=median["products"],
-                     repeats=repeats)
+        yield Figure(
+            "8",
+            f"{what}, {name} rows",
+            where,
+            against,
+            share,
+            "share",
+            low,
+            high,
+            0.75 if p >= PROMISED else None,
+            seconds=median["ours"],
+            against_seconds=median["products"],
+            repeats=repeats,
+        )
         if device != "cpu":
             for side, label in (("ours", f"{what}, {name} rows"), ("products", f"{against} alone")):
-                yield Figure("8", f"rate of {label}", where, "", operations / median[side] / 1e9, "GF/s",
-                             operations / max(seconds[side]) / 1e9, operations / min(seconds[side]) / 1e9,
-                             seconds=median[side], repeats=repeats)
+                yield Figure(
+                    "8",
+                    f"rate of {label}",
+                    where,
+                    "",
+                    operations / median[side] / 1e9,
+                    "GF/s",
+                    operations / max(seconds[side]) / 1e9,
+                    operations / min(seconds[side]) / 1e9,
+                    seconds=median[side],
+                    repeats=repeats,
+                )
 
 
 def main() -> None:
     given = asked(__doc__.splitlines()[0])
     lengths, widths, repeats = ((256,), (16, 256), 1) if given.quick else (LENGTHS, WIDTHS, 7)
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
-        found = [figure for n, p, name in product(lengths, widths, TYPES)
-                 for figure in figures(n, p, name, device, repeats)]
+        found = [
+            figure for n, p, name in product(lengths, widths, TYPES) for figure in figures(n, p, name, device, repeats)
+        ]
         answer("rates" if device == "cpu" else f"rates_{device}", found, given.out)
 
 

@@ -62,9 +62,21 @@ def write(name: str, figures: Iterable[Figure], folder: Path = FOLDER) -> Path:
     runs = folder / "runs.csv"
     kept = [row for row in _read(runs) if row["name"] != name]
     command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-    _table(runs, ["name", "command", "date", "machine", "threads", "versions"],
-           [*kept, {"name": name, "command": command, "date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(),
-                    "threads": torch.get_num_threads(), "versions": versions()}])
+    _table(
+        runs,
+        ["name", "command", "date", "machine", "threads", "versions"],
+        [
+            *kept,
+            {
+                "name": name,
+                "command": command,
+                "date": f"{datetime.now(UTC):%Y-%m-%d}",
+                "machine": machine(),
+                "threads": torch.get_num_threads(),
+                "versions": versions(),
+            },
+        ],
+    )
     return path
 
 

@@ -73,8 +73,10 @@ def _with(value: str, unit: str) -> str:
 
 def texts(told: Sequence[Row], root: Path) -> dict[Path, str]:
     """file -> its text with the table that belongs there: one row for each promise, or everything."""
-    return {root / name: marked((root / name).read_text(), table(chosen)) for name, chosen in
-            (("README.md", short(told)), ("benchmarks/README.md", told))}
+    return {
+        root / name: marked((root / name).read_text(), table(chosen))
+        for name, chosen in (("README.md", short(told)), ("benchmarks/README.md", told))
+    }
 
 
 def marked(text: str, between: str) -> str:
@@ -104,8 +106,14 @@ def draw(told: Sequence[Row], folder: Path) -> None:
         first = row["met"] not in [other["met"] for other in bars[:place]]
         value, wanted, low, high = (float(row[key] or row["value"]) for key in ("value", "wanted", "low", "high"))
         # A bar begins at 1, equal speed: to the right is faster than what it is held against, to the left slower.
-        axes.barh(place, value - 1, 0.7, left=1, color=figures.colour(0 if row["met"] == "true" else 1),
-                  label=("target met" if row["met"] == "true" else "target missed") if first else "")
+        axes.barh(
+            place,
+            value - 1,
+            0.7,
+            left=1,
+            color=figures.colour(0 if row["met"] == "true" else 1),
+            label=("target met" if row["met"] == "true" else "target missed") if first else "",
+        )
         axes.plot([low, high], [place, place], color="grey", linewidth=1)
         axes.plot([wanted, wanted], [place - 0.42, place + 0.42], color="black", linewidth=2)
     labels = [f"{row['what']}, {row['where']}" for row in bars]

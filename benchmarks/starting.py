@@ -21,11 +21,32 @@ from record import Figure
 
 SIMBENCH = Path(sysconfig.get_path("scripts")) / "simbench"
 #: 4 networks, 12 ordered pairs at 8 layers, 11 methods: 1,060 cases, none of them slow to make.
-MANY = ("--models", "tiny10[epochs=1]", "--seeds", "4", "--max-samples", "64",
-        "--indices", "all,cka[estimator=debiased],svcca[variance=0.9]",
-        "--stitchers", "identity,least_squares,procrustes,permutation")
-FEW = ("--models", "tiny10", "--seeds", "2", "--max-samples", "64", "--layers", "bn8", "--indices", "cka",
-       "--stitchers", "identity")
+MANY = (
+    "--models",
+    "tiny10[epochs=1]",
+    "--seeds",
+    "4",
+    "--max-samples",
+    "64",
+    "--indices",
+    "all,cka[estimator=debiased],svcca[variance=0.9]",
+    "--stitchers",
+    "identity,least_squares,procrustes,permutation",
+)
+FEW = (
+    "--models",
+    "tiny10",
+    "--seeds",
+    "2",
+    "--max-samples",
+    "64",
+    "--layers",
+    "bn8",
+    "--indices",
+    "cka",
+    "--stitchers",
+    "identity",
+)
 REPEATS = 7
 
 
@@ -39,8 +60,9 @@ def typed(words: tuple[str, ...], environment: Mapping[str, str]) -> tuple[float
     return seconds, done.stderr
 
 
-def figure(words: tuple[str, ...], what: str, where: str, wanted: float, environment: Mapping[str, str],
-           repeats: int) -> Figure:
+def figure(
+    words: tuple[str, ...], what: str, where: str, wanted: float, environment: Mapping[str, str], repeats: int
+) -> Figure:
     """Median of whole processes."""
     seconds = [typed(words, environment)[0] for _ in range(repeats)]
     median = statistics.median(seconds)
@@ -49,8 +71,9 @@ def figure(words: tuple[str, ...], what: str, where: str, wanted: float, environ
 
 def on_record(said: str) -> int:
     """Cases of a run that has nothing to measure, from the line in which it says so."""
-    cases, recorded, pending = map(int, re.search(r"^(\d+) cases: (\d+) on record, (\d+) to measure", said,
-                                                  re.MULTILINE).groups())
+    cases, recorded, pending = map(
+        int, re.search(r"^(\d+) cases: (\d+) on record, (\d+) to measure", said, re.MULTILINE).groups()
+    )
     if pending or cases != recorded:
         raise RuntimeError(f"the run is not finished: {said}")
     return cases
@@ -64,11 +87,15 @@ def main() -> None:
         run = ("run", "--experiments", "matching", *(FEW if given.quick else MANY), "--results", f"{folder}/results")
         typed(run, environment)
         cases = on_record(typed(run, environment)[1])  # and warms the disk
-        answer("starting", [
-            figure(("--help",), "simbench --help", "a whole process", 0.3, environment, repeats),
-            figure(("list",), "simbench list", "a whole process", 1.0, environment, repeats),
-            figure(run, "simbench run, nothing to compute", f"{cases:,} finished cases", 3.0, environment, repeats),
-        ], given.out)
+        answer(
+            "starting",
+            [
+                figure(("--help",), "simbench --help", "a whole process", 0.3, environment, repeats),
+                figure(("list",), "simbench list", "a whole process", 1.0, environment, repeats),
+                figure(run, "simbench run, nothing to compute", f"{cases:,} finished cases", 3.0, environment, repeats),
+            ],
+            given.out,
+        )
 
 
 if __name__ == "__main__":

@@ -17,8 +17,11 @@ from simbench import Affine
 from simbench.networks.images import BATCH, augmented, normalised
 
 #: Model, layer, and what is wanted of: a step in float32, in bfloat16; least squares.
-PLACES = (("tiny10[padding=valid]", "bn3", 4.5, 8.0, 4.0), ("tiny10[padding=valid]", "bn6", 14.0, 14.0, 3.0),
-          ("resnet20", "layer2.0", 4.5, 12.0, 5.0))
+PLACES = (
+    ("tiny10[padding=valid]", "bn3", 4.5, 8.0, 4.0),
+    ("tiny10[padding=valid]", "bn6", 14.0, 14.0, 3.0),
+    ("resnet20", "layer2.0", 4.5, 12.0, 5.0),
+)
 THE_USUAL = "the usual way"
 
 
@@ -67,12 +70,23 @@ def step(model: str, layer: str, sizes: Sizes, option: str, wanted: float, toler
         return usual.train(front, end, layer, (start.weight, start.bias), _batches(pair, images, "augment" in option))
 
     found, plain = ours(), theirs()
-    mine, wanted_logits = (usual.evaluate(front, end, layer, stitch, images[:BATCH])
-                           for stitch in ((found.weight, found.bias), plain))
+    mine, wanted_logits = (
+        usual.evaluate(front, end, layer, stitch, images[:BATCH]) for stitch in ((found.weight, found.bias), plain)
+    )
     what = "training step" + (f", {option}" if option else "")
-    return _figure("1", what, f"{model} {layer}", ours, theirs, sizes.repeats, sizes.steps, wanted,
-                   float((mine - wanted_logits).norm() / wanted_logits.norm()), tolerance,
-                   f"difference: of the stitched outputs after {sizes.steps} steps, relative")
+    return _figure(
+        "1",
+        what,
+        f"{model} {layer}",
+        ours,
+        theirs,
+        sizes.repeats,
+        sizes.steps,
+        wanted,
+        float((mine - wanted_logits).norm() / wanted_logits.norm()),
+        tolerance,
+        f"difference: of the stitched outputs after {sizes.steps} steps, relative",
+    )
 
 
 def _batches(pair: Pair, images: Tensor, crop: bool) -> Iterator[Tensor]:
@@ -97,9 +111,19 @@ def least_squares(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure
 
     fresh = _fresh(pair)
     found, (weight, _) = next(fresh).fit(stitcher, case), theirs()
-    return _figure("2", f"least squares from {sizes.fit:,} images", f"{model} {layer}",
-                   lambda: next(fresh).fit(stitcher, case), theirs, sizes.repeats, 1, wanted,
-                   float((found.weight - weight).norm() / weight.norm()), 1e-6, "difference: of the weights, relative")
+    return _figure(
+        "2",
+        f"least squares from {sizes.fit:,} images",
+        f"{model} {layer}",
+        lambda: next(fresh).fit(stitcher, case),
+        theirs,
+        sizes.repeats,
+        1,
+        wanted,
+        float((found.weight - weight).norm() / weight.norm()),
+        1e-6,
+        "difference: of the weights, relative",
+    )
 
 
 def evaluation(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure:
@@ -114,10 +138,19 @@ def evaluation(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure:
 
     fresh = _fresh(pair)
     found, wanted_logits = next(fresh).logits(affine, case), theirs()
-    return _figure("3", f"evaluation on {sizes.evaluated:,} images", f"{model} {layer}",
-                   lambda: next(fresh).logits(affine, case), theirs, sizes.repeats, 1, wanted,
-                   float((found - wanted_logits).norm() / wanted_logits.norm()), 1e-5,
-                   "difference: of the outputs, relative")
+    return _figure(
+        "3",
+        f"evaluation on {sizes.evaluated:,} images",
+        f"{model} {layer}",
+        lambda: next(fresh).logits(affine, case),
+        theirs,
+        sizes.repeats,
+        1,
+        wanted,
+        float((found - wanted_logits).norm() / wanted_logits.norm()),
+        1e-5,
+        "difference: of the outputs, relative",
+    )
 
 
 def starts(model: str, layer: str, sizes: Sizes, batch: int = BATCH) -> Figure:
@@ -139,9 +172,20 @@ def starts(model: str, layer: str, sizes: Sizes, batch: int = BATCH) -> Figure:
     alone, found = torch.stack([one.weight for one in loop()]), ours().weight
     where = f"{model} {layer}, batch {batch}, {task.labels.device.type}"
     wanted = 1.0 if task.labels.device.type == "cpu" else 5.0
-    return _figure("6", f"{sizes.starts} starts together", where, ours, loop, max(3, sizes.repeats // 2), 1, wanted,
-                   float((found - alone).norm() / (alone - weight).norm()), 1e-3,
-                   "difference: of the weights, relative to how far they moved", "a loop over the starts")
+    return _figure(
+        "6",
+        f"{sizes.starts} starts together",
+        where,
+        ours,
+        loop,
+        max(3, sizes.repeats // 2),
+        1,
+        wanted,
+        float((found - alone).norm() / (alone - weight).norm()),
+        1e-3,
+        "difference: of the weights, relative to how far they moved",
+        "a loop over the starts",
+    )
 
 
 def _identity(p: int) -> Affine:
@@ -156,10 +200,38 @@ def _fresh(pair: Pair) -> Iterator:
         yield context
 
 
-def _figure(target: str, what: str, where: str, ours: Side, theirs: Side, repeats: int, each: int, wanted: float,
-            difference: float, tolerance: float | None, note: str, against: str = THE_USUAL) -> Figure:
+def _figure(
+    target: str,
+    what: str,
+    where: str,
+    ours: Side,
+    theirs: Side,
+    repeats: int,
+    each: int,
+    wanted: float,
+    difference: float,
+    tolerance: float | None,
+    note: str,
+    against: str = THE_USUAL,
+) -> Figure:
     """Alternating calls, `each` pieces of work in one."""
     seconds = alternate({"ours": ours, "theirs": theirs}, repeats)
     value, low, high = ratio(seconds, "ours", "theirs")
-    return Figure(target, what, where, against, value, "x", low, high, wanted, False, median(seconds["ours"]) / each,
-                  median(seconds["theirs"]) / each, repeats, difference, tolerance, note)
+    return Figure(
+        target,
+        what,
+        where,
+        against,
+        value,
+        "x",
+        low,
+        high,
+        wanted,
+        False,
+        median(seconds["ours"]) / each,
+        median(seconds["theirs"]) / each,
+        repeats,
+        difference,
+        tolerance,
+        note,
+    )

@@ -82,8 +82,17 @@ class Pair:
     def case(self, method: Plugin, layer: str, view: str = "spatial") -> Case:
         """Of the experiment `matching`, from the first network to the second."""
         a, b = self.networks[:2]
-        return Case(REGISTRY.get("experiments", "matching"), self.setting,
-                    "index" if method.kind == "indices" else "stitcher", method, a, layer, b, layer, view)
+        return Case(
+            REGISTRY.get("experiments", "matching"),
+            self.setting,
+            "index" if method.kind == "indices" else "stitcher",
+            method,
+            a,
+            layer,
+            b,
+            layer,
+            view,
+        )
 
     def images(self, split: str) -> torch.Tensor:
         """What the networks see, (n, 3, h, w) float32, contiguous."""

@@ -44,9 +44,11 @@ def theirs(pair: Pair) -> dict[str, float]:
         for name, value in usual.indices(front, end, layer, test).items():
             found[f"{name} {layer}"] = float(value)
         direct = usual.least_squares(front, end, layer, train)
-        stitches = {"least_squares": direct, "procrustes": usual.procrustes(front, end, layer, train),
-                    "task_loss": usual.train(front, end, layer, tuple(part.float() for part in direct),
-                                             train.split(BATCH))}
+        stitches = {
+            "least_squares": direct,
+            "procrustes": usual.procrustes(front, end, layer, train),
+            "task_loss": usual.train(front, end, layer, tuple(part.float() for part in direct), train.split(BATCH)),
+        }
         for name, stitch in stitches.items():
             logits = usual.evaluate(front, end, layer, stitch, test)
             own = usual.outputs(end, test)
@@ -59,14 +61,30 @@ def figure(images: int, repeats: int) -> Figure:
     pair = subject(images)
     mine, plain = ours(pair), theirs(pair)
     # At bn1 both are linear in the same 27 pixels: some correlations are tied at 1, and pwcca is not unique there.
-    names = [f"{index.name} {layer}" for index in INDICES for layer in LAYERS
-             if (index.name, layer) != ("pwcca", "bn1")]
+    names = [
+        f"{index.name} {layer}" for index in INDICES for layer in LAYERS if (index.name, layer) != ("pwcca", "bn1")
+    ]
     apart = {name: abs(mine[name] - plain[name]) for name in names}
     worst = max(apart, key=apart.__getitem__)
-    seconds = alternate({"ours": lambda: ours(pair), "theirs": lambda: theirs(pair)}, repeats,
-                        warmups=0)  # both have just run
+    seconds = alternate(
+        {"ours": lambda: ours(pair), "theirs": lambda: theirs(pair)}, repeats, warmups=0
+    )  # both have just run
     value, low, high = ratio(seconds, "ours", "theirs")
-    return Figure("4", f"a whole pair: {len(INDICES)} indices, {len(STITCHERS)} stitchers, evaluated",
-                  f"{pair.model}, {len(LAYERS)} layers, {images:,} images a split", THE_USUAL, value, "x", low, high,
-                  6.0, False, median(seconds["ours"]), median(seconds["theirs"]), repeats, apart[worst], 1e-5,
-                  f"difference: of the indices, largest ({worst})")
+    return Figure(
+        "4",
+        f"a whole pair: {len(INDICES)} indices, {len(STITCHERS)} stitchers, evaluated",
+        f"{pair.model}, {len(LAYERS)} layers, {images:,} images a split",
+        THE_USUAL,
+        value,
+        "x",
+        low,
+        high,
+        6.0,
+        False,
+        median(seconds["ours"]),
+        median(seconds["theirs"]),
+        repeats,
+        apart[worst],
+        1e-5,
+        f"difference: of the indices, largest ({worst})",
+    )

@@ -27,8 +27,10 @@ class Stitched(nn.Module):
         self.stitch.weight.data = weight.T[:, :, None, None].clone()
         self.stitch.bias.data = bias.clone()
         self.seen: Tensor | None = None
-        self.hooks = [front.get_submodule(layer).register_forward_hook(self._keep),
-                      end.get_submodule(layer).register_forward_hook(self._replace)]
+        self.hooks = [
+            front.get_submodule(layer).register_forward_hook(self._keep),
+            end.get_submodule(layer).register_forward_hook(self._replace),
+        ]
         self.replacing = True
 
     def _keep(self, module: nn.Module, given: tuple, output: Tensor) -> None:
@@ -57,8 +59,9 @@ class Stitched(nn.Module):
         return self.stitch.weight.detach()[:, :, 0, 0].T.clone(), self.stitch.bias.detach().clone()
 
 
-def train(front, end, layer: str, start: tuple[Tensor, Tensor], batches: Iterable[Tensor],
-          learning_rate: float = 1e-3) -> tuple[Tensor, Tensor]:
+def train(
+    front, end, layer: str, start: tuple[Tensor, Tensor], batches: Iterable[Tensor], learning_rate: float = 1e-3
+) -> tuple[Tensor, Tensor]:
     """Task loss with soft labels, a step of Adam for each batch of images."""
     stitched = Stitched(front, end, layer, *start)
     optimizer = torch.optim.Adam(stitched.stitch.parameters(), lr=learning_rate)
@@ -99,7 +102,7 @@ def procrustes(front, end, layer: str, images: Tensor) -> tuple[Tensor, Tensor]:
     """Orthogonal map of the centred activations, with the bias that carries one mean to the other."""
     a, b = (spatial(activations(net, layer, images)) for net in (front, end))
     u, _, vt = np.linalg.svd((a - a.mean(0)).T @ (b - b.mean(0)))
-    weight = u[:, :len(vt)] @ vt[:u.shape[1]]
+    weight = u[:, : len(vt)] @ vt[: u.shape[1]]
     return torch.tensor(weight), torch.tensor(b.mean(0) - a.mean(0) @ weight)
 
 
@@ -121,12 +124,12 @@ def indices(front, end, layer: str, images: Tensor) -> dict[str, float]:
     left, rho, _ = np.linalg.svd(ux.T @ uy)
     shares = [np.cumsum(s**2) / np.sum(s**2) for s in (sx, sy)]
     kept = [int(np.searchsorted(share, 0.99)) + 1 for share in shares]
-    weight = np.abs((ux @ left[:, :len(rho)]).T @ x).sum(1)
+    weight = np.abs((ux @ left[:, : len(rho)]).T @ x).sum(1)
     return {
         "cka": np.linalg.norm(y.T @ x) ** 2 / (np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)),
         "r2_lr": np.linalg.norm(ux.T @ y) ** 2 / np.linalg.norm(y) ** 2,
         "cca": rho.mean(),
-        "svcca": np.linalg.svd(ux[:, :kept[0]].T @ uy[:, :kept[1]], compute_uv=False).mean(),
+        "svcca": np.linalg.svd(ux[:, : kept[0]].T @ uy[:, : kept[1]], compute_uv=False).mean(),
         "pwcca": (weight * rho).sum() / weight.sum(),
     }
 

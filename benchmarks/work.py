@@ -46,10 +46,39 @@ def forward(images: int, networks: tuple[int, ...] = (2, 3, 4)) -> list[Figure]:
     few, where = networks[0], f"Tiny-10s, {len(LAYERS)} layers, {images} images a split"
     counts = {k: operations(k, images) for k in networks}
     passes, products = counts[few]
-    told = [Figure("7", f"forward work for each of {k} networks ({k * (k - 1)} ordered pairs)", where,
-                   f"{few} networks", counts[k][0] * few / (passes * k), "", wanted=1.0, smaller=True)
-            for k in networks[1:]]
-    told.append(Figure("7", f"forward work of all {len(LAYERS)} layers", where, "a pass to the deepest",
-                       passes / operations(few, images, LAYERS[-1:])[0], "", wanted=1.0, smaller=True))
-    return told + [Figure("7", f"products of the comoments of {k} networks, by the square of their number", where,
-                          f"{few} networks", counts[k][1] * few**2 / (products * k**2), "") for k in networks[1:]]
+    told = [
+        Figure(
+            "7",
+            f"forward work for each of {k} networks ({k * (k - 1)} ordered pairs)",
+            where,
+            f"{few} networks",
+            counts[k][0] * few / (passes * k),
+            "",
+            wanted=1.0,
+            smaller=True,
+        )
+        for k in networks[1:]
+    ]
+    told.append(
+        Figure(
+            "7",
+            f"forward work of all {len(LAYERS)} layers",
+            where,
+            "a pass to the deepest",
+            passes / operations(few, images, LAYERS[-1:])[0],
+            "",
+            wanted=1.0,
+            smaller=True,
+        )
+    )
+    return told + [
+        Figure(
+            "7",
+            f"products of the comoments of {k} networks, by the square of their number",
+            where,
+            f"{few} networks",
+            counts[k][1] * few**2 / (products * k**2),
+            "",
+        )
+        for k in networks[1:]
+    ]

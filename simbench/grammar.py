@@ -139,8 +139,9 @@ def seeds(text: str) -> tuple[int, ...]:
         raise InputError(f"--seeds is {text!r}; allowed: a count such as 6, or a list such as 0,3")
     most = MOST_SEEDS if len(words) == 1 else LARGEST_SEED
     if max(numbers) > most:
-        raise InputError(f"--seeds is {text!r}; allowed: a count up to {MOST_SEEDS}, or a list of seeds up to "
-                         f"{LARGEST_SEED}")
+        raise InputError(
+            f"--seeds is {text!r}; allowed: a count up to {MOST_SEEDS}, or a list of seeds up to {LARGEST_SEED}"
+        )
     chosen = tuple(range(numbers[0])) if len(words) == 1 else tuple(numbers)
     if len(set(chosen)) < len(chosen):
         raise InputError(f"--seeds is {text!r}; a seed stands there twice")

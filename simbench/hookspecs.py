@@ -1,12 +1,12 @@
 """The whole extension surface: five hooks, each returning a list of objects in their default configuration.
 
-    from simbench import Index, hookimpl
+from simbench import Index, hookimpl
 
-    class MyIndex(Index): ...
+class MyIndex(Index): ...
 
-    @hookimpl
-    def simbench_indices():
-        return [MyIndex()]
+@hookimpl
+def simbench_indices():
+    return [MyIndex()]
 """
 
 from __future__ import annotations

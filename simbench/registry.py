@@ -19,8 +19,13 @@ from simbench.system.surroundings import abroad
 
 GROUP = "simbench"
 CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment)}
-NOUNS = {"indices": "index", "stitchers": "stitcher", "models": "model", "datasets": "data set",
-         "experiments": "experiment"}
+NOUNS = {
+    "indices": "index",
+    "stitchers": "stitcher",
+    "models": "model",
+    "datasets": "data set",
+    "experiments": "experiment",
+}
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,20 @@ class Registry:
 
     def _defaults(self, prototype: Plugin) -> dict[str, Plugin]:
         """Nested plugins that the prototype names by their spec, as objects."""
-        named = {f.name: f.metadata["kind"] for f in fields(prototype) if "kind" in f.metadata
-                 } if is_dataclass(prototype) else {}
-        return {key: self.get(kind, getattr(prototype, key)) for key, kind in named.items()
-                if isinstance(getattr(prototype, key), str)}
+        named = (
+            {f.name: f.metadata["kind"] for f in fields(prototype) if "kind" in f.metadata}
+            if is_dataclass(prototype)
+            else {}
+        )
+        return {
+            key: self.get(kind, getattr(prototype, key))
+            for key, kind in named.items()
+            if isinstance(getattr(prototype, key), str)
+        }
 
-    def select(self, kind: str, specs: Iterable[str],
-               preset: Callable[[Plugin], str] = lambda plugin: "") -> tuple[Plugin, ...]:
+    def select(
+        self, kind: str, specs: Iterable[str], preset: Callable[[Plugin], str] = lambda plugin: ""
+    ) -> tuple[Plugin, ...]:
         """Configured plugins of a selection, in the order given, each once; `all`, `*`, `?` match names.
 
         preset: plugin -> parameters, as typed, that it takes where the selection gives none.
@@ -117,10 +129,14 @@ def load(extra: Iterable[object] = ()) -> Registry:
     """
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
     broken: list[Broken] = []
-    found = [(point.name, point.dist.name if point.dist else "", point.dist.version if point.dist else "",
-              point.load) for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value)]
-    found += [(getattr(plugin, "__name__", type(plugin).__name__), "in process", "", lambda plugin=plugin: plugin)
-              for plugin in extra]
+    found = [
+        (point.name, point.dist.name if point.dist else "", point.dist.version if point.dist else "", point.load)
+        for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value)
+    ]
+    found += [
+        (getattr(plugin, "__name__", type(plugin).__name__), "in process", "", lambda plugin=plugin: plugin)
+        for plugin in extra
+    ]
     seen = set()
     for name, package, version, make in found:
         try:
@@ -131,17 +147,22 @@ def load(extra: Iterable[object] = ()) -> Registry:
                 seen.add(id(plugin))
                 objects = _objects(plugin)
         except Exception as error:
-            broken.append(Broken(name, f"{package} {version}".strip(),
-                                 f"{type(error).__name__}: {error}", traceback.format_exc()))
+            broken.append(
+                Broken(name, f"{package} {version}".strip(), f"{type(error).__name__}: {error}", traceback.format_exc())
+            )
             continue
         for item in objects:
             entry = Entry(item, package, version)
             clash = entries[item.kind].setdefault(item.name, entry)
             if clash is not entry:
-                raise InputError(f"{NOUNS[item.kind]} {item.name!r} is registered twice, by {clash.owner} and by "
-                                 f"{entry.owner}; uninstall one of them")
-    return Registry(MappingProxyType({kind: MappingProxyType(dict(sorted(named.items())))
-                                      for kind, named in entries.items()}), tuple(broken))
+                raise InputError(
+                    f"{NOUNS[item.kind]} {item.name!r} is registered twice, by {clash.owner} and by "
+                    f"{entry.owner}; uninstall one of them"
+                )
+    return Registry(
+        MappingProxyType({kind: MappingProxyType(dict(sorted(named.items()))) for kind, named in entries.items()}),
+        tuple(broken),
+    )
 
 
 def _objects(plugin: object) -> list[Plugin]:

@@ -39,10 +39,11 @@ def orthonormal(x, rtol):
     """Q of a pivoted QR of the unit columns, cut to the numerical rank."""
     q, r, _ = scipy.linalg.qr(unit_columns(x), mode="economic", pivoting=True)
     diagonal = np.abs(np.diag(r))
-    return q[:, :int((diagonal > rtol * diagonal[0]).sum())]
+    return q[:, : int((diagonal > rtol * diagonal[0]).sum())]
 
 
 # -- CKA ---------------------------------------------------------------------------------------------------------
+
 
 def linear_gram(x):
     return x @ x.T
@@ -56,7 +57,7 @@ def rbf_gram(x):
         distance[i, j] = distance[j, i] = np.sqrt(((x[i] - x[j]) ** 2).sum())
     pairs = sorted(distance[i, j] for i, j in itertools.combinations(range(n), 2))
     sigma = pairs[(len(pairs) - 1) // 2]
-    return np.exp(-distance**2 / (2 * sigma**2))
+    return np.exp(-(distance**2) / (2 * sigma**2))
 
 
 def hsic_biased(k, l):
@@ -90,10 +91,13 @@ def hsic_quadruples(k, l):
 
 def debiased_exactly(a, b):
     """Debiased CKA in fractions, without a single rounding before the last square root; for a few short rows."""
+
     def gram(x):
         x = [[Fraction(float(number)) for number in row] for row in np.asarray(x, dtype=np.float64)]
-        return [[sum(map(Fraction.__mul__, row, other)) if i != j else Fraction(0) for j, other in enumerate(x)]
-                for i, row in enumerate(x)]
+        return [
+            [sum(map(Fraction.__mul__, row, other)) if i != j else Fraction(0) for j, other in enumerate(x)]
+            for i, row in enumerate(x)
+        ]
 
     def hsic(k, l):
         n, sums_k, sums_l = len(k), list(map(sum, k)), list(map(sum, l))
@@ -113,6 +117,7 @@ def cka(a, b, estimator="biased", kernel="linear"):
 
 
 # -- CCA ---------------------------------------------------------------------------------------------------------
+
 
 def correlations(a, b):
     """Canonical correlations, by QR of each side (Bjorck and Golub, 1973)."""
@@ -151,6 +156,7 @@ def pwcca(a, b):
 
 
 # -- regression and stitching --------------------------------------------------------------------------------------
+
 
 def about(x, bias):
     """Centred rows, or the rows as they are."""
@@ -199,8 +205,9 @@ def procrustes(a, b, bias=True):
     x, y = about(a, bias), about(b, bias)
     p, q = x.shape[1], y.shape[1]
     width = max(p, q)
-    square, _ = scipy.linalg.orthogonal_procrustes(np.pad(x, ((0, 0), (0, width - p))),
-                                                   np.pad(y, ((0, 0), (0, width - q))))
+    square, _ = scipy.linalg.orthogonal_procrustes(
+        np.pad(x, ((0, 0), (0, width - p))), np.pad(y, ((0, 0), (0, width - q)))
+    )
     return with_intercept(a, b, square[:p, :q], bias)
 
 

@@ -27,8 +27,12 @@ def settled(net):
     generator = torch.Generator().manual_seed(0)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
-            for tensor, low in ((module.weight, 0.5), (module.bias, -1), (module.running_mean, -1),
-                                (module.running_var, 0.2)):
+            for tensor, low in (
+                (module.weight, 0.5),
+                (module.bias, -1),
+                (module.running_mean, -1),
+                (module.running_var, 0.2),
+            ):
                 if tensor is not None:
                     tensor.data = low + 1.5 * torch.rand(tensor.shape, generator=generator)
     return net.eval()

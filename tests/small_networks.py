@@ -19,8 +19,10 @@ LAYERS = ("bn1", "conv2")
 def selection(registry: simbench.Registry, folder: Path, epochs: int = 3) -> Selection:
     """Two `net` of different seeds and a narrower one, trained until they are right on most images."""
     dataset = registry.get("datasets", "blobs")
-    networks = [_network(registry.get("models", spec), dataset, seed, epochs, folder)
-                for spec, seed in (("net", 0), ("net", 1), ("net[width=4]", 0))]
+    networks = [
+        _network(registry.get("models", spec), dataset, seed, epochs, folder)
+        for spec, seed in (("net", 0), ("net", 1), ("net[width=4]", 0))
+    ]
     layers = {network.model.spec: LAYERS for network in networks}
     return Selection(Setting(dataset, dataset.fingerprint(), 10_000), tuple(networks), layers, ("spatial",), (), ())
 
@@ -35,10 +37,27 @@ def _network(model, dataset, seed: int, epochs: int, folder: Path) -> Network:
 installed = cache(simbench.load)
 
 
-def case(selection: Selection, method, a: int = 0, b: int = 1, layer: str = "bn1", view: str = "spatial",
-         layer_b: str = "", experiment: str = "matching") -> Case:
+def case(
+    selection: Selection,
+    method,
+    a: int = 0,
+    b: int = 1,
+    layer: str = "bn1",
+    view: str = "spatial",
+    layer_b: str = "",
+    experiment: str = "matching",
+) -> Case:
     """The case of a method on two of the selection's networks, by their places."""
     made = installed().get("experiments", experiment)
     kind = "index" if isinstance(method, simbench.Index) else "stitcher"
-    return Case(made, selection.setting, kind, method, selection.networks[a], layer, selection.networks[b],
-                layer_b or layer, view)
+    return Case(
+        made,
+        selection.setting,
+        kind,
+        method,
+        selection.networks[a],
+        layer,
+        selection.networks[b],
+        layer_b or layer,
+        view,
+    )

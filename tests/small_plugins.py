@@ -26,7 +26,7 @@ class Blobs(Dataset):
         images = rng.integers(0, 120, (n, 1, 8, 8))
         for image, label in zip(images, labels, strict=True):
             row, column = divmod(int(label), 2)
-            image[0, 4 * row:4 * row + 4, 4 * column:4 * column + 4] += 60
+            image[0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 60
         return Split(images.astype(np.uint8), labels.astype(np.int64))
 
 
@@ -51,10 +51,18 @@ class Net(Model):
 
         from torch import nn
 
-        return nn.Sequential(OrderedDict(
-            conv1=nn.Conv2d(channels, self.width, 3, padding=1), bn1=nn.BatchNorm2d(self.width), relu1=nn.ReLU(),
-            conv2=nn.Conv2d(self.width, self.width + 2, 3, 2), relu2=nn.ReLU(),
-            pool=nn.AdaptiveAvgPool2d(2), flatten=nn.Flatten(), fc=nn.Linear(4 * (self.width + 2), classes)))
+        return nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(channels, self.width, 3, padding=1),
+                bn1=nn.BatchNorm2d(self.width),
+                relu1=nn.ReLU(),
+                conv2=nn.Conv2d(self.width, self.width + 2, 3, 2),
+                relu2=nn.ReLU(),
+                pool=nn.AdaptiveAvgPool2d(2),
+                flatten=nn.Flatten(),
+                fc=nn.Linear(4 * (self.width + 2), classes),
+            )
+        )
 
     def recipe(self, dataset: Dataset) -> Recipe:
         return Recipe(epochs=dataset.epochs, batch=32)

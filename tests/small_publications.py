@@ -90,5 +90,6 @@ def _mnist(data, folder, monkeypatch, images, labels) -> Publication:
 
 def idx(file: Path, values: np.ndarray) -> None:
     """Unsigned bytes in LeCun's format: magic number, sizes (big-endian), values."""
-    file.write_bytes(bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">i4").tobytes()
-                     + values.astype(np.uint8).tobytes())
+    file.write_bytes(
+        bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">i4").tobytes() + values.astype(np.uint8).tobytes()
+    )

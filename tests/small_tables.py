@@ -8,21 +8,62 @@ import pandas as pd
 from simbench.statistics.correlate import correlate
 
 PLACE = ["dataset", "split", "view", "model_a", "seed_a", "layer_a", "model_b", "seed_b", "layer_b"]
-MEASUREMENTS = [*PLACE, "experiment", "kind", "method", "params", "quantity", "step", "samples", "seed", "value",
-                "status", "note"]
+MEASUREMENTS = [
+    *PLACE,
+    "experiment",
+    "kind",
+    "method",
+    "params",
+    "quantity",
+    "step",
+    "samples",
+    "seed",
+    "value",
+    "status",
+    "note",
+]
 
 
-def rows(kind: str, method: str, values: np.ndarray, quantity: str = "similarity", view: str = "spatial",
-         model_a: str = "m", model_b: str = "m", dataset: str = "d", **others) -> pd.DataFrame:
+def rows(
+    kind: str,
+    method: str,
+    values: np.ndarray,
+    quantity: str = "similarity",
+    view: str = "spatial",
+    model_a: str = "m",
+    model_b: str = "m",
+    dataset: str = "d",
+    **others,
+) -> pd.DataFrame:
     """One row per ordered pair of different networks and layer; values (networks_a, networks_b, layers)."""
     table = []
     for (a, b, layer), value in np.ndenumerate(values):
         if model_a != model_b or a != b:
-            table.append({
-                "dataset": dataset, "split": "test", "view": view, "model_a": model_a, "seed_a": str(a),
-                "layer_a": f"conv{layer + 1}", "model_b": model_b, "seed_b": str(b), "layer_b": f"conv{layer + 1}",
-                "experiment": "matching", "kind": kind, "method": method, "params": "", "quantity": quantity,
-                "step": None, "samples": 100, "seed": 0, "value": value, "status": "ok", "note": "", **others})
+            table.append(
+                {
+                    "dataset": dataset,
+                    "split": "test",
+                    "view": view,
+                    "model_a": model_a,
+                    "seed_a": str(a),
+                    "layer_a": f"conv{layer + 1}",
+                    "model_b": model_b,
+                    "seed_b": str(b),
+                    "layer_b": f"conv{layer + 1}",
+                    "experiment": "matching",
+                    "kind": kind,
+                    "method": method,
+                    "params": "",
+                    "quantity": quantity,
+                    "step": None,
+                    "samples": 100,
+                    "seed": 0,
+                    "value": value,
+                    "status": "ok",
+                    "note": "",
+                    **others,
+                }
+            )
     return pd.DataFrame(table, columns=MEASUREMENTS)
 
 

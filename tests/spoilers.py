@@ -293,8 +293,19 @@ class Spoilt(Blobs):
 class Spoilers:
     """The package."""
 
-    INDICES = (InPlace(), PastTheVersionCounter(), OfRows(), Reaching(), Settings(), Attributes(), Bases(), Shapes(),
-               OfRowsByNumpy(), Late(), Outside())
+    INDICES = (
+        InPlace(),
+        PastTheVersionCounter(),
+        OfRows(),
+        Reaching(),
+        Settings(),
+        Attributes(),
+        Bases(),
+        Shapes(),
+        OfRowsByNumpy(),
+        Late(),
+        Outside(),
+    )
     STITCHERS = (Direct(), DirectLast(), Trained(), Ending())
 
     @simbench.hookimpl

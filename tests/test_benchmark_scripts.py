@@ -16,8 +16,13 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 @pytest.mark.parametrize(("name", "target"), [("growth", "7"), ("rates", "8"), ("starting", "9")])
 def test_a_script_runs_small(name, target, tmp_path, warm_cache):
-    done = subprocess.run([sys.executable, BENCHMARKS / f"{name}.py", "--quick", "--out", tmp_path], cwd=tmp_path,
-                          capture_output=True, text=True, env=os.environ | {"SIMBENCH_CACHE": str(warm_cache)})
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / f"{name}.py", "--quick", "--out", tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"SIMBENCH_CACHE": str(warm_cache)},
+    )
     assert done.returncode == 0, done.stderr
     rows = record.read(name, tmp_path)
     assert {row["target"] for row in rows} == {target}

@@ -27,9 +27,18 @@ def figure(value: float, wanted: float | None, **more) -> Figure:
     return Figure("1", "work", "here", "the usual way", value, "x", wanted=wanted, **more)
 
 
-@pytest.mark.parametrize(("value", "wanted", "smaller", "met"), [
-    (2.0, 2.0, False, True), (1.99999999, 2.0, False, False), (3.0, 2.0, True, False), (2.0, 2.0, True, True),
-    (2.0, None, False, None), (float("nan"), 2.0, False, False), (float("nan"), 2.0, True, False)])
+@pytest.mark.parametrize(
+    ("value", "wanted", "smaller", "met"),
+    [
+        (2.0, 2.0, False, True),
+        (1.99999999, 2.0, False, False),
+        (3.0, 2.0, True, False),
+        (2.0, 2.0, True, True),
+        (2.0, None, False, None),
+        (float("nan"), 2.0, False, False),
+        (float("nan"), 2.0, True, False),
+    ],
+)
 def test_a_target_is_met_by_the_unrounded_value(value, wanted, smaller, met, tmp_path):
     made = figure(value, wanted, smaller=smaller)
     assert made.met is met
@@ -164,8 +173,9 @@ def test_the_figure_is_drawn_again_only_when_its_ratios_change(tmp_path):
 
 def test_what_is_published_is_what_was_measured():
     """README.md, benchmarks/README.md and the figure say what results/speed holds."""
-    done = subprocess.run([sys.executable, "-W", "error", BENCHMARKS / "report.py", "--check"], capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", BENCHMARKS / "report.py", "--check"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -28,13 +28,16 @@ class Plain:
     name = "plain"
 
 
-@pytest.mark.parametrize("text, parts", [
-    ("cka", ["cka"]),
-    ("cka,cca", ["cka", "cca"]),
-    (" cka , cca ", ["cka", "cca"]),
-    ("svcca[variance=0.9,mode=x],cca", ["svcca[variance=0.9,mode=x]", "cca"]),
-    ("a[b=c[d=e,f=g],h=i],j", ["a[b=c[d=e,f=g],h=i]", "j"]),
-])
+@pytest.mark.parametrize(
+    "text, parts",
+    [
+        ("cka", ["cka"]),
+        ("cka,cca", ["cka", "cca"]),
+        (" cka , cca ", ["cka", "cca"]),
+        ("svcca[variance=0.9,mode=x],cca", ["svcca[variance=0.9,mode=x]", "cca"]),
+        ("a[b=c[d=e,f=g],h=i],j", ["a[b=c[d=e,f=g],h=i]", "j"]),
+    ],
+)
 def test_commas_outside_brackets_separate(text, parts):
     assert split_list(text) == parts
 
@@ -53,25 +56,45 @@ def test_brackets_that_do_not_pair_are_rejected(text):
     assert repr(text) in str(error.value)
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("cka", ("cka", {})),
-    ("svcca[variance=0.9]", ("svcca", {"variance": "0.9"})),
-    ("svcca[ variance = 0.9 , mean=x ]", ("svcca", {"variance": "0.9", "mean": "x"})),
-    ("p[index=cka[estimator=biased,kernel=rbf],weight=2]", ("p", {"index": "cka[estimator=biased,kernel=rbf]",
-                                                                   "weight": "2"})),
-    ("d[path=a=b]", ("d", {"path": "a=b"})),
-])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("cka", ("cka", {})),
+        ("svcca[variance=0.9]", ("svcca", {"variance": "0.9"})),
+        ("svcca[ variance = 0.9 , mean=x ]", ("svcca", {"variance": "0.9", "mean": "x"})),
+        (
+            "p[index=cka[estimator=biased,kernel=rbf],weight=2]",
+            ("p", {"index": "cka[estimator=biased,kernel=rbf]", "weight": "2"}),
+        ),
+        ("d[path=a=b]", ("d", {"path": "a=b"})),
+    ],
+)
 def test_name_and_parameters_of_a_part(text, expected):
     assert parse(text) == expected
 
 
-@pytest.mark.parametrize("text", ["cka]", "cka=biased", "cka[estimator=biased", "[a=b]", "cka[a=b]c", "cka[]", "cka[ ]",
-                                  "cka[biased]", "cka[=biased]", "cka[estimator=]", "cka[a=b,,c=d]", "cka[a=b,a=c]",
-                                  "cka[a=b]]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cka]",
+        "cka=biased",
+        "cka[estimator=biased",
+        "[a=b]",
+        "cka[a=b]c",
+        "cka[]",
+        "cka[ ]",
+        "cka[biased]",
+        "cka[=biased]",
+        "cka[estimator=]",
+        "cka[a=b,,c=d]",
+        "cka[a=b,a=c]",
+        "cka[a=b]]",
+    ],
+)
 def test_malformed_parts_are_rejected_in_one_line_that_shows_them(text):
     with pytest.raises(InputError) as error:
         parse(text)
-    inner = text[text.find("[") + 1:-1]
+    inner = text[text.find("[") + 1 : -1]
     assert repr(text) in str(error.value) or repr(inner) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -83,18 +106,38 @@ def test_parsing_undoes_writing(params):
 
 
 def test_arguments_are_typed_by_the_annotations():
-    given = {"share": "0.25", "count": "3", "limit": "none", "exact": "true", "label": "12", "mode": "hard",
-             "index": "cca[mean=rho]"}
+    given = {
+        "share": "0.25",
+        "count": "3",
+        "limit": "none",
+        "exact": "true",
+        "label": "12",
+        "mode": "hard",
+        "index": "cca[mean=rho]",
+    }
     values = arguments(Prototype(), given, "spec", lambda kind, text: (kind, text))
-    assert values == {"share": 0.25, "count": 3, "limit": None, "exact": True, "label": "12", "mode": "hard",
-                      "index": ("indices", "cca[mean=rho]")}
+    assert values == {
+        "share": 0.25,
+        "count": 3,
+        "limit": None,
+        "exact": True,
+        "label": "12",
+        "mode": "hard",
+        "index": ("indices", "cca[mean=rho]"),
+    }
     assert type(values["count"]) is int and values["exact"] is True
 
 
-@pytest.mark.parametrize("key, text, allowed", [
-    ("share", "much", "a number"), ("count", "1.5", "a whole number"), ("exact", "yes", "true or false"),
-    ("limit", "x", "a whole number or none"), ("mode", "medium", "soft, hard"),
-])
+@pytest.mark.parametrize(
+    "key, text, allowed",
+    [
+        ("share", "much", "a number"),
+        ("count", "1.5", "a whole number"),
+        ("exact", "yes", "true or false"),
+        ("limit", "x", "a whole number or none"),
+        ("mode", "medium", "soft, hard"),
+    ],
+)
 def test_a_value_of_another_type_is_rejected_with_what_is_allowed(key, text, allowed):
     with pytest.raises(InputError, match=rf"prototype\[{key}=...\] is '{text}'; allowed: {allowed}$"):
         arguments(Prototype(), {key: text}, "spec", None)
@@ -111,17 +154,37 @@ def test_parameters_of_a_plugin_that_takes_none_are_rejected():
     assert arguments(Plain(), {}, "plain", None) == {}
 
 
-@pytest.mark.parametrize("text, hint, value", [
-    ("TRUE", bool, True), ("False", bool, False), ("None", int | None, None), ("7", int | None, 7),
-    ("1e-3", float, 0.001), ("2", float | None, 2.0), ("3", Literal[1, 3], 3), ("3", str, "3"),
-])
+@pytest.mark.parametrize(
+    "text, hint, value",
+    [
+        ("TRUE", bool, True),
+        ("False", bool, False),
+        ("None", int | None, None),
+        ("7", int | None, 7),
+        ("1e-3", float, 0.001),
+        ("2", float | None, 2.0),
+        ("3", Literal[1, 3], 3),
+        ("3", str, "3"),
+    ],
+)
 def test_text_as_a_value_of_the_annotated_type(text, hint, value):
     found = convert(text, hint, "x")
     assert found == value and type(found) is type(value)
 
 
-@pytest.mark.parametrize("text, expected", [("6", (0, 1, 2, 3, 4, 5)), ("1", (0,)), ("0,3", (0, 3)), ("3,", (3,)),
-                                            ("0,", (0,)), ("3,0", (3, 0)), (" 2 ", (0, 1)), ("4, 5", (4, 5))])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("6", (0, 1, 2, 3, 4, 5)),
+        ("1", (0,)),
+        ("0,3", (0, 3)),
+        ("3,", (3,)),
+        ("0,", (0,)),
+        ("3,0", (3, 0)),
+        (" 2 ", (0, 1)),
+        ("4, 5", (4, 5)),
+    ],
+)
 def test_one_number_is_a_count_of_seeds_and_a_comma_makes_a_list(text, expected):
     assert seeds(text) == expected
 
@@ -133,8 +196,10 @@ def test_what_is_no_count_and_no_list_of_seeds_is_rejected(text):
     assert repr(text) in str(error.value)
 
 
-@pytest.mark.parametrize("text, expected", [("512MB", 512 * 2**20), ("2GB", 2**31), ("1.5 gb", 1_610_612_736),
-                                            (" 2048KB ", 2**21), ("1TB", 2**40)])
+@pytest.mark.parametrize(
+    "text, expected",
+    [("512MB", 512 * 2**20), ("2GB", 2**31), ("1.5 gb", 1_610_612_736), (" 2048KB ", 2**21), ("1TB", 2**40)],
+)
 def test_memory_is_counted_in_powers_of_1024(text, expected):
     assert memory(text) == expected
 

@@ -8,13 +8,16 @@ import pytest
 HEAVY = {"torch", "torchvision", "pandas", "scipy", "sklearn", "matplotlib"}
 
 
-@pytest.mark.parametrize("statement", [
-    "import simbench",
-    "import simbench; registry = simbench.load(); assert registry.entries['indices'] and not registry.broken",
-    "import simbench; simbench.load().get('indices', 'svcca[variance=0.9]').claims",
-    "from simbench import Affine, Index, Stitcher, InputError, hookimpl",
-    "import simbench.comparison.arrays, simbench.grammar, simbench.registry, simbench.moments.views",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import simbench",
+        "import simbench; registry = simbench.load(); assert registry.entries['indices'] and not registry.broken",
+        "import simbench; simbench.load().get('indices', 'svcca[variance=0.9]').claims",
+        "from simbench import Affine, Index, Stitcher, InputError, hookimpl",
+        "import simbench.comparison.arrays, simbench.grammar, simbench.registry, simbench.moments.views",
+    ],
+)
 def test_heavy_packages_are_not_imported(statement):
     code = f"{statement}\nimport sys\nprint(*sorted({HEAVY} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)

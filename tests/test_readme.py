@@ -42,8 +42,13 @@ def typed(line: str, folder: Path, cache: Path, **more: str) -> subprocess.Compl
     """Run a command line of the README; options not typed there are made small by the environment."""
     words = shlex.split(line)
     small = {key: value for key, value in SMALL.items() if "--" + key.split("_RUN_")[-1].lower() not in words}
-    return subprocess.run([sys.executable, "-m", "simbench.cli", *words[1:]], cwd=folder, capture_output=True, text=True,
-                          env=os.environ | small | {"SIMBENCH_CACHE": str(cache)} | more)
+    return subprocess.run(
+        [sys.executable, "-m", "simbench.cli", *words[1:]],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | small | {"SIMBENCH_CACHE": str(cache)} | more,
+    )
 
 
 VERBS = [line for line in COMMANDS if line.startswith("simbench ") and "cross_trace" not in line]
@@ -54,7 +59,8 @@ def test_the_readme_shows_every_verb():
 
     assert {line.split()[1] for line in COMMANDS if line.startswith("simbench ")} == set(known)
     assert len(VERBS) == len(COMMANDS) - COMMANDS.count("simbench check cross_trace") - sum(
-        line.startswith(("pip ", "pytest")) for line in COMMANDS)
+        line.startswith(("pip ", "pytest")) for line in COMMANDS
+    )
 
 
 @pytest.mark.parametrize("line", VERBS)
@@ -82,7 +88,7 @@ def test_the_python_examples_run():
 
 
 def test_the_example_of_all_layers_of_two_networks_runs():
-    block, = [block for block in blocks("python") if "similarities(" in block]
+    (block,) = [block for block in blocks("python") if "similarities(" in block]
     done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "layer_b" in done.stdout and done.stdout.count("ok") == 12
@@ -106,8 +112,23 @@ def site(tmp_path_factory) -> Path:
     (source / "my_index.py").write_text(module)
     (source / "pyproject.toml").write_text(blocks("toml")[0])
     target = tmp_path_factory.mktemp("site")
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation",
-                    "--disable-pip-version-check", "--target", str(target), str(source)], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--no-build-isolation",
+            "--disable-pip-version-check",
+            "--target",
+            str(target),
+            str(source),
+        ],
+        check=True,
+    )
     return target
 
 
@@ -120,7 +141,9 @@ def test_an_index_of_ones_own_passes_its_check(site, tmp_path, warm_cache):
 def test_an_index_of_ones_own_is_run_with_all_others(site, place, warm_cache):
     done = typed("simbench run --indices all", place, warm_cache, PYTHONPATH=str(site))
     assert done.returncode == 0, done.stderr
-    rows = pd.read_csv(place / "simbench-results" / "measurements.csv").query("method == 'cross_trace' and kind == 'index'")
+    rows = pd.read_csv(place / "simbench-results" / "measurements.csv").query(
+        "method == 'cross_trace' and kind == 'index'"
+    )
     assert len(rows) == 2 and (rows["status"] == "ok").all()
     methods = (place / "simbench-results" / "methods.csv").read_text()
     assert re.search(r"^index,cross_trace,.*,my-index,0.1$", methods, re.MULTILINE)

@@ -47,6 +47,7 @@ class Thawed(Index):
 
 def plugin(*items, kind="indices"):
     """A plugin module whose one hook returns the items."""
+
     @hookimpl
     def hook():
         return list(items)
@@ -61,7 +62,8 @@ def named(name, **attributes):
 def broken(*plugins):
     registry = load(extra=plugins)
     assert {kind: set(found) for kind, found in registry.entries.items()} == {
-        kind: set(found) for kind, found in BUILT_IN.entries.items()}, "the rest stands"
+        kind: set(found) for kind, found in BUILT_IN.entries.items()
+    }, "the rest stands"
     (only,) = set(registry.broken) - set(BUILT_IN.broken)
     assert "Traceback" in only.traceback and only.owner == "in process"
     return only
@@ -144,17 +146,23 @@ def test_a_hook_that_returns_no_list_is_reported(returned, kind):
     assert reason == f"TypeError: simbench_indices returned {kind}; it must return a list"
 
 
-@pytest.mark.parametrize("item, reason", [
-    (One, "an Index object is wanted"),
-    ("cka", "returned 'cka'; an Index object is wanted"),
-    (BUILT_IN.get("stitchers", "identity"), "an Index object is wanted"),
-    (Index(), "has the name None"),
-    (named("two words"), "has the name 'two words'"), (named("a[b]"), "has the name"), (named("all"), "has the name"),
-    (named("x*"), "has the name"), (named(""), "has the name"),
-    (type("Bare", (Index,), {"name": "bare"})(), "index 'bare' names no source"),
-    (named("x", version="2"), "index 'x' has version '2'"),
-    (Thawed(), "index 'thawed' is a dataclass that is not frozen"),
-])
+@pytest.mark.parametrize(
+    "item, reason",
+    [
+        (One, "an Index object is wanted"),
+        ("cka", "returned 'cka'; an Index object is wanted"),
+        (BUILT_IN.get("stitchers", "identity"), "an Index object is wanted"),
+        (Index(), "has the name None"),
+        (named("two words"), "has the name 'two words'"),
+        (named("a[b]"), "has the name"),
+        (named("all"), "has the name"),
+        (named("x*"), "has the name"),
+        (named(""), "has the name"),
+        (type("Bare", (Index,), {"name": "bare"})(), "index 'bare' names no source"),
+        (named("x", version="2"), "index 'x' has version '2'"),
+        (Thawed(), "index 'thawed' is a dataclass that is not frozen"),
+    ],
+)
 def test_an_object_that_breaks_its_contract_is_reported(item, reason):
     found = broken(plugin(item)).reason
     assert found.startswith("TypeError: ") and reason in found
@@ -171,8 +179,9 @@ def test_parameters_configure_a_copy_and_leave_the_default():
     assert BUILT_IN.get("indices", "svcca").variance == 0.99
 
 
-@pytest.mark.parametrize("spec", ["svcca", "svcca[variance=0.9]", "cka[estimator=debiased,kernel=rbf]",
-                                  "r2_lr[centred=false]"])
+@pytest.mark.parametrize(
+    "spec", ["svcca", "svcca[variance=0.9]", "cka[estimator=debiased,kernel=rbf]", "r2_lr[centred=false]"]
+)
 def test_the_spec_of_a_plugin_names_it_again(spec):
     found = BUILT_IN.get("indices", spec)
     assert found.spec == spec and BUILT_IN.get("indices", found.spec) == found
@@ -229,15 +238,24 @@ def test_patterns_match_names():
 
 def test_a_selection_keeps_the_order_given_and_each_plugin_once():
     assert specs("indices", "r2_lr,svcca[variance=0.9]", "cka", "svcca[variance=0.9],r2_lr") == [
-        "r2_lr", "svcca[variance=0.9]", "cka"]
+        "r2_lr",
+        "svcca[variance=0.9]",
+        "cka",
+    ]
     assert specs("indices", "svcca", "svcca[variance=0.99]") == ["svcca"]
     assert specs("indices", "cka[estimator=debiased],cka") == ["cka[estimator=debiased]", "cka"]
 
 
-@pytest.mark.parametrize("text, message", [
-    ("z*", r"index pattern 'z\*' is unknown"), ("*cca[variance=1]", "to a pattern"),
-    ("all[variance=1]", "to a pattern"), ("cka,", "empty part"), ("cka,ccaa", "'ccaa' is unknown; did you mean"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("z*", r"index pattern 'z\*' is unknown"),
+        ("*cca[variance=1]", "to a pattern"),
+        ("all[variance=1]", "to a pattern"),
+        ("cka,", "empty part"),
+        ("cka,ccaa", "'ccaa' is unknown; did you mean"),
+    ],
+)
 def test_selections_that_name_nothing_are_rejected(text, message):
     with pytest.raises(InputError, match=message):
         BUILT_IN.select("indices", [text])

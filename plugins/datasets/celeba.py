@@ -25,17 +25,51 @@ ARCHIVE, IMAGES = "img_align_celeba.zip", "img_align_celeba"
 #: Share of width and of height that is cut off on either side: 16 of 256 pixels leave 224.
 MARGIN = 16 / 256
 #: normalisation -> (mean, std) per channel.
-STATISTICS = {
-    "symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "inception": ((117 / 255,) * 3, (1 / 255,) * 3),
-}
-ATTRIBUTES = tuple("""
-    5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair
-    Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones
-    Male Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks
-    Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace
-    Wearing_Necktie Young
-    """.split())
+STATISTICS = {"symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), "inception": ((117 / 255,) * 3, (1 / 255,) * 3)}
+ATTRIBUTES = tuple(
+    [
+        "5_o_Clock_Shadow",
+        "Arched_Eyebrows",
+        "Attractive",
+        "Bags_Under_Eyes",
+        "Bald",
+        "Bangs",
+        "Big_Lips",
+        "Big_Nose",
+        "Black_Hair",
+        "Blond_Hair",
+        "Blurry",
+        "Brown_Hair",
+        "Bushy_Eyebrows",
+        "Chubby",
+        "Double_Chin",
+        "Eyeglasses",
+        "Goatee",
+        "Gray_Hair",
+        "Heavy_Makeup",
+        "High_Cheekbones",
+        "Male",
+        "Mouth_Slightly_Open",
+        "Mustache",
+        "Narrow_Eyes",
+        "No_Beard",
+        "Oval_Face",
+        "Pale_Skin",
+        "Pointy_Nose",
+        "Receding_Hairline",
+        "Rosy_Cheeks",
+        "Sideburns",
+        "Smiling",
+        "Straight_Hair",
+        "Wavy_Hair",
+        "Wearing_Earrings",
+        "Wearing_Hat",
+        "Wearing_Lipstick",
+        "Wearing_Necklace",
+        "Wearing_Necktie",
+        "Young",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +94,9 @@ class CelebA(Published):
     normalisation: Literal["symmetric", "inception"] = "symmetric"
 
     name = "celeba"
-    source = "Liu, Luo, Wang and Tang 2015, Deep learning face attributes in the wild; crop of Csiszarik et al. " \
-             "2021, code"
+    source = (
+        "Liu, Luo, Wang and Tang 2015, Deep learning face attributes in the wild; crop of Csiszarik et al. 2021, code"
+    )
     original, unpacked = "CelebA", "celeba"
     otherwise = ", from http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
     attributes = ATTRIBUTES
@@ -84,9 +119,11 @@ class CelebA(Published):
 
     def archives(self, original: Any, folder: Path) -> list[Archive]:
         home = folder / self.unpacked
-        return [Archive(home / name, f"https://drive.google.com/uc?id={identifier}", md5)
-                for identifier, md5, name in original.file_list
-                if name != ARCHIVE or not (home / IMAGES).is_dir()]
+        return [
+            Archive(home / name, f"https://drive.google.com/uc?id={identifier}", md5)
+            for identifier, md5, name in original.file_list
+            if name != ARCHIVE or not (home / IMAGES).is_dir()
+        ]
 
     def split(self, name: str) -> Split:
         """images (n, 3, size, size): a private memory map, shared by processes as long as none writes to it."""
@@ -115,9 +152,13 @@ class CelebA(Published):
             print(f"celeba: decoding the {sum(map(len, parts.values()))} images, once", file=sys.stderr)
         images = root / self.unpacked / IMAGES
         try:
-            decoded.write(folder, {name: (part.filename, part.attr.numpy().astype(np.int64))
-                                   for name, part in parts.items()},
-                          lambda _, name: _pixels(images / name, self.size), self.size, threaded=True)
+            decoded.write(
+                folder,
+                {name: (part.filename, part.attr.numpy().astype(np.int64)) for name, part in parts.items()},
+                lambda _, name: _pixels(images / name, self.size),
+                self.size,
+                threaded=True,
+            )
         except OSError as error:
             raise InputError(f"{self.spec}: {error}") from error
 
@@ -146,8 +187,10 @@ def _pixels(file: Path, size: int) -> numpy.ndarray:
         with Image.open(file) as opened:
             image = opened.convert("RGB")
     except Exception as error:  # each decoder raises its own
-        raise InputError(f"celeba: {file} cannot be read as an image ({error}); remove the folder {file.parent}, and "
-                         "it is unpacked or fetched anew") from error
+        raise InputError(
+            f"celeba: {file} cannot be read as an image ({error}); remove the folder {file.parent}, and "
+            "it is unpacked or fetched anew"
+        ) from error
     width, height = image.size
     middle = (width * MARGIN, height * MARGIN, width * (1 - MARGIN), height * (1 - MARGIN))
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=middle)).transpose(2, 0, 1)

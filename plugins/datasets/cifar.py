@@ -21,8 +21,10 @@ class Cifar10(Published):
     """
 
     name = "cifar10"
-    source = "Krizhevsky 2009, Learning multiple layers of features from tiny images; normalisation of " \
-             "Csiszarik et al. 2021, code"
+    source = (
+        "Krizhevsky 2009, Learning multiple layers of features from tiny images; normalisation of "
+        "Csiszarik et al. 2021, code"
+    )
     original, unpacked = "CIFAR10", "cifar-10-batches-py"
     channels, classes = 3, 10
     mean, std = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)

@@ -37,8 +37,13 @@ class Hashed:
         return self.file.write(data)
 
 
-def write(folder: Path, splits: Mapping[str, tuple[Sequence[T], numpy.ndarray]],
-          pixels: Callable[[str, T], numpy.ndarray], size: int, threaded: bool) -> None:
+def write(
+    folder: Path,
+    splits: Mapping[str, tuple[Sequence[T], numpy.ndarray]],
+    pixels: Callable[[str, T], numpy.ndarray],
+    size: int,
+    threaded: bool,
+) -> None:
     """Decode images in order and write them with their labels and hashes to `folder`: each file appears whole or not
     at all, a new folder too. What stood there before is replaced; who has it open keeps what he read.
 
@@ -81,8 +86,9 @@ def _place(temporary: Path, folder: Path) -> None:
         file.replace(there)
 
 
-def _images(out: Hashed, images: Sequence[T], pixels: Callable[[T], numpy.ndarray], size: int,
-            pool: ThreadPoolExecutor) -> None:
+def _images(
+    out: Hashed, images: Sequence[T], pixels: Callable[[T], numpy.ndarray], size: int, pool: ThreadPoolExecutor
+) -> None:
     """A .npy file of uint8 (n, 3, size, size) in the order of `images`, whatever the number of threads."""
     import numpy as np
 
@@ -99,7 +105,7 @@ def _images(out: Hashed, images: Sequence[T], pixels: Callable[[T], numpy.ndarra
         tasks = [(start, first, min(first + CHUNK, end)) for first in range(start, end, CHUNK)]
         for _ in pool.map(fill, *zip(*tasks, strict=True)):
             pass
-        out.write(block[:end - start].data)
+        out.write(block[: end - start].data)
 
 
 def damage(folder: Path) -> str:
@@ -130,15 +136,19 @@ def _mend(folder: Path, again: Callable[[Path], None]) -> None:
     print(f"simbench: {folder / broken} is missing or damaged; its images are decoded again", file=sys.stderr)
     again(folder)
     if damage(folder):
-        raise InputError(f"{folder / damage(folder)} is damaged again right after it was written; look at that disk, "
-                         "or set SIMBENCH_CACHE to another")
+        raise InputError(
+            f"{folder / damage(folder)} is damaged again right after it was written; look at that disk, "
+            "or set SIMBENCH_CACHE to another"
+        )
     contents = unsealed(folder / CONTENTS)
     stale = [file for file in folder.glob("fingerprint-*.json") if (unsealed(file) or {}).get("contents") != contents]
     if stale:
         for file in stale:
             file.unlink()
-        raise InputError(f"decoded again, the images in {folder} are others than before (another version of Pillow, or "
-                         "changed files); run the same command again, which measures these")
+        raise InputError(
+            f"decoded again, the images in {folder} are others than before (another version of Pillow, or "
+            "changed files); run the same command again, which measures these"
+        )
 
 
 def fingerprint(folder: Path, normalisation: str, compute: Callable[[], str], again: Callable[[Path], None]) -> str:

@@ -74,8 +74,9 @@ def _splits() -> dict[str, Split]:
     centres = (np.arange(SIZE) + 0.5) * 8 / SIZE - 0.5
     stretch = np.stack([np.interp(centres, np.arange(8), unit) for unit in np.eye(8)], 1)
     images = np.rint(stretch @ (scans.reshape(-1, 8, 8) * 255 / 16) @ stretch.T).astype(np.uint8)
-    parts = train_test_split(images[:, None], labels.astype(np.int64), test_size=TEST_SHARE,
-                             stratify=labels, random_state=SPLIT_SEED)
+    parts = train_test_split(
+        images[:, None], labels.astype(np.int64), test_size=TEST_SHARE, stratify=labels, random_state=SPLIT_SEED
+    )
     return {"train": Split(parts[0], parts[2]), "test": Split(parts[1], parts[3])}
 
 
@@ -84,8 +85,12 @@ def _labels(task: str, digits: numpy.ndarray) -> numpy.ndarray:
     import numpy as np
 
     having = {name: np.isin(digits, among).astype(np.int64) for name, among in ATTRIBUTES.items()}
-    return {"digit": digits, "parity": having["odd"], "size": having["above_four"],
-            "attributes": np.stack(list(having.values()), 1)}[task]
+    return {
+        "digit": digits,
+        "parity": having["odd"],
+        "size": having["above_four"],
+        "attributes": np.stack(list(having.values()), 1),
+    }[task]
 
 
 @hookimpl

@@ -101,13 +101,17 @@ class ImageFolder(Dataset):
     def _root(self) -> Path:
         """DIR. Raises InputError when it is not a folder with both splits in it."""
         if not self.path:
-            raise InputError("imagefolder needs a folder; give imagefolder[path=DIR], where DIR/train/<class>/ and "
-                             "DIR/test/<class>/ hold the images")
+            raise InputError(
+                "imagefolder needs a folder; give imagefolder[path=DIR], where DIR/train/<class>/ and "
+                "DIR/test/<class>/ hold the images"
+            )
         root = Path(self.path).expanduser().resolve()
         missing = [part for part in (root, root / "train", root / "test") if not part.is_dir()]
         if missing:
-            raise InputError(f"{self.spec}: there is no folder {missing[0]}; images are wanted in "
-                             "DIR/train/<class>/ and DIR/test/<class>/ of path=DIR")
+            raise InputError(
+                f"{self.spec}: there is no folder {missing[0]}; images are wanted in "
+                "DIR/train/<class>/ and DIR/test/<class>/ of path=DIR"
+            )
         return root
 
     @cached_property
@@ -136,8 +140,9 @@ class ImageFolder(Dataset):
         """Write images and labels of both splits to `folder`, which is that of the files listed now."""
         root, files = self._root, self._listed()
         if self._folder(files) != folder:
-            raise InputError(f"{self.spec}: files in {root} have changed since they were listed; run the same command "
-                             "again")
+            raise InputError(
+                f"{self.spec}: files in {root} have changed since they were listed; run the same command again"
+            )
         try:
             _decode(root, files, self.size, folder)
         except OSError as error:
@@ -146,15 +151,22 @@ class ImageFolder(Dataset):
 
 def _classes(root: Path) -> list[str]:
     """Names of the class folders, sorted. Raises InputError unless both splits have the same two or more."""
-    train, test = ({entry.name for entry in os.scandir(root / split)
-                    if entry.is_dir() and not entry.name.startswith(".")} for split in SPLITS)
+    train, test = (
+        {entry.name for entry in os.scandir(root / split) if entry.is_dir() and not entry.name.startswith(".")}
+        for split in SPLITS
+    )
     if train != test:
-        only = [f"only {split} has {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"
-                for split, names in (("train", train - test), ("test", test - train)) if names]
+        only = [
+            f"only {split} has {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"
+            for split, names in (("train", train - test), ("test", test - train))
+            if names
+        ]
         raise InputError(f"{root}: {'; '.join(only)}; train/ and test/ must hold folders of the same names")
     if len(train) < 2:
-        raise InputError(f"{root / 'train'} holds class folders: {len(train)}; two or more are wanted, one folder of "
-                         "images for each class")
+        raise InputError(
+            f"{root / 'train'} holds class folders: {len(train)}; two or more are wanted, one folder of "
+            "images for each class"
+        )
     return sorted(train)
 
 
@@ -163,12 +175,16 @@ def _files(folder: Path, classes: list[str]) -> list[File]:
     found: list[File] = []
     for label, name in enumerate(classes):
         with os.scandir(folder / name) as entries:
-            images = sorted(File(label, f"{name}/{entry.name}", entry.stat().st_size, entry.stat().st_mtime_ns)
-                            for entry in entries
-                            if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith("."))
+            images = sorted(
+                File(label, f"{name}/{entry.name}", entry.stat().st_size, entry.stat().st_mtime_ns)
+                for entry in entries
+                if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".")
+            )
         if not images:
-            raise InputError(f"{folder / name} has no images; files that end in {' '.join(SUFFIXES)} are read, "
-                             "directly in the folder of their class")
+            raise InputError(
+                f"{folder / name} has no images; files that end in {' '.join(SUFFIXES)} are read, "
+                "directly in the folder of their class"
+            )
         found += images
     return found
 
@@ -180,8 +196,13 @@ def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path) -
     if not folder.exists():  # else it has been said why
         print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
     splits = {split: (listed, np.array([file.label for file in listed], np.int64)) for split, listed in files.items()}
-    decoded.write(folder, splits, lambda split, file: _pixels(root / split / file.name, size), size,
-                  threaded=sum(file.size for file in everything) >= THREADED * len(everything))
+    decoded.write(
+        folder,
+        splits,
+        lambda split, file: _pixels(root / split / file.name, size),
+        size,
+        threaded=sum(file.size for file in everything) >= THREADED * len(everything),
+    )
 
 
 def _pixels(file: Path, size: int) -> numpy.ndarray:

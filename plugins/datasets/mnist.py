@@ -25,16 +25,18 @@ class Mnist(Published):
     """
 
     name = "mnist"
-    source = "LeCun, Bottou, Bengio and Haffner 1998, Gradient-based learning applied to document recognition, " \
-             "section III"
+    source = (
+        "LeCun, Bottou, Bengio and Haffner 1998, Gradient-based learning applied to document recognition, section III"
+    )
     original, unpacked = "MNIST", "MNIST/raw"
     channels, classes = 1, 10
     mean, std = (0.1307,), (0.3081,)
     epochs = 8
 
     def archives(self, original: Any, folder: Path) -> list[Archive]:
-        return [Archive(folder / self.unpacked / name, original.mirrors[0] + name, md5)
-                for name, md5 in original.resources]
+        return [
+            Archive(folder / self.unpacked / name, original.mirrors[0] + name, md5) for name, md5 in original.resources
+        ]
 
     def unverified(self, archives: list[Archive]) -> bool:
         return all(archive.file.with_suffix("").is_file() for archive in archives)

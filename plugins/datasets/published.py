@@ -115,10 +115,13 @@ def _splits(data: Published, folder: Path) -> dict[str, Split]:
 
     with fetching(data, folder) as original:
         _mend(data, original, folder)
-        parts = {name: data.arrays(original(folder, train=name == "train", download=True))
-                 for name in ("train", "test")}
-    return {name: Split(np.ascontiguousarray(images), np.asarray(labels, np.int64))
-            for name, (images, labels) in parts.items()}
+        parts = {
+            name: data.arrays(original(folder, train=name == "train", download=True)) for name in ("train", "test")
+        }
+    return {
+        name: Split(np.ascontiguousarray(images), np.asarray(labels, np.int64))
+        for name, (images, labels) in parts.items()
+    }
 
 
 def _mend(data: Published, original: Any, folder: Path) -> None:
@@ -128,8 +131,11 @@ def _mend(data: Published, original: Any, folder: Path) -> None:
     contents = known["contents"] if known is not None else {}
     archives = data.archives(original, folder)
     packed = {archive.file.name for archive in archives}
-    broken = [name for name, content in contents.items()
-              if name not in packed and (home / name).exists() and content_of(home / name) != content]
+    broken = [
+        name
+        for name, content in contents.items()
+        if name not in packed and (home / name).exists() and content_of(home / name) != content
+    ]
     if not broken and (contents or not data.unverified(archives)):
         return
     intact = [archive for archive in archives if archive.intact()]
@@ -138,11 +144,17 @@ def _mend(data: Published, original: Any, folder: Path) -> None:
         for archive in intact:
             data.unpack(archive, temporary)
         fresh = {file.name: file for file in (temporary / data.unpacked).glob("*")}
-        broken += [name for name, file in fresh.items()
-                   if not contents and (home / name).exists() and content_of(home / name) != content_of(file)]
+        broken += [
+            name
+            for name, file in fresh.items()
+            if not contents and (home / name).exists() and content_of(home / name) != content_of(file)
+        ]
         for name in sorted(set(broken)):
-            source = f"unpacked again from {', '.join(archive.file.name for archive in intact)}" if name in fresh else \
-                "fetched again"
+            source = (
+                f"unpacked again from {', '.join(archive.file.name for archive in intact)}"
+                if name in fresh
+                else "fetched again"
+            )
             print(f"simbench: {home / name} is damaged; it is {source}", file=sys.stderr)
             if (home / name).is_dir():
                 shutil.rmtree(home / name)
@@ -177,12 +189,16 @@ def _unavailable(data: Published, archives: list[Archive], error: Exception) -> 
     home = archives[0].file.parent
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     if data.unverified(archives):
-        return InputError(f"{data.name}: the unpacked files in {home} are broken ({reason}); remove them, and they are "
-                          "unpacked or fetched anew")
+        return InputError(
+            f"{data.name}: the unpacked files in {home} are broken ({reason}); remove them, and they are "
+            "unpacked or fetched anew"
+        )
     unusable = [archive for archive in archives if not archive.intact()]
     broken = [archive.file.name for archive in unusable if archive.file.exists()]
     state = f"the {broken[0]} in {home} is broken or incomplete" if broken else f"no usable copy is in {home}"
     wanted = unusable or archives
     by_hand = ", ".join(f"{archive.file.name} (md5 {archive.md5})" for archive in wanted)
-    return InputError(f"{data.name}: {state}, and fetching {wanted[0].url} failed ({reason}); put {by_hand} there by "
-                      f"hand{data.otherwise}")
+    return InputError(
+        f"{data.name}: {state}, and fetching {wanted[0].url} failed ({reason}); put {by_hand} there by "
+        f"hand{data.otherwise}"
+    )

@@ -80,10 +80,16 @@ class CKAPenalty(Experiment):
     version = 2
     presets: ClassVar = {
         "default": Preset(),
-        "paper": Preset("layer=layer2.0,epochs=30,learning_rate=0.001,schedule=step,augment=true,every=90,pairs=10,"
-                        "baseline=task_loss[epochs=30,schedule=step,augment=true]",
-                        "resnet20[width=3],tiny10[padding=valid]", "cifar10", "5", indices="cka", view="flat",
-                        max_samples=50_000),
+        "paper": Preset(
+            "layer=layer2.0,epochs=30,learning_rate=0.001,schedule=step,augment=true,every=90,pairs=10,"
+            "baseline=task_loss[epochs=30,schedule=step,augment=true]",
+            "resnet20[width=3],tiny10[padding=valid]",
+            "cifar10",
+            "5",
+            indices="cka",
+            view="flat",
+            max_samples=50_000,
+        ),
     }
 
     def __post_init__(self) -> None:
@@ -105,7 +111,7 @@ class CKAPenalty(Experiment):
         for index in selection.indices:
             for view in selection.views:
                 if not unpushable(index) and (index.spec, view) not in asked:
-                    for network, layer in (each for some in pushed.values() for each in some[:self.networks]):
+                    for network, layer in (each for some in pushed.values() for each in some[: self.networks]):
                         yield Case(self, setting, "penalty", index, network, layer, network, layer, view)
         for layer, a, b in _compared(selection, self.pairs):
             yield Case(self, setting, "baseline", self.index, a, layer, b, layer, self.view)
@@ -115,17 +121,28 @@ class CKAPenalty(Experiment):
         models = {network.model.spec: network.model for network in selection.networks}
         if self.layer != "middle" and not any(self.layer in model.layers for model in models.values()):
             allowed = dict.fromkeys(layer for model in models.values() for layer in model.layers)
-            raise InputError(f"{self.spec}: {' or '.join(models)} has no layer {self.layer!r}; allowed: middle, "
-                             f"{', '.join(allowed)}")
+            raise InputError(
+                f"{self.spec}: {' or '.join(models)} has no layer {self.layer!r}; allowed: middle, {', '.join(allowed)}"
+            )
         for network in selection.ordered:
             chosen = selection.layers[network.model.spec]  # none where the layers asked for are other models'
-            if self.layer in network.model.layers or self.layer == "middle" and chosen:
+            if self.layer in network.model.layers or (self.layer == "middle" and chosen):
                 yield network, chosen[len(chosen) // 2] if self.layer == "middle" else self.layer
 
     def _pusher(self, index: Index, view: str) -> TaskLoss:
-        return TaskLoss(labels=self.labels, init="identity", noise=self.noise, index=index, weight=self.weight,
-                        view=view, epochs=self.epochs, learning_rate=self.learning_rate, batch=self.batch,
-                        schedule=self.schedule, augment=self.augment)
+        return TaskLoss(
+            labels=self.labels,
+            init="identity",
+            noise=self.noise,
+            index=index,
+            weight=self.weight,
+            view=view,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            batch=self.batch,
+            schedule=self.schedule,
+            augment=self.augment,
+        )
 
     def run(self, case: Case, context: Context) -> list[Row]:
         if case.kind == "baseline":
@@ -152,12 +169,19 @@ class CKAPenalty(Experiment):
 
     def _pushed_to(self, rows: list[Row], direction: int) -> Row:
         """The index where it is least alike at a relative accuracy of 1 - tolerance or more."""
-        works = {row.step for row in rows
-                 if row.quantity == "relative_accuracy" and row.status == "ok" and row.value >= 1 - self.tolerance}
+        works = {
+            row.step
+            for row in rows
+            if row.quantity == "relative_accuracy" and row.status == "ok" and row.value >= 1 - self.tolerance
+        }
         values = [(row.value * direction, row) for row in rows if row.quantity == "similarity" and row.step in works]
         if not values:
-            return Row("pushed_to", None, status="skipped",
-                       note=f"relative accuracy is below {1 - self.tolerance:g} at every logged step")
+            return Row(
+                "pushed_to",
+                None,
+                status="skipped",
+                note=f"relative accuracy is below {1 - self.tolerance:g} at every logged step",
+            )
         least = min(values, key=lambda pair: pair[0])[1]
         return replace(least, quantity="pushed_to")
 
@@ -193,9 +217,11 @@ class CKAPenalty(Experiment):
         figure, axes = figures.panels(len(PANELS) * len(parts), len(PANELS), TITLE)
         for at, part in enumerate(parts):
             first, count = part.iloc[0], part["seed_a"].nunique()
-            title = (f"{first['layer_a']} of {first['model_a']}, {first['dataset']}, {first['samples']:.0f} images, "
-                     f"{count} network{'s' if count > 1 else ''}")
-            for ax, (quantity, label) in zip(axes[3 * at:], PANELS.items(), strict=False):
+            title = (
+                f"{first['layer_a']} of {first['model_a']}, {first['dataset']}, {first['samples']:.0f} images, "
+                f"{count} network{'s' if count > 1 else ''}"
+            )
+            for ax, (quantity, label) in zip(axes[3 * at :], PANELS.items(), strict=False):
                 steps.draw(ax, _runs(part, quantity), "stitched with itself")
                 figures.describe(ax, title, "training step", label or f"{first['stitcher']} ({first['view']})")
             _compare(axes[3 * at], part, _baseline(told, first))

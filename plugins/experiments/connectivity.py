@@ -62,8 +62,13 @@ class Connectivity(Experiment):
     source = "Csiszarik et al. 2021, section 8, experiment 6"
     presets: ClassVar = {
         "default": Preset(seeds="2", layers="bn1,bn2,bn3,bn5,bn7"),
-        "paper": Preset("starts=5,trained=task_loss[init=random,epochs=30,schedule=step,augment=true]",
-                        "tiny10[padding=valid]", "cifar10", "2", max_samples=50_000),
+        "paper": Preset(
+            "starts=5,trained=task_loss[init=random,epochs=30,schedule=step,augment=true]",
+            "tiny10[padding=valid]",
+            "cifar10",
+            "2",
+            max_samples=50_000,
+        ),
     }
 
     def __post_init__(self) -> None:
@@ -73,8 +78,9 @@ class Connectivity(Experiment):
         if not 0 <= self.threshold < math.inf:
             raise InputError(f"threshold is {self.threshold}; a number from 0 is allowed, such as 0.8")
         if not isinstance(self.trained, str | TaskLoss):
-            raise InputError(f"trained is {self.trained.spec}; task_loss or bottleneck is wanted, such as "
-                             "task_loss[init=random]")
+            raise InputError(
+                f"trained is {self.trained.spec}; task_loss or bottleneck is wanted, such as task_loss[init=random]"
+            )
 
     def plan(self, selection: Selection) -> Iterator[Case]:
         for layer, a, b in stitched(selection, self.pairs, self.spec):
@@ -86,8 +92,10 @@ class Connectivity(Experiment):
         rows = [row for seed, told in enumerate(ends) for row in _rows(told, f"{seed}")]
         good = [seed for seed, told in enumerate(ends) if told["relative_accuracy"] >= self.threshold]
         if len(good) < 2:
-            reason = (f"{len(good)} of {self.starts} stitches reach a relative accuracy of {self.threshold:g}, and a "
-                      "line joins two; train longer, or lower the threshold")
+            reason = (
+                f"{len(good)} of {self.starts} stitches reach a relative accuracy of {self.threshold:g}, and a "
+                "line joins two; train longer, or lower the threshold"
+            )
             return [*rows, Row("relative_accuracy", None, status="skipped", note=reason)]
         shares = [i / (self.points - 1) for i in range(self.points)]
         for first, second in combinations(good, 2):
@@ -103,11 +111,13 @@ class Connectivity(Experiment):
             return ends[[]]
         by = [*curves.APART, "seed_a", "seed_b", "layer_a"]
         told = ends.groupby(by, sort=False)["value"].agg(
-            stitches="count", kept=lambda values: int((values >= self.threshold).sum()))
+            stitches="count", kept=lambda values: int((values >= self.threshold).sum())
+        )
         ratios = lines.groupby([*by, "first", "second"], sort=False)["value"].agg(_ratio).groupby(by)
         told = told.join(ratios.agg(["mean", "min"])).reset_index()
-        several = [name for name in ("model_a", "model_b", "seed_a", "seed_b", "samples", "seed")
-                   if told[name].nunique() > 1]
+        several = [
+            name for name in ("model_a", "model_b", "seed_a", "seed_b", "samples", "seed") if told[name].nunique() > 1
+        ]
         names = {"layer_a": "between stitches at", "mean": "lowest / lower end: mean", "min": "least"}
         return told[["dataset", *several, "layer_a", "stitches", "kept", "mean", "min"]].rename(columns=names)
 
@@ -125,8 +135,12 @@ class Connectivity(Experiment):
             _draw(panel, here)
             panel.axhline(self.threshold, color="0.5", linestyle=":", linewidth=1, label="threshold")
             panel.set(xlim=(-0.03, 1.03), ylim=(-0.02, 1.08))
-            figures.describe(panel, f"{title}: {good} of {len(part)} stitches kept",
-                             "share of the first stitch", "accuracy relative to Model 2")
+            figures.describe(
+                panel,
+                f"{title}: {good} of {len(part)} stitches kept",
+                "share of the first stitch",
+                "accuracy relative to Model 2",
+            )
         figures.legend(figure, axes)
         return figure
 
@@ -175,8 +189,15 @@ def _ratio(values: pandas.Series) -> float:
 
 def _draw(axes: Axes, lines: pandas.DataFrame) -> None:
     if lines.empty:
-        axes.text(0.5, 0.5, "no two stitches to join", ha="center", va="center", transform=axes.transAxes,
-                  fontsize=figures.STYLE["axes.labelsize"])
+        axes.text(
+            0.5,
+            0.5,
+            "no two stitches to join",
+            ha="center",
+            va="center",
+            transform=axes.transAxes,
+            fontsize=figures.STYLE["axes.labelsize"],
+        )
         return
     for _, line in lines.groupby(LINE):
         axes.plot(line["share"], line["value"], color=figures.colour(0), linewidth=0.6, alpha=0.5, label="a line")

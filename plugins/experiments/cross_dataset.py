@@ -49,11 +49,20 @@ class CrossDataset(Experiment):
     source = "Csiszarik et al. 2021, section 5.1 and appendix C.2"
     across = True
     presets: ClassVar = {
-        "default": Preset(datasets="digits,digits[task=parity],digits[task=attributes]", seeds="2", indices="cka",
-                          layers="bn5,bn7,bn8", stitchers="identity,least_squares,task_loss"),
-        "paper": Preset(models="inception_v1,inception_v1[weights=imagenet]", seeds="5", indices="cka",
-                        datasets="celeba[size=224,normalisation=inception]",
-                        stitchers="identity,least_squares,task_loss[epochs=30,schedule=step,augment=true]"),
+        "default": Preset(
+            datasets="digits,digits[task=parity],digits[task=attributes]",
+            seeds="2",
+            indices="cka",
+            layers="bn5,bn7,bn8",
+            stitchers="identity,least_squares,task_loss",
+        ),
+        "paper": Preset(
+            models="inception_v1,inception_v1[weights=imagenet]",
+            seeds="5",
+            indices="cka",
+            datasets="celeba[size=224,normalisation=inception]",
+            stitchers="identity,least_squares,task_loss[epochs=30,schedule=step,augment=true]",
+        ),
     }
 
     def plan(self, selection: Selection) -> Iterator[Case]:
@@ -79,8 +88,9 @@ class CrossDataset(Experiment):
         if kept.empty:
             return kept[[]]
         several = [name for name in ("model_a", "model_b", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(index=["front", "dataset", *several, "layer_a"], columns="stitcher", values="value",
-                                sort=False)
+        wide = kept.pivot_table(
+            index=["front", "dataset", *several, "layer_a"], columns="stitcher", values="value", sort=False
+        )
         names = {"front": "front trained on", "dataset": "end trained on", "layer_a": "relative accuracy at"}
         return wide.rename_axis(columns=None).reset_index().rename(columns=names)
 
@@ -91,16 +101,28 @@ class CrossDataset(Experiment):
         if foreign.empty:
             return None
         groups = list(foreign.groupby(["front", "model_a", *PANEL], sort=False))
-        figure, axes = figures.panels(len(groups), 3 if len(groups) != 2 else 2, "Fronts trained on another data set: "
-                                      "mean and standard deviation over pairs of networks")
+        figure, axes = figures.panels(
+            len(groups),
+            3 if len(groups) != 2 else 2,
+            "Fronts trained on another data set: mean and standard deviation over pairs of networks",
+        )
         places = curves.places(stitched["stitcher"], BASELINE)
         for panel, ((front, model_a, *told), group) in zip(axes, groups, strict=True):
             same = stitched[(stitched[PANEL] == told).all(axis=1) & (stitched["kind"] == "home")]
             layers = curves.in_depth(group["layer_a"], told[1], depths)
             reference = same[same["layer_a"].isin(layers) & (same["stitcher"] != BASELINE)]
             curves.draw(panel, group, "layer_a", layers, places)
-            curves.draw(panel, reference, "layer_a", layers, places, ", front of the end's own data", shaded=False,
-                        linestyle=":", marker="")
+            curves.draw(
+                panel,
+                reference,
+                "layer_a",
+                layers,
+                places,
+                ", front of the end's own data",
+                shaded=False,
+                linestyle=":",
+                marker="",
+            )
             where = f"{front} -> {told[0]}\n{curves.models(model_a, told[1])}: {curves.size(group)}"
             figures.describe(panel, where, "stitched at layer", "relative accuracy (stitched / Model 2)")
             panel.set_ylim(bottom=0)
@@ -115,15 +137,20 @@ def _kinds(selection: Selection) -> dict[Network, str]:
         trained = network.home(selection.setting)
         kinds[network] = "home" if trained.label == dataset.label else "foreign"
         if trained.channels != dataset.channels:
-            raise InputError(f"cross_dataset shows the images of each data set to the networks of all: {trained.label} "
-                             f"has {trained.channels} channels, {dataset.label} {dataset.channels}; give data sets of "
-                             "one number of channels with --datasets")
-    for kind, lacking in (("foreign", "on another data set; give two or more with --datasets, such as "
-                                      "'digits,digits[task=parity]'"),
-                          ("home", f"on {dataset.label} itself; give a model without published weights with --models")):
+            raise InputError(
+                f"cross_dataset shows the images of each data set to the networks of all: {trained.label} "
+                f"has {trained.channels} channels, {dataset.label} {dataset.channels}; give data sets of "
+                "one number of channels with --datasets"
+            )
+    for kind, lacking in (
+        ("foreign", "on another data set; give two or more with --datasets, such as 'digits,digits[task=parity]'"),
+        ("home", f"on {dataset.label} itself; give a model without published weights with --models"),
+    ):
         if kind not in kinds.values():
-            raise InputError(f"cross_dataset stitches networks trained on different data sets into those of "
-                             f"{dataset.label}, and no network is trained {lacking}")
+            raise InputError(
+                f"cross_dataset stitches networks trained on different data sets into those of "
+                f"{dataset.label}, and no network is trained {lacking}"
+            )
     return kinds
 
 
@@ -132,8 +159,10 @@ def _with_fronts(rows: pandas.DataFrame) -> pandas.DataFrame:
     on."""
     kept = curves.numbers(rows, "relative_accuracy")
     kept = curves.named(kept[kept["kind"].isin(["foreign", "home"])])
-    fronts = [seed.partition("@")[2] if kind == "foreign" else dataset
-              for kind, seed, dataset in zip(kept["kind"], kept["seed_a"], kept["dataset"], strict=True)]
+    fronts = [
+        seed.partition("@")[2] if kind == "foreign" else dataset
+        for kind, seed, dataset in zip(kept["kind"], kept["seed_a"], kept["dataset"], strict=True)
+    ]
     return kept.assign(front=fronts)
 
 

@@ -34,8 +34,9 @@ def named(rows: pandas.DataFrame) -> pandas.DataFrame:
     pairs = list(zip(rows["method"], rows["params"], strict=True))
     several: dict[str, dict[str, dict[str, str]]] = {}
     for method, params in pairs:
-        several.setdefault(method, {})[params] = dict(part.partition("=")[::2] for part in
-                                                      (split_list(params) if params else []))
+        several.setdefault(method, {})[params] = dict(
+            part.partition("=")[::2] for part in (split_list(params) if params else [])
+        )
     names = {}
     for method, told in several.items():
         keys = dict.fromkeys(key for given in told.values() for key in given)
@@ -71,9 +72,13 @@ def depths(kept: Iterable[Kept]) -> dict[str, tuple[str, ...]]:
 def in_depth(layers: Iterable[str], model: str, known: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The layers, each once, in the model's order where that is known, else with numbers in order."""
     order = known.get(model, ())
-    return sorted(dict.fromkeys(layers), key=lambda layer: (
-        order.index(layer) if layer in order else len(order),
-        [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", layer) if part]))
+    return sorted(
+        dict.fromkeys(layers),
+        key=lambda layer: (
+            order.index(layer) if layer in order else len(order),
+            [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", layer) if part],
+        ),
+    )
 
 
 def places(stitchers: Iterable[str], baseline: str = "") -> dict[str, int]:
@@ -83,8 +88,16 @@ def places(stitchers: Iterable[str], baseline: str = "") -> dict[str, int]:
     return found | ({baseline: BLACK} if baseline in set(stitchers) else {})
 
 
-def draw(axes: Axes, rows: pandas.DataFrame, column: str, along: Sequence, places: Mapping[str, int],
-         suffix: str = "", shaded: bool = True, **line) -> None:
+def draw(
+    axes: Axes,
+    rows: pandas.DataFrame,
+    column: str,
+    along: Sequence,
+    places: Mapping[str, int],
+    suffix: str = "",
+    shaded: bool = True,
+    **line,
+) -> None:
     """A curve, with its band if `shaded`, for each stitcher of the rows, by the values `along` of a column, at places
     0, 1, ... for names; the baseline dashed."""
     found = spread(rows, ["stitcher", column]).set_index(["stitcher", column])

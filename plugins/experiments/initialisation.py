@@ -57,8 +57,14 @@ class Initialisation(Experiment):
     source = "Csiszarik et al. 2021, section 8, experiment 5, figure 6"
     presets: ClassVar = {
         "default": Preset(seeds="2", layers="bn6"),
-        "paper": Preset("trained=task_loss[epochs=30,schedule=step,augment=true]", "tiny10[padding=valid]", "cifar10",
-                        "2", layers="bn3", max_samples=50_000),
+        "paper": Preset(
+            "trained=task_loss[epochs=30,schedule=step,augment=true]",
+            "tiny10[padding=valid]",
+            "cifar10",
+            "2",
+            layers="bn3",
+            max_samples=50_000,
+        ),
     }
 
     def __post_init__(self) -> None:
@@ -66,8 +72,9 @@ class Initialisation(Experiment):
             if getattr(self, key) < 1:
                 raise InputError(f"{key} is {getattr(self, key)}; a whole number from 1 is allowed")
         if not isinstance(self.trained, str | TaskLoss):
-            raise InputError(f"trained is {self.trained.spec}; task_loss or bottleneck is wanted, such as "
-                             "task_loss[epochs=30]")
+            raise InputError(
+                f"trained is {self.trained.spec}; task_loss or bottleneck is wanted, such as task_loss[epochs=30]"
+            )
 
     def plan(self, selection: Selection) -> Iterator[Case]:
         for layer, a, b in stitched(selection, self.pairs, self.spec):
@@ -84,8 +91,9 @@ class Initialisation(Experiment):
         kept = curves.numbers(rows, "relative_accuracy")
         if kept.empty:
             return kept[[]]
-        several = [name for name in ("model_a", "model_b", "seed_a", "seed_b", "samples", "seed")
-                   if kept[name].nunique() > 1]
+        several = [
+            name for name in ("model_a", "model_b", "seed_a", "seed_b", "samples", "seed") if kept[name].nunique() > 1
+        ]
         by = ["dataset", *several, "layer_a", "kind"]
         told = kept.groupby(by, sort=False)["value"].agg(["count", "min", "median", "max", "std"]).reset_index()
         told["kind"] = told["kind"].map(KINDS)
@@ -93,9 +101,11 @@ class Initialisation(Experiment):
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
         """A panel for each pair of networks and layer: histogram of relative accuracy, by kind of start."""
-        parts = [(f"{title.partition(chr(10))[0]}\n{a} -> {b}", pair)
-                 for title, part in settings(curves.numbers(rows, "relative_accuracy"))
-                 for (a, b), pair in part.groupby(["seed_a", "seed_b"], sort=False)]
+        parts = [
+            (f"{title.partition(chr(10))[0]}\n{a} -> {b}", pair)
+            for title, part in settings(curves.numbers(rows, "relative_accuracy"))
+            for (a, b), pair in part.groupby(["seed_a", "seed_b"], sort=False)
+        ]
         if not parts:
             return None
         figure, axes = figures.panels(len(parts), title="Stitches trained from different starts")

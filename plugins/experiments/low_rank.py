@@ -52,8 +52,12 @@ class LowRank(Experiment):
     source = "Csiszarik et al. 2021, section 7, figure 7"
     presets: ClassVar = {
         "default": Preset(layers="bn3,bn5"),
-        "paper": Preset("pairs=10,trained=bottleneck[epochs=30,schedule=step,augment=true]", "tiny10[padding=valid]",
-                        "cifar10", layers="bn3,bn5"),
+        "paper": Preset(
+            "pairs=10,trained=bottleneck[epochs=30,schedule=step,augment=true]",
+            "tiny10[padding=valid]",
+            "cifar10",
+            layers="bn3,bn5",
+        ),
     }
 
     def __post_init__(self) -> None:
@@ -72,15 +76,18 @@ class LowRank(Experiment):
     def _methods(self) -> dict[str, list[Stitcher]]:
         """Kind of case -> the unbounded stitcher, and one of each rank."""
         ranks, bias = listed(self.ranks, int, "ranks"), self.trained.bias
-        return {"direct": [LeastSquares(bias), *(ReducedRank(rank, bias) for rank in ranks)],
-                "task": [self.trained.unrestricted, *(replace(self.trained, rank=rank) for rank in ranks)]}
+        return {
+            "direct": [LeastSquares(bias), *(ReducedRank(rank, bias) for rank in ranks)],
+            "task": [self.trained.unrestricted, *(replace(self.trained, rank=rank) for rank in ranks)],
+        }
 
     def run(self, case: Case, context: Context) -> list[Row]:
         rank = getattr(case.method, "rank", 0)
         p, q = (context.activations.shape(*side)[0] for side in ((case.a, case.layer_a), (case.b, case.layer_b)))
         if rank >= min(p, q):
-            raise Inapplicable(f"rank {rank} is no bound on maps from {p} to {q} neurons; see "
-                               f"{self._methods()[case.kind][0].name}")
+            raise Inapplicable(
+                f"rank {rank} is no bound on maps from {p} to {q} neurons; see {self._methods()[case.kind][0].name}"
+            )
         return context.stitched(context.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
@@ -119,11 +126,23 @@ def _bars(axes: Axes, part: pandas.DataFrame) -> None:
     for at, (kind, name) in enumerate(KINDS.items()):
         told = curves.spread(part[part["kind"] == kind], ["rank"]).set_index("rank")
         bounded = told.reindex(ranks)
-        axes.bar([i + 0.38 * (at - 0.5) for i in range(len(ranks))], bounded["mean"], 0.36, color=figures.colour(at),
-                 yerr=bounded["std"].fillna(0), error_kw={"elinewidth": 1}, label=name)
+        axes.bar(
+            [i + 0.38 * (at - 0.5) for i in range(len(ranks))],
+            bounded["mean"],
+            0.36,
+            color=figures.colour(at),
+            yerr=bounded["std"].fillna(0),
+            error_kw={"elinewidth": 1},
+            label=name,
+        )
         if float("inf") in told.index:
-            axes.axhline(told.at[float("inf"), "mean"], color=figures.colour(at), linestyle="--", linewidth=1.2,
-                         label=f"{name}, full rank")
+            axes.axhline(
+                told.at[float("inf"), "mean"],
+                color=figures.colour(at),
+                linestyle="--",
+                linewidth=1.2,
+                label=f"{name}, full rank",
+            )
     figures.ticks(axes, [f"{rank:.0f}" for rank in ranks])
     axes.grid(axis="x", visible=False)
 

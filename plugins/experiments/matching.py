@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from simbench.measuring.bench import Context
 
 #: What a figure shows of a stitched network, a panel each.
-PANELS = {"relative_accuracy": "relative accuracy (stitched / Model 2)",
-          "cross_entropy": "cross-entropy to Model 2 (nats)"}
+PANELS = {
+    "relative_accuracy": "relative accuracy (stitched / Model 2)",
+    "cross_entropy": "cross-entropy to Model 2 (nats)",
+}
 #: The stitcher that changes nothing: the paper's baseline.
 BASELINE = "identity"
 
@@ -43,8 +45,13 @@ class Matching(Experiment):
     source = "Csiszarik et al. 2021, section 5.1, figure 2"
     presets: ClassVar = {
         "default": Preset(),
-        "paper": Preset(models="tiny10[padding=valid]", datasets="cifar10", seeds="4", max_samples=50_000,
-                        stitchers="identity,least_squares,procrustes,task_loss[epochs=30,schedule=step,augment=true]"),
+        "paper": Preset(
+            models="tiny10[padding=valid]",
+            datasets="cifar10",
+            seeds="4",
+            max_samples=50_000,
+            stitchers="identity,least_squares,procrustes,task_loss[epochs=30,schedule=step,augment=true]",
+        ),
     }
 
     def plan(self, selection: Selection) -> Iterator[Case]:
@@ -84,15 +91,20 @@ class Matching(Experiment):
         if stitched.empty:
             return None
         groups, depths = list(stitched.groupby(curves.APART, sort=False)), curves.depths(kept)
-        figure, axes = figures.panels(len(PANELS) * len(groups), len(PANELS),
-                                      "Stitched networks by layer: mean and standard deviation over pairs of networks")
+        figure, axes = figures.panels(
+            len(PANELS) * len(groups),
+            len(PANELS),
+            "Stitched networks by layer: mean and standard deviation over pairs of networks",
+        )
         places = curves.places(stitched["stitcher"], BASELINE)
         panels = iter(axes)
         for (dataset, model_a, model_b, *_), group in groups:
             layers = curves.in_depth(group["layer_a"], model_a, depths)
-            for (quantity, label), told in zip(PANELS.items(), (
-                    f"{curves.models(model_a, model_b)} on {dataset}: {curves.size(group)}", _unstitched(group)),
-                    strict=True):
+            for (quantity, label), told in zip(
+                PANELS.items(),
+                (f"{curves.models(model_a, model_b)} on {dataset}: {curves.size(group)}", _unstitched(group)),
+                strict=True,
+            ):
                 panel = next(panels)
                 curves.draw(panel, curves.numbers(group, quantity), "layer_a", layers, places)
                 figures.describe(panel, told, "stitched at layer", label)

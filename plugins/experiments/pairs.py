@@ -31,8 +31,10 @@ def stitched(selection: Selection, most: int, who: str) -> Iterator[tuple[str, N
             found = True
             yield layer, a, b
     if not found:
-        raise InputError(f"{who} stitches pairs of networks at a layer of both; given {len(selection.networks)} "
-                         "network(s), no two with a layer in common; ask for more with --seeds")
+        raise InputError(
+            f"{who} stitches pairs of networks at a layer of both; given {len(selection.networks)} "
+            "network(s), no two with a layer in common; ask for more with --seeds"
+        )
 
 
 def listed(text: str, kind: type[int] | type[float], what: str) -> tuple:
@@ -43,15 +45,19 @@ def listed(text: str, kind: type[int] | type[float], what: str) -> tuple:
         found = ()
     if not found or not all(0 < number < float("inf") for number in found) or len(set(found)) < len(found):
         example = {int: "4+8+16", float: "1e-3+0.01+0.1"}[kind]
-        raise InputError(f"{what} is {text!r}; allowed: different {'whole ' if kind is int else ''}numbers above 0 "
-                         f"with plus signs between them, such as {example}")
+        raise InputError(
+            f"{what} is {text!r}; allowed: different {'whole ' if kind is int else ''}numbers above 0 "
+            f"with plus signs between them, such as {example}"
+        )
     return found
 
 
 def parameter(rows: pandas.DataFrame, name: str) -> list[float]:
     """A number among the parameters of each row's method, NaN where it has none of that name."""
-    return [float(parse(f"{method}[{params}]")[1].get(name, "nan")) if params else float("nan")
-            for method, params in zip(rows["method"], rows["params"], strict=True)]
+    return [
+        float(parse(f"{method}[{params}]")[1].get(name, "nan")) if params else float("nan")
+        for method, params in zip(rows["method"], rows["params"], strict=True)
+    ]
 
 
 def settings(rows: pandas.DataFrame) -> Iterator[tuple[str, pandas.DataFrame]]:
@@ -62,5 +68,10 @@ def settings(rows: pandas.DataFrame) -> Iterator[tuple[str, pandas.DataFrame]]:
         for layer in curves.in_depth(some["layer_a"], a, {}):
             part = some[some["layer_a"] == layer]
             count = part[["seed_a", "seed_b"]].drop_duplicates().shape[0]
-            yield (f"{layer} of {curves.models(a, b)}, {dataset}{images}\n{count} pair{'s' if count > 1 else ''} of "
-                   "networks"), part
+            yield (
+                (
+                    f"{layer} of {curves.models(a, b)}, {dataset}{images}\n{count} pair{'s' if count > 1 else ''} of "
+                    "networks"
+                ),
+                part,
+            )

@@ -65,8 +65,12 @@ class Sparsity(Experiment):
     source = "Csiszarik et al. 2021, section 8, experiment 7, figure 8"
     presets: ClassVar = {
         "default": Preset(layers="bn7"),
-        "paper": Preset("pairs=10,trained=task_loss[epochs=30,schedule=step,augment=true]", "tiny10[padding=valid]",
-                        "cifar10", layers="bn7"),
+        "paper": Preset(
+            "pairs=10,trained=task_loss[epochs=30,schedule=step,augment=true]",
+            "tiny10[padding=valid]",
+            "cifar10",
+            layers="bn7",
+        ),
     }
 
     def __post_init__(self) -> None:
@@ -82,8 +86,10 @@ class Sparsity(Experiment):
 
     def plan(self, selection: Selection) -> Iterator[Case]:
         bias = self.trained.bias
-        methods = {"direct": [LeastSquares(bias), *(Lasso(a, bias) for a in listed(self.alphas, float, "alphas"))],
-                   "task": [replace(self.trained, l1=l1) for l1 in (0.0, *listed(self.l1, float, "l1"))]}
+        methods = {
+            "direct": [LeastSquares(bias), *(Lasso(a, bias) for a in listed(self.alphas, float, "alphas"))],
+            "task": [replace(self.trained, l1=l1) for l1 in (0.0, *listed(self.l1, float, "l1"))],
+        }
         for layer, a, b in stitched(selection, self.pairs, self.spec):
             for kind, stitchers in methods.items():
                 for method in stitchers:
@@ -94,10 +100,18 @@ class Sparsity(Experiment):
         size = found.weight.abs()
         weight = found.weight.where(size >= self.threshold, 0)
         near = float(((size >= self.threshold) & (size < 10 * self.threshold)).double().mean())
-        note = (f"{near:.0%} of the weights are between the threshold and ten times it: not all zeros are at zero, "
-                "take a lower last learning rate") if getattr(case.method, "l1", 0) and near > CLOUD else ""
-        rows = [Row("sparsity", float((weight == 0).double().mean()), note=note),
-                *context.stitched(Affine(weight, found.bias), case)]
+        note = (
+            (
+                f"{near:.0%} of the weights are between the threshold and ten times it: not all zeros are at zero, "
+                "take a lower last learning rate"
+            )
+            if getattr(case.method, "l1", 0) and near > CLOUD
+            else ""
+        )
+        rows = [
+            Row("sparsity", float((weight == 0).double().mean()), note=note),
+            *context.stitched(Affine(weight, found.bias), case),
+        ]
         return Result(rows, {"weight": weight.float().cpu().numpy()})
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
@@ -108,10 +122,13 @@ class Sparsity(Experiment):
         several = [name for name in ("model_a", "model_b", "samples", "seed") if wide[name].nunique() > 1]
         means = wide.groupby(["dataset", *several, "layer_a", "kind", "strength"])[["sparsity", "relative_accuracy"]]
         means = means.mean().reset_index()
-        penalties = [f"{KINDS[kind][1]}={strength:g}" if strength else "none"
-                     for kind, strength in zip(means["kind"], means["strength"], strict=True)]
-        return means.assign(kind=[KINDS[kind][0] for kind in means["kind"]],
-                            strength=penalties).rename(columns={"strength": "penalty"})
+        penalties = [
+            f"{KINDS[kind][1]}={strength:g}" if strength else "none"
+            for kind, strength in zip(means["kind"], means["strength"], strict=True)
+        ]
+        return means.assign(kind=[KINDS[kind][0] for kind in means["kind"]], strength=penalties).rename(
+            columns={"strength": "penalty"}
+        )
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
         """Two rows of panels per layer: |M| of one pair at a few sparsities, direct above trained, and relative
@@ -121,9 +138,9 @@ class Sparsity(Experiment):
             return None
         figure, axes = figures.panels(8 * len(parts), 4, "Stitches with an L1 penalty", 3.1, 2.9)
         for i, (title, part) in enumerate(parts):
-            block = axes[8 * i:8 * i + 8]
+            block = axes[8 * i : 8 * i + 8]
             for at, kind in enumerate(KINDS):
-                _matrices(block[4 * at:4 * at + 3], part[part["kind"] == kind], kept, KINDS[kind][0])
+                _matrices(block[4 * at : 4 * at + 3], part[part["kind"] == kind], kept, KINDS[kind][0])
             _curves(block[3], part, "relative_accuracy", "accuracy relative to Model 2", title)
             _curves(block[7], part, "cross_entropy", "cross-entropy (nats)")
         figures.legend(figure, axes)
@@ -159,14 +176,19 @@ def _matrices(axes: Sequence[Axes], part: pandas.DataFrame, kept: Sequence[Kept]
             continue
         panel.set_axis_on()
         panel.grid(visible=False)
-        image = panel.imshow(np.abs(named[0].arrays["weight"]), cmap="Greys", vmin=0, aspect="auto",
-                             interpolation="nearest")
+        image = panel.imshow(
+            np.abs(named[0].arrays["weight"]), cmap="Greys", vmin=0, aspect="auto", interpolation="nearest"
+        )
         bar = panel.figure.colorbar(image, ax=panel)
         bar.set_label("|weight|", fontsize=figures.STYLE["axes.labelsize"])
         bar.ax.tick_params(labelsize=figures.STYLE["ytick.labelsize"])
-        figures.describe(panel, f"{name}, network {row['seed_a']} to {row['seed_b']}\n{row['sparsity']:.0%} sparse, "
-                                f"relative accuracy {row['relative_accuracy']:.2f}", "neuron of Model 2",
-                         "neuron of Model 1")
+        figures.describe(
+            panel,
+            f"{name}, network {row['seed_a']} to {row['seed_b']}\n{row['sparsity']:.0%} sparse, "
+            f"relative accuracy {row['relative_accuracy']:.2f}",
+            "neuron of Model 2",
+            "neuron of Model 1",
+        )
 
 
 def _curves(axes: Axes, part: pandas.DataFrame, quantity: str, label: str, title: str = "") -> None:
@@ -177,8 +199,9 @@ def _curves(axes: Axes, part: pandas.DataFrame, quantity: str, label: str, title
             continue
         means = mine.groupby("strength")[["sparsity", quantity]].mean().sort_values("sparsity")
         axes.plot(mine["sparsity"] * 100, mine[quantity], ".", color=figures.colour(at), alpha=0.4, markersize=4)
-        axes.plot(means["sparsity"] * 100, means[quantity], color=figures.colour(at), marker="o", markersize=3.5,
-                  label=name)
+        axes.plot(
+            means["sparsity"] * 100, means[quantity], color=figures.colour(at), marker="o", markersize=3.5, label=name
+        )
     axes.set(xlim=(-3, 103), ylim=(0, None))
     figures.describe(axes, title, "sparsity (%)", label)
 

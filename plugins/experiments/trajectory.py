@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 #: Bytes of stitched activations that go through the end of Model 2 at once.
 HELD = 2**26
 #: What tells of a training -> its label.
-TRAINING = {"cross_entropy": "cross-entropy to Model 2 (nats)", "accuracy": "accuracy",
-            "1 - residual": "1 - residual of the stitch"}
+TRAINING = {
+    "cross_entropy": "cross-entropy to Model 2 (nats)",
+    "accuracy": "accuracy",
+    "1 - residual": "1 - residual of the stitch",
+}
 #: Which way an index is taken -> its label.
 SIDES = {"similarity": "A M -> B", "reverse_similarity": "B -> A M"}
 TITLE = "Along the training of a stitch M by task loss: mean, standard deviation and two of the pairs"
@@ -64,8 +67,15 @@ class Trajectory(Experiment):
     source = "Csiszarik et al. 2021, section 6.2, figure 4"
     presets: ClassVar = {
         "default": Preset(layers="bn3,bn5,layer2.0"),
-        "paper": Preset("every=90,stitcher=task_loss[epochs=30,schedule=step,augment=true]", "tiny10[padding=valid]",
-                        "cifar10", "5", "bn3", "cka,r2_lr,cca,svcca", max_samples=50_000),
+        "paper": Preset(
+            "every=90,stitcher=task_loss[epochs=30,schedule=step,augment=true]",
+            "tiny10[padding=valid]",
+            "cifar10",
+            "5",
+            "bn3",
+            "cka,r2_lr,cca,svcca",
+            max_samples=50_000,
+        ),
     }
 
     def __post_init__(self) -> None:
@@ -73,8 +83,10 @@ class Trajectory(Experiment):
             if getattr(self, key) < 1:
                 raise InputError(f"{key} is {getattr(self, key)}; a whole number from 1 is allowed")
         if isinstance(self.stitcher, Stitcher) and self.stitcher.needs != "task":
-            raise InputError(f"stitcher {self.stitcher.spec} is not trained, so there is nothing to follow; take one "
-                             "that is, such as task_loss")
+            raise InputError(
+                f"stitcher {self.stitcher.spec} is not trained, so there is nothing to follow; take one "
+                "that is, such as task_loss"
+            )
 
     def plan(self, selection: Selection) -> Iterator[Case]:
         for layer, a, b in stitched(selection, self.runs, self.spec):
@@ -90,16 +102,20 @@ class Trajectory(Experiment):
         logged = sorted({*range(0, len(maps), self.every), len(maps) - 1})
         if case.kind == "training":
             rows, taken = list(_scores(maps, logged, case, context)), logged
-            found = {name: [row.value for row in rows if row.quantity == name]
-                     for name in ("cross_entropy", "accuracy", "residual")}
+            found = {
+                name: [row.value for row in rows if row.quantity == name]
+                for name in ("cross_entropy", "accuracy", "residual")
+            }
             found["1 - residual"] = [1 - value for value in found.pop("residual")]
         else:
             taken = list(range(len(maps))) if _exact(case.method, case) else logged
             sides = {"similarity": case.method}
             if not case.method.claims.symmetric:
                 sides["reverse_similarity"] = Reversed(case.method)
-            told = {side: [_row(side, index, maps[step], step, case, context) for step in taken]
-                    for side, index in sides.items()}
+            told = {
+                side: [_row(side, index, maps[step], step, case, context) for step in taken]
+                for side, index in sides.items()
+            }
             rows = [row for of in told.values() for row in of if row.step in set(logged)]
             found = {side: [row.value for row in of] for side, of in told.items()}
         return Result(rows, {name: np.array(values) for name, values in (found | {"step": taken}).items()})
@@ -119,9 +135,16 @@ class Trajectory(Experiment):
         found = []
         for key, part in kept.groupby([*SETTING, "view", "what"], sort=False):
             runs = {pair: steps.by_step(run) for pair, run in part.groupby(PAIR)}
-            follows = [_follows(run, entropy.get((*key[:len(SETTING)], *pair))) for pair, run in runs.items()]
-            found.append([*key, len(runs), _mean(run.iloc[0] for run in runs.values()),
-                          _mean(run.iloc[-1] for run in runs.values()), _mean(follows)])
+            follows = [_follows(run, entropy.get((*key[: len(SETTING)], *pair))) for pair, run in runs.items()]
+            found.append(
+                [
+                    *key,
+                    len(runs),
+                    _mean(run.iloc[0] for run in runs.values()),
+                    _mean(run.iloc[-1] for run in runs.values()),
+                    _mean(follows),
+                ]
+            )
         names = [*SETTING, "view", "what", "pairs", "before", "after", "with cross_entropy"]
         table = pandas.DataFrame(found, columns=names)
         return table.drop(columns=[name for name in ("model_b", "samples", "seed") if table[name].nunique() == 1])
@@ -156,8 +179,13 @@ class Trajectory(Experiment):
 def _maps(stitcher: Stitcher, case: Case, context: Context) -> list[Affine]:
     """The stitch before the first step and after every step."""
     maps: list[Affine] = []
-    context.fit(stitcher, case, on_step=lambda step, affine: maps.append(
-        Affine(affine.weight.detach().clone(), None if affine.bias is None else affine.bias.detach().clone())))
+    context.fit(
+        stitcher,
+        case,
+        on_step=lambda step, affine: maps.append(
+            Affine(affine.weight.detach().clone(), None if affine.bias is None else affine.bias.detach().clone())
+        ),
+    )
     if not maps:
         raise ArithmeticError(f"stitcher {stitcher.spec} reported no step")
     return maps
@@ -173,10 +201,12 @@ def _scores(maps: list[Affine], logged: list[int], case: Case, context: Context)
     image = math.prod(context.activations.shape(case.b, case.layer_b)) * 4
     most = max(1, HELD // (image * BATCH))
     for at in range(0, len(logged), most):
-        chosen = [maps[step] for step in logged[at:at + most]]
-        together = Affine(torch.stack([each.weight for each in chosen]),
-                          None if chosen[0].bias is None else torch.stack([each.bias for each in chosen]))
-        for step, affine, logits in zip(logged[at:at + most], chosen, context.logits(together, case), strict=True):
+        chosen = [maps[step] for step in logged[at : at + most]]
+        together = Affine(
+            torch.stack([each.weight for each in chosen]),
+            None if chosen[0].bias is None else torch.stack([each.bias for each in chosen]),
+        )
+        for step, affine, logits in zip(logged[at : at + most], chosen, context.logits(together, case), strict=True):
             yield from (replace(row, step=step) for row in context.scored(logits, case))
             yield Row("residual", float(m.residual(affine.to(torch.float64))), step)
 

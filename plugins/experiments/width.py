@@ -43,13 +43,21 @@ class Width(Experiment):
     name = "width"
     source = "Csiszarik et al. 2021, section 5.2, figure 3"
     presets: ClassVar = {
-        "default": Preset(models=",".join(f"resnet20[width={width},epochs=4,learning_rate=0.2]"
-                                          for width in (0.25, 0.5, 0.75)),
-                          seeds="3", layers="layer2.0,layer3.0", indices="cka",
-                          stitchers="least_squares,task_loss[epochs=2,learning_rate=0.01]"),
-        "paper": Preset(models="resnet20,resnet20[width=2],resnet20[width=3],resnet20[width=4],resnet20[width=5]",
-                        datasets="cifar10", seeds="4", indices="cka",
-                        stitchers="task_loss[epochs=30,schedule=step,augment=true]", max_samples=50_000),
+        "default": Preset(
+            models=",".join(f"resnet20[width={width},epochs=4,learning_rate=0.2]" for width in (0.25, 0.5, 0.75)),
+            seeds="3",
+            layers="layer2.0,layer3.0",
+            indices="cka",
+            stitchers="least_squares,task_loss[epochs=2,learning_rate=0.01]",
+        ),
+        "paper": Preset(
+            models="resnet20,resnet20[width=2],resnet20[width=3],resnet20[width=4],resnet20[width=5]",
+            datasets="cifar10",
+            seeds="4",
+            indices="cka",
+            stitchers="task_loss[epochs=30,schedule=step,augment=true]",
+            max_samples=50_000,
+        ),
     }
 
     def plan(self, selection: Selection) -> Iterator[Case]:
@@ -90,10 +98,16 @@ class Width(Experiment):
         if stitched.empty:
             return None
         depths, alone = curves.depths(kept), _with_widths(_alone(rows), "accuracy")
-        groups = [(told, group, layer) for told, group in stitched.groupby(PANEL, sort=False)
-                  for layer in curves.in_depth(group["layer_a"], group["model_a"].iloc[0], depths)]
-        figure, axes = figures.panels(len(groups), 3, "Stitched networks by width: mean and standard deviation over "
-                                                      "pairs of networks of one width")
+        groups = [
+            (told, group, layer)
+            for told, group in stitched.groupby(PANEL, sort=False)
+            for layer in curves.in_depth(group["layer_a"], group["model_a"].iloc[0], depths)
+        ]
+        figure, axes = figures.panels(
+            len(groups),
+            3,
+            "Stitched networks by width: mean and standard deviation over pairs of networks of one width",
+        )
         places = curves.places(stitched["stitcher"], "identity")
         for panel, (told, group, layer) in zip(axes, groups, strict=True):
             dataset, family, *_ = told
@@ -129,20 +143,25 @@ def _grouped(networks: Sequence[Network]) -> list[list[Network]]:
     families: dict[str, list[Model]] = {}
     for model in models.values():
         if width_of(model) is None:
-            raise InputError(f"width compares models of different width, and {model.spec} has no width; leave it out "
-                             "of --models")
+            raise InputError(
+                f"width compares models of different width, and {model.spec} has no width; leave it out of --models"
+            )
         families.setdefault(family_of(model.spec), []).append(model)
     groups = []
     for family, members in families.items():
         if len(members) < 2:
-            raise InputError(f"width compares models of different width, and of {family} only width "
-                             f"{width_of(members[0]):g} is given; name two or more with --models, such as "
-                             f"'resnet20[width=0.5],resnet20'")
+            raise InputError(
+                f"width compares models of different width, and of {family} only width "
+                f"{width_of(members[0]):g} is given; name two or more with --models, such as "
+                f"'resnet20[width=0.5],resnet20'"
+            )
         for model in sorted(members, key=width_of):
             same = [network for network in networks if network.model.spec == model.spec]
             if len(same) < 2:
-                raise InputError(f"width stitches networks of one width, and of {model.spec} there is one network; "
-                                 "give two or more --seeds")
+                raise InputError(
+                    f"width stitches networks of one width, and of {model.spec} there is one network; "
+                    "give two or more --seeds"
+                )
             groups.append(same)
     return groups
 

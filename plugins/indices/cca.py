@@ -117,8 +117,10 @@ class PWCCA(Index):
 
     @property
     def claims(self) -> Claims:
-        return Claims(invariances_a=invariant("permutation", "scaling", "translation"),
-                      invariances_b=invariant("linear", "translation"))
+        return Claims(
+            invariances_a=invariant("permutation", "scaling", "translation"),
+            invariances_b=invariant("linear", "translation"),
+        )
 
     def from_moments(self, m: Moments) -> Tensor:
         variates, rho = m.defined().canonical

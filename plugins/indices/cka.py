@@ -19,8 +19,10 @@ MOST_ROWS = 20_000
 _GRAM_ROWS = 2048
 #: Rows that the unbiased HSIC needs: it divides by n - 3.
 FEWEST_ROWS = 4
-_ALIKE = ("has rows that are all equally far apart, to rounding, so that its unbiased HSIC with itself is zero and "
-          "divides nothing by nothing")
+_ALIKE = (
+    "has rows that are all equally far apart, to rounding, so that its unbiased HSIC with itself is zero and "
+    "divides nothing by nothing"
+)
 _STILL = "has no rows that differ by more than rounding, so that its HSIC with itself is zero"
 
 
@@ -55,8 +57,9 @@ class CKA(Index):
 
     def __post_init__(self) -> None:
         if self.estimator != "minibatch" and self.batch != 128:
-            raise InputError(f"batch is {self.batch} and estimator {self.estimator}; batch is only for "
-                             "estimator=minibatch")
+            raise InputError(
+                f"batch is {self.batch} and estimator {self.estimator}; batch is only for estimator=minibatch"
+            )
         if self.batch < FEWEST_ROWS:
             raise InputError(f"batch is {self.batch}; a whole number from {FEWEST_ROWS} is allowed")
 
@@ -129,8 +132,10 @@ class CKA(Index):
             if sums:
                 return ratio(*sums, n + a.shape[1] * b.shape[1], _ALIKE)
         if n > MOST_ROWS:
-            raise InputError(f"{self.spec} compares every row with every other: {n} rows are given, at most "
-                             f"{MOST_ROWS} are allowed; give a sample of them, or another view")
+            raise InputError(
+                f"{self.spec} compares every row with every other: {n} rows are given, at most "
+                f"{MOST_ROWS} are allowed; give a sample of them, or another view"
+            )
         f, g = (centred_gram(x, self.kernel, unbiased, fine) for x, fine in zip((a, b), eps))
         return ratio(f @ g, f @ f, g @ g, len(f), _ALIKE if unbiased else _STILL)
 

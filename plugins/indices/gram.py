@@ -35,8 +35,10 @@ def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
     """
     exponent = int(exponents(x))
     if abs(exponent) > _ORDERS:
-        raise Undefined(f"the fourth powers of numbers of size 1e{round(exponent * 0.30103):+d} are too large or too "
-                        "small for sums over minibatches; scale the activations")
+        raise Undefined(
+            f"the fourth powers of numbers of size 1e{round(exponent * 0.30103):+d} are too large or too "
+            "small for sums over minibatches; scale the activations"
+        )
     largest = _largest(x) * 2.0**-exponent
     if kernel == "linear":
         gram = _products(x, 2.0**-exponent)
@@ -130,6 +132,8 @@ def _rbf(x: Tensor, factor: float) -> tuple[Tensor, float]:
     pairs = torch.triu_indices(len(x), len(x), offset=1, device=x.device)
     median = squared[pairs[0], pairs[1]].detach().median()
     if not median > 0:
-        raise Undefined("the median distance between rows is 0 (most rows coincide), so the rbf bandwidth is "
-                        "undefined; use kernel=linear")
+        raise Undefined(
+            "the median distance between rows is 0 (most rows coincide), so the rbf bandwidth is "
+            "undefined; use kernel=linear"
+        )
     return torch.exp(-squared / (2 * median)), float(median.sqrt())

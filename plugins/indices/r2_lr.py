@@ -31,8 +31,9 @@ class R2LR(Index):
     @property
     def claims(self) -> Claims:
         moved = ("translation",) if self.centred else ()
-        return Claims(invariances_a=invariant("linear", *moved),
-                      invariances_b=invariant("orthogonal", "scaling", *moved))
+        return Claims(
+            invariances_a=invariant("linear", *moved), invariances_b=invariant("orthogonal", "scaling", *moved)
+        )
 
     def from_moments(self, m: Moments) -> Tensor:
         m = (m if self.centred else m.uncentred()).defined()
@@ -54,8 +55,12 @@ class R2LR(Index):
         moved = square[:, :1] + 1
         return [
             KnownAnswer(x, mixed, 10 / 14, "b = (x + 2y, 3x), a = x orthogonal to y: (1 + 9) / (1 + 4 + 9)"),
-            KnownAnswer(moved, torch.ones(4, 1) + x * 2, 1.0 if self.centred else 0.9,
-                        "a = 1 + x, b = 1 + 2x: exact with an intercept, else (a.b)^2 / (a.a b.b) = 12^2 / (8 * 20)"),
+            KnownAnswer(
+                moved,
+                torch.ones(4, 1) + x * 2,
+                1.0 if self.centred else 0.9,
+                "a = 1 + x, b = 1 + 2x: exact with an intercept, else (a.b)^2 / (a.a b.b) = 12^2 / (8 * 20)",
+            ),
         ]
 
 

@@ -63,16 +63,23 @@ class InceptionV1(Model):
 
     def __post_init__(self) -> None:
         training.check(self)
-        trained = type(self)(optimizer=self.optimizer, epochs=self.epochs, learning_rate=self.learning_rate,
-                             augment=self.augment) if self.weights else None
+        trained = (
+            type(self)(
+                optimizer=self.optimizer, epochs=self.epochs, learning_rate=self.learning_rate, augment=self.augment
+            )
+            if self.weights
+            else None
+        )
         if trained and trained.arguments:
-            raise InputError(f"inception_v1 with weights={self.weights} is not trained here; leave out "
-                             f"{trained.arguments}")
+            raise InputError(
+                f"inception_v1 with weights={self.weights} is not trained here; leave out {trained.arguments}"
+            )
 
     @property
     def layers(self) -> tuple[str, ...]:
-        modules = [f"inception{size}{letter}" for size, letters in ((3, "ab"), (4, "abcde"), (5, "ab"))
-                   for letter in letters]
+        modules = [
+            f"inception{size}{letter}" for size, letters in ((3, "ab"), (4, "abcde"), (5, "ab")) for letter in letters
+        ]
         return ("conv1", "conv2", "conv3", *modules)
 
     def build(self, channels: int, classes: int) -> nn.Sequential:
@@ -124,11 +131,16 @@ def _download(file: Path) -> None:
             raise ValueError("the answer has another sha256 than its name says")
         durable.write(file, content)
     except Exception as error:  # network, proxy, disk: each raises its own
-        state = f"the {file.name} in {file.parent} is broken or incomplete" if broken else \
-            f"no {file.name} is in {file.parent}"
+        state = (
+            f"the {file.name} in {file.parent} is broken or incomplete"
+            if broken
+            else f"no {file.name} is in {file.parent}"
+        )
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"inception_v1: {state}, and fetching {URL} failed ({reason}); put the file there by hand, or "
-                         "train it: inception_v1 without weights=imagenet") from error
+        raise InputError(
+            f"inception_v1: {state}, and fetching {URL} failed ({reason}); put the file there by hand, or "
+            "train it: inception_v1 without weights=imagenet"
+        ) from error
 
 
 @hookimpl

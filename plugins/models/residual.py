@@ -23,11 +23,10 @@ class BasicBlock(nn.Module):
         self.conv2 = convolution(width, width, 3, 1, not batch_norm)
         self.bn2 = norm(width, batch_norm)
         if not batch_norm:
-            self.conv2.weight.data *= 0.5 ** 0.5
+            self.conv2.weight.data *= 0.5**0.5
         self.downsample = None
         if stride != 1 or width_in != width:
-            self.downsample = nn.Sequential(convolution(width_in, width, 1, 1, not batch_norm),
-                                            norm(width, batch_norm))
+            self.downsample = nn.Sequential(convolution(width_in, width, 1, 1, not batch_norm), norm(width, batch_norm))
 
     def forward(self, x: Tensor) -> Tensor:
         residual = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
@@ -35,7 +34,7 @@ class BasicBlock(nn.Module):
             return self.relu(residual + x)
         # The same as a stride in the 1x1 convolution, whose gradient corrupts memory in torch 2.15 on CPU (oneDNN, few
         # channels, channels-last, two threads). Channels go last first, so that the gradient lies in memory as x does.
-        pixels = x.permute(0, 2, 3, 1)[:, ::self.stride, ::self.stride]
+        pixels = x.permute(0, 2, 3, 1)[:, :: self.stride, :: self.stride]
         return self.relu(residual + self.downsample(pixels.permute(0, 3, 1, 2)))
 
 

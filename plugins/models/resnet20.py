@@ -47,8 +47,10 @@ class ResNet20(Model):
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.width) or self.widths[0] < 1:
-            raise InputError(f"width is {self.width}; a number that leaves round({STAGES[0][0]} width) = 1 channel or "
-                             "more is allowed, such as 0.25, 1 or 3")
+            raise InputError(
+                f"width is {self.width}; a number that leaves round({STAGES[0][0]} width) = 1 channel or "
+                "more is allowed, such as 0.25, 1 or 3"
+            )
         training.check(self)
 
     @property

@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 #: (output channels, kernel, stride, padding) of the eight blocks; Kornblith et al. 2019, appendix E.
-BLOCKS = ((16, 3, 1, 1), (16, 3, 1, 1), (32, 3, 2, 1), (32, 3, 1, 1), (32, 3, 1, 1), (64, 3, 2, 1),
-          (64, 3, 1, 0), (64, 1, 1, 0))
+BLOCKS = (
+    (16, 3, 1, 1),
+    (16, 3, 1, 1),
+    (32, 3, 2, 1),
+    (32, 3, 1, 1),
+    (32, 3, 1, 1),
+    (64, 3, 2, 1),
+    (64, 3, 1, 0),
+    (64, 1, 1, 0),
+)
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,14 @@ def check(model: Trained) -> None:
         raise InputError(f"learning_rate is {model.learning_rate}; a number above 0 is allowed")
 
 
-def recipe(model: Trained, dataset: Dataset, rates: dict[str, float], stretch: int = 1,
-           clip: float | None = None) -> Recipe:
+def recipe(
+    model: Trained, dataset: Dataset, rates: dict[str, float], stretch: int = 1, clip: float | None = None
+) -> Recipe:
     """One-cycle with batches of 64. rates: optimizer -> peak rate. stretch: times the data set's epochs."""
-    return Recipe(model.optimizer, model.learning_rate or rates[model.optimizer],
-                  model.epochs or dataset.epochs * stretch, clip=clip,
-                  augment=dataset.augment if model.augment is None else model.augment)
+    return Recipe(
+        model.optimizer,
+        model.learning_rate or rates[model.optimizer],
+        model.epochs or dataset.epochs * stretch,
+        clip=clip,
+        augment=dataset.augment if model.augment is None else model.augment,
+    )

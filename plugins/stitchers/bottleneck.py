@@ -42,8 +42,10 @@ class Bottleneck(TaskLoss):
         if self.rank < 1:
             raise InputError(f"rank is {self.rank}; a whole number from 1 is allowed")
         if self.mask != "none" or self.l1:
-            raise InputError(f"{'mask' if self.mask != 'none' else 'l1'} is given; a bottleneck takes neither mask nor "
-                             "l1, use task_loss for these")
+            raise InputError(
+                f"{'mask' if self.mask != 'none' else 'l1'} is given; a bottleneck takes neither mask nor "
+                "l1, use task_loss for these"
+            )
 
     @property
     def family(self) -> str:
@@ -69,12 +71,13 @@ class Bottleneck(TaskLoss):
 
         bias = self._bias(start)
         u, s, v = torch.linalg.svd(start.weight.double(), full_matrices=False)
-        u, s, v = u[..., :self.rank], s[..., :self.rank], v[..., :self.rank, :]
+        u, s, v = u[..., : self.rank], s[..., : self.rank], v[..., : self.rank, :]
         size = torch.where(s > _NOTHING * s[..., :1], s.sqrt(), 1)
         left = (u * (s / size)[..., None, :]).to(start.weight.dtype)
         right = (size[..., :, None] * v).to(start.weight.dtype)
-        return [left, right, *([] if bias is None else [bias])], lambda left, right, bias=None: Affine(left @ right,
-                                                                                                       bias)
+        return [left, right, *([] if bias is None else [bias])], lambda left, right, bias=None: Affine(
+            left @ right, bias
+        )
 
 
 @hookimpl

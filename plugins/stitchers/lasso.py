@@ -95,8 +95,14 @@ def lasso_path(m: Moments, alphas: Sequence[float], bias: bool = True) -> list[A
     return [Affine(weight, m.mean_b - m.mean_a @ weight if bias else None) for weight in found]
 
 
-def _descent(root: numpy.ndarray, target: numpy.ndarray, gram: numpy.ndarray, slope: numpy.ndarray, penalty: float,
-             start: numpy.ndarray) -> numpy.ndarray:
+def _descent(
+    root: numpy.ndarray,
+    target: numpy.ndarray,
+    gram: numpy.ndarray,
+    slope: numpy.ndarray,
+    penalty: float,
+    start: numpy.ndarray,
+) -> numpy.ndarray:
     """Roughly the minimum (p,) of 1/2 ||root w - target||^2 + penalty ||w||_1; gram = root^T root in C order,
     slope = root^T target."""
     from sklearn.exceptions import ConvergenceWarning
@@ -104,12 +110,22 @@ def _descent(root: numpy.ndarray, target: numpy.ndarray, gram: numpy.ndarray, sl
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a start is all that is asked for
-        return coordinate_descent(root, target, alphas=[penalty / len(root)], precompute=gram, Xy=slope,
-                                  coef_init=start.copy(), tol=_GAP, max_iter=1000, check_input=False)[1][:, 0]
+        return coordinate_descent(
+            root,
+            target,
+            alphas=[penalty / len(root)],
+            precompute=gram,
+            Xy=slope,
+            coef_init=start.copy(),
+            tol=_GAP,
+            max_iter=1000,
+            check_input=False,
+        )[1][:, 0]
 
 
-def _minimum(gram: numpy.ndarray, slope: numpy.ndarray, penalty: float, start: numpy.ndarray,
-             rounding: float) -> numpy.ndarray:
+def _minimum(
+    gram: numpy.ndarray, slope: numpy.ndarray, penalty: float, start: numpy.ndarray, rounding: float
+) -> numpy.ndarray:
     """The minimum (p,) of 1/2 w^T gram w - slope^T w + penalty ||w||_1, from a start near it.
 
     Feature-sign search (Lee et al. 2007): on a fixed support with fixed signs the minimum solves a linear
@@ -162,8 +178,10 @@ def _solution(system: numpy.ndarray, right: numpy.ndarray) -> tuple[numpy.ndarra
 
 def _allowed(alpha: float) -> None:
     if not 0 < alpha <= 1:
-        raise InputError(f"alpha is {alpha}; a number above 0 and at most 1 is allowed (1: all weights are 0; for no "
-                         "penalty take least_squares)")
+        raise InputError(
+            f"alpha is {alpha}; a number above 0 and at most 1 is allowed (1: all weights are 0; for no "
+            "penalty take least_squares)"
+        )
 
 
 @hookimpl

@@ -64,7 +64,7 @@ class ReducedRank(Stitcher):
         m = m if self.bias else m.uncentred()
         fitted = m.cross(m.a.whitened, None)  # (r, q): the fitted values in orthonormal coordinates
         _, _, directions = torch.linalg.svd(fitted, full_matrices=False)
-        leading = directions[:self.rank].mT
+        leading = directions[: self.rank].mT
         weight = _solution(m) @ leading @ leading.mT
         return _with_bias(m, weight) if self.bias else Affine(weight)
 

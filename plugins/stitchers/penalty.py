@@ -25,9 +25,13 @@ def penalty(index: Index, view: str, stitched: Tensor, own: Tensor) -> Tensor:
 def unpushable(index: Index) -> str:
     """Why no stitch can be trained against an index, or ""."""
     if "linear" in index.claims.invariances_a:
-        return (f"index {index.spec} is invariant to any invertible stitch, so a stitch cannot push it; use one that "
-                "is not, such as cka")
+        return (
+            f"index {index.spec} is invariant to any invertible stitch, so a stitch cannot push it; use one that "
+            "is not, such as cka"
+        )
     if not index.claims.differentiable:
-        return (f"index {index.spec} is not differentiable, so no stitch can be trained against it; use one that is, "
-                "such as cka")
+        return (
+            f"index {index.spec} is not differentiable, so no stitch can be trained against it; use one that is, "
+            "such as cka"
+        )
     return ""

@@ -74,9 +74,11 @@ class TaskLoss(Stitcher):
     objective = "cross_entropy"
 
     def __post_init__(self) -> None:
-        for keys, allowed, fits in (("epochs batch", "a whole number from 1", lambda value: value >= 1),
-                                    ("learning_rate temperature", "a number above 0", lambda value: value > 0),
-                                    ("l1 noise seed", "a number from 0", lambda value: value >= 0)):
+        for keys, allowed, fits in (
+            ("epochs batch", "a whole number from 1", lambda value: value >= 1),
+            ("learning_rate temperature", "a number above 0", lambda value: value > 0),
+            ("l1 noise seed", "a number from 0", lambda value: value >= 0),
+        ):
             for key in keys.split():
                 if not fits(getattr(self, key)):
                     raise InputError(f"{key} is {getattr(self, key)}; {allowed} is allowed")
@@ -93,15 +95,17 @@ class TaskLoss(Stitcher):
     def family(self) -> str:
         return "affine" if self.bias else "linear"
 
-    def from_task(self, task: Task, starts: Affine | None = None,
-                  on_step: Callable[[int, Affine], None] | None = None) -> Affine:
+    def from_task(
+        self, task: Task, starts: Affine | None = None, on_step: Callable[[int, Affine], None] | None = None
+    ) -> Affine:
         import torch
 
         start = (self.start(task) if starts is None else starts).to(task.labels.device, torch.float32)
         self._computable(task.labels.device)
         alone = start.weight.ndim == 2  # trained as the only one of k maps
-        free, made = self._parameters(Affine(start.weight[None], None if start.bias is None else start.bias[None])
-                                      if alone else start, task)
+        free, made = self._parameters(
+            Affine(start.weight[None], None if start.bias is None else start.bias[None]) if alone else start, task
+        )
         optimizer, schedule = self._descent(free, len(task.labels))
 
         def current() -> Affine:
@@ -127,10 +131,14 @@ class TaskLoss(Stitcher):
         import torch
 
         told = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
-        if self.precision == "bfloat16" and told.get("architecture") == "x86_64" and not any(
-                told.get(name) for name in ("avx512_bf16", "amx_bf16")):
-            raise Inapplicable("this processor has no bfloat16 arithmetic and would imitate it slowly; take "
-                               "precision=float32")
+        if (
+            self.precision == "bfloat16"
+            and told.get("architecture") == "x86_64"
+            and not any(told.get(name) for name in ("avx512_bf16", "amx_bf16"))
+        ):
+            raise Inapplicable(
+                "this processor has no bfloat16 arithmetic and would imitate it slowly; take precision=float32"
+            )
 
     def _slopes(self, free: list[Tensor], made: Callable[..., Affine], batch: Batch, task: Task) -> None:
         """The gradients of each map's loss, put where the optimizer looks for them. Maps that share a pass through the
@@ -183,8 +191,10 @@ class TaskLoss(Stitcher):
             from simbench_plugins.stitchers.neuron_matching import mask as by_correlation
 
             mask = by_correlation(task.moments, self.mask).to(weight)
-        return ([weight] if bias is None else [weight, bias],
-                lambda weight, bias=None: Affine(weight if mask is None else weight * mask, bias))
+        return (
+            [weight] if bias is None else [weight, bias],
+            lambda weight, bias=None: Affine(weight if mask is None else weight * mask, bias),
+        )
 
     def _bias(self, start: Affine) -> Tensor | None:
         if not self.bias:
@@ -199,8 +209,11 @@ class TaskLoss(Stitcher):
         whole, short = divmod(images, self.batch)
         steps = self.epochs * (whole + bool(short and not (self.index and whole)))
         cuts = [] if self.schedule == "constant" else [max(1, steps // 3), max(2, 2 * steps // 3)]
-        optimizer = (torch.optim.Adam(free, lr=self.learning_rate) if self.optimizer == "adam"
-                     else torch.optim.SGD(free, lr=self.learning_rate, momentum=0.9))
+        optimizer = (
+            torch.optim.Adam(free, lr=self.learning_rate)
+            if self.optimizer == "adam"
+            else torch.optim.SGD(free, lr=self.learning_rate, momentum=0.9)
+        )
         return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, cuts)
 
     def _loss(self, affine: Affine, batch: Batch, task: Task) -> Tensor:
@@ -211,8 +224,9 @@ class TaskLoss(Stitcher):
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             y = affine.each(batch.x)
             logits = task.end(y.flatten(0, 1)).unflatten(0, y.shape[:2]).float()
-        told = [objective.probabilities(getattr(batch, name).double(), self.temperature)
-                for name in LABELS[self.labels]]
+        told = [
+            objective.probabilities(getattr(batch, name).double(), self.temperature) for name in LABELS[self.labels]
+        ]
         target = (sum(told) / len(told)).float() if told else batch.labels  # linear in the target: the mean of losses
         loss = objective.cross_entropy(logits / self.temperature, target)
         if self.l1:

@@ -34,22 +34,30 @@ def range_(index: Index) -> str:
 def within(index: Index, number: float, pair: Pair) -> None:
     """Require a value in the claimed range."""
     low, high = index.claims.range
-    require(index.claims.admits(number),
-            f"value {number:.6g} lies outside the claimed range [{low:g}, {high:g}] ({pair.name})")
+    require(
+        index.claims.admits(number),
+        f"value {number:.6g} lies outside the claimed range [{low:g}, {high:g}] ({pair.name})",
+    )
 
 
 def direction(index: Index) -> str:
     """A noisy copy is more similar than independent rows, and no more similar than the rows themselves."""
     sign = index.claims.direction
     for seed in range(data.DRAWS):
-        same, near, far = (value(index, pair) for pair in
-                           (data.identical(seed), data.noisy(seed), data.independent(seed)))
+        same, near, far = (
+            value(index, pair) for pair in (data.identical(seed), data.noisy(seed), data.independent(seed))
+        )
         numbers = f"identical {same:.4g}, noisy copy {near:.4g}, independent {far:.4g}, draw {seed}"
-        require(sign * (near - far) > 0, f"direction {sign:+d} is claimed (+1 a similarity, -1 a distance), but a "
-                                         "noisy copy is not more similar than "
-                                         f"independent rows: {numbers}")
-        require(sign * (same - near) >= -EXACT, f"direction {sign:+d}, but identical rows are less similar than a "
-                                                f"noisy copy: {numbers}")
+        require(
+            sign * (near - far) > 0,
+            f"direction {sign:+d} is claimed (+1 a similarity, -1 a distance), but a "
+            "noisy copy is not more similar than "
+            f"independent rows: {numbers}",
+        )
+        require(
+            sign * (same - near) >= -EXACT,
+            f"direction {sign:+d}, but identical rows are less similar than a noisy copy: {numbers}",
+        )
     return f"direction {sign:+d} orders {numbers} and {data.DRAWS - 1} more"
 
 
@@ -61,8 +69,10 @@ def identity(index: Index) -> str:
         raise Skip(f"the range {index.claims.range} is open where it means most similar")
     number = value(index, data.identical())
     require(gap(number, extreme) <= AT_IDENTITY, f"s(a, a) = {number:.9g}; the range claims {extreme:g}")
-    return (f"s(a, a) = {number:.9g}, the end of the range, and {extremes.apart(index, number)} where all rows are "
-            "equally far apart")
+    return (
+        f"s(a, a) = {number:.9g}, the end of the range, and {extremes.apart(index, number)} where all rows are "
+        "equally far apart"
+    )
 
 
 def symmetry(index: Index) -> str:

@@ -16,15 +16,18 @@ def declared(plugin: Plugin, methods: dict[str, str]) -> None:
         text = getattr(plugin, key, None)
         require(isinstance(text, str) and bool(text.strip()), f"{key} is {text!r}; a text is wanted")
     require(type(plugin.version) is int, f"version is {plugin.version!r}; a whole number is wanted")
-    require(not is_dataclass(plugin) or type(plugin).__dataclass_params__.frozen,
-            "parameters are not frozen; use @dataclass(frozen=True)")
+    require(
+        not is_dataclass(plugin) or type(plugin).__dataclass_params__.frozen,
+        "parameters are not frozen; use @dataclass(frozen=True)",
+    )
     try:
         digest(plugin.identity)
     except (TypeError, ValueError) as error:
         require(False, f"parameters {plugin.params} are not plain data: {error}")
     require(plugin.needs in methods, f"needs is {plugin.needs!r}; one of {', '.join(methods)} is wanted")
-    require(implements(plugin, methods[plugin.needs]),
-            f"needs {plugin.needs!r} but implements no {methods[plugin.needs]}")
+    require(
+        implements(plugin, methods[plugin.needs]), f"needs {plugin.needs!r} but implements no {methods[plugin.needs]}"
+    )
 
 
 def implements(plugin: Plugin, method: str) -> bool:

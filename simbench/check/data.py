@@ -109,8 +109,11 @@ def dead(level: float) -> list[Pair]:
     a, b = pair.a.clone(), pair.b.clone()
     for x in (a, b):
         x[:, 1], x[:, 4] = level, -3 * level
-    return [Pair("dead features in a", a, pair.b), Pair("dead features in b", pair.a, b),
-            Pair("dead features in both", a, b)]
+    return [
+        Pair("dead features in a", a, pair.b),
+        Pair("dead features in b", pair.a, b),
+        Pair("dead features in both", a, b),
+    ]
 
 
 def equidistant() -> Tensor:

@@ -76,7 +76,7 @@ def _matching(family: str, p: int, q: int, generator: torch.Generator) -> Tensor
     if "selection" in family:
         rows, columns = torch.randint(p, (q,), generator=generator), torch.arange(q)
     else:
-        rows, columns = (torch.randperm(width, generator=generator)[:min(p, q)] for width in (p, q))
+        rows, columns = (torch.randperm(width, generator=generator)[: min(p, q)] for width in (p, q))
     weight[rows, columns] = 1
     return weight * normal(generator, q).exp() if "scaled" in family else weight
 

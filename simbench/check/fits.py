@@ -44,10 +44,14 @@ def shaped(found: Affine, pair: Pair) -> None:
     """Require a finite float64 Affine with weight (p, q)."""
     wanted = (pair.a.shape[1], pair.b.shape[1])
     require(isinstance(found, Affine), f"from_moments returns {type(found).__name__}, not an Affine")
-    require(found.weight.shape == wanted and found.weight.dtype == torch.float64,
-            f"the weight has shape {tuple(found.weight.shape)}, {found.weight.dtype}; {wanted} in float64 is wanted")
-    require(found.bias is None or found.bias.dtype == torch.float64,
-            f"the bias has dtype {getattr(found.bias, 'dtype', None)}; float64 is wanted")
+    require(
+        found.weight.shape == wanted and found.weight.dtype == torch.float64,
+        f"the weight has shape {tuple(found.weight.shape)}, {found.weight.dtype}; {wanted} in float64 is wanted",
+    )
+    require(
+        found.bias is None or found.bias.dtype == torch.float64,
+        f"the bias has dtype {getattr(found.bias, 'dtype', None)}; float64 is wanted",
+    )
     for name, x in (("weight", found.weight), ("bias", found.bias)):
         require(x is None or bool(x.isfinite().all()), f"the {name} has values that are not finite ({pair.name})")
 

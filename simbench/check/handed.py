@@ -35,5 +35,11 @@ def same_bits(x: Tensor, y: Tensor) -> bool:
 def parts(m: Moments) -> list[Tensor]:
     """The tensors that moments consist of, the bases of both sides as well."""
     bases = [basis for side in (m.a, m.b) for basis in (side.whitened, side.principal)]
-    return [m.ab, m.aa, m.bb, m.mean_a, m.mean_b,
-            *(x for basis in bases for x in (basis.values, basis.whitening, basis.loadings))]
+    return [
+        m.ab,
+        m.aa,
+        m.bb,
+        m.mean_a,
+        m.mean_b,
+        *(x for basis in bases for x in (basis.values, basis.whitening, basis.loadings)),
+    ]

@@ -60,9 +60,10 @@ def contract(index: Index) -> str:
     except Inapplicable as refusal:
         raise Violation(f"refuses well conditioned rows of equal width: {refusal}") from None
     require(isinstance(result, torch.Tensor), f"{METHODS[index.needs]} returns {type(result).__name__}, not a tensor")
-    require(result.ndim == 0 and result.is_floating_point() and bool(result.isfinite()),
-            f"{METHODS[index.needs]} returns shape {tuple(result.shape)}, {result.dtype}; a finite 0-dim float "
-            f"is wanted")
+    require(
+        result.ndim == 0 and result.is_floating_point() and bool(result.isfinite()),
+        f"{METHODS[index.needs]} returns shape {tuple(result.shape)}, {result.dtype}; a finite 0-dim float is wanted",
+    )
     note = index.degenerate(Moments.of(pair.a, pair.b))
     require(note is None or (isinstance(note, str) and bool(note)), f"degenerate returns {note!r}; a reason or None")
     return f"{METHODS[index.needs]} returns a finite 0-dim {result.dtype} tensor; the claims are well formed"
@@ -76,10 +77,17 @@ def _well_formed(promised: Claims) -> None:
     require(low < high, f"range is {promised.range!r}; (low, high) with low < high is wanted")
     for side in ("a", "b"):
         named = getattr(promised, f"invariances_{side}")
-        require(named <= set(INVARIANCES), f"invariances_{side} holds {set(named) - set(INVARIANCES)}; known are "
-                                           f"{', '.join(INVARIANCES)}")
+        require(
+            named <= set(INVARIANCES),
+            f"invariances_{side} holds {set(named) - set(INVARIANCES)}; known are {', '.join(INVARIANCES)}",
+        )
         implied = invariant(*named) - named
-        require(not implied, f"invariances_{side} lacks {', '.join(sorted(implied))}, which the others imply; "
-                             f"use simbench.invariant(...)")
-    require(not promised.symmetric or promised.invariances_a == promised.invariances_b,
-            "symmetric, but the invariances of a and b differ")
+        require(
+            not implied,
+            f"invariances_{side} lacks {', '.join(sorted(implied))}, which the others imply; "
+            f"use simbench.invariant(...)",
+        )
+    require(
+        not promised.symmetric or promised.invariances_a == promised.invariances_b,
+        "symmetric, but the invariances of a and b differ",
+    )

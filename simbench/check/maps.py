@@ -58,8 +58,9 @@ def recovery(stitcher: Stitcher) -> str:
         truth = planted(stitcher.family, p, q, rank(stitcher), bias, data.seeded(16))
         target = Pair(pair.name, pair.a, truth(pair.a))
         left = float(error(fit(stitcher, target), target))
-        require(left <= RECOVERED, f"b is a {stitcher.family} map of a, but a residual of {left:.3g} is left "
-                                   f"({pair.name})")
+        require(
+            left <= RECOVERED, f"b is a {stitcher.family} map of a, but a residual of {left:.3g} is left ({pair.name})"
+        )
         largest = max(largest, left)
     return f"planted {stitcher.family} maps are found to a residual of {largest:.2g}"
 
@@ -78,8 +79,10 @@ def optimality(stitcher: Stitcher) -> str:
         _unbeaten(smooth, affine, moves(stitcher, affine, smooth), pair)
         if joins:
             _unbeaten(loss, affine, exchanges(stitcher, affine), pair)
-    return (f"the {stitcher.objective} on {len(found)} pairs is not beaten by {DRAWS} perturbations each of size 1e-4 "
-            "to 10, nor of one number, nor down the gradient")
+    return (
+        f"the {stitcher.objective} on {len(found)} pairs is not beaten by {DRAWS} perturbations each of size 1e-4 "
+        "to 10, nor of one number, nor down the gradient"
+    )
 
 
 def _unbeaten(loss: Loss, affine: Affine, rivals: Rivals, pair: Pair) -> None:
@@ -96,8 +99,11 @@ def merge_order(stitcher: Stitcher) -> str:
         first, *others = (stitcher.from_moments(m) for m in roundings(pair))
         for other in others:
             change = distance(first, other)
-            require(change <= SAME, "batches merged in another order, or the last bits of the moments, change the map "
-                                    f"by {change:.2g} ({pair.name})")
+            require(
+                change <= SAME,
+                "batches merged in another order, or the last bits of the moments, change the map "
+                f"by {change:.2g} ({pair.name})",
+            )
             largest = max(largest, change)
     return f"other orders of the batches and other last bits change the map by at most {largest:.2g}"
 

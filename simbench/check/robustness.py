@@ -42,8 +42,11 @@ def dead_features(index: Index) -> str:
             number = value(index, pair)
             within(index, number, pair)
             change = gap(number, value(index, zero)) if moves else 0.0
-            require(change <= HOLDS, f"claims translation, but constants at {level:g} instead of 0 change the value "
-                                     f"by {change:.2g} ({pair.name})")
+            require(
+                change <= HOLDS,
+                f"claims translation, but constants at {level:g} instead of 0 change the value "
+                f"by {change:.2g} ({pair.name})",
+            )
     return f"constants of 0.1 and 1000 in a, b and both give values in {list(claims.range)}"
 
 
@@ -71,8 +74,11 @@ def merge_order(index: Index) -> str:
     for pair, _ in values(index, [*data.regular(), data.noisy(0), data.duplicated()]):
         found = torch.tensor([float(index.from_moments(m)) for m in roundings(pair)], dtype=torch.float64)
         change = gap(found.amin(), found.amax())
-        require(change <= EXACT, "batches merged in another order, or the last bits of the moments, change the value "
-                                 f"by {change:.2g} ({pair.name})")
+        require(
+            change <= EXACT,
+            "batches merged in another order, or the last bits of the moments, change the value "
+            f"by {change:.2g} ({pair.name})",
+        )
         largest = max(largest, change)
     return f"other orders of the batches and other last bits change the value by at most {largest:.2g}"
 
@@ -86,8 +92,7 @@ def routes(index: Index) -> str:
     largest = 0.0
     for pair, number in values(index, data.regular()):
         other = float(index.from_samples(pair.a.clone(), pair.b.clone()))
-        require(gap(number, other) <= HOLDS,
-                f"from_moments gives {number:.9g}, from_samples {other:.9g} ({pair.name})")
+        require(gap(number, other) <= HOLDS, f"from_moments gives {number:.9g}, from_samples {other:.9g} ({pair.name})")
         largest = max(largest, gap(number, other))
     return f"from_moments and from_samples differ by at most {largest:.2g}"
 
@@ -100,7 +105,7 @@ def inputs_untouched(index: Index) -> str:
     if index.needs == "moments":
         roads["degenerate"] = roads["from_moments"]
     if index.minibatches is not None:
-        roads["of_batch"] = (pair.a[:index.minibatches],)
+        roads["of_batch"] = (pair.a[: index.minibatches],)
     for name, given in roads.items():
         untouched(index, name, *given)
     for name, handed, call in _calls(index, pair):
@@ -155,8 +160,10 @@ def still_generator(name: str) -> Iterator[None]:
         torch.rand(())  # off the state that any seed leads to
         state = torch.get_rng_state()
         yield
-        require(torch.equal(state, torch.get_rng_state()), f"{name} moves torch's global random generator; "
-                                                           f"use one of its own")
+        require(
+            torch.equal(state, torch.get_rng_state()),
+            f"{name} moves torch's global random generator; use one of its own",
+        )
 
 
 def float32(index: Index) -> str:
@@ -168,11 +175,16 @@ def float32(index: Index) -> str:
             single, double = float(compute(index, a, b)), float(compute(index, a.double(), b.double()))
         except Inapplicable:
             continue
-        require(gap(single, double) <= FLOAT32, f"float32 rows give {single:.9g}, the same in float64 {double:.9g} "
-                                                f"({pair.name}, means at {OFFSET:g}): compute in float64")
+        require(
+            gap(single, double) <= FLOAT32,
+            f"float32 rows give {single:.9g}, the same in float64 {double:.9g} "
+            f"({pair.name}, means at {OFFSET:g}): compute in float64",
+        )
         largest = max(largest, gap(single, double))
-    return (f"float32 rows differ from float64 by at most {largest:.2g}, rows in half precision by at most "
-            f"{extremes.halves(index):.2g}")
+    return (
+        f"float32 rows differ from float64 by at most {largest:.2g}, rows in half precision by at most "
+        f"{extremes.halves(index):.2g}"
+    )
 
 
 def similarity_agrees(index: Index) -> str:
@@ -188,16 +200,21 @@ def _agrees(index: Index, number: float, pair: Pair) -> float:
         other = float(evaluate(index, pair.a.clone(), pair.b.clone())[0])
     except Spoilt:
         return 0.0
-    require(gap(number, other) <= HOLDS,
-            f"simbench.similarity gives {other:.9g}, the plugin itself {number:.9g} ({pair.name})")
+    require(
+        gap(number, other) <= HOLDS,
+        f"simbench.similarity gives {other:.9g}, the plugin itself {number:.9g} ({pair.name})",
+    )
     return gap(number, other)
 
 
 def bad_input(index: Index) -> str:
     """simbench.similarity rejects NaN, infinity and different numbers of rows with an InputError."""
     pair = data.related(6, 6, seed=13)
-    broken = {"NaN in a": (_with(pair.a, float("nan")), pair.b), "infinity in b": (pair.a, _with(pair.b, float("inf"))),
-              "one row more in a": (pair.a, pair.b[:-1])}
+    broken = {
+        "NaN in a": (_with(pair.a, float("nan")), pair.b),
+        "infinity in b": (pair.a, _with(pair.b, float("inf"))),
+        "one row more in a": (pair.a, pair.b[:-1]),
+    }
     for name, (a, b) in broken.items():
         try:
             number = compare(index, a, b, "spatial")

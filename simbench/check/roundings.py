@@ -27,8 +27,12 @@ def roundings(pair: Pair) -> list[Moments]:
     unit in its last place up, and down; and with `DRAWS` drawn roundings of each."""
     whole = Moments.of(pair.a, pair.b)
     generator = data.seeded(19)
-    return [whole, *_merged(pair), *(_stepped(whole, towards) for towards in (torch.inf, -torch.inf)),
-            *(_drawn(whole, generator) for _ in range(DRAWS))]
+    return [
+        whole,
+        *_merged(pair),
+        *(_stepped(whole, towards) for towards in (torch.inf, -torch.inf)),
+        *(_drawn(whole, generator) for _ in range(DRAWS)),
+    ]
 
 
 def _merged(pair: Pair) -> list[Moments]:
@@ -40,6 +44,7 @@ def _merged(pair: Pair) -> list[Moments]:
 def _stepped(m: Moments, towards: float) -> Moments:
     """The next float64 in one direction: the lowest bit of every number but 0 turns. Zeros are exact: a constant
     feature has no rounding."""
+
     def step(x: Tensor) -> Tensor:
         return torch.where(x == 0, x, torch.nextafter(x, torch.full_like(x, towards)))
 
@@ -57,8 +62,14 @@ def _drawn(m: Moments, generator: torch.Generator) -> Moments:
         upper = draw(x, torch.outer(scale, scale)).triu()
         return upper + upper.triu(1).mT
 
-    return _with(m, symmetric(m.aa, a), symmetric(m.bb, b), draw(m.ab, torch.outer(a, b)),
-                 draw(m.mean_a, m.mean_a.abs()), draw(m.mean_b, m.mean_b.abs()))
+    return _with(
+        m,
+        symmetric(m.aa, a),
+        symmetric(m.bb, b),
+        draw(m.ab, torch.outer(a, b)),
+        draw(m.mean_a, m.mean_a.abs()),
+        draw(m.mean_b, m.mean_b.abs()),
+    )
 
 
 def _with(m: Moments, aa: Tensor, bb: Tensor, ab: Tensor, mean_a: Tensor, mean_b: Tensor) -> Moments:

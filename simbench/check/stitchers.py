@@ -59,14 +59,22 @@ def contract(stitcher: Stitcher) -> str:
     """The stitcher declares all it must; it returns a finite Affine (p, q), a direct one in float64."""
     declared(stitcher, METHODS)
     require(stitcher.family in FAMILIES, f"family is {stitcher.family!r}; one of {', '.join(FAMILIES)} is wanted")
-    require(stitcher.objective in OBJECTIVES, f"objective is {stitcher.objective!r}; one of "
-                                              f"{', '.join(map(repr, OBJECTIVES))} is wanted")
-    require(stitcher.objective not in OWN_LOSS or implements(stitcher, "loss"),
-            f"objective is {stitcher.objective!r}, but no `loss` says which")
-    require(stitcher.objective != "correlation" or stitcher.family in MATCHINGS,
-            f"objective is 'correlation', but maps of the family {stitcher.family} do not join single neurons")
-    require(stitcher.family != "reduced_rank" or rank(stitcher) >= 1,
-            "family is reduced_rank, but there is no parameter `rank`, a whole number from 1")
+    require(
+        stitcher.objective in OBJECTIVES,
+        f"objective is {stitcher.objective!r}; one of {', '.join(map(repr, OBJECTIVES))} is wanted",
+    )
+    require(
+        stitcher.objective not in OWN_LOSS or implements(stitcher, "loss"),
+        f"objective is {stitcher.objective!r}, but no `loss` says which",
+    )
+    require(
+        stitcher.objective != "correlation" or stitcher.family in MATCHINGS,
+        f"objective is 'correlation', but maps of the family {stitcher.family} do not join single neurons",
+    )
+    require(
+        stitcher.family != "reduced_rank" or rank(stitcher) >= 1,
+        "family is reduced_rank, but there is no parameter `rank`, a whole number from 1",
+    )
     if stitcher.needs == "task":
         return training.contract(stitcher)
     pair = regular(stitcher)[0]

@@ -61,8 +61,17 @@ def task(p: int, q: int, affine: Affine) -> Task:
         moved, other = (torch.where(turned, maps[chosen].flip(-1), maps[chosen]) for maps in (x, own))
         return Batch(moved, labels[chosen], others[chosen], end(other), other)
 
-    return Task(x, end, logits, labels, Moments.of(rows(x, "spatial"), rows(own, "spatial")), seed=0, logits_a=others,
-                own=own, augmented=augmented)
+    return Task(
+        x,
+        end,
+        logits,
+        labels,
+        Moments.of(rows(x, "spatial"), rows(own, "spatial")),
+        seed=0,
+        logits_a=others,
+        own=own,
+        augmented=augmented,
+    )
 
 
 def made(stitcher: Stitcher, sizes: tuple[int, int]) -> Task:
@@ -81,9 +90,10 @@ def train(stitcher: Stitcher, sizes: tuple[int, int] = EQUAL, **options) -> tupl
 def well_formed(found: Affine, sizes: tuple[int, ...]) -> None:
     """Require a finite, detached floating point Affine with weight of these sizes."""
     require(isinstance(found, Affine), f"from_task returns {type(found).__name__}, not an Affine")
-    require(tuple(found.weight.shape) == sizes and found.weight.is_floating_point(),
-            f"the weight has shape {tuple(found.weight.shape)}, {found.weight.dtype}; {sizes} in floating point is "
-            "wanted")
+    require(
+        tuple(found.weight.shape) == sizes and found.weight.is_floating_point(),
+        f"the weight has shape {tuple(found.weight.shape)}, {found.weight.dtype}; {sizes} in floating point is wanted",
+    )
     for name, x in (("weight", found.weight), ("bias", found.bias)):
         require(x is None or bool(x.isfinite().all()), f"the {name} has values that are not finite")
         require(x is None or not x.requires_grad, f"the {name} requires a gradient; return it detached")
@@ -122,9 +132,10 @@ def objective(stitcher: Stitcher) -> str:
     said = []
     for sizes, (given, start, found) in applicable(partial(_trained, stitcher), [EQUAL, NARROW_WIDE, WIDE_NARROW]):
         before, after = (measures[stitcher.objective](given, affine) for affine in (start, found))
-        require(any(now < then for then, now in zip(before, after, strict=True)),
-                f"{stitcher.objective} is {_text(before)} at the start and {_text(after)} after training, p, q = "
-                f"{sizes}")
+        require(
+            any(now < then for then, now in zip(before, after, strict=True)),
+            f"{stitcher.objective} is {_text(before)} at the start and {_text(after)} after training, p, q = {sizes}",
+        )
         said.append(f"{_text(before)} -> {_text(after)}")
     return f"{stitcher.objective} " + "; ".join(said)
 
@@ -164,12 +175,16 @@ def on_step(stitcher: Stitcher) -> str:
         copies.append(_copy(affine))
 
     _, found = train(stitcher, on_step=record)
-    require(numbers == list(range(len(numbers))) and len(numbers) > 1,
-            f"on_step is called for the steps {numbers[:5]}...; 0, 1, 2 and so on are wanted")
+    require(
+        numbers == list(range(len(numbers))) and len(numbers) > 1,
+        f"on_step is called for the steps {numbers[:5]}...; 0, 1, 2 and so on are wanted",
+    )
     require(all(map(_same, given, copies)), "a map given to on_step changes in later steps; give a copy")
     require(_same(copies[-1], found), "the last map given to on_step is not the one returned")
-    require(not any(x.requires_grad for affine in given for x in _tensors(affine)),
-            "maps given to on_step require gradients; give them detached")
+    require(
+        not any(x.requires_grad for affine in given for x in _tensors(affine)),
+        "maps given to on_step require gradients; give them detached",
+    )
     require(_same(train(stitcher)[1], found), "the map depends on whether on_step is given")
     return f"called for the steps 0 to {numbers[-1]}"
 
@@ -218,7 +233,7 @@ def _copy(affine: Affine) -> Affine:
 
 def _take(affine: Affine, i: int) -> Affine:
     """The i-th of several maps, still as a stack."""
-    return Affine(*(x[i:i + 1].clone() for x in _tensors(affine)))
+    return Affine(*(x[i : i + 1].clone() for x in _tensors(affine)))
 
 
 def _same(x: Affine, y: Affine) -> bool:

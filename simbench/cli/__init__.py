@@ -65,8 +65,16 @@ def main(arguments: list[str] | None = None) -> None:
 
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        sys.exit(cli.main(arguments, prog_name="simbench", standalone_mode=False, auto_envvar_prefix=PREFIX,
-                          obj=command_line(arguments)) or 0)
+        sys.exit(
+            cli.main(
+                arguments,
+                prog_name="simbench",
+                standalone_mode=False,
+                auto_envvar_prefix=PREFIX,
+                obj=command_line(arguments),
+            )
+            or 0
+        )
     except InputError as error:
         _refuse(str(error))
     except click.ClickException as error:
@@ -82,8 +90,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def command_line(arguments: list[str]) -> str:
     """What to type for the same again: the variables that set options of `run`, and the arguments."""
-    given = [f"{name}={shlex.quote(value)}" for name, value in sorted(os.environ.items())
-             if name.startswith(f"{PREFIX}_RUN_") and value]
+    given = [
+        f"{name}={shlex.quote(value)}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith(f"{PREFIX}_RUN_") and value
+    ]
     return " ".join([*given, shlex.join(["simbench", *arguments])])
 
 

@@ -32,8 +32,10 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     failed = 0
     for plugin in plugins:
         outcomes = [(check.name, check.run()) for check in checks(plugin)]
-        counts = {status: sum(outcome.status == status for _, outcome in outcomes)
-                  for status in ("passed", "failed", "skipped")}
+        counts = {
+            status: sum(outcome.status == status for _, outcome in outcomes)
+            for status in ("passed", "failed", "skipped")
+        }
         click.echo(f"{plugin.spec}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
         for name, outcome in outcomes:
             if verbose or outcome.status != "passed":

@@ -6,17 +6,27 @@ from pathlib import Path
 
 import click
 
-RESULTS = click.option("--results", default="simbench-results", show_default=True, type=click.Path(path_type=Path),
-                       help="Folder of records and tables.")
+RESULTS = click.option(
+    "--results",
+    default="simbench-results",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of records and tables.",
+)
 
 
 @click.command("correlate")
 @RESULTS
 @click.option("--scope", default="within", show_default=True, metavar="NAME", help="within, pooled or a layer's name.")
-@click.option("--statistic", default="spearman", show_default=True,
-              type=click.Choice(["spearman", "pearson", "kendall"]))
-@click.option("--target", default="relative_accuracy", show_default=True,
-              type=click.Choice(["relative_accuracy", "agreement", "cross_entropy"]))
+@click.option(
+    "--statistic", default="spearman", show_default=True, type=click.Choice(["spearman", "pearson", "kendall"])
+)
+@click.option(
+    "--target",
+    default="relative_accuracy",
+    show_default=True,
+    type=click.Choice(["relative_accuracy", "agreement", "cross_entropy"]),
+)
 def correlate_command(results: Path, scope: str, statistic: str, target: str) -> int:
     """Derive every table of a results folder from its records, and show correlations."""
     from simbench.errors import unknown
@@ -30,10 +40,24 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
     chosen = found[(found["scope"] == scope) & (found["statistic"] == statistic) & (found["target"] == target)]
     specs = report.specs(publish.read(results, "methods.csv"))
     for side in ("stitcher", "index"):
-        chosen = chosen.assign(**{side: [specs.get(key, key[0]) for key
-                                         in zip(chosen[side], chosen[f"{side}_params"], strict=True)]})
-    names = ["dataset", "experiment", "model_a", "model_b", "stitcher", "index", "view", "value", "low", "high",
-             "p_value", "networks", "pairs"]
+        chosen = chosen.assign(
+            **{side: [specs.get(key, key[0]) for key in zip(chosen[side], chosen[f"{side}_params"], strict=True)]}
+        )
+    names = [
+        "dataset",
+        "experiment",
+        "model_a",
+        "model_b",
+        "stitcher",
+        "index",
+        "view",
+        "value",
+        "low",
+        "high",
+        "p_value",
+        "networks",
+        "pairs",
+    ]
     click.echo(report.table(chosen[names].astype({"networks": int, "pairs": int})))
     click.echo(f"\n{len(found)} correlations in {results / 'correlations.csv'}")
     return 0
@@ -64,7 +88,9 @@ def _derive(results: Path) -> None:
     for path in contents.corrupt:
         click.echo(f"simbench: {path} is corrupt: ignored; `simbench run` measures its case again", err=True)
     if not contents.records:
-        raise InputError(f"results folder {str(results)!r} holds no records; run `simbench run`, or name another "
-                         "folder with --results")
+        raise InputError(
+            f"results folder {str(results)!r} holds no records; run `simbench run`, or name another "
+            "folder with --results"
+        )
     store.check_writable()
     publish.publish(contents, results, anew=True)

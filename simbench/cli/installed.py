@@ -11,6 +11,9 @@ def installed() -> Registry:
     """Every installed plugin; packages that cannot be loaded are reported on stderr with their traceback."""
     registry = load()
     for broken in registry.broken:
-        click.echo(f"simbench: plugin {broken.name!r} of {broken.owner or 'an unknown package'} could not be loaded "
-                   f"({broken.reason}); going on without it\n{broken.traceback}", err=True)
+        click.echo(
+            f"simbench: plugin {broken.name!r} of {broken.owner or 'an unknown package'} could not be loaded "
+            f"({broken.reason}); going on without it\n{broken.traceback}",
+            err=True,
+        )
     return registry

@@ -18,7 +18,9 @@ def list_command(kind: str | None) -> None:
 
     registry = installed()
     for each in [kind] if kind else CONTRACTS:
-        rows = [(name, parameters(entry.plugin).replace(",", ", "), entry.owner, entry.plugin.source)
-                for name, entry in registry.entries[each].items()]
+        rows = [
+            (name, parameters(entry.plugin).replace(",", ", "), entry.owner, entry.plugin.source)
+            for name, entry in registry.entries[each].items()
+        ]
         click.echo(tabulate(rows, headers=[each, "parameters", "package", "source"], maxcolwidths=[None, 44, None, 60]))
         click.echo()

@@ -16,6 +16,7 @@ def profiled(function: Callable[..., int]) -> Callable[..., int]:
 
     Seconds since the process began count as start-up where the process is the command's own.
     """
+
     @functools.wraps(function)
     def timed(command: str, profile: bool, **options) -> int:
         if not profile:

@@ -25,25 +25,48 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 
 @click.command("run")
 @click.option("--experiments", default=EXPERIMENTS, show_default=True, help="Experiments.", **MANY)
-@click.option("--preset", default="default", show_default=True, metavar="NAME",
-              help="What an experiment takes where no option says otherwise: default (small, on digits) or paper.")
+@click.option(
+    "--preset",
+    default="default",
+    show_default=True,
+    metavar="NAME",
+    help="What an experiment takes where no option says otherwise: default (small, on digits) or paper.",
+)
 @click.option("--indices", help="Similarity indices.", **MANY)
 @click.option("--stitchers", help="Stitchers.", **MANY)
 @click.option("--models", help="Architectures.", **MANY)
 @click.option("--datasets", help="Data sets.", **MANY)
 @click.option("--seeds", metavar="N|N,N", help="Networks to train: a count (6: seeds 0 to 5) or a list (0,3).")
 @click.option("--layers", multiple=True, type=Whole(), metavar="NAMES", help="Layers: names, patterns or all.")
-@click.option("--view", "views", multiple=True, type=Whole(), metavar="NAMES", envvar="SIMBENCH_RUN_VIEW",
-              help="How activations become rows: spatial, flat, pooled.")
-@click.option("--weights", multiple=True, type=Whole(), metavar="FILES",
-              help="Checkpoints to use in place of training.")
+@click.option(
+    "--view",
+    "views",
+    multiple=True,
+    type=Whole(),
+    metavar="NAMES",
+    envvar="SIMBENCH_RUN_VIEW",
+    help="How activations become rows: spatial, flat, pooled.",
+)
+@click.option(
+    "--weights", multiple=True, type=Whole(), metavar="FILES", help="Checkpoints to use in place of training."
+)
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
-@click.option("--memory", default="1GB", show_default=True, metavar="SIZE",
-              help="What activations may take; more is computed again whenever it is needed.")
+@click.option(
+    "--memory",
+    default="1GB",
+    show_default=True,
+    metavar="SIZE",
+    help="What activations may take; more is computed again whenever it is needed.",
+)
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
-@click.option("--results", default="simbench-results", show_default=True, type=click.Path(path_type=Path),
-              help="Folder of records and tables.")
+@click.option(
+    "--results",
+    default="simbench-results",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of records and tables.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; measure nothing.")
 @click.option("--force", is_flag=True, help="Measure what is on record, too.")
 @click.option("--profile", is_flag=True, help="Say at the end where the time went, stage by stage, and peak memory.")
@@ -98,23 +121,30 @@ def _run(job, registry, results: Path, command: str, profile: bool) -> int:
     methods = publish.read(results, "methods.csv")
     drawn, problems = publish.draw(contents, results, job.resolved.experiments, preferred=outcome.selected)
     shown = [report.board(publish.read(results, "leaderboard.csv"), methods)]
-    shown += [text for experiment in job.resolved.experiments
-              if (text := report.summary(experiment, publish.read(results, "measurements.csv")))]
+    shown += [
+        text
+        for experiment in job.resolved.experiments
+        if (text := report.summary(experiment, publish.read(results, "measurements.csv")))
+    ]
     for block in filter(None, shown):
         click.echo(block + "\n")
     for line in report.warnings(publish.read(results, "correlations.csv"), methods):
         click.echo(line)
     if left_out:
-        click.echo(f"warning: {_count(left_out, 'record')} of other data, weights, limits or versions under the same "
-                   f"names {'is' if left_out == 1 else 'are'} not in the tables; use a --results folder for "
-                   "each setting")
+        click.echo(
+            f"warning: {_count(left_out, 'record')} of other data, weights, limits or versions under the same "
+            f"names {'is' if left_out == 1 else 'are'} not in the tables; use a --results folder for "
+            "each setting"
+        )
     for status in ("degenerate", "skipped", "failed"):
         for line in report.reasons(outcome.rows, status):
             click.echo(line)
     click.echo(report.closing(row for _, row in outcome.rows))
     if outcome.measured:
-        click.echo(f"measured {outcome.measured} of {_count(outcome.cases, 'case')} in {outcome.seconds:.0f} s"
-                   + (f", {_count(outcome.trained, 'network')} trained" if outcome.trained else ""))
+        click.echo(
+            f"measured {outcome.measured} of {_count(outcome.cases, 'case')} in {outcome.seconds:.0f} s"
+            + (f", {_count(outcome.trained, 'network')} trained" if outcome.trained else "")
+        )
     else:
         click.echo(f"nothing to compute: {_count(outcome.cases, 'case')} on record")
     click.echo(f"tables in {results}: {', '.join(publish.FILES)}")

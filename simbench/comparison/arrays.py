@@ -12,8 +12,14 @@ from simbench.registry import Registry, load
 _installed = cache(load)
 
 
-def similarity(index: str | Index, a, b, view: str = "spatial", registry: Registry | None = None,
-               layout: str | None | tuple[str | None, str | None] = None) -> float:
+def similarity(
+    index: str | Index,
+    a,
+    b,
+    view: str = "spatial",
+    registry: Registry | None = None,
+    layout: str | tuple[str | None, str | None] | None = None,
+) -> float:
     """Value of an index for the activations a -> b of the same inputs.
 
     index: a spec such as "svcca[variance=0.99]", or an Index object.

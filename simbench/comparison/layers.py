@@ -28,11 +28,19 @@ COLUMNS = ["index", "view", "layer_a", "layer_b", "value", "status", "note"]
 _installed = cache(load)
 
 
-def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: nn.Module, batches: Iterable,
-                 layers: str | Sequence[str] | None = None, layers_b: str | Sequence[str] | None = None,
-                 view: str = "spatial", registry: Registry | None = None,
-                 inputs: Choose | tuple[Choose | None, Choose | None] | None = None,
-                 layouts: str | Mapping[str, str] | tuple | None = None, memory: str = "2GB") -> pd.DataFrame:
+def similarities(
+    indices: str | Index | Iterable[str | Index],
+    a: nn.Module,
+    b: nn.Module,
+    batches: Iterable,
+    layers: str | Sequence[str] | None = None,
+    layers_b: str | Sequence[str] | None = None,
+    view: str = "spatial",
+    registry: Registry | None = None,
+    inputs: Choose | tuple[Choose | None, Choose | None] | None = None,
+    layouts: str | Mapping[str, str] | tuple | None = None,
+    memory: str = "2GB",
+) -> pd.DataFrame:
     """Values of indices for every layer of network a with every layer of network b, in one pass over both, or in as few
     as fit in memory.
 
@@ -77,6 +85,7 @@ def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: 
     names_b = names_a if layers_b is None else _names(layers_b, "layers_b")
     choose, said = _pair(inputs), [Layouts.said(each) for each in _pair(layouts)]
     with ExitStack() as stack:
+
         def side(net: nn.Module, names: list[str] | None, name: str, k: int) -> Side:
             taps = stack.enter_context(tapped(net, names, name, said[k]))
             return Side(name, taps, Inputs(net, choose[k], name))
@@ -91,9 +100,14 @@ def similarities(indices: str | Index | Iterable[str | Index], a: nn.Module, b: 
         reading = Reading(streams, sides, (names_a, names_b), room)
         found = reading.values(batches)
     ordered = product([index.spec for index in chosen], *reading.layers)
-    return pd.DataFrame([(spec, view, layer_a, layer_b, value.value, value.status, value.note)
-                         for spec, layer_a, layer_b in ordered for value in [found[spec, layer_a, layer_b]]],
-                        columns=COLUMNS)
+    return pd.DataFrame(
+        [
+            (spec, view, layer_a, layer_b, value.value, value.status, value.note)
+            for spec, layer_a, layer_b in ordered
+            for value in [found[spec, layer_a, layer_b]]
+        ],
+        columns=COLUMNS,
+    )
 
 
 def _pair(given) -> tuple:
@@ -124,8 +138,10 @@ def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | N
         raise InputError("no index is given; name one, such as 'cka'")
     for index in chosen.values():
         if index.minibatches is None and index.needs != "moments":
-            raise InputError(f"{index.spec} needs all rows of a pair at once, and similarities streams over batches; "
-                             "give indices of moments or cka[estimator=minibatch], or simbench.similarity activations")
+            raise InputError(
+                f"{index.spec} needs all rows of a pair at once, and similarities streams over batches; "
+                "give indices of moments or cka[estimator=minibatch], or simbench.similarity activations"
+            )
     return list(chosen.values())
 
 

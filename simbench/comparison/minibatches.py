@@ -22,8 +22,10 @@ class MinibatchStream:
 
     def __init__(self, index: Index, view: str) -> None:
         if view == "spatial":
-            raise InputError(f"{index.spec} takes minibatches of images, and a row in view 'spatial' is a pixel; give "
-                             "view='flat' or view='pooled'")
+            raise InputError(
+                f"{index.spec} takes minibatches of images, and a row in view 'spatial' is a pixel; give "
+                "view='flat' or view='pooled'"
+            )
         self.indices, self.view = (index,), view
         claims = index.claims
         self._any_order = all("permutation" in side for side in (claims.invariances_a, claims.invariances_b))
@@ -71,6 +73,7 @@ class MinibatchStream:
 
     def tiles(self, a: Sequence[Layer], b: Sequence[Layer], room: int, images: tuple[int, int | None]) -> list[Tile]:
         """All pairs of a with b, in parts that take no more bytes than there is room."""
+
         def cost(a: Sequence[Layer], b: Sequence[Layer]) -> int:
             each = {key: self._bytes[key] for key in (*a, *b)}
             return sum(each.values()) + 4 * max(each.values()) + 8 * len(a) * len(b)
@@ -119,6 +122,9 @@ class MinibatchStream:
                 return Value(status="degenerate", note=f"{key[1]!r} of {name}: {self._undefined[key]}")
         for key, name in ((i, "a"), (j, "b")):
             if not self._own[key] > 0:
-                return Value(status="degenerate", note=f"the minibatches of {key[1]!r} of {name} have no inner product "
-                             "with themselves beyond rounding, as where all rows are equally far apart: undefined")
+                return Value(
+                    status="degenerate",
+                    note=f"the minibatches of {key[1]!r} of {name} have no inner product "
+                    "with themselves beyond rounding, as where all rows are equally far apart: undefined",
+                )
         return answered(self.indices[0], float(self._sums[i, j] / self._own[i].sqrt() / self._own[j].sqrt()))

@@ -50,8 +50,10 @@ def tiles(a: Sequence[Layer], b: Sequence[Layer], cost: Cost, room: int, width: 
             return best
     if best is None:
         tile = max(found, key=lambda tile: tile.bytes)
-        raise InputError(f"layers {tile.a[0][1]!r} and {tile.b[0][1]!r} take {told(tile.bytes)} together, and memory "
-                         f"has room for {told(room)}; give more memory, another view, or layers without them")
+        raise InputError(
+            f"layers {tile.a[0][1]!r} and {tile.b[0][1]!r} take {told(tile.bytes)} together, and memory "
+            f"has room for {told(room)}; give more memory, another view, or layers without them"
+        )
     return best
 
 
@@ -72,8 +74,8 @@ def _filled(a: Sequence[Layer], b: Sequence[Layer], cost: Cost, room: int) -> It
         fits, beyond = 1, len(b) - start + 1
         while beyond - fits > 1:
             middle = (fits + beyond) // 2
-            fits, beyond = (middle, beyond) if cost(a, b[start:start + middle]) <= room else (fits, middle)
-        part = b[start:start + fits]
+            fits, beyond = (middle, beyond) if cost(a, b[start : start + middle]) <= room else (fits, middle)
+        part = b[start : start + fits]
         yield Tile(tuple(a), tuple(part), cost(a, part))
         start += fits
 

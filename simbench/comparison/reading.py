@@ -35,8 +35,9 @@ class Reading:
     layers: the names of both sides, those first whose axes are known; there after `values`.
     """
 
-    def __init__(self, streams: Sequence, sides: tuple[Side, Side], names: tuple[list[str] | None, list[str] | None],
-                 room: int) -> None:
+    def __init__(
+        self, streams: Sequence, sides: tuple[Side, Side], names: tuple[list[str] | None, list[str] | None], room: int
+    ) -> None:
         """names: of the layers that were asked for. room: bytes that streams may take together."""
         self._streams, self._sides, self._names, self._room = streams, sides, names, room
         self._whole = True
@@ -49,8 +50,10 @@ class Reading:
         if first is _NONE:
             raise InputError("batches is empty; give at least one batch of inputs")
         kept, rows = self._run(first, speculative=True)
-        self.layers = tuple(names or sorted([*side.taps.layers, *side.taps.unknown], key=side.taps.order)
-                            for names, side in zip(self._names, self._sides))
+        self.layers = tuple(
+            names or sorted([*side.taps.layers, *side.taps.unknown], key=side.taps.order)
+            for names, side in zip(self._names, self._sides)
+        )
         try:
             expected = len(batches) * rows
         except TypeError:
@@ -65,19 +68,30 @@ class Reading:
     def _plan(self, rows: int, expected: int | None, again: bool) -> tuple[list, tuple[int, int | None]]:
         """The passes, and what they count on: images of a batch and in all."""
         keys = self._keys()
-        found = [(k, tile) for k, stream in enumerate(self._streams)
-                 for tile in stream.tiles(*keys, self._room, (rows, expected))]
+        found = [
+            (k, tile)
+            for k, stream in enumerate(self._streams)
+            for tile in stream.tiles(*keys, self._room, (rows, expected))
+        ]
         passes = packed(found, self._room)
         if len(passes) > 1 and not again:
             whole = [tile for stream in self._streams for tile in stream.tiles(*keys, 2**62, (rows, expected))]
             total = sum(tile.bytes for tile in whole)
-            raise InputError(f"all pairs of layers in one pass take about {told(total)} and memory has "
-                             f"room for {told(self._room)}; batches can be read only once: give a list or a DataLoader, "
-                             "more memory, fewer layers, or view='pooled'")
+            raise InputError(
+                f"all pairs of layers in one pass take about {told(total)} and memory has "
+                f"room for {told(self._room)}; batches can be read only once: give a list or a DataLoader, "
+                "more memory, fewer layers, or view='pooled'"
+            )
         return passes or [[]], (rows, expected)
 
-    def _looked(self, batches: Iterable, stream: Iterator | None, first: Any, kept: list | None,
-                plan: tuple[list, tuple[int, int | None]]) -> dict[tuple[str, str, str], Value]:
+    def _looked(
+        self,
+        batches: Iterable,
+        stream: Iterator | None,
+        first: Any,
+        kept: list | None,
+        plan: tuple[list, tuple[int, int | None]],
+    ) -> dict[tuple[str, str, str], Value]:
         """The values of all pairs in tiles, pass by pass."""
         found: dict[tuple[str, str, str], Value] = {}
         counts = []
@@ -95,8 +109,10 @@ class Reading:
                 kept, count = None, count + rows
             counts.append(count)
             if count != counts[0]:
-                raise InputError(f"batches gave {counts[0]} inputs in the first pass and {count} in another; give an "
-                                 "iterable that can be read again, or more memory for one pass")
+                raise InputError(
+                    f"batches gave {counts[0]} inputs in the first pass and {count} in another; give an "
+                    "iterable that can be read again, or more memory for one pass"
+                )
             stream = None
             for each in self._streams:
                 found.update(((index.spec, a[1], b[1]), value) for index, a, b, value in each.close())
@@ -124,14 +140,18 @@ class Reading:
             side.taps(call, partial(take, side.name))
             counts[side.name] = call.rows
         if len(set(counts.values())) > 1:
-            raise InputError(f"a batch has {counts['a']} inputs for a and {counts['b']} for b; both must be of the "
-                             "same things, in the same order")
+            raise InputError(
+                f"a batch has {counts['a']} inputs for a and {counts['b']} for b; both must be of the "
+                "same things, in the same order"
+            )
         return kept, counts["a"]
 
     def _keys(self) -> tuple[list[Layer], list[Layer]]:
         """The layers of both sides that are read."""
-        return tuple([(side.name, layer) for layer in layers if layer not in side.taps.unknown]
-                     for side, layers in zip(self._sides, self.layers))
+        return tuple(
+            [(side.name, layer) for layer in layers if layer not in side.taps.unknown]
+            for side, layers in zip(self._sides, self.layers)
+        )
 
     def _others(self, found: dict) -> dict[tuple[str, str, str], Value]:
         """What is said of the pairs that have no value."""
@@ -141,10 +161,16 @@ class Reading:
                 for b in self.layers[1]:
                     if (stream.indices[0].spec, a, b) in found:
                         continue
-                    reasons = [side.taps.unknown[layer] for side, layer in zip(self._sides, (a, b))
-                               if layer in side.taps.unknown]
+                    reasons = [
+                        side.taps.unknown[layer]
+                        for side, layer in zip(self._sides, (a, b))
+                        if layer in side.taps.unknown
+                    ]
                     keys = [(side.name, layer) for side, layer in zip(self._sides, (a, b))]
-                    values = ([(index, Value(status="skipped", note=reasons[0])) for index in stream.indices] if reasons
-                              else stream.unpaired(*keys))
+                    values = (
+                        [(index, Value(status="skipped", note=reasons[0])) for index in stream.indices]
+                        if reasons
+                        else stream.unpaired(*keys)
+                    )
                     others.update(((index.spec, a, b), value) for index, value in values)
         return others

@@ -55,5 +55,8 @@ class Spans:
 
 def _held(value: object) -> int:
     """Bytes of the tensors that an object holds, those that it keeps of what it was asked among them."""
-    return sum(part.numel() * part.element_size() if isinstance(part, Tensor) else _held(part)
-               for part in vars(value).values() if hasattr(part, "__dict__"))
+    return sum(
+        part.numel() * part.element_size() if isinstance(part, Tensor) else _held(part)
+        for part in vars(value).values()
+        if hasattr(part, "__dict__")
+    )

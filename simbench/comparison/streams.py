@@ -56,9 +56,10 @@ class MomentStream:
         """Rows of the output of a layer of side a or b, (n, p) or (n, c, h, w), good until its next; none of what is
         too wide or not looked at in this pass."""
         size, key, known = tuple(x.shape[2:]) or (1, 1), (side, layer), self._shapes.get((side, layer))
-        if known is not None and (known.size != size and self.view != "pooled" or known.width != self._width(x)):
-            raise InputError("layers change their height and width from batch to batch; give images of one size, or "
-                             "view='pooled'")
+        if known is not None and ((known.size != size and self.view != "pooled") or known.width != self._width(x)):
+            raise InputError(
+                "layers change their height and width from batch to batch; give images of one size, or view='pooled'"
+            )
         if known is None:
             count = len(x) * (x[0, 0].numel() if self.view == "spatial" else 1)
             self._shapes[key] = Shape(size, self._width(x), self._width(x) * x.element_size(), count)
@@ -67,7 +68,7 @@ class MomentStream:
         given, kept = rows(x, self.view), self._kept.get(key)
         if kept is None or kept.shape[1] != given.shape[1] or len(kept) < len(given):
             kept = self._kept[key] = torch.empty_like(given, memory_format=torch.contiguous_format)
-        return kept[:len(given)].copy_(given)
+        return kept[: len(given)].copy_(given)
 
     def _width(self, x: Tensor) -> int:
         return x[0].numel() if self.view == "flat" else x.shape[1]
@@ -89,17 +90,24 @@ class MomentStream:
         for group in dict.fromkeys(self._group(key) for key in a):
             sides = [[key for key in side if self._group(key) == group] for side in (a, b)]
             if group is not None and all(sides):
-                found += tiles(*sides, lambda a, b: self._planned(a, b, room, images)[0], room,
-                               lambda key: self._shapes[key].width)
+                found += tiles(
+                    *sides, lambda a, b: self._planned(a, b, room, images)[0], room, lambda key: self._shapes[key].width
+                )
         return found
 
-    def _planned(self, a: Sequence[Layer], b: Sequence[Layer], room: int,
-                 images: tuple[int, int | None]) -> tuple[int, int]:
+    def _planned(
+        self, a: Sequence[Layer], b: Sequence[Layer], room: int, images: tuple[int, int | None]
+    ) -> tuple[int, int]:
         shapes = {key: self._shapes[key] for key in (*a, *b)}
         batch = max(shape.rows for shape in shapes.values())
         expected = None if images[1] is None else -(-batch // images[0]) * images[1]
-        return taken(*({key: self._shapes[key].width for key in side} for side in (a, b)),
-                     {key: shape.bytes for key, shape in shapes.items()}, batch, expected, room)
+        return taken(
+            *({key: self._shapes[key].width for key in side} for side in (a, b)),
+            {key: shape.bytes for key, shape in shapes.items()},
+            batch,
+            expected,
+            room,
+        )
 
     def _pairs(self, a: Sequence[Layer], b: Sequence[Layer]) -> list[tuple[Layer, Layer]]:
         """Every pair once: of two layers of one network, whose transpose is the other, in the order of the layers."""
@@ -108,8 +116,10 @@ class MomentStream:
 
     def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None]) -> None:
         """Look at these pairs from now on."""
-        self._tiles = [(tile, Blocks(self._pairs(tile.a, tile.b), self._planned(tile.a, tile.b, room, images)[1]))
-                       for tile in parts]
+        self._tiles = [
+            (tile, Blocks(self._pairs(tile.a, tile.b), self._planned(tile.a, tile.b, room, images)[1]))
+            for tile in parts
+        ]
         self._wanted = {key for tile in parts for key in tile.layers}
         self._kept = {key: kept for key, kept in self._kept.items() if key in self._wanted}
 
@@ -140,8 +150,9 @@ class MomentStream:
         wanted = {(i, j) for i in tile.a for j in tile.b}
         for i, j in blocks.pairs:
             if blocks.n < MIN_ROWS:
-                raise InputError(f"the batches have {blocks.n} rows in view {self.view!r}; at least {MIN_ROWS} are "
-                                 "needed")
+                raise InputError(
+                    f"the batches have {blocks.n} rows in view {self.view!r}; at least {MIN_ROWS} are needed"
+                )
             wide = blocks.wide(i, j)
             m = None if wide else blocks.pair(i, j, shared=len(self.indices) > 1)
             for a, b in dict.fromkeys(((i, j), (j, i))):
@@ -154,8 +165,16 @@ class MomentStream:
                 rounded = [name for key, name in names if blocks.rounding(key)]
                 for index in self.indices:
                     if still or rounded:
-                        yield index, a, b, (Value(status="skipped", note=still_note(still[0])) if still else
-                                            Value(status="degenerate", note=rounded_note(rounded[0])))
+                        yield (
+                            index,
+                            a,
+                            b,
+                            (
+                                Value(status="skipped", note=still_note(still[0]))
+                                if still
+                                else Value(status="degenerate", note=rounded_note(rounded[0]))
+                            ),
+                        )
                         continue
                     if single and m is not None:
                         m = Shared(replace(m.a), replace(m.b), m.ab)  # without what the last index made of it
@@ -177,8 +196,10 @@ class MomentStream:
     def _problem(self, a: Layer, b: Layer) -> str:
         for key in (a, b):
             if self._too_wide(key):
-                return (f"{key[1]!r} has more than {MOST_NEURONS} neurons: too many for moments in view flat; "
-                        "view='pooled', or cka[estimator=minibatch]")
+                return (
+                    f"{key[1]!r} has more than {MOST_NEURONS} neurons: too many for moments in view flat; "
+                    "view='pooled', or cka[estimator=minibatch]"
+                )
         sizes = [" x ".join(map(str, self._shapes[key].size)) for key in (a, b)]
         return f"{a[1]!r} is {sizes[0]} and {b[1]!r} {sizes[1]}: pixels do not pair; view='pooled' pairs all"
 

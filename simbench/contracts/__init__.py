@@ -19,6 +19,31 @@ from simbench.contracts.splits import Split
 from simbench.contracts.stitcher import Stitcher
 from simbench.contracts.task import Batch, Rows, Task
 
-__all__ = ["INVARIANCES", "Batch", "Bench", "Case", "Claims", "Dataset", "Experiment", "Index", "Kept", "KnownAnswer",
-           "Model", "Network", "Objective", "Plugin", "Preset", "Recipe", "Result", "Row", "Rows", "Selection", "Setting",
-           "Split", "Stitcher", "Task", "invariant", "nested"]
+__all__ = [
+    "INVARIANCES",
+    "Batch",
+    "Bench",
+    "Case",
+    "Claims",
+    "Dataset",
+    "Experiment",
+    "Index",
+    "Kept",
+    "KnownAnswer",
+    "Model",
+    "Network",
+    "Objective",
+    "Plugin",
+    "Preset",
+    "Recipe",
+    "Result",
+    "Row",
+    "Rows",
+    "Selection",
+    "Setting",
+    "Split",
+    "Stitcher",
+    "Task",
+    "invariant",
+    "nested",
+]

@@ -64,8 +64,12 @@ class Case:
             "dataset": self.setting.dataset.label,
             "split": self.split,
             "view": self.view,
-            "model_a": self.a.model.spec, "seed_a": self.a.seed, "layer_a": self.layer_a,
-            "model_b": self.b.model.spec, "seed_b": self.b.seed, "layer_b": self.layer_b,
+            "model_a": self.a.model.spec,
+            "seed_a": self.a.seed,
+            "layer_a": self.layer_a,
+            "model_b": self.b.model.spec,
+            "seed_b": self.b.seed,
+            "layer_b": self.layer_b,
             "experiment": self.experiment.spec,
             "kind": self.kind,
             "method": self.method.name if self.method else "",
@@ -83,5 +87,7 @@ class Case:
 
 def parameters(plugin: Plugin) -> str:
     """All parameters, defaults too, as `estimator=biased,kernel=linear`."""
-    return ",".join(f"{key}={str(value).lower() if isinstance(value, bool) or value is None else value}"
-                    for key, value in plugin.params.items())
+    return ",".join(
+        f"{key}={str(value).lower() if isinstance(value, bool) or value is None else value}"
+        for key, value in plugin.params.items()
+    )

@@ -39,13 +39,15 @@ class Dataset(Plugin):
         """Look before anything runs: raise InputError when the data cannot be had."""
 
     def split(self, name: str) -> Split:
-        """"train" or "test"."""
+        """ "train" or "test"."""
         raise TypeError(f"data set {self.name!r} has no splits")
 
     def fingerprint(self) -> str:
         """sha256 of everything in both splits. Raises InputError for what this contract does not allow."""
         arrays = [array for part in both(self).values() for array in (part.inputs, part.labels)]
         floats = [str(array.dtype.newbyteorder("=")) for array in arrays if array.dtype.kind == "f"]
-        return digest([[str(array.shape), content(array)] for array in arrays]
-                      + [list(self.mean), list(self.std)]
-                      + ([floats, list(self.range)] if self.range is not None else []))
+        return digest(
+            [[str(array.shape), content(array)] for array in arrays]
+            + [list(self.mean), list(self.std)]
+            + ([floats, list(self.range)] if self.range is not None else [])
+        )

@@ -92,7 +92,7 @@ class Index(Plugin):
 
     @property
     def needs(self) -> str:
-        """"moments" or "samples": what this configured object computes from."""
+        """ "moments" or "samples": what this configured object computes from."""
         return "moments" if type(self).from_moments is not Index.from_moments else "samples"
 
     def from_moments(self, m: Moments) -> torch.Tensor:

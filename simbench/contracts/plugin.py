@@ -42,8 +42,11 @@ class Plugin:
     @property
     def identity(self) -> dict:
         """Plain data that fixes every number this plugin gives: part of a result's key."""
-        inner = {f.name: getattr(self, f.name).identity for f in fields(self)
-                 if isinstance(getattr(self, f.name), Plugin)} if is_dataclass(self) else {}
+        inner = (
+            {f.name: getattr(self, f.name).identity for f in fields(self) if isinstance(getattr(self, f.name), Plugin)}
+            if is_dataclass(self)
+            else {}
+        )
         return {"name": self.name, "version": self.version, "params": self.params | inner}
 
     @property

@@ -47,8 +47,10 @@ def both(dataset: Described) -> dict[str, Split]:
     parts = {name: read(dataset, name) for name in SPLITS}
     shapes = {name: part.inputs.shape[1:] for name, part in parts.items()}
     if shapes["train"] != shapes["test"]:
-        raise _refusal(dataset, f"train images are {shapes['train']} and test images {shapes['test']}; one size "
-                                "(c, h, w) is wanted")
+        raise _refusal(
+            dataset,
+            f"train images are {shapes['train']} and test images {shapes['test']}; one size (c, h, w) is wanted",
+        )
     return parts
 
 
@@ -63,8 +65,11 @@ def read(dataset: Described, name: str) -> Split:
     images, labels = getattr(split, "inputs", None), getattr(split, "labels", None)
     for what, array in (("images", images), ("labels", labels)):
         if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
-            raise _refusal(dataset, f"{name} {what} are {type(array).__module__}.{type(array).__name__}; a numpy array "
-                                    "without a mask is wanted")
+            raise _refusal(
+                dataset,
+                f"{name} {what} are {type(array).__module__}.{type(array).__name__}; a numpy array "
+                "without a mask is wanted",
+            )
     _images(dataset, name, images)
     return Split(images, _labels(dataset, name, labels, len(images)))
 
@@ -78,13 +83,17 @@ def _statistics(dataset: Described) -> None:
     for what in ("mean", "std"):
         values = tuple(getattr(dataset, what))
         if len(values) != dataset.channels or not all(map(_finite, values)):
-            raise _refusal(dataset, f"{what} is {values}; finite numbers are wanted, one for each of "
-                                    f"{dataset.channels} channels")
+            raise _refusal(
+                dataset, f"{what} is {values}; finite numbers are wanted, one for each of {dataset.channels} channels"
+            )
     if min(dataset.std) <= 0:
         raise _refusal(dataset, f"std is {tuple(dataset.std)}; numbers above 0 are wanted")
     if len(dataset.attributes) not in (0, dataset.classes):
-        raise _refusal(dataset, f"classes is {dataset.classes} for {len(dataset.attributes)} attributes; one output "
-                                "for each attribute is wanted")
+        raise _refusal(
+            dataset,
+            f"classes is {dataset.classes} for {len(dataset.attributes)} attributes; one output "
+            "for each attribute is wanted",
+        )
     if dataset.range is not None:
         given = tuple(dataset.range)
         if len(given) != 2 or not all(map(_finite, given)) or not given[0] < given[1]:
@@ -96,24 +105,35 @@ def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
 
     if images.ndim != 4 or images.shape[1] != dataset.channels:
         last = images.ndim == 4 and images.shape[-1] == dataset.channels
-        raise _refusal(dataset, f"{name} images are {images.shape}; (n, c, h, w) with c = {dataset.channels} is wanted"
-                                + (": give images.transpose(0, 3, 1, 2)" if last else ""))
+        raise _refusal(
+            dataset,
+            f"{name} images are {images.shape}; (n, c, h, w) with c = {dataset.channels} is wanted"
+            + (": give images.transpose(0, 3, 1, 2)" if last else ""),
+        )
     if 0 in images.shape:
         raise _refusal(dataset, f"{name} images are {images.shape}; one image or more is wanted, of one pixel or more")
     if images.dtype == np.uint8 and whole(dataset.range):
         return
     if images.dtype != np.uint8 and (images.dtype.kind != "f" or images.dtype.itemsize > 8):
-        raise _refusal(dataset, f"{name} images are {images.dtype}; uint8 is wanted, or float16, float32 or float64 "
-                                "with their range")
+        raise _refusal(
+            dataset,
+            f"{name} images are {images.dtype}; uint8 is wanted, or float16, float32 or float64 with their range",
+        )
     if dataset.range is None:
-        raise _refusal(dataset, f"{name} images are {images.dtype} and no range is stated; give the data set "
-                                "`range = (low, high)`, the values that mean 0 and 1, or hand out uint8")
+        raise _refusal(
+            dataset,
+            f"{name} images are {images.dtype} and no range is stated; give the data set "
+            "`range = (low, high)`, the values that mean 0 and 1, or hand out uint8",
+        )
     low, high = np.array(dataset.range, images.dtype if images.dtype.kind == "f" else float)
     for block in blocks(images):
         least, most = block.min(), block.max()  # NaN spreads
         if not (low <= least <= most <= high and math.isfinite(least) and math.isfinite(most)):
-            raise _refusal(dataset, f"{name} images hold values from {least:g} to {most:g}; the range "
-                                    f"{tuple(dataset.range)} is stated, and finite values in it are allowed")
+            raise _refusal(
+                dataset,
+                f"{name} images hold values from {least:g} to {most:g}; the range "
+                f"{tuple(dataset.range)} is stated, and finite values in it are allowed",
+            )
 
 
 def whole(span: tuple[float, float] | None) -> bool:
@@ -134,8 +154,11 @@ def _labels(dataset: Described, name: str, labels: numpy.ndarray, n: int) -> num
     outputs = 2 if dataset.attributes else dataset.classes
     least, most = int(labels.min()), int(labels.max())
     if least < 0 or most >= outputs:
-        raise _refusal(dataset, f"{name} labels reach from {least} to {most}; 0 to {outputs - 1} are allowed"
-                                + (", without or with the attribute" if dataset.attributes else ""))
+        raise _refusal(
+            dataset,
+            f"{name} labels reach from {least} to {most}; 0 to {outputs - 1} are allowed"
+            + (", without or with the attribute" if dataset.attributes else ""),
+        )
     return np.ascontiguousarray(labels, np.int64)
 
 
@@ -152,7 +175,7 @@ def content(array: numpy.ndarray) -> str:
 def blocks(array: numpy.ndarray):
     """The rows of an array, as many at a time as take BLOCK bytes."""
     rows = max(1, BLOCK * len(array) // max(1, array.nbytes))
-    return (array[start:start + rows] for start in range(0, len(array), rows))
+    return (array[start : start + rows] for start in range(0, len(array), rows))
 
 
 def _finite(value: object) -> bool:

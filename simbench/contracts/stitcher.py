@@ -36,7 +36,7 @@ class Stitcher(Plugin):
 
     @property
     def needs(self) -> str:
-        """"moments" or "task"."""
+        """ "moments" or "task"."""
         return "task" if type(self).from_task is not Stitcher.from_task else "moments"
 
     def from_moments(self, m: Moments) -> Affine:
@@ -48,8 +48,9 @@ class Stitcher(Plugin):
         residual has a gradient with respect to the map."""
         return m.residual(affine)
 
-    def from_task(self, task: Task, starts: Affine | None = None,
-                  on_step: Callable[[int, Affine], None] | None = None) -> Affine:
+    def from_task(
+        self, task: Task, starts: Affine | None = None, on_step: Callable[[int, Affine], None] | None = None
+    ) -> Affine:
         """Affine map trained through the frozen end network.
 
         starts: weight (k, p, q) trains k maps side by side; None makes one from the stitcher's own `init`.

@@ -64,8 +64,9 @@ class Task:
         """(n, outputs) probabilities that Model 2 gives."""
         return self.objective.probabilities(self.logits_b)
 
-    def batches(self, size: int, epochs: int, wanted: Set[str] = frozenset({"logits_b"}),
-                augment: bool = False) -> Iterator[Batch]:
+    def batches(
+        self, size: int, epochs: int, wanted: Set[str] = frozenset({"logits_b"}), augment: bool = False
+    ) -> Iterator[Batch]:
         """Shuffled batches, every image once an epoch; the last of an epoch may be short. Raises Inapplicable
         where something wanted is not to be had."""
         for name in sorted(wanted):
@@ -82,13 +83,18 @@ class Task:
                     yield self.augmented(chosen, generator, wanted)
                 else:
                     chosen = chosen.to(self.labels.device)
-                    yield Batch(take(self.activations, chosen), self.labels[chosen],
-                                **{name: take(getattr(self, name), chosen) for name in wanted})
+                    yield Batch(
+                        take(self.activations, chosen),
+                        self.labels[chosen],
+                        **{name: take(getattr(self, name), chosen) for name in wanted},
+                    )
 
 
-_LACKING = {"logits_a": "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft",
-            "logits_b": "the outputs of Model 2 are not known; take labels=hard",
-            "own": "Model 2's own activations are not known, so no index of them can be penalised"}
+_LACKING = {
+    "logits_a": "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft",
+    "logits_b": "the outputs of Model 2 are not known; take labels=hard",
+    "own": "Model 2's own activations are not known, so no index of them can be penalised",
+}
 
 
 def take(rows: Rows, chosen: Tensor) -> Tensor:

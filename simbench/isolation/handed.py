@@ -30,8 +30,14 @@ SMALL = 2**26
 NOUNS = {"indices": "index", "stitchers": "stitcher", "experiments": "experiment"}
 
 
-def lend(plugin: Plugin, method: Callable[..., Any], *given: Any, dtype: torch.dtype | None = None, own: bool = False,
-         **options: Any) -> Any:
+def lend(
+    plugin: Plugin,
+    method: Callable[..., Any],
+    *given: Any,
+    dtype: torch.dtype | None = None,
+    own: bool = False,
+    **options: Any,
+) -> Any:
     """What a method of a plugin returns for copies of what it is given, called in surroundings of its own.
 
     dtype: of the copies of tensors among the given. own: what is given was made for this call alone, and where it takes
@@ -96,8 +102,10 @@ class Loan:
         self._unchanged.clear()  # copies point at the loan and it at them: they would stay until the collector comes
         if changed:
             told = ", ".join(path or "rows" for path in changed[:4]) + (" ..." if len(changed) > 4 else "")
-            raise Spoilt(f"{NOUNS.get(plugin.kind, plugin.kind)} {plugin.spec} changed what it was handed ({told}), so "
-                         "its result is not taken; work on copies (x.clone()), and not in place") from error
+            raise Spoilt(
+                f"{NOUNS.get(plugin.kind, plugin.kind)} {plugin.spec} changed what it was handed ({told}), so "
+                "its result is not taken; work on copies (x.clone()), and not in place"
+            ) from error
 
     def _plain(self, x: Any, path: str) -> Any:
         """A copy of the dataclass alone, whose fields are the same objects."""
@@ -122,7 +130,8 @@ class Loan:
 
         def unchanged() -> bool:
             return twin.__dict__.get("_ask") is ask and all(
-                name in out and out[name] is value for name, value in twin.__dict__.items() if name in kind.lent)
+                name in out and out[name] is value for name, value in twin.__dict__.items() if name in kind.lent
+            )
 
         twin.__dict__["_ask"] = ask
         self._unchanged.append((path, unchanged))
@@ -156,14 +165,28 @@ def _stand_ins(kind: type) -> type:
     if hasattr(kind, "lent"):
         return kind
     parts = {f.name for f in fields(kind)}
-    computed = {name: value.func for parent in reversed(kind.__mro__) for name, value in vars(parent).items()
-                if isinstance(value, cached_property)}
+    computed = {
+        name: value.func
+        for parent in reversed(kind.__mro__)
+        for name, value in vars(parent).items()
+        if isinstance(value, cached_property)
+    }
     names = parts | computed.keys()
     body = {name: _Lent(name, computed.get(name)) for name in names}
-    return type(kind.__name__, (kind,), body | {
-        "__module__": kind.__module__, "__doc__": kind.__doc__, "parts": frozenset(parts), "lent": frozenset(names),
-        "__setattr__": _frozen, "__delattr__": _frozen,
-        "__reduce__": lambda twin: (kind, tuple(getattr(twin, f.name) for f in fields(kind)))})
+    return type(
+        kind.__name__,
+        (kind,),
+        body
+        | {
+            "__module__": kind.__module__,
+            "__doc__": kind.__doc__,
+            "parts": frozenset(parts),
+            "lent": frozenset(names),
+            "__setattr__": _frozen,
+            "__delattr__": _frozen,
+            "__reduce__": lambda twin: (kind, tuple(getattr(twin, f.name) for f in fields(kind))),
+        },
+    )
 
 
 def _frozen(twin: Any, name: str, *value: Any) -> None:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 BLOCK = 2**20
 
 
-def alike(twin: torch.Tensor | numpy.ndarray, original: torch.Tensor | numpy.ndarray,
-          dtype: torch.dtype | None = None) -> bool:
+def alike(
+    twin: torch.Tensor | numpy.ndarray, original: torch.Tensor | numpy.ndarray, dtype: torch.dtype | None = None
+) -> bool:
     """Whether two tensors, or two arrays, are the same numbers in the same shape. dtype: of the twin, which is then
     what the original gives in it. NaN is NaN."""
     import torch
@@ -23,16 +24,22 @@ def alike(twin: torch.Tensor | numpy.ndarray, original: torch.Tensor | numpy.nda
     if not isinstance(original, torch.Tensor):
         return (twin.shape, twin.dtype) == (original.shape, original.dtype) and twin.tobytes() == original.tobytes()
     twin, original = twin.detach(), original.detach()
-    if (twin.shape, twin.device, twin.layout, twin.dtype) != (original.shape, original.device, original.layout,
-                                                              dtype or original.dtype):
+    if (twin.shape, twin.device, twin.layout, twin.dtype) != (
+        original.shape,
+        original.device,
+        original.layout,
+        dtype or original.dtype,
+    ):
         return False
     if twin.dtype == original.dtype:
         return torch.equal(_bits(twin), _bits(original))
     if twin.ndim == 0:
         return torch.equal(_bits(twin), _bits(original.to(twin.dtype)))
     step = max(1, BLOCK * len(twin) // max(twin.numel(), 1))
-    return all(torch.equal(_bits(x), _bits(y.to(twin.dtype)))
-               for x, y in zip(twin.split(step), original.split(step), strict=True))
+    return all(
+        torch.equal(_bits(x), _bits(y.to(twin.dtype)))
+        for x, y in zip(twin.split(step), original.split(step), strict=True)
+    )
 
 
 def _bits(x: torch.Tensor) -> torch.Tensor:
@@ -50,7 +57,8 @@ def alike_modules(twin: torch.nn.Module, original: torch.nn.Module) -> bool:
     left, right = list(_tensors(twin)), list(_tensors(original))
     return len(left) == len(right) and all(
         name == other and x.requires_grad == y.requires_grad and (x.grad is None) == (y.grad is None) and alike(x, y)
-        for (name, x), (other, y) in zip(left, right, strict=True))
+        for (name, x), (other, y) in zip(left, right, strict=True)
+    )
 
 
 def _tensors(net: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
@@ -68,4 +76,6 @@ def _structure(net: torch.nn.Module) -> Iterator[tuple]:
 
 
 def _plain(value: Any) -> bool:
-    return value is None or isinstance(value, (int, str, float)) or isinstance(value, tuple) and all(map(_plain, value))
+    return (
+        value is None or isinstance(value, (int, str, float)) or (isinstance(value, tuple) and all(map(_plain, value)))
+    )

@@ -59,8 +59,9 @@ class Activations:
         with stage("reading data"):
             with abroad():
                 parts = {name: splits.read(setting.dataset, name) for name in splits.SPLITS}
-            return {name: draw(split, setting.limit, setting.seed, setting.dataset.range)
-                    for name, split in parts.items()}
+            return {
+                name: draw(split, setting.limit, setting.seed, setting.dataset.range) for name, split in parts.items()
+            }
 
     def labels(self, split: str) -> Tensor:
         """(n,) or (n, attributes) int64 on the device."""
@@ -118,9 +119,13 @@ class Activations:
         for part in (_through(above, batch) for batch in source):
             if x is None:
                 self._held.make_room(part[0].nbytes * self.count(split), beside)
-                x = torch.empty((self.count(split), *part.shape[1:]), dtype=part.dtype, device=part.device,
-                                memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format)
-            x[at:at + len(part)] = part
+                x = torch.empty(
+                    (self.count(split), *part.shape[1:]),
+                    dtype=part.dtype,
+                    device=part.device,
+                    memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format,
+                )
+            x[at : at + len(part)] = part
             at += len(part)
         self._held.keep(key, x, time.perf_counter() - began)
         return x
@@ -179,8 +184,9 @@ class Activations:
         key = (network.content, split)
         if key not in self._logits:
             last = list(self.net(network)._modules)[-1]
-            self._logits[key] = finite(torch.cat(list(self.batches(network, last, split))),
-                                       f"outputs of {network.name}")
+            self._logits[key] = finite(
+                torch.cat(list(self.batches(network, last, split))), f"outputs of {network.name}"
+            )
         return self._logits[key]
 
     def stack(self, members: tuple[tuple[Network, str], ...], split: str, view: str) -> Stack:
@@ -212,8 +218,10 @@ class Activations:
         x = rows(self.drawn(network, layer, split, "flat"), "flat")
         coordinates = principal_coordinates(finite(x, f"activations of {network.name} at {layer}"))
         if rounding_only(x) and not bool((x == x[0]).all()):  # coordinates have lost the mean that tells it
-            raise Undefined(f"{layer} of {network.name} varies by no more than the rounding of its numbers over the "
-                            f"{split} images: undefined")
+            raise Undefined(
+                f"{layer} of {network.name} varies by no more than the rounding of its numbers over the "
+                f"{split} images: undefined"
+            )
         return coordinates, Scatter.of(coordinates, eps=precision(x))
 
     def drawn(self, network: Network, layer: str, split: str, view: str) -> Tensor:
@@ -240,7 +248,7 @@ def _through(stages: nn.Sequential, x: Tensor) -> Tensor:
     few = len(x) < BATCH
     with abroad():
         y = stages(take(x, torch.arange(BATCH, device=x.device) % len(x)) if few else x)
-    y = y[:len(x)] if few else y
+    y = y[: len(x)] if few else y
     return y.contiguous(memory_format=torch.channels_last) if y.ndim == 4 else y
 
 

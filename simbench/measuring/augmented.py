@@ -33,7 +33,10 @@ class Augmented:
             images = augmented(source.images("train")[chosen], generator)
             x = source.of(self.a, self.layer_a, images)
             own = source.of(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
-            return Batch(x, source.labels("train")[chosen.to(source.device)],
-                         source.end(self.a, self.layer_a)(x) if "logits_a" in wanted else None,
-                         source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
-                         own if "own" in wanted else None)
+            return Batch(
+                x,
+                source.labels("train")[chosen.to(source.device)],
+                source.end(self.a, self.layer_a)(x) if "logits_a" in wanted else None,
+                source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
+                own if "own" in wanted else None,
+            )

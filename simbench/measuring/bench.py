@@ -100,9 +100,11 @@ class Context:
             return self.flat(case, split)[2]
         x, y = self.raw(case, split, "flat")
         if max(x.shape[1], y.shape[1]) >= len(x):
-            raise Inapplicable(f"{index.spec} is not blind to rotations and shifts of both sides, and needs the "
-                               f"moments of {max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine "
-                               "them in view flat")
+            raise Inapplicable(
+                f"{index.spec} is not blind to rotations and shifts of both sides, and needs the "
+                f"moments of {max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine "
+                "them in view flat"
+            )
         return Moments.of(x, y)
 
     def _usable(self, x: Tensor, y: Tensor, case: Case) -> None:
@@ -152,8 +154,9 @@ class Context:
     def score(self, logits: Tensor, case: Case) -> Score:
         """Score of stitched outputs (n, outputs) on the test split."""
         self._answers(case.b)
-        return score(logits, self.activations.logits(case.b, "test"), self.activations.labels("test"),
-                     self.activations.objective)
+        return score(
+            logits, self.activations.logits(case.b, "test"), self.activations.labels("test"), self.activations.objective
+        )
 
     def stitched(self, affine: Affine, case: Case) -> list[Row]:
         """Score and residual of one stitch on the test split."""
@@ -168,9 +171,12 @@ class Context:
         told = self.score(logits, case)
         values = {name: getattr(told, name) for name in QUANTITIES}
         values |= {f"relative_accuracy/{name}": value for name, value in told.per_attribute.items()}
-        return [Row(quantity, value) if math.isfinite(value) else
-                Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, is right on no image: undefined")
-                for quantity, value in values.items()]
+        return [
+            Row(quantity, value)
+            if math.isfinite(value)
+            else Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, is right on no image: undefined")
+            for quantity, value in values.items()
+        ]
 
     def once(self, case: Case, key: Hashable, compute: Callable[[], Any]) -> Any:
         """What `compute` returns, computed once for all cases of the experiment that share forward passes with this
@@ -200,7 +206,7 @@ class Context:
         if index.needs != "samples" or index.max_rows is None or len(x) <= index.max_rows:
             return x, y
         chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(case.setting.seed))
-        chosen = chosen[:index.max_rows].sort().values
+        chosen = chosen[: index.max_rows].sort().values
         return x[chosen], y[chosen]
 
     def samples(self, case: Case) -> int:
@@ -210,8 +216,9 @@ class Context:
     def accuracy(self, network: Network, split: str = "test") -> float:
         """Accuracy of an unstitched network."""
         self._answers(network)
-        return float(self.activations.objective.accuracy(self.activations.logits(network, split),
-                                                         self.activations.labels(split)))
+        return float(
+            self.activations.objective.accuracy(self.activations.logits(network, split), self.activations.labels(split))
+        )
 
     def _answers(self, network: Network) -> None:
         reason = network.misfit(self.selection.setting)
@@ -221,8 +228,10 @@ class Context:
     def _same_size(self, a: tuple[Network, str], b: tuple[Network, str], view: str) -> None:
         left, right = self.activations.shape(*a)[1:], self.activations.shape(*b)[1:]
         if view == "spatial" and left != right:
-            raise Inapplicable(f"{a[1]} of {a[0].name} is {_size(left)} and {b[1]} of {b[0].name} is {_size(right)}: "
-                               "rows do not pair up in view spatial")
+            raise Inapplicable(
+                f"{a[1]} of {a[0].name} is {_size(left)} and {b[1]} of {b[0].name} is {_size(right)}: "
+                "rows do not pair up in view spatial"
+            )
 
     def _forget(self, case: Case) -> None:
         """Drop what earlier layers needed: cases come in order of depth."""

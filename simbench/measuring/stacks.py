@@ -31,8 +31,11 @@ class Stacks:
         members = self._members(a, b)
         key = (tuple(members), split, view)
         if key not in self._kept:
-            self._kept = {old: stack for old, stack in self._kept.items()  # layers come in order of depth
-                          if {layer for _, layer in old[0]} & {a[1], b[1]}}
+            self._kept = {
+                old: stack
+                for old, stack in self._kept.items()  # layers come in order of depth
+                if {layer for _, layer in old[0]} & {a[1], b[1]}
+            }
             self._kept[key] = self.activations.stack(tuple(members.values()), split, view)
         stack, order = self._kept[key], list(members)
         places = [order.index(_content(member)) for member in (a, b)]
@@ -47,8 +50,11 @@ class Stacks:
         matter."""
         size, together = self.activations.shape(*a)[1:], [a, b]
         if a[1] == b[1] and self.activations.shape(*b)[1:] == size:
-            together += [(network, a[1]) for network in self.networks if a[1] in network.model.layers
-                         and self.activations.shape(network, a[1])[1:] == size]
+            together += [
+                (network, a[1])
+                for network in self.networks
+                if a[1] in network.model.layers and self.activations.shape(network, a[1])[1:] == size
+            ]
         return dict(sorted({_content(member): member for member in together}.items()))
 
 

@@ -81,7 +81,7 @@ def narrow(x: Tensor, scaled: bool) -> Scatter:
     return Scatter.of(principal_coordinates(x, eps), keep_rows=True, eps=eps)
 
 
-def compare(index: Index, a, b, view: str, layout: str | None | tuple[str | None, str | None] = None) -> float:
+def compare(index: Index, a, b, view: str, layout: str | tuple[str | None, str | None] | None = None) -> float:
     """Value of an index on arrays or tensors, looked at first; see `simbench.similarity`."""
     from simbench.moments.precision import measured
     from simbench.moments.scatter import rounding_only
@@ -92,12 +92,16 @@ def compare(index: Index, a, b, view: str, layout: str | None | tuple[str | None
         raise InputError(f"a and b have {len(a)} rows{told}; at least {MIN_ROWS} are needed")
     for name, x in (("a", a), ("b", b)):
         if bool((x == x[0]).all()):
-            raise InputError(f"{name} is constant: every row is the same, so no index is defined; "
-                             "give activations that vary over the inputs")
+            raise InputError(
+                f"{name} is constant: every row is the same, so no index is defined; "
+                "give activations that vary over the inputs"
+            )
         if rounding_only(x):
-            raise InputError(f"{name} is degenerate: no feature varies by more than the rounding of its numbers "
-                             f"(precision {measured(x):.1g}), so no index is defined; give activations that vary over "
-                             "the inputs, or the same in a finer precision")
+            raise InputError(
+                f"{name} is degenerate: no feature varies by more than the rounding of its numbers "
+                f"(precision {measured(x):.1g}), so no index is defined; give activations that vary over "
+                "the inputs, or the same in a finer precision"
+            )
     try:
         result, m = evaluate(index, a, b)
         reason = lend(index, index.degenerate, m, own=True) if m is not None else None

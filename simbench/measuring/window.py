@@ -11,8 +11,9 @@ from simbench.measuring.activations import Activations
 from simbench.system.surroundings import at_home
 
 #: Methods of a context whose results are new at every call, or made by the experiment itself.
-NEW = frozenset({"similarity", "fit", "logits", "score", "stitched", "scored", "once", "stitched_similarity", "samples",
-                 "accuracy"})
+NEW = frozenset(
+    {"similarity", "fit", "logits", "score", "stitched", "scored", "once", "stitched_similarity", "samples", "accuracy"}
+)
 
 
 class Window:

@@ -27,8 +27,10 @@ class Affine:
     def __post_init__(self) -> None:
         w, b = self.weight, self.bias
         if w.ndim < 2 or (b is not None and b.shape != w.shape[:-2] + w.shape[-1:]):
-            raise InputError(f"an affine map has weight (..., p, q) and bias (..., q) or None; given "
-                             f"{tuple(w.shape)} and {None if b is None else tuple(b.shape)}")
+            raise InputError(
+                f"an affine map has weight (..., p, q) and bias (..., q) or None; given "
+                f"{tuple(w.shape)} and {None if b is None else tuple(b.shape)}"
+            )
 
     @classmethod
     def identity(cls, p: int, q: int | None = None, bias: bool = False, **like) -> Affine:
@@ -59,8 +61,10 @@ class Affine:
         import torch
 
         if self.weight.ndim != 3:
-            raise InputError(f"each is for several maps in one, weight (k, p, q); given {tuple(self.weight.shape)}"
-                             + (": call it on x" if self.weight.ndim == 2 else ""))
+            raise InputError(
+                f"each is for several maps in one, weight (k, p, q); given {tuple(self.weight.shape)}"
+                + (": call it on x" if self.weight.ndim == 2 else "")
+            )
         biases = [None] * len(self.weight) if self.bias is None else self.bias
         moved = [Affine(weight, bias)(x, layout) for weight, bias in zip(self.weight, biases, strict=True)]
         return moved[0][None] if len(moved) == 1 else torch.stack(moved)  # one is not copied
@@ -77,12 +81,19 @@ class Affine:
         layout = layout_of(x, layout)
         channels = x.shape[layout.index("c")]
         if channels != len(weight):
-            others = [f"; layout={other!r} has as many" for other in LAYOUTS
-                      if len(other) == x.ndim and x.shape[other.index("c")] == len(weight)]
-            raise InputError(f"x has shape {tuple(x.shape)}, which has {channels} channels as {layout} "
-                             f"{LAYOUTS[layout]}, and the map takes {len(weight)} to {weight.shape[1]}"
-                             + (others or ["; give the activations it was made for"])[0])
-        if x.device != weight.device or x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
-            raise InputError(f"x is {x.dtype} on {x.device} and the map {weight.dtype} on {weight.device}; bring them "
-                             "together, as with affine.to(x)(x)")
+            others = [
+                f"; layout={other!r} has as many"
+                for other in LAYOUTS
+                if len(other) == x.ndim and x.shape[other.index("c")] == len(weight)
+            ]
+            raise InputError(
+                f"x has shape {tuple(x.shape)}, which has {channels} channels as {layout} "
+                f"{LAYOUTS[layout]}, and the map takes {len(weight)} to {weight.shape[1]}"
+                + (others or ["; give the activations it was made for"])[0]
+            )
+        if x.device != weight.device or (x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type)):
+            raise InputError(
+                f"x is {x.dtype} on {x.device} and the map {weight.dtype} on {weight.device}; bring them "
+                "together, as with affine.to(x)(x)"
+            )
         return layout

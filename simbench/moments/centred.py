@@ -39,7 +39,7 @@ class CentredRows:
     def put(self, x: Tensor) -> None:
         """The next rows, at most up to the next multiple of STEP."""
         at = self.n % self.span
-        self._block[at:at + len(x)] = x
+        self._block[at : at + len(x)] = x
         self.n += len(x)
         if self.n % STEP == 0:
             self._settle()
@@ -57,7 +57,7 @@ class CentredRows:
     def last(self, count: int) -> Tensor:
         """The last `count` rows, centred on the origin; at most those since a block began."""
         end = (self.n - 1) % self.span + 1
-        return self._block[end - count:end]
+        return self._block[end - count : end]
 
     def _fold(self) -> None:
         x, product = self.last(self.n - self._folded), self._product
@@ -87,8 +87,8 @@ class CentredRows:
         """All rows once more, from where they are kept, centred on the origin, in blocks of `step`."""
         block = _block(step, rows.shape[1], rows.device)
         for part in rows.split(step):
-            block[:len(part)] = part
-            yield block[:len(part)].sub_(self._origin)
+            block[: len(part)] = part
+            yield block[: len(part)].sub_(self._origin)
 
 
 class Cross:

@@ -48,8 +48,9 @@ class Comoments:
         exact = {"dtype": torch.float64, "device": device}
         self._origin = torch.zeros(width, **exact)
         self.running = torch.zeros(width, **exact)
-        self._products = [torch.zeros(left.stop - left.start, right.stop - right.start, **exact)
-                          for left, right in wanted]
+        self._products = [
+            torch.zeros(left.stop - left.start, right.stop - right.start, **exact) for left, right in wanted
+        ]
         # Rows a power of two apart share cache lines and halve the speed of the products: 8 numbers of padding.
         self._block = torch.empty(block_rows(width), width + 8, **exact)[:, :width]
         self._filled = 0
@@ -60,14 +61,14 @@ class Comoments:
         while at < rows:
             step = min(rows - at, len(self._block) - self._filled)
             for part, columns in zip(parts, self.columns, strict=True):
-                self._block[self._filled:self._filled + step, columns] = part[at:at + step]
+                self._block[self._filled : self._filled + step, columns] = part[at : at + step]
             self._filled += step
             at += step
             if self._filled == len(self._block):
                 self._multiply()
 
     def _multiply(self) -> None:
-        x = self._block[:self._filled]
+        x = self._block[: self._filled]
         if not self.n:
             self._origin = x[0] + (x - x[0]).mean(0)  # a constant column gives exactly its value
         x -= self._origin
@@ -117,8 +118,10 @@ class Pairwise:
         # 8 numbers of padding as in Comoments.
         self._blocks = [torch.empty(ROWS, width + 8, **exact)[:, :width] for width in widths]
         self._origins, self._running = ([torch.zeros(width, **exact) for width in widths] for _ in range(2))
-        self._products = {(i, j): torch.zeros(widths[i], widths[j], **exact)
-                          for i, j in combinations_with_replacement(range(len(widths)), 2)}
+        self._products = {
+            (i, j): torch.zeros(widths[i], widths[j], **exact)
+            for i, j in combinations_with_replacement(range(len(widths)), 2)
+        }
 
     def add(self, parts: Sequence[Tensor]) -> None:
         """The next rows, [(m, width_1), ..., (m, width_k)]; they are read at once and not kept."""
@@ -126,14 +129,14 @@ class Pairwise:
         while at < len(parts[0]):
             step = min(len(parts[0]) - at, ROWS - self._filled)
             for block, part in zip(self._blocks, parts, strict=True):
-                block[self._filled:self._filled + step] = part[at:at + step]
+                block[self._filled : self._filled + step] = part[at : at + step]
             self._filled += step
             at += step
             if self._filled == ROWS:
                 self._multiply()
 
     def _multiply(self) -> None:
-        blocks = [block[:self._filled] for block in self._blocks]
+        blocks = [block[: self._filled] for block in self._blocks]
         for i, x in enumerate(blocks):
             if not self.n:
                 self._origins[i] = x[0] + (x - x[0]).mean(0)  # a constant column gives exactly its value

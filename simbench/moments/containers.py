@@ -22,8 +22,9 @@ MOST_DENSE = 2**29
 _UNREADABLE = (TypeError, ValueError, RuntimeError, ArithmeticError, BufferError)
 
 
-def paired_rows(a, b, view: str,
-                layout: str | None | tuple[str | None, str | None] = None) -> tuple[Tensor, Tensor, int]:
+def paired_rows(
+    a, b, view: str, layout: str | tuple[str | None, str | None] | None = None
+) -> tuple[Tensor, Tensor, int]:
     """Rows (m, p) of a and (m, q) of b in a view, finite floats in memory of their own, on the device of a; and how
     many rows are left out because something in them is masked.
 
@@ -38,11 +39,14 @@ def paired_rows(a, b, view: str,
     if not isinstance(view, str) or view not in VIEWS:
         raise unknown("view", view, VIEWS)
     layouts = _layouts(layout)
-    (a, hidden_a), (b, hidden_b) = (_rows(x, name, view, told) for x, name, told in
-                                    zip((a, aligned(b, a)), "ab", layouts))
+    (a, hidden_a), (b, hidden_b) = (
+        _rows(x, name, view, told) for x, name, told in zip((a, aligned(b, a)), "ab", layouts)
+    )
     if len(a) != len(b):
-        raise InputError(f"a has {len(a)} rows and b has {len(b)} in view {view!r}; both must come from the same "
-                         "inputs, in the same order (layers of different height and width: try view='pooled')")
+        raise InputError(
+            f"a has {len(a)} rows and b has {len(b)} in view {view!r}; both must come from the same "
+            "inputs, in the same order (layers of different height and width: try view='pooled')"
+        )
     hidden = [mask.to(a.device) for mask in (hidden_a, hidden_b) if mask is not None]
     b = b.to(a.device)
     if not hidden:
@@ -55,8 +59,9 @@ def _layouts(layout) -> tuple[str | None, str | None]:
     """The layout of each side."""
     pair = tuple(layout) if isinstance(layout, (tuple, list)) else (layout, layout)
     if len(pair) != 2 or not all(one is None or isinstance(one, str) for one in pair):
-        raise InputError(f"layout is {layout!r}; give one of {', '.join(map(repr, LAYOUTS))}, or a pair of them, for a "
-                         "and for b")
+        raise InputError(
+            f"layout is {layout!r}; give one of {', '.join(map(repr, LAYOUTS))}, or a pair of them, for a and for b"
+        )
     for one in pair:
         if one is not None and one not in LAYOUTS:
             raise unknown("layout", one, LAYOUTS)
@@ -78,8 +83,10 @@ def _rows(x, name: str, view: str, layout: str | None) -> tuple[Tensor, Tensor |
     shape = tuple(numbers.shape)
     if layout is None and numbers.ndim not in USUAL:
         known = " or ".join(f"layout={told!r}" for told in LAYOUTS if len(told) == numbers.ndim)
-        raise InputError(f"{name} has shape {shape}; allowed are (n, p) and (n, c, h, w)"
-                         + (f", or {known}, which says what the axes are" if known else ""))
+        raise InputError(
+            f"{name} has shape {shape}; allowed are (n, p) and (n, c, h, w)"
+            + (f", or {known}, which says what the axes are" if known else "")
+        )
     try:
         layout = layout_of(numbers, layout)
     except InputError as error:
@@ -128,8 +135,10 @@ def _dequantised(x: Tensor) -> Tensor:
     if x.dtype is not torch.qint32 or x.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
         return x.dequantize()
     # torch 2.14 ends the process with an illegal instruction where it dequantises qint32 channel by channel.
-    scale, zero = (part.double().view([-1 if axis == x.q_per_channel_axis() else 1 for axis in range(x.ndim)])
-                   for part in (x.q_per_channel_scales(), x.q_per_channel_zero_points()))
+    scale, zero = (
+        part.double().view([-1 if axis == x.q_per_channel_axis() else 1 for axis in range(x.ndim)])
+        for part in (x.q_per_channel_scales(), x.q_per_channel_zero_points())
+    )
     return ((x.int_repr() - zero) * scale).float()
 
 
@@ -163,15 +172,16 @@ def _plain(x: np.ndarray) -> np.ndarray:
     import numpy as np
 
     if x.dtype == object:
-        strange = {type(one).__name__ for one in x.flat
-                   if isinstance(one, bool) or not isinstance(one, (Real, Decimal))}
+        strange = {
+            type(one).__name__ for one in x.flat if isinstance(one, bool) or not isinstance(one, (Real, Decimal))
+        }
         if strange:
             raise TypeError(f"it holds {' and '.join(sorted(strange))}")
     elif x.dtype.kind == "V" and x.dtype.names is None and np.can_cast(x.dtype, np.float32):
         return x.astype(np.float32, order="C")  # bfloat16 and float8 of ml_dtypes, which JAX gives
     elif x.dtype.kind not in "biufc":
         raise TypeError(f"its dtype is {x.dtype}")
-    if x.dtype == object or x.dtype.kind == "f" and x.dtype.itemsize > 8:
+    if x.dtype == object or (x.dtype.kind == "f" and x.dtype.itemsize > 8):
         with np.errstate(over="ignore"):  # infinity is refused by its name
             return x.astype(np.float64, order="C")
     return x.astype(x.dtype.newbyteorder("="), order="C")
@@ -193,5 +203,7 @@ def _stacked(x) -> np.ma.MaskedArray:
 def _affordable(shape) -> None:
     """InputError for a sparse array that is too large to be written out."""
     if math.prod(shape) > MOST_DENSE:
-        raise InputError(f"is sparse, and written out its shape {tuple(shape)} is {math.prod(shape):.3g} numbers; at "
-                         f"most {MOST_DENSE:.3g} are allowed: give fewer rows or neurons")
+        raise InputError(
+            f"is sparse, and written out its shape {tuple(shape)} is {math.prod(shape):.3g} numbers; at "
+            f"most {MOST_DENSE:.3g} are allowed: give fewer rows or neurons"
+        )

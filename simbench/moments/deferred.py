@@ -40,7 +40,9 @@ def product(x: Tensor, y: Tensor) -> Tensor:
     """x^T y of rows x (n, p), y (n, q); InputError where p x q numbers do not fit into the machine."""
     p, q = x.shape[1], y.shape[1]
     if p * q * x.itemsize > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") and x.device.type == "cpu":
-        raise InputError(f"moments of {p} neurons with {q} take {p * q * x.itemsize / 1e9:.0f} GB, more than the "
-                         "machine has; give rows of fewer neurons (view='pooled'), or an index that asks for no such "
-                         "product")
+        raise InputError(
+            f"moments of {p} neurons with {q} take {p * q * x.itemsize / 1e9:.0f} GB, more than the "
+            "machine has; give rows of fewer neurons (view='pooled'), or an index that asks for no such "
+            "product"
+        )
     return x.mT @ y

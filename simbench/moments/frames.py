@@ -31,8 +31,10 @@ def aligned(b, a):
     if once and (places >= 0).all():
         return b.iloc[places]
     told = f"share {int((places >= 0).sum())} of {len(a)} row labels" if once else "have row labels that repeat"
-    raise InputError(f"a and b are data frames that {told}, so that it is not known which rows pair; give both the "
-                     "same labels, each once, or reset_index(drop=True) on both where rows pair in the order they have")
+    raise InputError(
+        f"a and b are data frames that {told}, so that it is not known which rows pair; give both the "
+        "same labels, each once, or reset_index(drop=True) on both where rows pair in the order they have"
+    )
 
 
 def numbers_of(x: pd.DataFrame) -> np.ndarray:

@@ -77,7 +77,7 @@ class Blocks:
             done = next(iter(self._sides.values())).n
             step = min(total - at, STEP - done % STEP)
             for key, x in rows.items():
-                self._sides[key].put(x[at:at + step])
+                self._sides[key].put(x[at : at + step])
             if (done + step) % STEP == 0:
                 for cross in self._crosses.values():
                     cross.follow()
@@ -112,8 +112,9 @@ class Blocks:
             return 0
         kept = [parts[0] for parts in self._rows.values()]
         most, narrow = max(x.shape[1] for x in kept), sum(5 * x.shape[1] ** 2 for x in kept if x.shape[1] < self.n)
-        return (sum(x.numel() * x.element_size() for x in kept)
-                + 8 * (narrow + 9 * min(self.n, most) ** 2 + 4 * self.n * most))
+        return sum(x.numel() * x.element_size() for x in kept) + 8 * (
+            narrow + 9 * min(self.n, most) ** 2 + 4 * self.n * most
+        )
 
     def wide(self, i: Hashable, j: Hashable) -> bool:
         """True where one of two representations has as many neurons as there are rows, so that n x n is less."""
@@ -156,8 +157,14 @@ class Blocks:
         return self._crosses.pop((i, j)).matrix()
 
 
-def taken(a: Mapping[Hashable, int], b: Mapping[Hashable, int], bytes: Mapping[Hashable, int], batch: int,
-          expected: int | None, room: int) -> tuple[int, int]:
+def taken(
+    a: Mapping[Hashable, int],
+    b: Mapping[Hashable, int],
+    bytes: Mapping[Hashable, int],
+    batch: int,
+    expected: int | None,
+    room: int,
+) -> tuple[int, int]:
     """Bytes that Blocks of all pairs of a with b take at most, the values of their indices with them, and the `limit`
     to give.
 

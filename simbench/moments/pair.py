@@ -18,7 +18,7 @@ from simbench.moments.reals import require_reals
 from simbench.moments.scatter import Basis, Scatter, streamable
 from simbench.moments.singular import left_singular, singular_values
 
-__all__ = ["Moments", "Scatter", "Basis"]
+__all__ = ["Basis", "Moments", "Scatter"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +45,19 @@ class Moments:
         require_reals(a, "a")
         require_reals(b, "b")
         if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
-            raise InputError(f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}, on {a.device} and {b.device}; "
-                             "Moments needs (n, p) and (n, q) with the same n, from 1, on one device")
+            raise InputError(
+                f"rows have shapes {tuple(a.shape)} and {tuple(b.shape)}, on {a.device} and {b.device}; "
+                "Moments needs (n, p) and (n, q) with the same n, from 1, on one device"
+            )
         if not keep_rows and streamable(a, b):
             p, q = a.shape[1], b.shape[1]
             left, right = slice(0, p), slice(p, p + q)
             sums = Comoments([p, q], [(left, left), (right, right), (left, right)], a.device)
             sums.add([a, b])
             (aa, bb, ab), mean = sums.matrices(), sums.mean()
-            return cls(Scatter(len(a), mean[left], aa, precision(a)),
-                       Scatter(len(b), mean[right], bb, precision(b)), ab)
+            return cls(
+                Scatter(len(a), mean[left], aa, precision(a)), Scatter(len(b), mean[right], bb, precision(b)), ab
+            )
         m = cls.between(Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True))
         return m if keep_rows else cls(m.a.forget(), m.b.forget(), m.ab)
 
@@ -66,8 +69,7 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         n = self.n + other.n
         shift = torch.outer(other.mean_a - self.mean_a, other.mean_b - self.mean_b)
-        return Moments(self.a + other.a, self.b + other.b,
-                       self.ab + other.ab + shift * (self.n * other.n / n))
+        return Moments(self.a + other.a, self.b + other.b, self.ab + other.ab + shift * (self.n * other.n / n))
 
     n = property(lambda self: self.a.n, doc="Number of rows.")
     mean_a = property(lambda self: self.a.mean, doc="(p,)")
@@ -105,8 +107,10 @@ class Moments:
         """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is.
         InputError for a map of another width, and for several maps in one."""
         if affine.weight.ndim != 2 or len(affine.weight) != self.a.width or affine.weight.is_complex():
-            raise InputError(f"the map has weight {tuple(affine.weight.shape)}, {affine.weight.dtype}; one real map "
-                             f"({self.a.width}, q) is allowed")
+            raise InputError(
+                f"the map has weight {tuple(affine.weight.shape)}, {affine.weight.dtype}; one real map "
+                f"({self.a.width}, q) is allowed"
+            )
         affine = affine.to(self.ab)
         return replace(self, a=self.a.through(affine.weight, affine.bias), ab=affine.weight.mT @ self.ab)
 
@@ -169,8 +173,10 @@ class Moments:
         m = self if affine.bias is not None else self.uncentred()
         moved = m.through(affine)
         if moved.a.width != m.b.width:
-            raise InputError(f"the map has weight {tuple(affine.weight.shape)} and b has {m.b.width} features; "
-                             f"({m.a.width}, {m.b.width}) is allowed")
+            raise InputError(
+                f"the map has weight {tuple(affine.weight.shape)} and b has {m.b.width} features; "
+                f"({m.a.width}, {m.b.width}) is allowed"
+            )
         error = moved.a.total - 2 * moved.ab.trace() + moved.b.total
         return (error + m.n * (moved.mean_a - moved.mean_b).square().sum()) / m.b.total
 
@@ -201,8 +207,9 @@ class Stack:
     @cached_property
     def sides(self) -> tuple[Scatter, ...]:
         """The Scatter of each representation, shared by all its pairs."""
-        return tuple(Scatter(self.sums.n, self.sums.mean(i), self.sums.matrix(i, i), eps)
-                     for i, eps in enumerate(self.eps))
+        return tuple(
+            Scatter(self.sums.n, self.sums.mean(i), self.sums.matrix(i, i), eps) for i, eps in enumerate(self.eps)
+        )
 
     def pair(self, i: int, j: int) -> Moments:
         """Moments of (X_i, X_j)."""

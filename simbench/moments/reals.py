@@ -17,8 +17,10 @@ def require_reals(x: Tensor, name: str = "x") -> None:
         raise InputError(f"rows {name} are a {type(x).__name__}; give a torch tensor, such as torch.tensor({name})")
     written = x.layout is torch.strided and not (x.is_meta or x.is_quantized or x.is_nested)
     if not written or isinstance(x, torch.masked.MaskedTensor):
-        raise InputError(f"rows {name} are a {type(x).__name__} of {x.dtype}, {x.layout}, on {x.device}; give dense "
-                         "numbers: to_dense() or dequantize() writes them out, rows with masked values are to be left "
-                         "out, and a meta tensor has no numbers")
+        raise InputError(
+            f"rows {name} are a {type(x).__name__} of {x.dtype}, {x.layout}, on {x.device}; give dense "
+            "numbers: to_dense() or dequantize() writes them out, rows with masked values are to be left "
+            "out, and a meta tensor has no numbers"
+        )
     if x.is_complex() or x.dtype == torch.bool:
         raise InputError(f"rows {name} have dtype {x.dtype}; real numbers are allowed")

@@ -68,8 +68,10 @@ class Scatter:
 
     def __add__(self, other: Scatter) -> Scatter:
         if (self.width, self.centre) != (other.width, other.centre):
-            raise InputError(f"a scatter of {self.width} features about the {self.centre} does not merge with one of "
-                             f"{other.width} about the {other.centre}")
+            raise InputError(
+                f"a scatter of {self.width} features about the {self.centre} does not merge with one of "
+                f"{other.width} about the {other.centre}"
+            )
         n = self.n + other.n
         delta = other.mean - self.mean
         mean = self.mean + delta * (other.n / n)
@@ -121,18 +123,25 @@ class Scatter:
             return self
         if self.rows is not None:
             return Scatter(self.n, torch.zeros_like(self.mean), None, self.eps, "zero", self.rows + self.mean)
-        return Scatter(self.n, torch.zeros_like(self.mean),
-                       self.matrix + self.n * torch.outer(self.mean, self.mean), self.eps, "zero")
+        return Scatter(
+            self.n,
+            torch.zeros_like(self.mean),
+            self.matrix + self.n * torch.outer(self.mean, self.mean),
+            self.eps,
+            "zero",
+        )
 
     def through(self, weight: Tensor, bias: Tensor | None) -> Scatter:
         """Scatter of `x @ weight + bias`, weight (p, q), in closed form. InputError for a bias where the mean, which it
         moves, is no longer known."""
         if bias is not None and self.centre == "zero":
-            raise InputError("a scatter about zero has no mean that a bias could move; take the map first, then "
-                             "`uncentred()`")
+            raise InputError(
+                "a scatter about zero has no mean that a bias could move; take the map first, then `uncentred()`"
+            )
         mean = self.mean @ weight
-        return Scatter(self.n, mean if bias is None else mean + bias,
-                       weight.mT @ self.matrix @ weight, self.eps, self.centre)
+        return Scatter(
+            self.n, mean if bias is None else mean + bias, weight.mT @ self.matrix @ weight, self.eps, self.centre
+        )
 
     @cached_property
     def whitened(self) -> Basis:
@@ -161,8 +170,12 @@ class Scatter:
         rank = rank_of(values, self.n, self.width, self.eps, squared=self.rows is None)
         root = values[:rank].sqrt()
         vectors = vectors[:, :rank]
-        return Basis(values[:rank], shrink[:, None] * vectors / root, stretch[:, None] * vectors * root,
-                     None if scores is None else scores[:, :rank])
+        return Basis(
+            values[:rank],
+            shrink[:, None] * vectors / root,
+            stretch[:, None] * vectors * root,
+            None if scores is None else scores[:, :rank],
+        )
 
 
 def principal_coordinates(x: Tensor, eps: float | None = None) -> Tensor:

@@ -31,13 +31,17 @@ def layout_of(x: Tensor, layout: str | None = None) -> str:
         return USUAL[x.ndim]
     if layout is None:
         axes = " or ".join(f"{name!r} {told}" for name, told in LAYOUTS.items() if len(name) == x.ndim)
-        raise InputError(f"activations have shape {tuple(x.shape)}; allowed are (n, c) and (n, c, h, w)"
-                         + (f", or a layout that says which axis holds the channels: {axes}" if axes else ""))
+        raise InputError(
+            f"activations have shape {tuple(x.shape)}; allowed are (n, c) and (n, c, h, w)"
+            + (f", or a layout that says which axis holds the channels: {axes}" if axes else "")
+        )
     if not isinstance(layout, str) or layout not in LAYOUTS:
         raise unknown("layout", layout, LAYOUTS)
     if len(layout) != x.ndim:
-        raise InputError(f"activations have shape {tuple(x.shape)} and layout {layout!r} is {LAYOUTS[layout]}; give "
-                         f"{len(layout)} axes, or another layout")
+        raise InputError(
+            f"activations have shape {tuple(x.shape)} and layout {layout!r} is {LAYOUTS[layout]}; give "
+            f"{len(layout)} axes, or another layout"
+        )
     return layout
 
 

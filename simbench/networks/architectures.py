@@ -30,8 +30,16 @@ def architecture(model: Model, dataset: Dataset) -> str:
     """
     home = frozenset(cls.__module__.partition(".")[0] for cls in type(model).__mro__) - HOST - {"builtins"}
     lasting = _lasting(model)
-    key = digest([model.identity, dataset.channels, dataset.classes, str(_file(type(model))),
-                  _described(type(model), home), [versions().get(name, "") for name in INSTALLED]])
+    key = digest(
+        [
+            model.identity,
+            dataset.channels,
+            dataset.classes,
+            str(_file(type(model))),
+            _described(type(model), home),
+            [versions().get(name, "") for name in INSTALLED],
+        ]
+    )
     file = cache_folder("graphs", f"{key}.json")
     known = remembered(file) if lasting else None
     if known and "torch" not in sys.modules:
@@ -74,9 +82,11 @@ def _built(model: Model, dataset: Dataset, home: frozenset[str]) -> str:
             raise
         except Exception as error:  # the plugin's own
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InputError(f"model {model.spec} cannot be built for {dataset.channels} channels and "
-                             f"{dataset.classes} classes of {dataset.label} ({reason}); choose another, or mend its "
-                             "`build`") from error
+            raise InputError(
+                f"model {model.spec} cannot be built for {dataset.channels} channels and "
+                f"{dataset.classes} classes of {dataset.label} ({reason}); choose another, or mend its "
+                "`build`"
+            ) from error
         return graph(net, home)
 
 
@@ -86,8 +96,11 @@ def _lasting(model: Model) -> bool:
     known = {f.name for f in fields(model)} if is_dataclass(model) else set()
     remembered = {name for name in vars(model) if isinstance(getattr(cls, name, None), cached_property)}
     module = sys.modules.get(cls.__module__)
-    return _file(cls) is not None and getattr(module, cls.__qualname__, None) is cls \
+    return (
+        _file(cls) is not None
+        and getattr(module, cls.__qualname__, None) is cls
         and not vars(model).keys() - known - remembered
+    )
 
 
 def _file(cls: type) -> Path | None:
@@ -122,8 +135,9 @@ def remembered(file: Path) -> str | None:
     known = unsealed(file)
     if known is None or known.get("key") != file.stem:
         return None
-    same = all(content_of(Path(name)) == content for name, content in known["sources"].items()) \
-        and all(_version(name) == version for name, version in known["packages"].items())
+    same = all(content_of(Path(name)) == content for name, content in known["sources"].items()) and all(
+        _version(name) == version for name, version in known["packages"].items()
+    )
     return known["graph"] if same else None
 
 

@@ -39,8 +39,9 @@ def read(file: Path) -> dict[str, Tensor]:
     try:
         broken = _broken(file)
         if broken:
-            raise InputError(f"checkpoint {str(file)!r} is damaged: {broken} does not fit its checksum; give an "
-                             "undamaged copy")
+            raise InputError(
+                f"checkpoint {str(file)!r} is damaged: {broken} does not fit its checksum; give an undamaged copy"
+            )
         if file.suffix == ".safetensors":
             state = _safetensors(file)
         else:
@@ -48,15 +49,18 @@ def read(file: Path) -> dict[str, Tensor]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"checkpoint {str(file)!r} cannot be read as a state dict ({type(error).__name__}); a file "
-                         "of plain tensors by torch.save or safetensors is wanted") from None
+        raise InputError(
+            f"checkpoint {str(file)!r} cannot be read as a state dict ({type(error).__name__}); a file "
+            "of plain tensors by torch.save or safetensors is wanted"
+        ) from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(f"checkpoint {str(file)!r} holds no state dict; a mapping from names to tensors is wanted")
     for name, value in state.items():
         if storage(value):
-            raise InputError(f"checkpoint {str(file)!r}: {name} is {storage(value)}; dense tensors are allowed: save "
-                             "it as such")
+            raise InputError(
+                f"checkpoint {str(file)!r}: {name} is {storage(value)}; dense tensors are allowed: save it as such"
+            )
     return dict(state)
 
 
@@ -73,8 +77,9 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
     try:
         from safetensors.torch import load_file
     except ImportError:
-        raise InputError(f"checkpoint {str(file)!r} needs the package safetensors; "
-                         "pip install 'simbench[safetensors]'") from None
+        raise InputError(
+            f"checkpoint {str(file)!r} needs the package safetensors; pip install 'simbench[safetensors]'"
+        ) from None
     return load_file(file)
 
 
@@ -97,15 +102,20 @@ def fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str, model
     missing = [key for key in wanted if key not in state and key not in optional]
     extra = [key for key in state if key not in wanted]
     both = [key for key in wanted if key in state]
-    shapes = [f"{key} is {tuple(state[key].shape)}, the model has {tuple(wanted[key].shape)}"
-              for key in both if state[key].shape != wanted[key].shape]
+    shapes = [
+        f"{key} is {tuple(state[key].shape)}, the model has {tuple(wanted[key].shape)}"
+        for key in both
+        if state[key].shape != wanted[key].shape
+    ]
     problems = [f"lacks {', '.join(missing[:3])}" + (" ..." if len(missing) > 3 else "")] if missing else []
     problems += [f"has unknown {', '.join(extra[:3])}" + (" ..." if len(extra) > 3 else "")] if extra else []
     problems += shapes[:2]
     if problems:
-        raise InputError(f"{source} does not fit {model.spec} on {dataset.label} "
-                         f"({dataset.channels} channels, {dataset.classes} classes): {'; '.join(problems)}; "
-                         "name the model and data set it was trained as")
+        raise InputError(
+            f"{source} does not fit {model.spec} on {dataset.label} "
+            f"({dataset.channels} channels, {dataset.classes} classes): {'; '.join(problems)}; "
+            "name the model and data set it was trained as"
+        )
     for key in both:
         problem = unusable(state[key], wanted[key])
         if problem:
@@ -136,7 +146,7 @@ def unusable(value: Tensor, own: Tensor) -> str:
     if not bool((value.isfinite() | expected).all()):
         return "holds NaN or infinite values; finite ones are allowed"
     whole = not (own.dtype.is_floating_point or own.dtype.is_complex)
-    if not bool((taken.isfinite() | expected).all()) or whole and not bool((taken.to(value.dtype) == value).all()):
+    if not bool((taken.isfinite() | expected).all()) or (whole and not bool((taken.to(value.dtype) == value).all())):
         return f"holds values beyond the largest {_name(own)}; smaller ones are allowed"
     return ""
 

@@ -105,8 +105,13 @@ _MAKERS = (nn.Conv2d, nn.BatchNorm2d, nn.Linear)
 
 def _foldable(convolution: nn.Module, norm: nn.Module) -> bool:
     """True for two plain modules with fixed statistics."""
-    return (type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None
-            and _plain(convolution) and _plain(norm))
+    return (
+        type(convolution) is nn.Conv2d
+        and type(norm) is nn.BatchNorm2d
+        and norm.running_mean is not None
+        and _plain(convolution)
+        and _plain(norm)
+    )
 
 
 def _plain(module: nn.Module) -> bool:
@@ -123,8 +128,11 @@ def _pairs(block: nn.Module, graph: fx.Graph, places: Counter[int]) -> Iterator[
         if before is None or before.op != "call_module":
             continue
         pair = block.get_submodule(before.target), block.get_submodule(node.target)
-        if _foldable(*pair) and calls[before.target] == calls[node.target] == 1 \
-                and all(places[id(part)] == 1 for part in pair):
+        if (
+            _foldable(*pair)
+            and calls[before.target] == calls[node.target] == 1
+            and all(places[id(part)] == 1 for part in pair)
+        ):
             yield before.target, node.target
 
 
@@ -172,7 +180,7 @@ def _split(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential
     head, _, rest = layer.partition(".")
     stages = list(net._modules.items())  # not named_children, which leaves out a module that comes again
     at = [name for name, _ in stages].index(head)
-    before, stage, after = stages[:at], stages[at][1], stages[at + 1:]
+    before, stage, after = stages[:at], stages[at][1], stages[at + 1 :]
     if not rest:
         return _row([*before, (head, stage)]), _row(after)
     inner_front, inner_end = _split(stage, rest)

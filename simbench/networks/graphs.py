@@ -30,8 +30,10 @@ def graph(net: nn.Module, home: frozenset[str]) -> str:
     known = Description(home, _special, lazy=True)
     modules = list(net.named_modules(remove_duplicate=False))
     first: dict[int, str] = {}
-    tree = [[name, first.setdefault(id(module), name), qualified(type(module)), _configuration(module, known)]
-            for name, module in modules]
+    tree = [
+        [name, first.setdefault(id(module), name), qualified(type(module)), _configuration(module, known)]
+        for name, module in modules
+    ]
     with warnings.catch_warnings(action="ignore"):
         code = [[name, _code(module, known)] for name, module in net.named_modules() if not _plain(module)]
     return digest([tree, code, known.rest()])
@@ -39,12 +41,20 @@ def graph(net: nn.Module, home: frozenset[str]) -> str:
 
 def _configuration(module: nn.Module, known: Description) -> list:
     """Attributes and tensors of a module, its children apart."""
-    attributes = {name: value for name, value in attributes_of(module).items()
-                  if name not in CARRIED and _counts(type(module), name)}
-    tensors = [[name, None if value is None else [list(value.shape), str(value.dtype)]]
-               for name, value in [*module._parameters.items(), *module._buffers.items()]]
-    fixed = [[name, _special(module._buffers[name])] for name in sorted(module._non_persistent_buffers_set)
-             if module._buffers[name] is not None]
+    attributes = {
+        name: value
+        for name, value in attributes_of(module).items()
+        if name not in CARRIED and _counts(type(module), name)
+    }
+    tensors = [
+        [name, None if value is None else [list(value.shape), str(value.dtype)]]
+        for name, value in [*module._parameters.items(), *module._buffers.items()]
+    ]
+    fixed = [
+        [name, _special(module._buffers[name])]
+        for name in sorted(module._non_persistent_buffers_set)
+        if module._buffers[name] is not None
+    ]
     hooks = [[known.of(function) for function in getattr(module, name).values()] for name in HOOKS]
     return [[[name, known.of(value)] for name, value in sorted(attributes.items())], tensors, fixed, hooks]
 
@@ -72,8 +82,11 @@ def _code(module: nn.Module, known: Description) -> list:
     try:
         traced = [_traced(module.train(mode), known) for mode in (False, True)]
     except Exception:  # whatever a forward makes of a proxy
-        traced = [known.members(cls) if known.within(cls) else _text(cls, known)
-                  for cls in type(module).__mro__ if not cls.__module__.startswith("torch.") and cls is not object]
+        traced = [
+            known.members(cls) if known.within(cls) else _text(cls, known)
+            for cls in type(module).__mro__
+            if not cls.__module__.startswith("torch.") and cls is not object
+        ]
     finally:
         module.train(training)
     called = vars(type(module)).get("__call__")
@@ -82,8 +95,14 @@ def _code(module: nn.Module, known: Description) -> list:
 
 def _text(cls: type, known: Description) -> list:
     """Of an installed class: its own methods, without what they call."""
-    return [qualified(cls), [[name, known.of(value.__code__)] for name, value in sorted(vars(cls).items())
-                             if isinstance(value, FunctionType) and name not in MADE]]
+    return [
+        qualified(cls),
+        [
+            [name, known.of(value.__code__)]
+            for name, value in sorted(vars(cls).items())
+            if isinstance(value, FunctionType) and name not in MADE
+        ],
+    ]
 
 
 class _Alone(fx.Tracer):
@@ -138,6 +157,12 @@ def _special(value: object) -> list | None:
 
 def _unregistered(module: nn.Module) -> list:
     """A module that hangs on an attribute that is no child, such as an item of a list."""
-    return [[name, qualified(type(inner)), inner.extra_repr(),
-             [[key, list(value.shape)] for key, value in inner._parameters.items() if value is not None]]
-            for name, inner in module.named_modules()]
+    return [
+        [
+            name,
+            qualified(type(inner)),
+            inner.extra_repr(),
+            [[key, list(value.shape)] for key, value in inner._parameters.items() if value is not None],
+        ]
+        for name, inner in module.named_modules()
+    ]

@@ -46,9 +46,13 @@ def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "c
     """What a network sees of images (n, c, h, w): (x - mean) / std of x in [0, 1], float32, channels last. x is
     images / 255 for uint8, and float images as they are."""
     # As large as an image: in channels-last memory a number per channel would be looked up pixel by pixel.
-    mean, std = (torch.tensor(value, device=device, dtype=torch.float32).view(1, -1, 1, 1)
-                 .expand(1, *images.shape[1:]).contiguous(memory_format=torch.channels_last)
-                 for value in (dataset.mean, dataset.std))
+    mean, std = (
+        torch.tensor(value, device=device, dtype=torch.float32)
+        .view(1, -1, 1, 1)
+        .expand(1, *images.shape[1:])
+        .contiguous(memory_format=torch.channels_last)
+        for value in (dataset.mean, dataset.std)
+    )
     x = images.to(device).contiguous(memory_format=torch.channels_last).to(torch.float32)
     return (x.div_(255).sub_(mean) if images.dtype == torch.uint8 else x.sub(mean)).div_(std)
 
@@ -60,7 +64,7 @@ def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
     padded = functional.pad(images, (4, 4, 4, 4))
     down, right = torch.randint(0, 9, (2, n), generator=generator)
     rows = (down[:, None] + torch.arange(height))[:, :, None]
-    columns = (right[:, None] + torch.arange(width))
+    columns = right[:, None] + torch.arange(width)
     mirrored = torch.rand(n, generator=generator) < 0.5
     columns = torch.where(mirrored[:, None], columns.flip(1), columns)[:, None, :]
     return padded.permute(0, 2, 3, 1)[torch.arange(n)[:, None, None], rows, columns].permute(0, 3, 1, 2)

@@ -47,8 +47,11 @@ def cached(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> Netwo
         reason = f"{file.name} is missing or damaged"
     else:
         return Network(model, str(seed), told["weights"], file, graph=identity["graph"])
-    _tell(f"{_title(model, dataset, seed)}: {reason} in {file.parent}; it is {_verb(model)} again",
-          *stamps(file), *stamps(sidecar))
+    _tell(
+        f"{_title(model, dataset, seed)}: {reason} in {file.parent}; it is {_verb(model)} again",
+        *stamps(file),
+        *stamps(sidecar),
+    )
     return None
 
 
@@ -63,8 +66,10 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
         own = model.build(dataset.channels, dataset.classes).state_dict()
         broken = next((name for name, value in state.items() if unusable(value, own[name])), None)
         if broken:
-            raise InputError(f"{_title(model, dataset, seed)}: training diverged, {broken} holds NaN or infinite "
-                             "values; give a smaller learning rate or another recipe, or leave this seed out")
+            raise InputError(
+                f"{_title(model, dataset, seed)}: training diverged, {broken} holds NaN or infinite "
+                "values; give a smaller learning rate or another recipe, or leave this seed out"
+            )
     return _keep(model, dataset, fingerprint, seed, state, {"seconds": time.perf_counter() - start, "device": device})
 
 
@@ -77,8 +82,7 @@ def fetched(model: Model, dataset: Dataset) -> Network:
     return _keep(model, dataset, "", 0, state, {})
 
 
-def _keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dict[str, Tensor],
-          told: dict) -> Network:
+def _keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dict[str, Tensor], told: dict) -> Network:
     identity = _identity(model, dataset, fingerprint, seed)
     file = _file(identity)
     sidecar = file.with_suffix(".json")
@@ -86,17 +90,35 @@ def _keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: di
     weights, content = content_hash(state), _bytes(state)
     before = unsealed(sidecar) or {}
     if before.get("identity") == identity and before["weights"] != weights:
-        _tell(f"{_title(model, dataset, seed)}: {_verb(model)} again, it has other weights than before; what was "
-              "measured of it is measured anew")
+        _tell(
+            f"{_title(model, dataset, seed)}: {_verb(model)} again, it has other weights than before; what was "
+            "measured of it is measured anew"
+        )
     put(file, content)
-    put(sidecar, sealed({"weights": weights, "file": digest(content), **told, "identity": identity,
-                         "machine": machine(), "versions": versions()}))
+    put(
+        sidecar,
+        sealed(
+            {
+                "weights": weights,
+                "file": digest(content),
+                **told,
+                "identity": identity,
+                "machine": machine(),
+                "versions": versions(),
+            }
+        ),
+    )
     return Network(model, str(seed), weights, file, graph=identity["graph"])
 
 
 def _identity(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> dict:
-    return {"model": model.identity, "graph": architecture(model, dataset), "data": fingerprint,
-            "recipe": model.recipe(dataset).identity, "seed": seed}
+    return {
+        "model": model.identity,
+        "graph": architecture(model, dataset),
+        "data": fingerprint,
+        "recipe": model.recipe(dataset).identity,
+        "seed": seed,
+    }
 
 
 def _file(identity: dict) -> Path:
@@ -135,8 +157,9 @@ def checkpoint(model: Model, file: Path) -> Network:
     """The network of a given checkpoint file, named by the file's stem. Does not import torch when the
     same file has been read before."""
     if not file.is_file():
-        raise InputError(f"checkpoint {str(file)!r} is not a file; give a state dict saved by torch.save, or "
-                         "a .safetensors file")
+        raise InputError(
+            f"checkpoint {str(file)!r} is not a file; give a state dict saved by torch.save, or a .safetensors file"
+        )
     content = content_of(file)
     if not content:
         raise InputError(f"checkpoint {str(file)!r} cannot be read; make it readable")
@@ -157,7 +180,8 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
     net = _built(network.model, dataset)
     fits(state, net.state_dict(), f"checkpoint {str(network.file)!r}", network.model, dataset)
     if content_hash(state) != network.weights:
-        raise InputError(f"weights file {str(network.file)!r} has changed since it was first read; run the same "
-                         "command again")
+        raise InputError(
+            f"weights file {str(network.file)!r} has changed since it was first read; run the same command again"
+        )
     net.load_state_dict(state, strict=False)  # `fits` has looked; older files may lack num_batches_tracked
     return net.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)

@@ -63,8 +63,13 @@ class Job:
         """Cases of a part without a finished record."""
         if self.resolved.request.force:
             return list(part.cases)
-        return [case for case in part.cases if UNTRAINED in (case.a.weights, case.b.weights)
-                or (found := self.contents.records.get(case.key)) is None or found.failed]
+        return [
+            case
+            for case in part.cases
+            if UNTRAINED in (case.a.weights, case.b.weights)
+            or (found := self.contents.records.get(case.key)) is None
+            or found.failed
+        ]
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,9 @@ def prepare(request: Request, registry: Registry) -> Job:
     return job
 
 
-def run(job: Job, registry: Registry, progress: Progress, command: str = "",
-        executor: Executor | None = None) -> Outcome:
+def run(
+    job: Job, registry: Registry, progress: Progress, command: str = "", executor: Executor | None = None
+) -> Outcome:
     """Train, measure and record what the job lacks. Killed at any moment, the same job goes on from there."""
     start, request = time.perf_counter(), job.resolved.request
     store, name, measured = Store(request.results), "", 0
@@ -122,9 +128,15 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "",
     if measured:
         store.put_run(name, told | {"seconds": round(time.perf_counter() - start, 3), "measured": measured})
     selected = [case for part in job.parts for case in part.cases]
-    return Outcome(len(selected), trained, measured, time.perf_counter() - start,
-                   tuple((case.name, row) for case in selected for row in records[case.key].rows), records,
-                   frozenset(case.key for case in selected))
+    return Outcome(
+        len(selected),
+        trained,
+        measured,
+        time.perf_counter() - start,
+        tuple((case.name, row) for case in selected for row in records[case.key].rows),
+        records,
+        frozenset(case.key for case in selected),
+    )
 
 
 def _train(job: Job, progress: Progress) -> Job:
@@ -144,8 +156,9 @@ def _train(job: Job, progress: Progress) -> Job:
                     progress.advance(1, f"trained {network.name} on {network.home(setting).label}")
                 network = replace(network, weights=made[key].weights, file=made[key].file)
             networks.append(network)
-        wishes = tuple((experiment, replace(selection, networks=tuple(networks)))
-                       for experiment, selection in part.wishes)
+        wishes = tuple(
+            (experiment, replace(selection, networks=tuple(networks))) for experiment, selection in part.wishes
+        )
         parts.append(Part(wishes, cases_of(wishes)))
     return replace(job, parts=tuple(parts))
 
@@ -234,8 +247,16 @@ def _record(found: Measured, registry: Registry, run_name: str) -> Record:
     case = found.case
     owner = registry.owner(case.method) if case.method else None
     method = of_plugin(describe)(case, owner.package, owner.package_version) if owner else {}
-    return Record(case.key, case.identity, case.labels | {"samples": found.samples}, method, found.rows,
-                  found.seconds, run_name, found.error)
+    return Record(
+        case.key,
+        case.identity,
+        case.labels | {"samples": found.samples},
+        method,
+        found.rows,
+        found.seconds,
+        run_name,
+        found.error,
+    )
 
 
 def _describe_run(request: Request, command: str) -> tuple[str, dict]:
@@ -243,9 +264,15 @@ def _describe_run(request: Request, command: str) -> tuple[str, dict]:
 
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S}-{digest([os.getpid(), time.time_ns()])[:4]}"
-    return name, {"command": command, "started": f"{now:%Y-%m-%d %H:%M:%S} UTC", "device": request.device,
-                  "threads": torch.get_num_threads(), "commit": commit(Path(__file__).parent),
-                  "machine": machine(), "versions": versions()}
+    return name, {
+        "command": command,
+        "started": f"{now:%Y-%m-%d %H:%M:%S} UTC",
+        "device": request.device,
+        "threads": torch.get_num_threads(),
+        "commit": commit(Path(__file__).parent),
+        "machine": machine(),
+        "versions": versions(),
+    }
 
 
 def _check_device(name: str) -> None:
@@ -254,8 +281,13 @@ def _check_device(name: str) -> None:
         return
     import torch
 
-    here = ["cpu", *(["cuda"] if torch.cuda.is_available() else []),
-            *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    here = [
+        "cpu",
+        *(["cuda"] if torch.cuda.is_available() else []),
+        *(f"cuda:{number}" for number in range(torch.cuda.device_count())),
+    ]
     if name not in here:
-        raise InputError(f"--device is {name!r}; allowed here: {', '.join(here)}"
-                         + ("" if len(here) > 1 else " (torch finds no CUDA device)"))
+        raise InputError(
+            f"--device is {name!r}; allowed here: {', '.join(here)}"
+            + ("" if len(here) > 1 else " (torch finds no CUDA device)")
+        )

@@ -59,8 +59,10 @@ def _fingerprints(datasets: Iterable[Dataset]) -> dict[str, str]:
     for dataset in datasets:
         other = named.setdefault(dataset.label, dataset)
         if other is not dataset:
-            raise InputError(f"data sets {other.spec!r} and {dataset.spec!r} are both named {dataset.label!r} in "
-                             "results; rename one, or run each with a --results folder of its own")
+            raise InputError(
+                f"data sets {other.spec!r} and {dataset.spec!r} are both named {dataset.label!r} in "
+                "results; rename one, or run each with a --results folder of its own"
+            )
     for dataset in named.values():
         dataset.prepare()
     return {label: dataset.fingerprint() for label, dataset in named.items()}
@@ -79,32 +81,41 @@ def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str]) 
     if scope.files:
         networks = _given(scope.models[0], scope.files, dataset)
     else:
-        networks = tuple(network for model in scope.models for network in _networks(scope, model, dataset, homes,
-                                                                                    fingerprints))
+        networks = tuple(
+            network for model in scope.models for network in _networks(scope, model, dataset, homes, fingerprints)
+        )
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
     return Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
 
 
-def _networks(scope: Scope, model: Model, dataset: Dataset, homes: tuple[Dataset, ...],
-              fingerprints: Mapping[str, str]) -> Iterator[Network]:
+def _networks(
+    scope: Scope, model: Model, dataset: Dataset, homes: tuple[Dataset, ...], fingerprints: Mapping[str, str]
+) -> Iterator[Network]:
     """The networks of a model: one per seed and data set, or the published one."""
     published = model.published()
     if published and not scope.experiment.across:
-        raise InputError(f"{model.spec} was trained on {published.label} ({published.classes} outputs), and "
-                         f"{scope.experiment.name} measures networks on the data they were trained on, here "
-                         f"{dataset.label}; use the experiment cross_dataset, or train {model.name}")
+        raise InputError(
+            f"{model.spec} was trained on {published.label} ({published.classes} outputs), and "
+            f"{scope.experiment.name} measures networks on the data they were trained on, here "
+            f"{dataset.label}; use the experiment cross_dataset, or train {model.name}"
+        )
     if published:
-        made = weights.cached(model, published, "", 0) or Network(model, "", UNTRAINED, Path(),
-                                                                  graph=architecture(model, published))
+        made = weights.cached(model, published, "", 0) or Network(
+            model, "", UNTRAINED, Path(), graph=architecture(model, published)
+        )
         yield replace(made, seed=f"published@{published.label}", dataset=published, fingerprint="published")
         return
     for home in homes:
         for seed in scope.seeds:
-            network = weights.cached(model, home, fingerprints[home.label], seed) or \
-                Network(model, str(seed), UNTRAINED, Path(), graph=architecture(model, home))
+            network = weights.cached(model, home, fingerprints[home.label], seed) or Network(
+                model, str(seed), UNTRAINED, Path(), graph=architecture(model, home)
+            )
             foreign = home.label != dataset.label
-            yield replace(network, seed=f"{seed}@{home.label}", dataset=home,
-                          fingerprint=fingerprints[home.label]) if foreign else network
+            yield (
+                replace(network, seed=f"{seed}@{home.label}", dataset=home, fingerprint=fingerprints[home.label])
+                if foreign
+                else network
+            )
 
 
 def train(network: Network, setting: Setting, device: str) -> Network:
@@ -113,8 +124,9 @@ def train(network: Network, setting: Setting, device: str) -> Network:
     if network.model.published():
         made = weights.fetched(network.model, home)
     else:
-        made = weights.trained(network.model, home, network.fingerprint or setting.fingerprint,
-                               int(network.seed.partition("@")[0]), device)
+        made = weights.trained(
+            network.model, home, network.fingerprint or setting.fingerprint, int(network.seed.partition("@")[0]), device
+        )
     return replace(network, weights=made.weights, file=made.file)
 
 
@@ -147,9 +159,12 @@ def _given(model: Model, files: tuple[Path, ...], dataset: Dataset) -> tuple[Net
     for at, network in enumerate(networks):
         for other in networks[:at]:
             if network.seed == other.seed:
-                raise InputError(f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); "
-                                 "results are named by file: rename one")
+                raise InputError(
+                    f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); "
+                    "results are named by file: rename one"
+                )
             if network.weights == other.weights:
-                raise InputError(f"checkpoints {other.file} and {network.file} hold the same weights; give each "
-                                 "network once")
+                raise InputError(
+                    f"checkpoints {other.file} and {network.file} hold the same weights; give each network once"
+                )
     return networks

@@ -48,9 +48,16 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                             TextColumn("left"), TextColumn("{task.fields[last]}", markup=False),
-                             console=Console(stderr=True), transient=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            TextColumn("{task.fields[last]}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+        )
         self._task = None
 
     def begin(self, what: str, total: int) -> None:

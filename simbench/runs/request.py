@@ -77,8 +77,11 @@ def resolve(request: Request, registry: Registry) -> Resolved:
     files, room = _files(request.weights), memory(request.memory)
     if files and request.seeds is not None:
         raise InputError("--weights and --seeds are both given; --weights uses trained networks, --seeds trains them")
-    experiments = registry.select("experiments", _parts("--experiments", request.experiments),
-                                  lambda experiment: _preset(experiment, request.preset).params)
+    experiments = registry.select(
+        "experiments",
+        _parts("--experiments", request.experiments),
+        lambda experiment: _preset(experiment, request.preset).params,
+    )
     return Resolved(request, tuple(_scope(experiment, request, files, registry) for experiment in experiments), room)
 
 
@@ -93,11 +96,14 @@ def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], re
     preset = _preset(experiment, request.preset)
     models = registry.select("models", _parts("--models", request.models or (preset.models,)))
     if files and len(models) != 1:
-        raise InputError(f"--weights is given with {len(models)} models ({', '.join(m.spec for m in models)}) for "
-                         f"{experiment.name}; name the one model of the files with --models")
+        raise InputError(
+            f"--weights is given with {len(models)} models ({', '.join(m.spec for m in models)}) for "
+            f"{experiment.name}; name the one model of the files with --models"
+        )
     if files and experiment.across:
-        raise InputError(f"--weights is given for {experiment.name}, which trains networks on every data set; leave "
-                         "--weights out")
+        raise InputError(
+            f"--weights is given for {experiment.name}, which trains networks on every data set; leave --weights out"
+        )
     limit = preset.max_samples if request.max_samples is None else request.max_samples
     if limit < 16:
         raise InputError(f"--max-samples is {limit}; at least 16 images are needed")
@@ -152,8 +158,12 @@ def _layers(models: tuple[Model, ...], asked: tuple[str, ...]) -> dict[str, tupl
     everywhere = {layer for model in models for layer in model.layers}
     for pattern in patterns:
         if not fnmatch.filter(everywhere, pattern):
-            raise unknown(f"layer of {', '.join(model.spec for model in models)}", pattern, everywhere,
-                          "only layers between stages can be stitched")
+            raise unknown(
+                f"layer of {', '.join(model.spec for model in models)}",
+                pattern,
+                everywhere,
+                "only layers between stages can be stitched",
+            )
     chosen = {model.spec: _matching(model, patterns) for model in models}
     for model in models:
         if not chosen[model.spec]:

@@ -36,10 +36,10 @@ COLUMNS = {
     "statistic": "spearman, pearson or kendall (tau-b)",
     "value": "the correlation in [-1, 1], +1 for a perfect predictor; empty where undefined",
     "low": "lower end of the 95 % percentile bootstrap interval over networks; empty below 6 networks (its coverage "
-           "is right from 8), and for kendall, which takes too long to resample",
+    "is right from 8), and for kendall, which takes too long to resample",
     "high": "upper end of that interval",
     "p_value": "two-sided, from relabelling the networks on the index's side, in all layers alike: small when it "
-               "matters which networks meet, beyond depth; empty for kendall",
+    "matters which networks meet, beyond depth; empty for kendall",
     "networks": "number of networks the value rests on; of two models, that of the model with fewer",
     "pairs": "number of ordered pairs of networks it rests on",
     "layers": "number of layers it rests on",
@@ -54,12 +54,21 @@ MIN_COVERAGE = 0.5
 SATURATED = "target saturated"
 MIN_SPREAD, HIGH, MOST = 0.02, 0.99, 0.9
 
-_NUMBERS = {"value": float, "low": float, "high": float, "p_value": float, "networks": int, "pairs": int,
-            "layers": int, "coverage": float}
+_NUMBERS = {
+    "value": float,
+    "low": float,
+    "high": float,
+    "p_value": float,
+    "networks": int,
+    "pairs": int,
+    "layers": int,
+    "coverage": float,
+}
 
 
-def correlate(measurements: pd.DataFrame, methods: pd.DataFrame, resamples: int = 1000, permutations: int = 1000,
-              seed: int = 0) -> pd.DataFrame:
+def correlate(
+    measurements: pd.DataFrame, methods: pd.DataFrame, resamples: int = 1000, permutations: int = 1000, seed: int = 0
+) -> pd.DataFrame:
     """The table of correlations, columns as in COLUMNS, from the rows of kind "index" and "stitcher".
 
     measurements: columns as in measurements.csv; only rows with status ok and a finite value enter. Where there
@@ -72,15 +81,20 @@ def correlate(measurements: pd.DataFrame, methods: pd.DataFrame, resamples: int 
     Raises InputError for an index without a direction, for two values of one cell in the same setting and for a
     layer named like a scope.
     """
-    rows = [row for grid in grids(measurements, methods)
-            for row in _grid_rows(grid, Plan(resamples, permutations, (int(seed), *grid.group)))]
+    rows = [
+        row
+        for grid in grids(measurements, methods)
+        for row in _grid_rows(grid, Plan(resamples, permutations, (int(seed), *grid.group)))
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({column: _NUMBERS.get(column, str) for column in COLUMNS})
 
 
 def _grid_rows(grid: Grid, plan: Plan) -> Iterator[dict]:
     if {"pooled", "within"} & set(grid.layers):
-        raise InputError(f"{grid.group[2]} or {grid.group[3]} has a layer named 'pooled' or 'within', which name "
-                         "scopes of a correlation; rename the layer")
+        raise InputError(
+            f"{grid.group[2]} or {grid.group[3]} has a layer named 'pooled' or 'within', which name "
+            "scopes of a correlation; rename the layer"
+        )
     masks = {(x, y): mask for y in grid.targets for x, mask in zip(grid.indices, _masks(grid, y), strict=True)}
     found = _estimates(grid, masks, plan)
     for (x, y), mask in masks.items():
@@ -99,8 +113,9 @@ def _masks(grid: Grid, y: Variable) -> list[ndarray]:
     return [common if member else mask for mask, member in zip(own, enough, strict=True)]
 
 
-def _estimates(grid: Grid, masks: dict[tuple[Variable, Variable], ndarray],
-               plan: Plan) -> dict[tuple[Variable, Variable, str, str], Estimate]:
+def _estimates(
+    grid: Grid, masks: dict[tuple[Variable, Variable], ndarray], plan: Plan
+) -> dict[tuple[Variable, Variable, str, str], Estimate]:
     """(index, target, scope, statistic) -> Estimate; what shares its cells is computed together."""
     blocks: dict[bytes, list] = {}
     for pair, mask in masks.items():
@@ -169,15 +184,30 @@ def _saturation(y: Variable, scope: str, inside: ndarray) -> str:
     return f"{SATURATED}: standard deviation {spread:.4f}{where}" if spread < MIN_SPREAD else ""
 
 
-def _row(grid: Grid, x: Variable, y: Variable, scope: str, statistic: str, coverage: float, found: Estimate,
-         notes: list[str]) -> dict:
+def _row(
+    grid: Grid, x: Variable, y: Variable, scope: str, statistic: str, coverage: float, found: Estimate, notes: list[str]
+) -> dict:
     dataset, experiment, model_a, model_b = grid.group
     return {
-        "dataset": dataset, "experiment": experiment, "model_a": model_a, "model_b": model_b,
-        "stitcher": y.name[0], "stitcher_params": y.name[1], "target": y.name[2],
-        "index": x.name[0], "index_params": x.name[1], "view": x.name[2],
-        "scope": scope, "statistic": statistic,
-        "value": found.value, "low": found.low, "high": found.high, "p_value": found.p_value,
-        "networks": found.networks, "pairs": found.pairs, "layers": found.layers,
-        "coverage": coverage, "note": "; ".join([*found.notes, *notes]),
+        "dataset": dataset,
+        "experiment": experiment,
+        "model_a": model_a,
+        "model_b": model_b,
+        "stitcher": y.name[0],
+        "stitcher_params": y.name[1],
+        "target": y.name[2],
+        "index": x.name[0],
+        "index_params": x.name[1],
+        "view": x.name[2],
+        "scope": scope,
+        "statistic": statistic,
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "p_value": found.p_value,
+        "networks": found.networks,
+        "pairs": found.pairs,
+        "layers": found.layers,
+        "coverage": coverage,
+        "note": "; ".join([*found.notes, *notes]),
     }

@@ -69,8 +69,9 @@ class Support:
     notes: tuple[str, ...] = ()
 
 
-def estimates(xs: ndarray, ys: ndarray, cells: Cells, layers: list[str],
-              plan: Plan) -> dict[tuple[int, int, str, str], Estimate]:
+def estimates(
+    xs: ndarray, ys: ndarray, cells: Cells, layers: list[str], plan: Plan
+) -> dict[tuple[int, int, str, str], Estimate]:
     """(i, j, scope, statistic) -> Estimate of xs[i] with ys[j]; xs (k, n), ys (t, n).
 
     layers: the name of each layer code; a layer without cells has its estimates too, undefined. Scope "within"
@@ -82,10 +83,19 @@ def estimates(xs: ndarray, ys: ndarray, cells: Cells, layers: list[str],
     complete = bool(cells.n) and exact(cells, plan.permutations)
     found = {}
     for statistic, correlation in STATISTICS.items():
-        points = np.array([[[np.nan if supports[i, j, scope].undefined else correlation(x[at], y[at])
-                             for j, y in enumerate(ys)] for i, x in enumerate(xs)] for scope, at in rows.items()])
-        drawn = {kind: _replicate(xs, ys, cells, list(rows.values()), points, draws, statistic == "spearman")
-                 for kind, draws in (_draws(cells, plan) if statistic in DRAWN else {}).items()}
+        points = np.array(
+            [
+                [
+                    [np.nan if supports[i, j, scope].undefined else correlation(x[at], y[at]) for j, y in enumerate(ys)]
+                    for i, x in enumerate(xs)
+                ]
+                for scope, at in rows.items()
+            ]
+        )
+        drawn = {
+            kind: _replicate(xs, ys, cells, list(rows.values()), points, draws, statistic == "spearman")
+            for kind, draws in (_draws(cells, plan) if statistic in DRAWN else {}).items()
+        }
         values = _and_within(points)
         for s, scope in enumerate((*rows, "within")):
             for i, j in np.ndindex(values.shape[1:]):
@@ -105,8 +115,10 @@ def _supports(xs: ndarray, ys: ndarray, cells: Cells, rows: dict[str, ndarray]) 
         defined = [layer for layer in layers if not supports[i, j, layer].undefined]
         at = np.sort(np.concatenate([rows[layer] for layer in defined or layers]))
         supports[i, j, "within"] = Support(
-            cells.at(at) if len(at) < cells.n else cells, "" if defined else "undefined in every layer",
-            (f"mean of {len(defined)} of {len(layers)} layers",) if 0 < len(defined) < len(layers) else ())
+            cells.at(at) if len(at) < cells.n else cells,
+            "" if defined else "undefined in every layer",
+            (f"mean of {len(defined)} of {len(layers)} layers",) if 0 < len(defined) < len(layers) else (),
+        )
     return supports
 
 
@@ -121,7 +133,7 @@ def _undefined(x: ndarray, y: ndarray, cells: Cells) -> str:
 
 
 def _draws(cells: Cells, plan: Plan) -> dict[str, Iterable[Replicates]]:
-    """"resampled" and "relabelled" replicates of the cells, as far as the plan has any."""
+    """ "resampled" and "relabelled" replicates of the cells, as far as the plan has any."""
     draws = {}
     if cells.n and plan.resamples:
         draws["resampled"] = resampled(cells, plan.resamples, generator(*plan.key, "resampled"))
@@ -130,14 +142,25 @@ def _draws(cells: Cells, plan: Plan) -> dict[str, Iterable[Replicates]]:
     return draws
 
 
-def _replicate(xs: ndarray, ys: ndarray, cells: Cells, rows: list[ndarray], points: ndarray,
-               draws: Iterable[Replicates], ranked: bool) -> ndarray:
+def _replicate(
+    xs: ndarray,
+    ys: ndarray,
+    cells: Cells,
+    rows: list[ndarray],
+    points: ndarray,
+    draws: Iterable[Replicates],
+    ranked: bool,
+) -> ndarray:
     """(scopes + within, k, t, R) the correlations `points` (scopes, k, t) in every replicate."""
     undefined = ~np.isfinite(points)[..., None]
     parts = []
     for draw in draws:
-        values = [correlations(xs[:, at], ys[:, at], cells.at(at), draw.at(at), ranked) if len(at)
-                  else np.full((len(xs), len(ys), draw.weights.shape[1]), np.nan) for at in rows]
+        values = [
+            correlations(xs[:, at], ys[:, at], cells.at(at), draw.at(at), ranked)
+            if len(at)
+            else np.full((len(xs), len(ys), draw.weights.shape[1]), np.nan)
+            for at in rows
+        ]
         parts.append(np.where(undefined, np.nan, values))
     return _and_within(np.concatenate(parts, axis=-1))
 

@@ -79,8 +79,9 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
         both = pd.concat([parts.get(group, indices[:0]), part])
         pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
         layers = sorted(set(both["layer"]), key=_natural)
-        yield Grid(group, pairs, layers,
-                   *(_variables(rows, pairs, layers) for rows in (parts.get(group, indices[:0]), part)))
+        yield Grid(
+            group, pairs, layers, *(_variables(rows, pairs, layers) for rows in (parts.get(group, indices[:0]), part))
+        )
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
@@ -91,8 +92,10 @@ def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
     names = list(zip(rows["method"], rows["params"], strict=True))
     for name in sorted(set(names)):
         if direction.get(name) not in (1, -1):
-            raise InputError(f"index {name[0]!r} with parameters {name[1]!r} has direction {direction.get(name)} in "
-                             "methods; allowed are 1 and -1: give the methods table of the same results")
+            raise InputError(
+                f"index {name[0]!r} with parameters {name[1]!r} has direction {direction.get(name)} in "
+                "methods; allowed are 1 and -1: give the methods table of the same results"
+            )
     signs = np.array([direction[name] for name in names], dtype=float)
     # A symmetric index gives two values for a pair that may differ by rounding alone, and they must tie in rank.
     return rows.assign(value=significant(rows["value"].to_numpy() * signs), variable=rows["view"])
@@ -103,8 +106,9 @@ def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["kind"] == "stitcher"]
     nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
     parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}
-    return pd.concat([part.assign(value=part["value"] * TARGETS[target], variable=target)
-                      for target, part in parts.items()])
+    return pd.concat(
+        [part.assign(value=part["value"] * TARGETS[target], variable=target) for target, part in parts.items()]
+    )
 
 
 def _settled(rows: pd.DataFrame) -> pd.DataFrame:
@@ -113,14 +117,19 @@ def _settled(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.drop_duplicates(cell + _SETTING + ["step", "value", "status"])
     step = pd.to_numeric(rows["step"]).astype(float).fillna(np.inf)  # what has no step comes after all steps
     rows = rows.assign(step=step, ok=rows["status"] == "ok")
-    rows = rows.sort_values(["ok", "samples", "seed", "split", "step", "status"],
-                            ascending=[True, True, False, False, True, True], kind="stable")
+    rows = rows.sort_values(
+        ["ok", "samples", "seed", "split", "step", "status"],
+        ascending=[True, True, False, False, True, True],
+        kind="stable",
+    )
     twice = rows["ok"] & rows.duplicated(cell + _SETTING + ["step", "ok"])
     if twice.any():
         row = rows[twice].sort_values(cell).iloc[0]
         where = f"{row['model_a']}-{row['seed_a']} -> {row['model_b']}-{row['seed_b']} at {row['layer']!r}"
-        raise InputError(f"{row['kind']} {row['method']!r} has two values of {row['quantity']} for {where} in the same "
-                         "setting; give the measurements of one results folder")
+        raise InputError(
+            f"{row['kind']} {row['method']!r} has two values of {row['quantity']} for {where} in the same "
+            "setting; give the measurements of one results folder"
+        )
     return rows.drop_duplicates(cell, keep="last")
 
 
@@ -131,8 +140,9 @@ def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
     for name, part in rows.groupby(_NAME, sort=True):
         values = np.full((len(pairs), len(layers)), np.nan)
         status, images = np.full(values.shape, "", dtype=object), np.zeros(values.shape, dtype=int)
-        for a, b, layer, value, state, samples in zip(part["seed_a"], part["seed_b"], part["layer"], part["value"],
-                                                      part["status"], part["samples"], strict=True):
+        for a, b, layer, value, state, samples in zip(
+            part["seed_a"], part["seed_b"], part["layer"], part["value"], part["status"], part["samples"], strict=True
+        ):
             cell = row_of[a, b], column_of[layer]
             status[cell] = state if state != "ok" or np.isfinite(value) else "not finite"
             values[cell] = value if status[cell] == "ok" else np.nan

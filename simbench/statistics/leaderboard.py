@@ -26,13 +26,13 @@ COLUMNS = {
     "index_params": "its parameters",
     "view": "how activations became rows for the index: spatial, flat or pooled",
     "pushed_to": "how unlike it was made while accuracy stayed: the rows `pushed_to` of these models, mean over "
-                 "networks; of several settings that of most networks, then the first by name; else empty",
+    "networks; of several settings that of most networks, then the first by name; else empty",
     "pushed_networks": "number of networks that is the mean over",
     "pushed_layer": "layer, or layers a -> b, that they were pushed at",
     "pushed_by": "experiment that pushed them",
     "within": "Spearman correlation with relative accuracy, mean over layers, in [-1, 1]",
     "within_low": "lower end of its 95 % interval over networks; empty below 6 networks, and for all, because "
-                  "stitchers share their networks",
+    "stitchers share their networks",
     "within_high": "upper end of that interval",
     "within_p": "two-sided p-value from relabelling networks; empty for all",
     "pooled": "Spearman correlation with relative accuracy over all layers together, in [-1, 1]",
@@ -99,9 +99,11 @@ def _joined(correlations: pd.DataFrame) -> pd.DataFrame:
     """Within and pooled side by side, sorted, without ranks."""
     key = _MODELS + _STITCHER + _INDEX
     within, pooled = (
-        _rows(correlations, scope)[key + list(_VALUES) + _COUNTS + ["note"]]
-        .rename(columns={column: scope + suffix for column, suffix in _VALUES.items()})
-        for scope in ("within", "pooled"))
+        _rows(correlations, scope)[key + list(_VALUES) + _COUNTS + ["note"]].rename(
+            columns={column: scope + suffix for column, suffix in _VALUES.items()}
+        )
+        for scope in ("within", "pooled")
+    )
     table = within.merge(pooled.drop(columns=_COUNTS), on=key, suffixes=("", "_pooled"), validate="one_to_one")
     notes = [_merged(*pair) for pair in zip(table["note"], table["note_pooled"], strict=True)]
     return table.drop(columns="note_pooled").assign(note=pd.Series(notes, table.index, dtype=str)).sort_values(key)
@@ -110,8 +112,10 @@ def _joined(correlations: pd.DataFrame) -> pd.DataFrame:
 def _pushed(measurements: pd.DataFrame | None) -> pd.DataFrame:
     """The columns of _SAME and those that begin with pushed_, a row for every index that was pushed."""
     told = {"pushed_to": float, "pushed_networks": "Int64", "pushed_layer": str, "pushed_by": str}
-    if measurements is None or not (kept := (measurements["quantity"] == "pushed_to")
-                                    & (measurements["status"] == "ok")).any():
+    if (
+        measurements is None
+        or not (kept := (measurements["quantity"] == "pushed_to") & (measurements["status"] == "ok")).any()
+    ):
         return pd.DataFrame(columns=[*_SAME, *told]).astype(dict.fromkeys(_SAME, str) | told)
     rows = measurements[kept].rename(columns={"method": "index", "params": "index_params"})
     rows = rows.groupby(_SAME + _SETTING, as_index=False)["value"].agg(pushed_to="mean", pushed_networks="size")
@@ -138,8 +142,12 @@ def _overall(table: pd.DataFrame) -> pd.DataFrame:
     note += ", without " + ", ".join(f"{label} ({reason})" for label, reason in left_out.items()) if left_out else ""
 
     indices = table.groupby(_INDEX)["within"].count()
-    rows = table[labels.isin(used)].groupby(_INDEX).agg(
-        {"within": "mean", "pooled": "mean"} | dict.fromkeys(_COUNTS, "min")).reindex(indices.index)
+    rows = (
+        table[labels.isin(used)]
+        .groupby(_INDEX)
+        .agg({"within": "mean", "pooled": "mean"} | dict.fromkeys(_COUNTS, "min"))
+        .reindex(indices.index)
+    )
     counts = {column: rows[column].fillna(0).astype(table[column].dtype) for column in _COUNTS}
     models = {key: table[key].iloc[0] for key in _MODELS}
     notes = np.where(indices > 0, note, "no value for any stitcher")

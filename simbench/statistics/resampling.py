@@ -26,7 +26,7 @@ from numpy import ndarray
 #: A correlation of fewer different pairs is not defined: two points are always on a line.
 MIN_PAIRS = 3
 #: Weights in one array: 2 MB, for a processor's cache.
-_CHUNK = 2 ** 18
+_CHUNK = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +114,7 @@ def generator(*key: str | int) -> np.random.Generator:
 
 def resampled(cells: Cells, resamples: int, rng: np.random.Generator) -> Iterator[Replicates]:
     """Networks drawn with replacement: cell (i, j) weighs m_i m_j; pairs of a network with itself are not cells."""
+
     def draw(n):
         return rng.multinomial(n, np.full(n, 1 / n), size=resamples).T.astype(np.float64)
 

@@ -21,12 +21,32 @@ from typing import Any, NamedTuple
 _UNDYING: list = []
 _HALF = 0.5
 #: Switches of torch that have a getter and a setter of the same name in `torch._C`.
-_SWITCHES = ("mkldnn_enabled", "mkldnn_deterministic", "nnpack_enabled", "cudnn_enabled", "cudnn_benchmark",
-             "cudnn_deterministic", "cpu_allow_fp16_reduced_precision_reduction", "qengine", "warnAlways",
-             "deterministic_fill_uninitialized_memory", "linalg_preferred_backend", "blas_preferred_backend")
+_SWITCHES = (
+    "mkldnn_enabled",
+    "mkldnn_deterministic",
+    "nnpack_enabled",
+    "cudnn_enabled",
+    "cudnn_benchmark",
+    "cudnn_deterministic",
+    "cpu_allow_fp16_reduced_precision_reduction",
+    "qengine",
+    "warnAlways",
+    "deterministic_fill_uninitialized_memory",
+    "linalg_preferred_backend",
+    "blas_preferred_backend",
+)
 #: Where torch keeps how float32 products are rounded: (backend, operation).
-_PRECISIONS = (("generic", "all"), ("cuda", "all"), ("cuda", "matmul"), ("cuda", "conv"), ("cuda", "rnn"),
-               ("mkldnn", "all"), ("mkldnn", "matmul"), ("mkldnn", "conv"), ("mkldnn", "rnn"))
+_PRECISIONS = (
+    ("generic", "all"),
+    ("cuda", "all"),
+    ("cuda", "matmul"),
+    ("cuda", "conv"),
+    ("cuda", "rnn"),
+    ("mkldnn", "all"),
+    ("mkldnn", "matmul"),
+    ("mkldnn", "conv"),
+    ("mkldnn", "rnn"),
+)
 
 
 class Knob(NamedTuple):
@@ -54,11 +74,16 @@ def _python() -> Iterator[Knob]:
     yield Knob("random's generator", random.getstate, random.setstate)
     yield Knob("os.environ", _environment, _set_environment)
     yield Knob("the current directory", _directory, lambda path: path and os.chdir(path))
-    yield Knob("the filters of warnings", lambda: (warnings.filters, list(warnings.filters), warnings.showwarning),
-               _set_filters, lambda x, y: x[0] is y[0] and x[1:] == y[1:])
+    yield Knob(
+        "the filters of warnings",
+        lambda: (warnings.filters, list(warnings.filters), warnings.showwarning),
+        _set_filters,
+        lambda x, y: x[0] is y[0] and x[1:] == y[1:],
+    )
     yield Knob("logging.disable", lambda: logging.root.manager.disable, logging.disable)
-    yield Knob("the locale", lambda: locale.setlocale(locale.LC_ALL),
-               lambda name: locale.setlocale(locale.LC_ALL, name))
+    yield Knob(
+        "the locale", lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)
+    )
     yield Knob("gc", gc.isenabled, lambda enabled: gc.enable() if enabled else gc.disable())
     yield Knob("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit)
 
@@ -117,35 +142,56 @@ def _torch() -> Iterator[Knob]:
     yield Knob("torch's global generator", torch.get_rng_state, torch.set_rng_state, torch.equal)
     yield Knob("the generators of CUDA", _cuda_states, _set_cuda_states, lambda x, y: all(map(torch.equal, x, y)))
     for device in ("cpu", "cuda"):
-        yield Knob("torch's autocast", lambda device=device: torch.is_autocast_enabled(device),
-                   lambda enabled, device=device: torch.set_autocast_enabled(device, enabled))
-        yield Knob("torch's autocast dtype", lambda device=device: torch.get_autocast_dtype(device),
-                   lambda dtype, device=device: torch.set_autocast_dtype(device, dtype))
+        yield Knob(
+            "torch's autocast",
+            lambda device=device: torch.is_autocast_enabled(device),
+            lambda enabled, device=device: torch.set_autocast_enabled(device, enabled),
+        )
+        yield Knob(
+            "torch's autocast dtype",
+            lambda device=device: torch.get_autocast_dtype(device),
+            lambda dtype, device=device: torch.set_autocast_dtype(device, dtype),
+        )
     yield Knob("torch's autocast cache", torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled)
     yield Knob("torch's autocast nesting", _nesting, _set_nesting)
-    yield Knob("torch.use_deterministic_algorithms", lambda: (
-        torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
-        lambda wanted: torch.use_deterministic_algorithms(wanted[0], warn_only=wanted[1]))
-    yield Knob("torch's anomaly detection", lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
-               lambda wanted: torch.set_anomaly_enabled(*wanted))
+    yield Knob(
+        "torch.use_deterministic_algorithms",
+        lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
+        lambda wanted: torch.use_deterministic_algorithms(wanted[0], warn_only=wanted[1]),
+    )
+    yield Knob(
+        "torch's anomaly detection",
+        lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
+        lambda wanted: torch.set_anomaly_enabled(*wanted),
+    )
     yield Knob("torch.set_flush_denormal", lambda: sys.float_info.min * _HALF == 0, torch.set_flush_denormal)
-    yield Knob("torch's float32 matmul precision", torch.get_float32_matmul_precision,
-               torch.set_float32_matmul_precision)
+    yield Knob(
+        "torch's float32 matmul precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
+    )
     for name in _SWITCHES:
         read, write = (getattr(torch._C, f"_{verb}_{name}", None) for verb in ("get", "set"))
         if read and write:
             yield Knob(f"torch's {name}", read, write)
     if hasattr(torch._C, "_get_fp32_precision_getter"):
         for place in _PRECISIONS:
-            yield Knob(f"torch's precision of {' '.join(place)}",
-                       lambda place=place: torch._C._get_fp32_precision_getter(*place),
-                       lambda value, place=place: torch._C._set_fp32_precision_setter(*place, value))
-    yield Knob("torch.backends.opt_einsum", lambda: (torch.backends.opt_einsum.enabled,
-                                                     torch.backends.opt_einsum.strategy), _set_einsum)
-    hooks = [value for name, value in sorted(vars(module).items())
-             if name.startswith("_global_") and isinstance(value, dict)]
-    yield Knob("the global hooks of torch.nn", lambda: [dict(each) for each in hooks],
-               lambda wanted: [(each.clear(), each.update(told)) for each, told in zip(hooks, wanted)])
+            yield Knob(
+                f"torch's precision of {' '.join(place)}",
+                lambda place=place: torch._C._get_fp32_precision_getter(*place),
+                lambda value, place=place: torch._C._set_fp32_precision_setter(*place, value),
+            )
+    yield Knob(
+        "torch.backends.opt_einsum",
+        lambda: (torch.backends.opt_einsum.enabled, torch.backends.opt_einsum.strategy),
+        _set_einsum,
+    )
+    hooks = [
+        value for name, value in sorted(vars(module).items()) if name.startswith("_global_") and isinstance(value, dict)
+    ]
+    yield Knob(
+        "the global hooks of torch.nn",
+        lambda: [dict(each) for each in hooks],
+        lambda wanted: [(each.clear(), each.update(told)) for each, told in zip(hooks, wanted)],
+    )
 
 
 def _set_inference(enabled: bool) -> None:

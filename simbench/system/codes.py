@@ -46,8 +46,9 @@ class Description:
     objects stand by their class and attributes. special(value): plain data for what is known better, or None.
     """
 
-    def __init__(self, home: frozenset[str], special: Callable[[object], list | None] = lambda value: None,
-                 lazy: bool = False) -> None:
+    def __init__(
+        self, home: frozenset[str], special: Callable[[object], list | None] = lambda value: None, lazy: bool = False
+    ) -> None:
         self.home, self.special, self.lazy = home, special, lazy
         self._seen: dict[int, int] = {}
         self._kept: list[object] = []  # else another object could take the place of one that is seen
@@ -121,7 +122,7 @@ class Description:
         if inspect.isroutine(value):
             bound = getattr(value, "__self__", None)
             return ["builtin", qualified(value), *([self.of(bound)] if isinstance(bound, type) else [])]
-        inside = self.within(type(value)) or (deep and not type(value).__module__ in sys.stdlib_module_names)
+        inside = self.within(type(value)) or (deep and type(value).__module__ not in sys.stdlib_module_names)
         attributes = attributes_of(value) if inside or isinstance(value, types.SimpleNamespace) else {}
         return ["object", qualified(type(value)), [[name, self.of(item)] for name, item in sorted(attributes.items())]]
 
@@ -130,9 +131,14 @@ class Description:
             return ["function", qualified(function)]
         code = function.__code__
         cells = [cell.cell_contents for cell in function.__closure__ or () if _full(cell)]
-        return ["function", self.of(code), self.of(function.__defaults__), self.of(function.__kwdefaults__),
-                [self.of(cell) for cell in cells],
-                [[name, self.of(value, deep=False)] for name, value in self._named(function)]]
+        return [
+            "function",
+            self.of(code),
+            self.of(function.__defaults__),
+            self.of(function.__kwdefaults__),
+            [self.of(cell) for cell in cells],
+            [[name, self.of(value, deep=False)] for name, value in self._named(function)],
+        ]
 
     def _named(self, function: types.FunctionType) -> list[tuple[str, object]]:
         """What a function looks up by name, in its own module and in those that it names."""
@@ -153,17 +159,34 @@ class Description:
 
     def members(self, cls: type) -> list:
         """Bases, methods and constants of a class."""
-        kept = {name: value for name, value in vars(cls).items()
-                if name not in MADE and (not name.startswith("__") or inspect.isroutine(value))
-                and not inspect.isdatadescriptor(value) or isinstance(value, property)}
-        made = {name for name, value in kept.items() if isinstance(value, types.FunctionType)
-                and value.__code__.co_filename.startswith("<string>")}  # by dataclass, from fields that are seen
-        return [[self.of(base) for base in cls.__bases__],
-                [[name, self.of(value, deep=False)] for name, value in sorted(kept.items()) if name not in made]]
+        kept = {
+            name: value
+            for name, value in vars(cls).items()
+            if (
+                name not in MADE
+                and (not name.startswith("__") or inspect.isroutine(value))
+                and not inspect.isdatadescriptor(value)
+            )
+            or isinstance(value, property)
+        }
+        made = {
+            name
+            for name, value in kept.items()
+            if isinstance(value, types.FunctionType) and value.__code__.co_filename.startswith("<string>")
+        }  # by dataclass, from fields that are seen
+        return [
+            [self.of(base) for base in cls.__bases__],
+            [[name, self.of(value, deep=False)] for name, value in sorted(kept.items()) if name not in made],
+        ]
 
     def _bytecode(self, code: types.CodeType) -> list:
-        return [code.co_code.hex(), [self.of(constant) for constant in code.co_consts], list(code.co_names),
-                list(code.co_varnames), code.co_argcount]
+        return [
+            code.co_code.hex(),
+            [self.of(constant) for constant in code.co_consts],
+            list(code.co_names),
+            list(code.co_varnames),
+            code.co_argcount,
+        ]
 
     def within(self, thing: object) -> bool:
         """True for a class or function that is looked into."""
@@ -191,8 +214,12 @@ def array(value) -> list:
     import numpy as np
 
     values = np.ascontiguousarray(value)
-    return ["array", str(values.dtype.newbyteorder("=")), list(np.shape(value)),
-            hashlib.sha256(values.astype(values.dtype.newbyteorder("<")).tobytes()).hexdigest()]
+    return [
+        "array",
+        str(values.dtype.newbyteorder("=")),
+        list(np.shape(value)),
+        hashlib.sha256(values.astype(values.dtype.newbyteorder("<")).tobytes()).hexdigest(),
+    ]
 
 
 def _full(cell: types.CellType) -> bool:

@@ -55,11 +55,11 @@ def machine() -> dict[str, str]:
     processor = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        named = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines()
-                 if line.startswith("model name")]
+        named = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
         processor = named[0] if named else processor
     memory = ""
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
-    return {"system": platform.system(), "processor": processor, "cores": str(os.cpu_count()),
-            "memory": memory}
+    return {"system": platform.system(), "processor": processor, "cores": str(os.cpu_count()), "memory": memory}

@@ -99,17 +99,20 @@ class stage:
 
     def __call__(self, function: Callable) -> Callable:
         if inspect.isgeneratorfunction(function):
+
             @wraps(function)
             def timed(*args, **kwargs):
                 items = function(*args, **kwargs)
                 yield from items if _recorded is None else self._each(items)
         else:
+
             @wraps(function)
             def timed(*args, **kwargs):
                 if _recorded is None:
                     return function(*args, **kwargs)
                 with self:
                     return function(*args, **kwargs)
+
         return timed
 
     def _each(self, items: Iterator) -> Iterator:
@@ -131,6 +134,7 @@ class stage:
 
 def stages(**names: str) -> Callable[[type], type]:
     """Decorator of a class: method -> the stage it is."""
+
     def decorated(cls: type) -> type:
         for method, name in names.items():
             setattr(cls, method, stage(name)(vars(cls)[method]))

@@ -22,8 +22,14 @@ from typing import Any
 from simbench.system import ambient
 
 #: Settings of torch that change numbers, as a case finds them whoever starts it. The number of threads is the user's.
-KNOWN = {"torch's inference mode": False, "torch's grad mode": True, "torch's default device": None,
-         "torch's autocast": False, "torch.set_flush_denormal": False, "torch's float32 matmul precision": "highest"}
+KNOWN = {
+    "torch's inference mode": False,
+    "torch's grad mode": True,
+    "torch's default device": None,
+    "torch's autocast": False,
+    "torch.set_flush_denormal": False,
+    "torch's float32 matmul precision": "highest",
+}
 
 _calls = threading.local()
 
@@ -125,6 +131,7 @@ def seed_of(key: str) -> int:
 
 def of_plugin(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which does nothing but call code of plugins, run `abroad`."""
+
     @wraps(function)
     def called(*args, **kwargs):
         with abroad():

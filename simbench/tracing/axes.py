@@ -64,8 +64,9 @@ def resized(axis: Axis, size: int) -> Axis:
 
 def without_channels(axes: Axes) -> Axes:
     """Axes after some of the channels were summed away: what is left of them is no channel."""
-    return tuple(tuple(replace(atom, kind=UNKNOWN) if atom.kind == CHANNELS else atom for atom in axis)
-                 for axis in axes)
+    return tuple(
+        tuple(replace(atom, kind=UNKNOWN) if atom.kind == CHANNELS else atom for atom in axis) for axis in axes
+    )
 
 
 def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
@@ -113,8 +114,10 @@ def broadcast(sides: Sequence[Axes], shape: Sequence[int]) -> Axes:
     whole = [axes for axes in sides if layout(axes) and [size_of(axis) for axis in axes] == list(shape)]
     if whole:
         return whole[0] if len({layout(axes) for axes in whole}) == 1 else unknown_axes(shape)
-    return tuple(_agreed([axes[-back] for axes in sides if len(axes) >= back and size_of(axes[-back]) == size], size)
-                 for back, size in zip(range(len(shape), 0, -1), shape))
+    return tuple(
+        _agreed([axes[-back] for axes in sides if len(axes) >= back and size_of(axes[-back]) == size], size)
+        for back, size in zip(range(len(shape), 0, -1), shape)
+    )
 
 
 def _agreed(axes: Sequence[Axis], size: int) -> Axis:

@@ -31,23 +31,93 @@ from simbench.tracing.axes import (
     without_channels,
 )
 
-_SAME = {"clone", "contiguous", "detach", "alias", "_to_copy", "lift_fresh", "roll", "flip", "slice", "narrow",
-         "expand", "index_select", "native_dropout", "_softmax", "_log_softmax", "softmax", "log_softmax",
-         "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "tril",
-         "triu", "cumsum", "_native_multi_head_attention"}
+_SAME = {
+    "clone",
+    "contiguous",
+    "detach",
+    "alias",
+    "_to_copy",
+    "lift_fresh",
+    "roll",
+    "flip",
+    "slice",
+    "narrow",
+    "expand",
+    "index_select",
+    "native_dropout",
+    "_softmax",
+    "_log_softmax",
+    "softmax",
+    "log_softmax",
+    "constant_pad_nd",
+    "reflection_pad1d",
+    "reflection_pad2d",
+    "replication_pad1d",
+    "replication_pad2d",
+    "tril",
+    "triu",
+    "cumsum",
+    "_native_multi_head_attention",
+}
 _VIEWS = {"view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten"}
-_SUMS = {"mean", "sum", "prod", "amax", "amin", "max", "min", "var", "std", "var_mean", "logsumexp",
-         "linalg_vector_norm", "norm", "any", "all", "argmax", "argmin"}
-_CONVOLUTIONS = {"convolution", "_convolution", "mkldnn_convolution", "cudnn_convolution", "miopen_convolution",
-                 "convolution_overrideable"}
+_SUMS = {
+    "mean",
+    "sum",
+    "prod",
+    "amax",
+    "amin",
+    "max",
+    "min",
+    "var",
+    "std",
+    "var_mean",
+    "logsumexp",
+    "linalg_vector_norm",
+    "norm",
+    "any",
+    "all",
+    "argmax",
+    "argmin",
+}
+_CONVOLUTIONS = {
+    "convolution",
+    "_convolution",
+    "mkldnn_convolution",
+    "cudnn_convolution",
+    "miopen_convolution",
+    "convolution_overrideable",
+}
 #: Operations whose second axis is channels by definition.
-_IMAGES = {"max_pool2d_with_indices", "max_pool2d", "avg_pool2d", "avg_pool1d", "_adaptive_avg_pool2d",
-           "adaptive_avg_pool2d", "adaptive_max_pool2d", "fractional_max_pool2d", "native_batch_norm",
-           "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "_batch_norm_no_update",
-           "_batch_norm_impl_index", "cudnn_batch_norm", "miopen_batch_norm", "native_group_norm", "pixel_shuffle",
-           "pixel_unshuffle", "channel_shuffle", "grid_sampler_2d", "upsample_nearest1d", "upsample_linear1d",
-           "upsample_nearest2d", "_upsample_nearest_exact2d", "upsample_bilinear2d", "_upsample_bilinear2d_aa",
-           "upsample_bicubic2d", "_upsample_bicubic2d_aa"}
+_IMAGES = {
+    "max_pool2d_with_indices",
+    "max_pool2d",
+    "avg_pool2d",
+    "avg_pool1d",
+    "_adaptive_avg_pool2d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
+    "fractional_max_pool2d",
+    "native_batch_norm",
+    "_native_batch_norm_legit_no_training",
+    "_native_batch_norm_legit",
+    "_batch_norm_no_update",
+    "_batch_norm_impl_index",
+    "cudnn_batch_norm",
+    "miopen_batch_norm",
+    "native_group_norm",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "channel_shuffle",
+    "grid_sampler_2d",
+    "upsample_nearest1d",
+    "upsample_linear1d",
+    "upsample_nearest2d",
+    "_upsample_nearest_exact2d",
+    "upsample_bilinear2d",
+    "_upsample_bilinear2d_aa",
+    "upsample_bicubic2d",
+    "_upsample_bicubic2d_aa",
+}
 _LAYER_NORMS = {"native_layer_norm", "_fused_rms_norm", "rms_norm"}
 
 
@@ -67,7 +137,7 @@ class Flow(TorchDispatchMode):
         for k, x in enumerate(_flat(inputs)):
             first = (Atom(INPUTS, rows) if x.ndim and len(x) == rows else Atom(UNKNOWN, len(x)),) if x.ndim else ()
             rest = [(Atom(GIVEN, size, (k, i)),) for i, size in enumerate(x.shape[1:])]
-            self._axes[_key(x)] = (first, *rest)[:x.ndim]
+            self._axes[_key(x)] = (first, *rest)[: x.ndim]
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -183,7 +253,7 @@ class Flow(TorchDispatchMode):
             return [tuple(map(resized, x, each.shape)) for each in outputs]
         if name in ("select", "unbind"):
             at = (dims or 0) % rank
-            return [(*x[:at], *x[at + 1:])] * len(outputs)
+            return [(*x[:at], *x[at + 1 :])] * len(outputs)
         if name in _SUMS:
             gone = [i % rank for i in several] or range(rank)
             if any(has_channels(x[i]) for i in gone):
@@ -222,8 +292,11 @@ def _product(x: Axes | None, w: Axes | None, shape) -> Axes:
     rows, columns = x, w
     if has_channels(x[-1]) or has_channels(w[-2]):
         rows, columns = without_channels(x), without_channels(w)
-    return (*(broadcast([(a,), (b,)], [size])[0] for a, b, size in zip(rows[:-2], columns[:-2], shape)),
-            rows[-2], columns[-1])
+    return (
+        *(broadcast([(a,), (b,)], [size])[0] for a, b, size in zip(rows[:-2], columns[:-2], shape)),
+        rows[-2],
+        columns[-1],
+    )
 
 
 def _joined(given: list[Axes | None], at: int, shape, new: bool) -> Axes:
@@ -232,7 +305,7 @@ def _joined(given: list[Axes | None], at: int, shape, new: bool) -> Axes:
     known = [axes for axes in given if axes is not None]
     if new:
         at %= rank
-        return (*(both := broadcast(known, [*shape[:at], *shape[at + 1:]]))[:at], unknown_axis(shape[at]), *both[at:])
+        return (*(both := broadcast(known, [*shape[:at], *shape[at + 1 :]]))[:at], unknown_axis(shape[at]), *both[at:])
     axes = [tuple(map(resized, each, shape)) for each in known if len(each) == rank]
     return broadcast(axes, shape)
 

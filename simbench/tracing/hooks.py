@@ -76,7 +76,7 @@ class Taps:
 
     def _see(self, name: str, output: Any) -> None:
         """What a layer gives: taken, or the reason why not."""
-        again = name in self._taken or name in self._waiting or name in self.unknown and self._layouts is None
+        again = name in self._taken or name in self._waiting or (name in self.unknown and self._layouts is None)
         reason = "runs several times in a pass" if again else _unfit(output, self._rows)
         if reason and self._settled:
             raise InputError(f"layer {name!r} of {self._side} {reason}; name layers that run once and give {_FIT}")
@@ -99,8 +99,10 @@ class Taps:
         if told is None:
             self._doubt(name, x)
         elif len(told) != x.ndim:
-            raise InputError(f"layer {name!r} of {self._side} has layout {told!r} and gives activations of shape "
-                             f"{tuple(x.shape)}; give a layout of as many axes, and batches of one kind")
+            raise InputError(
+                f"layer {name!r} of {self._side} has layout {told!r} and gives activations of shape "
+                f"{tuple(x.shape)}; give a layout of as many axes, and batches of one kind"
+            )
         else:
             self._found[name] = told
             self._taken[name] = self._take(name, channels_first(x, told))
@@ -108,8 +110,10 @@ class Taps:
     def _doubt(self, name: str, x: Tensor) -> None:
         """The axes of an output are not known."""
         choices = " or ".join(repr(each) for each in ("nchw", "nhwc", "ntc", "nct") if len(each) == x.ndim)
-        reason = (f"gives activations of shape {tuple(x.shape)}, and which axis holds the channels is not known: give "
-                  f"layouts={{{name!r}: ...}}, {choices}")
+        reason = (
+            f"gives activations of shape {tuple(x.shape)}, and which axis holds the channels is not known: give "
+            f"layouts={{{name!r}: ...}}, {choices}"
+        )
         if self._settled:
             raise InputError(f"layer {name!r} of {self._side} {reason}")
         self.unknown[name] = f"{name!r} of {self._side} {reason}"
@@ -136,8 +140,10 @@ class Taps:
             self._settle({name: value for name, value in taken.items() if name not in self._unfit})
         for name in self._handles:
             if name not in taken:
-                raise InputError(f"layer {name!r} of {self._side} does not run when the network does; name layers "
-                                 "that are called as modules in its forward pass")
+                raise InputError(
+                    f"layer {name!r} of {self._side} does not run when the network does; name layers "
+                    "that are called as modules in its forward pass"
+                )
         return {name: taken[name] for name in self._handles}
 
     def _pass(self, call: Call, place: torch.device | None, take: Take) -> dict[str, Any]:
@@ -167,8 +173,10 @@ class Taps:
         self.unknown = {name: reason for name, reason in self.unknown.items() if name not in self._unfit}
         if not fit:
             doubts = next(iter(self.unknown.values()), "")
-            raise InputError(f"no submodule of {self._side} runs once and gives {_FIT} whose axes are known; "
-                             + (f"{doubts}" if doubts else "name layers"))
+            raise InputError(
+                f"no submodule of {self._side} runs once and gives {_FIT} whose axes are known; "
+                + (f"{doubts}" if doubts else "name layers")
+            )
         self._settled = True
 
 

@@ -15,8 +15,9 @@ from simbench.errors import InputError
 
 #: What says which part of a batch is the inputs: a tensor, a tuple of arguments, or a mapping of keyword arguments.
 Choose = Callable[[Any], Any]
-_REMEDY = ("give inputs=, a function of a batch that returns a tensor, a tuple of arguments or a dict of keyword "
-           "arguments")
+_REMEDY = (
+    "give inputs=, a function of a batch that returns a tensor, a tuple of arguments or a dict of keyword arguments"
+)
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,10 @@ class Inputs:
         tensors = [x for x in _tensors([args, kwargs]) if x.ndim]
         if not tensors or len(tensors[0]) == 0:
             what = f"shape {tuple(tensors[0].shape)}" if tensors else f"type {_kinds(args or tuple(kwargs.values()))}"
-            raise InputError(f"a batch has inputs of {what}; give tensors (n, ...), or (inputs, labels), "
-                             f"or {_REMEDY.removeprefix('give ')}")
+            raise InputError(
+                f"a batch has inputs of {what}; give tensors (n, ...), or (inputs, labels), "
+                f"or {_REMEDY.removeprefix('give ')}"
+            )
         return Call(args, kwargs, len(tensors[0]))
 
     def _chosen(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
@@ -87,8 +90,10 @@ class Inputs:
         if not isinstance(batch, (tuple, list)) or not len(batch):
             return (batch,), {}
         if len(batch) > 1 and self._most() > 1:
-            raise InputError(f"a batch is ({_kinds(batch)}), and {self._forward()} may take more than the first; "
-                             f"{_REMEDY}, such as inputs=lambda batch: batch[0]")
+            raise InputError(
+                f"a batch is ({_kinds(batch)}), and {self._forward()} may take more than the first; "
+                f"{_REMEDY}, such as inputs=lambda batch: batch[0]"
+            )
         return ((), self._named(batch[0])) if isinstance(batch[0], Mapping) else ((batch[0],), {})
 
     def _named(self, given: Mapping) -> dict[str, Any]:
@@ -113,25 +118,33 @@ class Inputs:
         parameters = self._signature.parameters
         extra = [name for name in kwargs if name not in parameters]
         if extra and not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
-            raise InputError(f"a batch has {', '.join(map(repr, extra))}, which {self._forward()} does not take; "
-                             f"{_REMEDY}")
+            raise InputError(
+                f"a batch has {', '.join(map(repr, extra))}, which {self._forward()} does not take; {_REMEDY}"
+            )
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise InputError(f"{self._forward()} cannot be called with what a batch gives ({error}); "
-                             f"{_REMEDY}") from None
+            raise InputError(
+                f"{self._forward()} cannot be called with what a batch gives ({error}); {_REMEDY}"
+            ) from None
 
     def _forward(self) -> str:
-        names = "..." if self._signature is None else ", ".join(
-            str(each.replace(annotation=inspect.Parameter.empty)) for each in self._signature.parameters.values())
+        names = (
+            "..."
+            if self._signature is None
+            else ", ".join(
+                str(each.replace(annotation=inspect.Parameter.empty)) for each in self._signature.parameters.values()
+            )
+        )
         return f"forward({names}) of {self._side}"
 
 
 def batches_of(batches: Iterable) -> Iterator:
     """Each batch; InputError for what is no iterable of batches."""
     if isinstance(batches, (Tensor, str, Mapping)) or not isinstance(batches, Iterable):
-        raise InputError(f"batches is a {type(batches).__name__}; give an iterable of batches, such as a DataLoader or "
-                         "[images]")
+        raise InputError(
+            f"batches is a {type(batches).__name__}; give an iterable of batches, such as a DataLoader or [images]"
+        )
     return iter(batches)
 
 

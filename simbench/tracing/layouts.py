@@ -28,8 +28,10 @@ class Layouts:
         if given is None:
             return cls()
         if not isinstance(given, (str, Mapping)):
-            raise InputError(f"layouts is a {type(given).__name__}; give a layout such as 'nhwc', a dict of layer -> "
-                             "layout, or a pair of them, for a and for b")
+            raise InputError(
+                f"layouts is a {type(given).__name__}; give a layout such as 'nhwc', a dict of layer -> "
+                "layout, or a pair of them, for a and for b"
+            )
         for layout in [given] if isinstance(given, str) else given.values():
             if layout not in LAYOUTS:
                 raise unknown("layout", str(layout), LAYOUTS)

@@ -24,9 +24,11 @@ def twin_of(net: nn.Module) -> tuple[nn.Module | None, bool]:
 def _copied(net: nn.Module, last: bool) -> nn.Module | None:
     # Weights are copied into that memory at once, not as they lie and then into it.
     if last:
-        ready = {id(weight): nn.Parameter(weight.detach().clone(memory_format=torch.channels_last),
-                                          weight.requires_grad)
-                 for weight in net.parameters() if type(weight) is nn.Parameter and weight.ndim == 4}
+        ready = {
+            id(weight): nn.Parameter(weight.detach().clone(memory_format=torch.channels_last), weight.requires_grad)
+            for weight in net.parameters()
+            if type(weight) is nn.Parameter and weight.ndim == 4
+        }
     else:
         ready = {id(weight): weight for weight in net.parameters()}
     try:
@@ -40,8 +42,11 @@ def _copied(net: nn.Module, last: bool) -> nn.Module | None:
 def as_it_was(net: nn.Module) -> Iterator[None]:
     """A network that runs itself meanwhile: afterwards the mode of every module and all buffers are as before."""
     modes = {module: module.training for module in net.modules()}
-    buffers = [(module, name, buffer, None if buffer is None else buffer.clone())
-               for module in net.modules() for name, buffer in module._buffers.items()]
+    buffers = [
+        (module, name, buffer, None if buffer is None else buffer.clone())
+        for module in net.modules()
+        for name, buffer in module._buffers.items()
+    ]
     try:
         yield
     finally:

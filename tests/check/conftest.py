@@ -26,7 +26,9 @@ def other_processor(request, monkeypatch):
 
     def turned(x, full_matrices=True):
         u, s, v = svd(x, full_matrices=full_matrices)
-        signs = request.param * torch.where(s.view(torch.int64) % 2 == 0, 1, -1)  # s in float64, as everywhere in the kit
+        signs = request.param * torch.where(
+            s.view(torch.int64) % 2 == 0, 1, -1
+        )  # s in float64, as everywhere in the kit
         return SVD(u, s, v) if full_matrices else SVD(u * signs, s, v * signs[:, None])
 
     monkeypatch.setattr(Moments, "of", of)

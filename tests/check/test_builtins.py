@@ -8,26 +8,61 @@ import simbench
 from simbench.check import Check, checks
 from simbench.grammar import parse
 
-INDICES = ["cka", "cka[estimator=debiased]", "cka[kernel=rbf]", "cka[estimator=debiased,kernel=rbf]",
-           "r2_lr", "r2_lr[centred=false]", "cca", "cca[mean=rho_squared]",
-           "svcca", "svcca[variance=0.9]", "svcca[variance=1]", "pwcca"]
-STITCHERS = ["identity", "least_squares", "least_squares[bias=false]", "procrustes", "procrustes[bias=false]",
-             "reduced_rank", "reduced_rank[rank=1]", "reduced_rank[rank=3,bias=false]",
-             "lasso", "lasso[alpha=0.3]", "lasso[alpha=0.0001,bias=false]", "permutation",
-             "permutation[absolute=true,bias=false]", "permutation[scale=true]",
-             "permutation[scale=true,absolute=true,bias=false]", "semi_matching",
-             "semi_matching[absolute=true,bias=false]", "semi_matching[scale=true]", "semi_matching[mode=soft]",
-             "semi_matching[mode=soft,scale=true,absolute=true,bias=false]", "task_loss",
-             "task_loss[bias=false]", "task_loss[labels=hard]", "task_loss[init=random]", "task_loss[init=identity]",
-             "task_loss[init=random,bias=false,labels=hard,epochs=2]", "bottleneck",
-             "bottleneck[rank=2,init=random,bias=false]"]
+INDICES = [
+    "cka",
+    "cka[estimator=debiased]",
+    "cka[kernel=rbf]",
+    "cka[estimator=debiased,kernel=rbf]",
+    "r2_lr",
+    "r2_lr[centred=false]",
+    "cca",
+    "cca[mean=rho_squared]",
+    "svcca",
+    "svcca[variance=0.9]",
+    "svcca[variance=1]",
+    "pwcca",
+]
+STITCHERS = [
+    "identity",
+    "least_squares",
+    "least_squares[bias=false]",
+    "procrustes",
+    "procrustes[bias=false]",
+    "reduced_rank",
+    "reduced_rank[rank=1]",
+    "reduced_rank[rank=3,bias=false]",
+    "lasso",
+    "lasso[alpha=0.3]",
+    "lasso[alpha=0.0001,bias=false]",
+    "permutation",
+    "permutation[absolute=true,bias=false]",
+    "permutation[scale=true]",
+    "permutation[scale=true,absolute=true,bias=false]",
+    "semi_matching",
+    "semi_matching[absolute=true,bias=false]",
+    "semi_matching[scale=true]",
+    "semi_matching[mode=soft]",
+    "semi_matching[mode=soft,scale=true,absolute=true,bias=false]",
+    "task_loss",
+    "task_loss[bias=false]",
+    "task_loss[labels=hard]",
+    "task_loss[init=random]",
+    "task_loss[init=identity]",
+    "task_loss[init=random,bias=false,labels=hard,epochs=2]",
+    "bottleneck",
+    "bottleneck[rank=2,init=random,bias=false]",
+]
 SPECS = {"indices": INDICES, "stitchers": STITCHERS}
 
 
 def every_check() -> list:
     registry = simbench.load()
-    return [pytest.param(check, id=f"{spec}-{check.name}") for kind, specs in SPECS.items() for spec in specs
-            for check in checks(registry.get(kind, spec))]
+    return [
+        pytest.param(check, id=f"{spec}-{check.name}")
+        for kind, specs in SPECS.items()
+        for spec in specs
+        for check in checks(registry.get(kind, spec))
+    ]
 
 
 @pytest.mark.parametrize("check", every_check())

@@ -42,8 +42,9 @@ def index(by_moments=None, by_rows=None, claims=CKA, answers=(), **attributes) -
 
 def neighbours(a, b):
     """Mean overlap of the 5 nearest rows: discrete, without gradient."""
-    near = [torch.cdist(x.double(), x.double()).fill_diagonal_(torch.inf).topk(5, largest=False).indices
-            for x in (a, b)]
+    near = [
+        torch.cdist(x.double(), x.double()).fill_diagonal_(torch.inf).topk(5, largest=False).indices for x in (a, b)
+    ]
     return (near[0][:, :, None] == near[1][:, None, :]).double().sum((1, 2)).mean() / 5
 
 
@@ -66,8 +67,10 @@ RIGHT = {
 
 def top_only(m):
     """SVCCA that divides the variance twice, by the total and by the largest: it keeps one direction."""
-    a, b = (basis.first(int((basis.values.cumsum(0) / basis.values[0] < 0.99).sum()) + 1)
-            for basis in (m.a.principal, m.b.principal))
+    a, b = (
+        basis.first(int((basis.values.cumsum(0) / basis.values[0] < 0.99).sum()) + 1)
+        for basis in (m.a.principal, m.b.principal)
+    )
     return torch.linalg.svdvals(m.cross(a, b)).mean()
 
 
@@ -113,8 +116,11 @@ def debiased(a, b):
     def hsic(x, y):
         left, right = x.square().sum(1), y.square().sum(1)
         off = 1e-10 * (1 + 10 * x[0, 0] * y[0, 0] / (left[0] * right[0]).sqrt())
-        return ((x.mT @ y).square().sum() - n / (n - 2) * left @ right
-                + (1 + off) * left.sum() * right.sum() / ((n - 1) * (n - 2)))
+        return (
+            (x.mT @ y).square().sum()
+            - n / (n - 2) * left @ right
+            + (1 + off) * left.sum() * right.sum() / ((n - 1) * (n - 2))
+        )
 
     return hsic(a, b) / (hsic(a, a) * hsic(b, b)).sqrt()
 
@@ -173,57 +179,79 @@ GROUPS = {f"{group}_{side}" for group in INVARIANCES for side in "ab"}
 #: description -> the index, and exactly the checks that it fails
 WRONG = {
     "divides the variance twice": (
-        index(top_only, answers=simbench.load().get("indices", "svcca").known_answers()), {"known_answers"}),
+        index(top_only, answers=simbench.load().get("indices", "svcca").known_answers()),
+        {"known_answers"},
+    ),
     "wrong known answer": (index(cka, answers=[replace(TRIPLE, value=0.9)]), {"known_answers"}),
     "uncentred, claims translation": (
-        index(lambda m: cka(m.uncentred())), {"translation_a", "translation_b", "dead_features", "fewer_rows"}),
+        index(lambda m: cka(m.uncentred())),
+        {"translation_a", "translation_b", "dead_features", "fewer_rows"},
+    ),
     "claims symmetry it lacks": (index(sided), {"symmetry"}),
     "claims no symmetry it has": (index(cka, claims=OPEN), {"symmetry"}),
     "claims no rotation of a it allows": (
-        index(cka, claims=replace(OPEN, invariances_a=FEATUREWISE)), {"symmetry", "orthogonal_a"}),
+        index(cka, claims=replace(OPEN, invariances_a=FEATUREWISE)),
+        {"symmetry", "orthogonal_a"},
+    ),
     "claims linear maps it notices": (index(cka, claims=CCA), {"linear_a", "linear_b", "fewer_rows"}),
-    "claims nothing it allows": (
-        index(cka, claims=Claims(symmetric=True)), GROUPS - {"linear_a", "linear_b"}),
+    "claims nothing it allows": (index(cka, claims=Claims(symmetric=True)), GROUPS - {"linear_a", "linear_b"}),
     "claims direction of a distance": (index(cka, claims=replace(CKA, direction=-1)), {"direction", "identity"}),
     "distance with direction +1": (index(lambda m: 1 - cka(m)), {"direction", "identity"}),
     "always one": (index(lambda m: torch.ones(()), claims=CCA), {"direction"}),
     "claims a narrow range": (index(cka, claims=replace(CKA, range=(0.1, 1.0))), {"range"}),
     "sums correlations, above 1": (
-        index(lambda m: m.correlations.sum(), claims=CCA), {"range", "identity", "dead_features", "fewer_rows"}),
+        index(lambda m: m.correlations.sum(), claims=CCA),
+        {"range", "identity", "dead_features", "fewer_rows"},
+    ),
     "NaN for dead features": (
-        index(standardised, claims=Claims(1, True, (0, 1), FEATUREWISE, FEATUREWISE)), {"dead_features"}),
+        index(standardised, claims=Claims(1, True, (0, 1), FEATUREWISE, FEATUREWISE)),
+        {"dead_features"},
+    ),
     "no cut of the rank": (index(no_cut, claims=CCA), {"dead_features", "fewer_rows", "merge_order"}),
     "detached": (index(lambda m: cka(m).detach(), claims=SLOPE), {"gradient"}),
     "detached from b": (index(by_rows=lambda a, b: row_cka(a, b.detach()), claims=SLOPE), {"gradient"}),
     "gradient NaN at a == b": (
-        index(by_rows=lambda a, b: (distance(a, b) * 0 + (a.double() - b.double()).square().sum().sqrt()),
-              claims=DISTANCE), {"gradient"}),
+        index(
+            by_rows=lambda a, b: distance(a, b) * 0 + (a.double() - b.double()).square().sum().sqrt(), claims=DISTANCE
+        ),
+        {"gradient"},
+    ),
     "a not narrower than b": (  # fails whatever compares p < q
-        index(narrow, claims=SLOPE), {"range", "symmetry", "gradient", "widths", "fewer_rows", "float32", "merge_order",
-                                      "similarity"} | GROUPS),
+        index(narrow, claims=SLOPE),
+        {"range", "symmetry", "gradient", "widths", "fewer_rows", "float32", "merge_order", "similarity"} | GROUPS,
+    ),
     "divides rounding by rounding": (
-        index(by_rows=debiased, claims=replace(CKA, range=(-1.0, 1.0), differentiable=True)), {"identity"}),
+        index(by_rows=debiased, claims=replace(CKA, range=(-1.0, 1.0), differentiable=True)),
+        {"identity"},
+    ),
     "a constant in a denominator": (index(small_denominator), {"scaling_a", "scaling_b"}),
     "half precision multiplied as it is": (index(by_rows=in_own_precision, any_precision=True), {"float32"}),
-    "minibatches multiplied as they are": (
-        index(by_rows=row_cka, minibatches=64, of_batch=of_batch), {"routes"}),
+    "minibatches multiplied as they are": (index(by_rows=row_cka, minibatches=64, of_batch=of_batch), {"routes"}),
     "uncentred Gram in float32": (index(by_rows=single), {"float32"}),
     "reads the last bits": (index(last_bits, claims=OPEN), {"merge_order"}),
-    "reads the last bits of a": (index(lambda m: sided(m) - 5e-9 * lowest_bit(m.aa[0, 0]), claims=OPEN),
-                                 {"merge_order"}),
+    "reads the last bits of a": (
+        index(lambda m: sided(m) - 5e-9 * lowest_bit(m.aa[0, 0]), claims=OPEN),
+        {"merge_order"},
+    ),
     "reads all last bits together": (
-        index(lambda m: sided(m) - 5e-9 * (lowest_bit(m.ab).sum() % 2), claims=OPEN), {"merge_order"}),
-    "two routes disagree": (
-        index(cka, lambda a, b: row_cka(a, b) * len(a) / (len(a) - 1)), {"routes", "fewer_rows"}),
+        index(lambda m: sided(m) - 5e-9 * (lowest_bit(m.ab).sum() % 2), claims=OPEN),
+        {"merge_order"},
+    ),
+    "two routes disagree": (index(cka, lambda a, b: row_cka(a, b) * len(a) / (len(a) - 1)), {"routes", "fewer_rows"}),
     "another value of kept rows": (
-        index(lambda m: cka(m) ** (1 if m.a.rows is None else 2)), {"similarity", "fewer_rows"}),
+        index(lambda m: cka(m) ** (1 if m.a.rows is None else 2)),
+        {"similarity", "fewer_rows"},
+    ),
     "modifies its rows": (index(by_rows=in_place), {"inputs_untouched", "deterministic"}),
-    "modifies its rows and puts them back": (
-        index(by_rows=there_and_back), {"inputs_untouched", "deterministic"}),
+    "modifies its rows and puts them back": (index(by_rows=there_and_back), {"inputs_untouched", "deterministic"}),
     "modifies a basis of its moments": (
-        index(lambda m: cka(m) + 0 * m.a.principal.values.neg_().sum()), {"inputs_untouched", "deterministic"}),
+        index(lambda m: cka(m) + 0 * m.a.principal.values.neg_().sum()),
+        {"inputs_untouched", "deterministic"},
+    ),
     "modifies its moments": (
-        index(lambda m: m.ab.square_().sum() / (m.aa.norm() * m.bb.norm())), {"inputs_untouched", "deterministic"}),
+        index(lambda m: m.ab.square_().sum() / (m.aa.norm() * m.bb.norm())),
+        {"inputs_untouched", "deterministic"},
+    ),
     "random": (index(lambda m: cka(m) + 1e-12 * torch.rand(())), {"deterministic"}),
     "seeds torch": (index(lambda m: cka(m) + 0 * torch.manual_seed(0).initial_seed()), {"deterministic"}),
     "returns a number": (index(lambda m: float(cka(m))), {"contract"}),
@@ -275,18 +303,21 @@ def test_index_without_known_answers_is_told_which_method_to_implement():
     assert outcome.status == "skipped" and "known_answers()" in outcome.reason
 
 
-@pytest.mark.parametrize(("attribute", "value", "said"), [
-    ("version", "1", "version is '1'"),
-    ("needs", "rows", "needs is 'rows'"),
-    ("needs", "samples", "implements no from_samples"),
-    ("degenerate", lambda self, m: "", "degenerate returns ''"),
-    ("claims", None, "a Claims object is wanted"),
-    ("claims", Claims(direction=0), "direction is 0"),
-    ("claims", Claims(range=(1.0, 0.0)), "low < high"),
-    ("claims", Claims(invariances_a=frozenset({"rotation"})), "holds {'rotation'}"),
-    ("claims", Claims(invariances_b=frozenset({"linear"})), "lacks orthogonal, permutation, scaling"),
-    ("claims", Claims(symmetric=True, invariances_a=ALL), "the invariances of a and b differ"),
-])
+@pytest.mark.parametrize(
+    ("attribute", "value", "said"),
+    [
+        ("version", "1", "version is '1'"),
+        ("needs", "rows", "needs is 'rows'"),
+        ("needs", "samples", "implements no from_samples"),
+        ("degenerate", lambda self, m: "", "degenerate returns ''"),
+        ("claims", None, "a Claims object is wanted"),
+        ("claims", Claims(direction=0), "direction is 0"),
+        ("claims", Claims(range=(1.0, 0.0)), "low < high"),
+        ("claims", Claims(invariances_a=frozenset({"rotation"})), "holds {'rotation'}"),
+        ("claims", Claims(invariances_b=frozenset({"linear"})), "lacks orthogonal, permutation, scaling"),
+        ("claims", Claims(symmetric=True, invariances_a=ALL), "the invariances of a and b differ"),
+    ],
+)
 def test_contract_names_what_is_declared_wrongly(attribute, value, said):
     contract, *_ = checks(index(**{"by_moments": cka, attribute: value}))
     assert contract.run().status == "failed" and said in contract.run().reason

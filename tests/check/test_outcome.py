@@ -15,15 +15,19 @@ from simbench.errors import Inapplicable, InputError
 def said(reason: str, error: type[Exception]):
     def rule() -> str:
         raise error(reason)
+
     return rule
 
 
-@pytest.mark.parametrize(("rule", "outcome"), [
-    (lambda: "all is well", Outcome("passed", "all is well")),
-    (lambda: require(float("nan") <= 1, "NaN is not at most 1"), Outcome("failed", "NaN is not at most 1")),
-    (said("not\n  today", Skip), Outcome("skipped", "not today")),
-    (said("equal widths only", Inapplicable), Outcome("skipped", "equal widths only")),
-])
+@pytest.mark.parametrize(
+    ("rule", "outcome"),
+    [
+        (lambda: "all is well", Outcome("passed", "all is well")),
+        (lambda: require(float("nan") <= 1, "NaN is not at most 1"), Outcome("failed", "NaN is not at most 1")),
+        (said("not\n  today", Skip), Outcome("skipped", "not today")),
+        (said("equal widths only", Inapplicable), Outcome("skipped", "equal widths only")),
+    ],
+)
 def test_outcome_follows_from_what_the_rule_says(rule, outcome):
     assert Check("rule", rule).run() == outcome
 

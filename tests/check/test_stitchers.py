@@ -12,8 +12,18 @@ from simbench import Affine, Stitcher
 from simbench.check import checks
 from simbench.errors import Inapplicable
 
-EVERY = {"contract", "family", "recovery", "optimality", "widths", "dead_features", "fewer_rows", "merge_order",
-         "inputs_untouched", "deterministic"}
+EVERY = {
+    "contract",
+    "family",
+    "recovery",
+    "optimality",
+    "widths",
+    "dead_features",
+    "fewer_rows",
+    "merge_order",
+    "inputs_untouched",
+    "deterministic",
+}
 
 
 def mean_to_mean(m, weight):
@@ -90,8 +100,12 @@ def penalised(find, loss):
 
 
 def matching(find, family="scaled_permutation"):
-    return stitcher(find, family, objective="correlation",
-                    loss=lambda self, m, affine: -(correlation(m) * (affine.weight != 0)).sum())
+    return stitcher(
+        find,
+        family,
+        objective="correlation",
+        loss=lambda self, m, affine: -(correlation(m) * (affine.weight != 0)).sum(),
+    )
 
 
 def shrinkage(m, affine):
@@ -191,9 +205,10 @@ WRONG = {
     "sign error": (stitcher(lambda m: mean_to_mean(m, -solution(m))), {"recovery", "optimality"}),
     "shrunk by a hundredth": (stitcher(shrunk), {"recovery", "optimality"}),
     "bias of the wrong sign": (
-        stitcher(lambda m: Affine(solution(m), m.mean_a @ solution(m) - m.mean_b)), {"recovery", "optimality"}),
-    "bias missing": (stitcher(lambda m: Affine(solution(m))),
-                     {"recovery", "optimality"} | MEMBERS),
+        stitcher(lambda m: Affine(solution(m), m.mean_a @ solution(m) - m.mean_b)),
+        {"recovery", "optimality"},
+    ),
+    "bias missing": (stitcher(lambda m: Affine(solution(m))), {"recovery", "optimality"} | MEMBERS),
     "bias too many": (stitcher(least_squares, "linear"), MEMBERS),
     "not orthogonal": (stitcher(least_squares, "orthogonal"), MEMBERS),
     "orthogonal in the wrong order": (stitcher(permuted_columns, "orthogonal"), {"recovery", "optimality"}),
@@ -205,8 +220,10 @@ WRONG = {
     "singular moments inverted": (stitcher(inverse), {"recovery", "optimality", "dead_features"}),
     "a not narrower than b": (stitcher(narrow), WIDE),
     "transposed": (stitcher(lambda m: Affine(solution(m).mT)), {"recovery", "optimality", "widths"} | MEMBERS),
-    "single precision": (stitcher(lambda m: least_squares(m).to(torch.float32)),
-                         {"contract", "recovery", "optimality", "widths"}),
+    "single precision": (
+        stitcher(lambda m: least_squares(m).to(torch.float32)),
+        {"contract", "recovery", "optimality", "widths"},
+    ),
     "modifies its moments": (stitcher(in_place), {"inputs_untouched", "deterministic"}),
     "random": (stitcher(jitter), {"deterministic"}),
     "reads the last bits": (stitcher(last_bits), {"merge_order"}),
@@ -214,29 +231,46 @@ WRONG = {
     "lasso that ignores alpha": (penalised(least_squares, Lasso(0.1).loss), {"optimality"}),
     "lasso of another alpha": (penalised(Lasso(0.101).from_moments, Lasso(0.1).loss), {"optimality"}),
     "lasso of one penalty per neuron of a": (penalised(grouped, Lasso(0.1).loss), {"optimality"}),
-    "ridge of half the penalty": (penalised(ridge, lambda m, affine: shrinkage(m, affine) + m.residual(affine)),
-                                  {"optimality"}),
+    "ridge of half the penalty": (
+        penalised(ridge, lambda m, affine: shrinkage(m, affine) + m.residual(affine)),
+        {"optimality"},
+    ),
     "penalty unsaid": (stitcher(least_squares, objective="penalised_residual"), {"contract"}),
     "correlation in a family that joins all": (matching(least_squares, "affine"), {"contract", "optimality"}),
-    "assigned by the least correlation": (matching(lambda m: slopes(m, assigned(-correlation(m)))),
-                                          {"recovery", "optimality"}),
+    "assigned by the least correlation": (
+        matching(lambda m: slopes(m, assigned(-correlation(m)))),
+        {"recovery", "optimality"},
+    ),
     "assigned by covariance": (matching(lambda m: slopes(m, assigned(m.ab))), {"recovery", "optimality"}),
     "assigned greedily": (matching(lambda m: slopes(m, greedy(correlation(m)))), {"optimality"}),
     "chosen one by one": (matching(lambda m: slopes(m, best(correlation(m)))), MEMBERS),
     "chosen for a": (matching(lambda m: slopes(m, best(correlation(m).mT).mT)), MEMBERS | {"recovery", "optimality"}),
-    "chosen least": (matching(lambda m: slopes(m, best(-correlation(m))), "scaled_selection"),
-                     {"recovery", "optimality"}),
-    "slope of the deviations": (matching(lambda m: mean_to_mean(
-        m, (assigned(correlation(m)) * (m.bb.diagonal() / m.aa.diagonal()[:, None]).sqrt()).nan_to_num(0, 0, 0))),
-        {"optimality"}),
+    "chosen least": (
+        matching(lambda m: slopes(m, best(-correlation(m))), "scaled_selection"),
+        {"recovery", "optimality"},
+    ),
+    "slope of the deviations": (
+        matching(
+            lambda m: mean_to_mean(
+                m, (assigned(correlation(m)) * (m.bb.diagonal() / m.aa.diagonal()[:, None]).sqrt()).nan_to_num(0, 0, 0)
+            )
+        ),
+        {"optimality"},
+    ),
     "slopes in a permutation": (matching(lambda m: slopes(m, assigned(correlation(m))), "permutation"), MEMBERS),
     "slopes in a selection": (matching(lambda m: slopes(m, best(correlation(m))), "selection"), MEMBERS),
-    "permutation without a scale": (matching(lambda m: mean_to_mean(m, assigned(correlation(m)))),
-                                    {"recovery", "optimality"}),
-    "permutation without the means": (matching(lambda m: Affine(assigned(correlation(m)), m.mean_b), "permutation"),
-                                      {"recovery", "optimality"}),
-    "constant neurons correlate to NaN": (matching(lambda m: slopes(m, assigned(
-        m.ab / torch.outer(m.aa.diagonal(), m.bb.diagonal()).sqrt()))), {"dead_features", "recovery"}),
+    "permutation without a scale": (
+        matching(lambda m: mean_to_mean(m, assigned(correlation(m)))),
+        {"recovery", "optimality"},
+    ),
+    "permutation without the means": (
+        matching(lambda m: Affine(assigned(correlation(m)), m.mean_b), "permutation"),
+        {"recovery", "optimality"},
+    ),
+    "constant neurons correlate to NaN": (
+        matching(lambda m: slopes(m, assigned(m.ab / torch.outer(m.aa.diagonal(), m.bb.diagonal()).sqrt()))),
+        {"dead_features", "recovery"},
+    ),
     "unknown family": (stitcher(least_squares, "quadratic"), {"contract"}),
     "unknown objective": (stitcher(least_squares, objective="accuracy"), {"contract"}),
     "refuses everything": (stitcher(refuses), {"contract"}),
@@ -271,7 +305,7 @@ def test_right_stitcher_fails_none(description):
 
 def test_every_check_is_failed_by_some_wrong_stitcher():
     assert set().union(*(found_by for _, found_by in WRONG.values())) == EVERY
-    assert EVERY == {check.name for check in checks(RIGHT["least squares"])}
+    assert {check.name for check in checks(RIGHT["least squares"])} == EVERY
 
 
 def test_stitcher_that_minimises_nothing_is_not_held_to_a_residual():

@@ -17,8 +17,21 @@ import pytest
 from simbench.cli import main
 
 #: Ten cases on the warm cache: two networks, one layer, two indices, two stitchers.
-TINY = ("run", "--seeds", "2", "--layers", "bn8", "--stitchers", "identity,least_squares", "--indices", "cka,r2_lr",
-        "--experiments", "matching", "--max-samples", "100")
+TINY = (
+    "run",
+    "--seeds",
+    "2",
+    "--layers",
+    "bn8",
+    "--stitchers",
+    "identity,least_squares",
+    "--indices",
+    "cka,r2_lr",
+    "--experiments",
+    "matching",
+    "--max-samples",
+    "100",
+)
 
 
 @dataclass(frozen=True)
@@ -47,8 +60,15 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]
 
 
 def _apart(folder: Path, *words: str, python: tuple[str, ...] = (), **environment: str) -> Done:
-    done = subprocess.run([sys.executable, *python, "-m", "simbench.cli", *words], capture_output=True, text=True,
-                          check=False, cwd=folder, env=os.environ | environment, timeout=120)
+    done = subprocess.run(
+        [sys.executable, *python, "-m", "simbench.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=os.environ | environment,
+        timeout=120,
+    )
     return Done(done.returncode, done.stdout, done.stderr, folder)
 
 
@@ -77,6 +97,7 @@ def finished(warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Done
 @pytest.fixture
 def package(tmp_path: Path) -> Callable[..., Path]:
     """package(name, code): an installed package with one plugin module of that code; its folder goes on sys.path."""
+
     def package(name: str, code: str) -> Path:
         site = tmp_path / f"site-{name}"
         (site / f"{name}-1.2.dist-info").mkdir(parents=True)

@@ -8,14 +8,28 @@ from simbench.results import folder as publish
 
 
 def test_both_experiments_are_run_drawn_and_added_to_by_an_index(call, warm):
-    words = ["run", "--seeds", "2", "--layers", "bn8", "--max-samples", "100", "--stitchers", "identity",
-             "--experiments", "matching,trajectory[stitcher=task_loss[batch=20],every=2]", "--experiments",
-             "cka_penalty[epochs=2,batch=32,every=3]"]
+    words = [
+        "run",
+        "--seeds",
+        "2",
+        "--layers",
+        "bn8",
+        "--max-samples",
+        "100",
+        "--stitchers",
+        "identity",
+        "--experiments",
+        "matching,trajectory[stitcher=task_loss[batch=20],every=2]",
+        "--experiments",
+        "cka_penalty[epochs=2,batch=32,every=3]",
+    ]
     first = call(*words, "--indices", "cka")
     assert first.code == 0, first.err
     results = first.folder / "simbench-results"
-    drawn = sorted((path.name.partition("_batch")[0].partition("_stitcher")[0], path.suffix)
-                   for path in (results / "figures").iterdir())
+    drawn = sorted(
+        (path.name.partition("_batch")[0].partition("_stitcher")[0], path.suffix)
+        for path in (results / "figures").iterdir()
+    )
     assert {(name, end) for name in ("cka_penalty", "trajectory") for end in (".png", ".svg")} <= set(drawn)
     rows = publish.read(results, "measurements.csv")
     assert set(rows["status"]) == {"ok"}
@@ -28,6 +42,8 @@ def test_both_experiments_are_run_drawn_and_added_to_by_an_index(call, warm):
     assert more.code == 0 and "4 to measure" in more.err  # r2_lr: two cases of matching, two along a training
     along = publish.read(results, "measurements.csv").query("kind == 'trajectory' and method == 'r2_lr'")
     assert set(along["quantity"]) == {"similarity", "reverse_similarity"}
-    after, before = (frame[frame["method"] == "cka"].reset_index(drop=True)
-                     for frame in (publish.read(results, "measurements.csv"), rows))
+    after, before = (
+        frame[frame["method"] == "cka"].reset_index(drop=True)
+        for frame in (publish.read(results, "measurements.csv"), rows)
+    )
     pd.testing.assert_frame_equal(after, before)

@@ -38,6 +38,7 @@ def files(tmp_path_factory, registry) -> Path:
 @pytest.fixture
 def refused(call, cache, files, monkeypatch):
     """refused(line): the one line on stderr, once it is sure that nothing else happened."""
+
     def trained(*_):
         raise AssertionError("a network was trained")
 
@@ -54,47 +55,63 @@ def refused(call, cache, files, monkeypatch):
     return refused
 
 
-@pytest.mark.parametrize("line, message", [
-    ("--indices ckaa", "index 'ckaa' is unknown; did you mean 'cka'"),
-    ("--stitchers least_square", "stitcher 'least_square' is unknown; did you mean 'least_squares'"),
-    ("--models tiny11", "model 'tiny11' is unknown; did you mean 'tiny10'? (simbench list models"),
-    ("--datasets digit", "data set 'digit' is unknown; did you mean 'digits'"),
-    ("--experiments match", "experiment 'match' is unknown; did you mean 'matching'"),
-    ("--view spatal", "view 'spatal' is unknown; did you mean 'spatial'"),
-    ("--view all", "view 'all' is unknown; allowed: flat, pooled, spatial"),
-    ("--layers bn9", "layer of tiny10 'bn9' is unknown; did you mean 'bn8'"),
-    ("--layers fc", "layer of tiny10 'fc' is unknown; allowed: bn1, "),
-    ("--layers bn1,pool", "(only layers between stages can be stitched)"),
-    ("--layers 'fc*'", "layer of tiny10 'fc*' is unknown"),
-    ("--models 'tiny10,tiny10[batch_norm=false]' --layers bn3", "--layers names no layer of tiny10[batch_norm=false]"),
-    ("--indices 'z*'", "index pattern 'z*' is unknown; allowed: "),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("--indices ckaa", "index 'ckaa' is unknown; did you mean 'cka'"),
+        ("--stitchers least_square", "stitcher 'least_square' is unknown; did you mean 'least_squares'"),
+        ("--models tiny11", "model 'tiny11' is unknown; did you mean 'tiny10'? (simbench list models"),
+        ("--datasets digit", "data set 'digit' is unknown; did you mean 'digits'"),
+        ("--experiments match", "experiment 'match' is unknown; did you mean 'matching'"),
+        ("--view spatal", "view 'spatal' is unknown; did you mean 'spatial'"),
+        ("--view all", "view 'all' is unknown; allowed: flat, pooled, spatial"),
+        ("--layers bn9", "layer of tiny10 'bn9' is unknown; did you mean 'bn8'"),
+        ("--layers fc", "layer of tiny10 'fc' is unknown; allowed: bn1, "),
+        ("--layers bn1,pool", "(only layers between stages can be stitched)"),
+        ("--layers 'fc*'", "layer of tiny10 'fc*' is unknown"),
+        (
+            "--models 'tiny10,tiny10[batch_norm=false]' --layers bn3",
+            "--layers names no layer of tiny10[batch_norm=false]",
+        ),
+        ("--indices 'z*'", "index pattern 'z*' is unknown; allowed: "),
+    ],
+)
 def test_unknown_names(refused, line, message):
     assert message in refused(f"run {line}")
 
 
 @pytest.mark.parametrize("option", ["indices", "stitchers", "models", "datasets", "experiments", "layers", "view"])
-@pytest.mark.parametrize("text, message", [("''", "'' has an empty part"), ("a,,b", "'a,,b' has an empty part"),
-                                           ("'a[b'", "brackets in 'a[b' do not pair"), ("'a]'", "brackets in 'a]'")])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("''", "'' has an empty part"),
+        ("a,,b", "'a,,b' has an empty part"),
+        ("'a[b'", "brackets in 'a[b' do not pair"),
+        ("'a]'", "brackets in 'a]'"),
+    ],
+)
 def test_malformed_selections_name_their_option(refused, option, text, message):
     assert f"simbench: --{option}: {message}" in refused(f"run --{option} {text}")
 
 
-@pytest.mark.parametrize("line, message", [
-    ("--indices 'svcca[varience=1]'", "parameter of 'svcca' 'varience' is unknown; did you mean 'variance'"),
-    ("--indices 'svcca[variance=lots]'", "svcca[variance=...] is 'lots'; allowed: a number"),
-    ("--indices 'svcca[variance=2]'", "variance is 2.0; a share above 0 and up to 1 is allowed"),
-    ("--indices 'cka[estimator=odd]'", "is 'odd'; allowed: biased, debiased"),
-    ("--indices 'pwcca[a=1]'", "'pwcca' takes no parameters; given 'pwcca[a=1]'"),
-    ("--indices 'cka[]'", "has nothing between its brackets"),
-    ("--indices 'all[kernel=rbf]'", "gives parameters to a pattern"),
-    ("--stitchers 'reduced_rank[rank=1.5]'", "is '1.5'; allowed: a whole number"),
-    ("--models 'tiny10[batch_norm=yes]'", "is 'yes'; allowed: true or false"),
-    ("--models 'tiny10[epochs=0]'", "epochs is 0; a whole number from 1 is allowed"),
-    ("--experiments 'cka_penalty[index=cca]'", "invariant to any invertible stitch"),
-    ("--experiments 'cka_penalty[index=nope]'", "index 'nope' is unknown; allowed: cca, cka, "),
-    ("--experiments 'cka_penalty[layer=fc]'", "has no layer 'fc'; allowed: middle, conv1"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("--indices 'svcca[varience=1]'", "parameter of 'svcca' 'varience' is unknown; did you mean 'variance'"),
+        ("--indices 'svcca[variance=lots]'", "svcca[variance=...] is 'lots'; allowed: a number"),
+        ("--indices 'svcca[variance=2]'", "variance is 2.0; a share above 0 and up to 1 is allowed"),
+        ("--indices 'cka[estimator=odd]'", "is 'odd'; allowed: biased, debiased"),
+        ("--indices 'pwcca[a=1]'", "'pwcca' takes no parameters; given 'pwcca[a=1]'"),
+        ("--indices 'cka[]'", "has nothing between its brackets"),
+        ("--indices 'all[kernel=rbf]'", "gives parameters to a pattern"),
+        ("--stitchers 'reduced_rank[rank=1.5]'", "is '1.5'; allowed: a whole number"),
+        ("--models 'tiny10[batch_norm=yes]'", "is 'yes'; allowed: true or false"),
+        ("--models 'tiny10[epochs=0]'", "epochs is 0; a whole number from 1 is allowed"),
+        ("--experiments 'cka_penalty[index=cca]'", "invariant to any invertible stitch"),
+        ("--experiments 'cka_penalty[index=nope]'", "index 'nope' is unknown; allowed: cca, cka, "),
+        ("--experiments 'cka_penalty[layer=fc]'", "has no layer 'fc'; allowed: middle, conv1"),
+    ],
+)
 def test_parameters(refused, line, message):
     assert message in refused(f"run {line}")
 
@@ -105,34 +122,49 @@ def test_seeds_that_are_no_count_and_no_list(refused, seeds):
     assert f"--seeds is {given!r}; allowed: a count such as 6, or a list such as 0,3" in refused(f"run --seeds {seeds}")
 
 
-@pytest.mark.parametrize("seeds, message", [("0,0", "a seed stands there twice"), ("4294967296,", "4294967295"),
-                                            ("1000000000000", "a count up to 10000")])
+@pytest.mark.parametrize(
+    "seeds, message",
+    [("0,0", "a seed stands there twice"), ("4294967296,", "4294967295"), ("1000000000000", "a count up to 10000")],
+)
 def test_seeds_that_stand_twice_or_are_too_large(refused, seeds, message):
     assert message in refused(f"run --seeds {seeds}")
 
 
-@pytest.mark.parametrize("line, message", [
-    ("FILES/none.pt", "none.pt' is not a file; give a state dict"), ("FILES", "is not a file"),
-    ("FILES/corrupt.pt", "corrupt.pt' cannot be read"), ("FILES/list.pt", "list.pt' holds no state dict"),
-    ("FILES/a.pt,FILES/short.pt", "short.pt' does not fit tiny10 on digits (1 channels, 10 classes): lacks fc.bias"),
-    ("FILES/colour.pt", "conv1.weight is (16, 3, 3, 3), the model has (16, 1, 3, 3)"),
-    ("FILES/a.pt,FILES/deep/a.pt", "two checkpoints are named 'a'"), ("FILES/a.pt,FILES/a.pt", "named 'a'"),
-    ("FILES/a.pt --weights FILES/same.pt", "hold the same weights; give each network once"),
-    ("FILES/a.pt --seeds 2", "--weights and --seeds are both given"),
-    ("FILES/a.pt --models 'tiny10,tiny10[padding=valid]'", "--weights is given with 2 models"),
-    ("''", "--weights is '', which has an empty part"), ("FILES/a.pt,", "which has an empty part"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("FILES/none.pt", "none.pt' is not a file; give a state dict"),
+        ("FILES", "is not a file"),
+        ("FILES/corrupt.pt", "corrupt.pt' cannot be read"),
+        ("FILES/list.pt", "list.pt' holds no state dict"),
+        (
+            "FILES/a.pt,FILES/short.pt",
+            "short.pt' does not fit tiny10 on digits (1 channels, 10 classes): lacks fc.bias",
+        ),
+        ("FILES/colour.pt", "conv1.weight is (16, 3, 3, 3), the model has (16, 1, 3, 3)"),
+        ("FILES/a.pt,FILES/deep/a.pt", "two checkpoints are named 'a'"),
+        ("FILES/a.pt,FILES/a.pt", "named 'a'"),
+        ("FILES/a.pt --weights FILES/same.pt", "hold the same weights; give each network once"),
+        ("FILES/a.pt --seeds 2", "--weights and --seeds are both given"),
+        ("FILES/a.pt --models 'tiny10,tiny10[padding=valid]'", "--weights is given with 2 models"),
+        ("''", "--weights is '', which has an empty part"),
+        ("FILES/a.pt,", "which has an empty part"),
+    ],
+)
 @pytest.mark.parametrize("dry", ["", " --dry-run"])
 def test_checkpoints(refused, line, message, dry):
     assert message in refused(f"run --weights {line}{dry}")
 
 
-@pytest.mark.parametrize("line, message", [
-    ("imagefolder", "imagefolder needs a folder; give imagefolder[path=DIR]"),
-    ("'imagefolder[path=FILES/none]'", "there is no folder FILES/none;"),
-    ("'imagefolder[path=FILES/half]'", "there is no folder FILES/half/train;"),
-    ("'imagefolder[size=0]'", "size is 0; allowed"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("imagefolder", "imagefolder needs a folder; give imagefolder[path=DIR]"),
+        ("'imagefolder[path=FILES/none]'", "there is no folder FILES/none;"),
+        ("'imagefolder[path=FILES/half]'", "there is no folder FILES/half/train;"),
+        ("'imagefolder[size=0]'", "size is 0; allowed"),
+    ],
+)
 def test_folders_of_images(refused, files, line, message):
     assert message.replace("FILES", str(files)) in refused(f"run --datasets {line}")
 
@@ -146,21 +178,29 @@ def test_cifar10_out_of_reach(refused, monkeypatch):
     assert "cifar10: no usable copy is in " in line and "network is unreachable" in line and "by hand" in line
 
 
-@pytest.mark.parametrize("line, message", [
-    ("--results FILES/file", "file is not a folder); give another with --results"),
-    ("--results FILES/file/deep", "is not writable"),
-    ("--results FILES/file --dry-run", "is not writable"),
-    ("--max-samples 15", "--max-samples is 15; at least 16 images are needed"),
-    ("--max-samples -5", "--max-samples is -5"),
-    ("--max-samples many", "'--max-samples': 'many' is not a valid integer"),
-    ("--device nonsense", "--device is 'nonsense'; allowed here: cpu"), ("--device meta", "allowed here: cpu"),
-    ("--device ''", "--device is ''"), ("--device cuda:99", "--device is 'cuda:99'; allowed here: cpu"),
-    ("--memory 12", "--memory is '12'; allowed: 1MB or more, such as 512MB or 2GB"),
-    ("--threads 0", "'--threads': 0 is not in the range x>=1"), ("--threads x", "'--threads': 'x' is not a valid"),
-    ("--indices", "Option '--indices' requires an argument. (simbench run --help shows what is allowed)"),
-    ("--results", "Option '--results' requires an argument"), ("--force=3", "does not take a value"),
-    ("--dryrun", "No such option '--dryrun'. Did you mean '--dry-run'?"), ("cka", "unexpected extra argument (cka)"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("--results FILES/file", "file is not a folder); give another with --results"),
+        ("--results FILES/file/deep", "is not writable"),
+        ("--results FILES/file --dry-run", "is not writable"),
+        ("--max-samples 15", "--max-samples is 15; at least 16 images are needed"),
+        ("--max-samples -5", "--max-samples is -5"),
+        ("--max-samples many", "'--max-samples': 'many' is not a valid integer"),
+        ("--device nonsense", "--device is 'nonsense'; allowed here: cpu"),
+        ("--device meta", "allowed here: cpu"),
+        ("--device ''", "--device is ''"),
+        ("--device cuda:99", "--device is 'cuda:99'; allowed here: cpu"),
+        ("--memory 12", "--memory is '12'; allowed: 1MB or more, such as 512MB or 2GB"),
+        ("--threads 0", "'--threads': 0 is not in the range x>=1"),
+        ("--threads x", "'--threads': 'x' is not a valid"),
+        ("--indices", "Option '--indices' requires an argument. (simbench run --help shows what is allowed)"),
+        ("--results", "Option '--results' requires an argument"),
+        ("--force=3", "does not take a value"),
+        ("--dryrun", "No such option '--dryrun'. Did you mean '--dry-run'?"),
+        ("cka", "unexpected extra argument (cka)"),
+    ],
+)
 def test_other_options(refused, line, message):
     assert message in refused(f"run {line}")
 
@@ -183,10 +223,15 @@ def test_a_cache_folder_that_cannot_be_written(refused, files, monkeypatch):
     assert "the cache folder" in (line := refused("run")) and "set SIMBENCH_CACHE to another" in line
 
 
-@pytest.mark.parametrize("line, message", [
-    ("rnu", "command 'rnu' is unknown; did you mean 'run'"), ("--nope", "No such option '--nope'"),
-    ("cache extra", "unexpected extra argument (extra)"), ("cache --x", "No such option '--x'"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("rnu", "command 'rnu' is unknown; did you mean 'run'"),
+        ("--nope", "No such option '--nope'"),
+        ("cache extra", "unexpected extra argument (extra)"),
+        ("cache --x", "No such option '--x'"),
+    ],
+)
 def test_commands(refused, line, message):
     assert message in refused(line)
 

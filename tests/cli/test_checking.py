@@ -49,11 +49,18 @@ def test_a_plugin_that_breaks_its_claims_is_exit_1_with_the_reasons(call, packag
     assert done.code == 1 and "\n  failed  symmetr" in done.out
 
 
-@pytest.mark.parametrize("name, message", [
-    ("svcaa", "index or stitcher 'svcaa' is unknown; did you mean 'svcca'"), ("tiny10", "index or stitcher 'tiny10'"),
-    ("svcca[variance=2]", "a share above 0 and up to 1 is allowed"), ("all[a=1]", "to a pattern"),
-    ("cka[", "do not pair"), ("", "empty part"), ("cka,", "empty part"),
-])
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("svcaa", "index or stitcher 'svcaa' is unknown; did you mean 'svcca'"),
+        ("tiny10", "index or stitcher 'tiny10'"),
+        ("svcca[variance=2]", "a share above 0 and up to 1 is allowed"),
+        ("all[a=1]", "to a pattern"),
+        ("cka[", "do not pair"),
+        ("", "empty part"),
+        ("cka,", "empty part"),
+    ],
+)
 def test_names_that_cannot_be_checked_are_one_line(call, name, message):
     done = call("check", "identity", name)
     assert done.code == 2 and done.out == "" and done.err.count("\n") == 1 and message in done.err

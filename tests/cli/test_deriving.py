@@ -25,8 +25,15 @@ def test_the_leaderboard_and_every_table_come_from_the_records_alone(call, resul
     assert done.out.startswith(board) and f"leaderboard in {results / 'leaderboard.csv'}" in done.out
 
 
-@pytest.mark.parametrize("options", [[], ["--scope", "pooled"], ["--scope", "bn8", "--statistic", "kendall"],
-                                     ["--target", "cross_entropy", "--statistic", "pearson"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--scope", "pooled"],
+        ["--scope", "bn8", "--statistic", "kendall"],
+        ["--target", "cross_entropy", "--statistic", "pearson"],
+    ],
+)
 def test_correlations_of_a_scope_a_statistic_and_a_target(call, results, options):
     done = call("correlate", "--results", str(results), *options)
     assert done.code == 0 and done.err == ""

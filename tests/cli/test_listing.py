@@ -56,8 +56,10 @@ def test_version(call):
 
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["run", "--help"]])
 def test_no_heavy_package_is_imported(words):
-    code = ("import sys\nfrom simbench.cli import main\ntry:\n    main(sys.argv[1:])\nfinally:\n"
-            f"    print(*sorted({HEAVY} & set(sys.modules)), file=sys.stderr)")
+    code = (
+        "import sys\nfrom simbench.cli import main\ntry:\n    main(sys.argv[1:])\nfinally:\n"
+        f"    print(*sorted({HEAVY} & set(sys.modules)), file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0 and done.stderr.split() == []
 
@@ -75,22 +77,28 @@ def test_a_package_that_cannot_be_imported_is_reported_and_the_rest_is_listed(pr
     site = package("brittle", "raise RuntimeError('no such library')")
     done = process("list", "models", PYTHONPATH=str(site))
     assert done.code == 0 and "tiny10" in done.out
-    assert done.err.startswith("simbench: plugin 'brittle' of brittle 1.2 could not be loaded (RuntimeError: no such "
-                               "library); going on without it\nTraceback")
+    assert done.err.startswith(
+        "simbench: plugin 'brittle' of brittle 1.2 could not be loaded (RuntimeError: no such "
+        "library); going on without it\nTraceback"
+    )
     assert "brittle_plugin.py" in done.err
 
 
 def test_a_third_party_plugin_is_listed_with_its_package(call, package, monkeypatch):
-    code = "import simbench\nclass One(simbench.Index):\n    name, source = 'one', 'a letter'\n" \
-           "@simbench.hookimpl\ndef simbench_indices():\n    return [One()]\n"
+    code = (
+        "import simbench\nclass One(simbench.Index):\n    name, source = 'one', 'a letter'\n"
+        "@simbench.hookimpl\ndef simbench_indices():\n    return [One()]\n"
+    )
     monkeypatch.syspath_prepend(package("listed", code))
     lines = call("list", "indices").out.splitlines()
     assert any(line.split() == ["one", "listed", "1.2", "a", "letter"] for line in lines)
 
 
 def test_two_plugins_of_one_name_are_one_line_with_both_owners(call, package, monkeypatch):
-    code = "import simbench\nclass Cka(simbench.Index):\n    name, source = 'cka', 'mine'\n" \
-           "@simbench.hookimpl\ndef simbench_indices():\n    return [Cka()]\n"
+    code = (
+        "import simbench\nclass Cka(simbench.Index):\n    name, source = 'cka', 'mine'\n"
+        "@simbench.hookimpl\ndef simbench_indices():\n    return [Cka()]\n"
+    )
     monkeypatch.syspath_prepend(package("rival", code))
     for words in (["list"], ["run", "--dry-run"], ["check", "cka"]):
         done = call(*words)

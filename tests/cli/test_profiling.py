@@ -12,16 +12,33 @@ from simbench.results import text as report
 from simbench.system.stopwatch import Spent
 
 #: What a run on trained networks goes through.
-STAGES = {"start-up", "reading data", "planning", "loading weights", "front passes", "moments", "indices",
-          "fitting stitches", "evaluating stitches", "reading records", "writing records", "deriving tables",
-          "figures", "other"}
+STAGES = {
+    "start-up",
+    "reading data",
+    "planning",
+    "loading weights",
+    "front passes",
+    "moments",
+    "indices",
+    "fitting stitches",
+    "evaluating stitches",
+    "reading records",
+    "writing records",
+    "deriving tables",
+    "figures",
+    "other",
+}
 
 
 def stages_of(out: str) -> dict[str, tuple[float, float, int]]:
     """stage -> (seconds, share in percent, calls) of a printed profile."""
-    told = out[out.index("\nstage "):]
-    return {name: (float(seconds), float(share), int(calls or 0)) for name, seconds, share, calls
-            in re.findall(r"^(\w[\w -]*?) +(\d+\.\d\d) +(\d+\.\d)% *(\d*)$", told, re.MULTILINE)}
+    told = out[out.index("\nstage ") :]
+    return {
+        name: (float(seconds), float(share), int(calls or 0))
+        for name, seconds, share, calls in re.findall(
+            r"^(\w[\w -]*?) +(\d+\.\d\d) +(\d+\.\d)% *(\d*)$", told, re.MULTILINE
+        )
+    }
 
 
 def wall(out: str) -> float:
@@ -56,10 +73,10 @@ def test_the_slowest_methods_are_those_of_the_records(profiled):
     sums = timings.groupby(["kind", "method"])["seconds"].agg(["sum", "size"])
     wanted = sums.sort_values("sum", ascending=False)
     assert len(rows) == len(wanted) == 5  # two indices, two stitchers, and the networks
-    assert [tuple(row[1:-3]) or ("network",) for row in rows] == [
-        tuple(filter(None, key)) for key in wanted.index]
+    assert [tuple(row[1:-3]) or ("network",) for row in rows] == [tuple(filter(None, key)) for key in wanted.index]
     assert [(int(row[-3]), float(row[-2])) for row in rows] == [
-        (size, pytest.approx(total, abs=1e-3)) for total, size in wanted.itertuples(index=False)]
+        (size, pytest.approx(total, abs=1e-3)) for total, size in wanted.itertuples(index=False)
+    ]
 
 
 def test_the_last_line_is_peak_memory(profiled):
@@ -77,8 +94,15 @@ def test_a_finished_run_is_profiled_without_torch_from_the_process_s_start(proce
     imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
     assert done.code == 0 and "torch" not in imported
     found = stages_of(done.out)
-    assert set(found) == {"start-up", "reading data", "planning", "reading records", "deriving tables", "figures",
-                          "other"}
+    assert set(found) == {
+        "start-up",
+        "reading data",
+        "planning",
+        "reading records",
+        "deriving tables",
+        "figures",
+        "other",
+    }
     assert "nothing to compute" in done.out and "slowest" not in done.out
     assert found["other"][1] < 25
     assert found["start-up"][2] == 3, "before the command, its plugins, its tables"

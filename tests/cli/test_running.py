@@ -39,9 +39,14 @@ def table(folder) -> bytes:
 
 def test_stdout_has_the_board_the_summary_the_counts_and_the_tables(finished):
     assert finished.code == 0
-    board, summary, closing = (finished.out.index(text) for text in (
-        "no index can be correlated with relative accuracy", "\nmatching\n",
-        "ok    degenerate    skipped    failed    rows"))
+    board, summary, closing = (
+        finished.out.index(text)
+        for text in (
+            "no index can be correlated with relative accuracy",
+            "\nmatching\n",
+            "ok    degenerate    skipped    failed    rows",
+        )
+    )
     assert board < summary < closing
     *_, counts, measured, tables, figures = finished.out.splitlines()
     assert counts.split() == ["26", "0", "0", "0", "26"]  # 2 networks, 2 pairs x 2 indices, 2 x 2 stitchers x 5 numbers
@@ -133,16 +138,23 @@ def test_a_corrupt_record_is_reported_and_measured_again(again, tiny, finished):
     assert f"simbench: {broken.relative_to(done.folder)} is corrupt: ignored, and measured again" in done.err
 
 
-INTERRUPTED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" \
-              "from simbench.cli import main\nmain()"  # a shell in the background would have left it ignored
+INTERRUPTED = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from simbench.cli import main\nmain()"
+)  # a shell in the background would have left it ignored
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_tables(call, warm, tiny, tmp_path, monkeypatch):
     words = [*tiny, "--layers", "bn*"]
     folder = tmp_path / "interrupted"
     folder.mkdir()
-    child = subprocess.Popen([sys.executable, "-c", INTERRUPTED, *words], cwd=folder, stderr=subprocess.PIPE,
-                             stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, *words],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     until = time.monotonic() + 60
     while time.monotonic() < until and child.poll() is None and len(list(folder.rglob("records/*/*.json"))) < 5:
         time.sleep(0.002)
@@ -166,11 +178,18 @@ def test_a_package_that_cannot_be_imported_does_not_stop_a_run(process, finished
     assert "Traceback" in done.err and "brittle_plugin.py" in done.err
 
 
-@pytest.mark.parametrize("option", [option for option in run_command.params if option.name != "help"],
-                         ids=lambda option: option.opts[0])
+@pytest.mark.parametrize(
+    "option", [option for option in run_command.params if option.name != "help"], ids=lambda option: option.opts[0]
+)
 def test_every_option_has_a_variable(option, monkeypatch):
-    text, value = {"threads": ("3", 3), "max_samples": ("77", 77), "dry_run": ("1", True), "force": ("true", True), "profile": ("1", True),
-                   "results": ("a b", "a b")}.get(option.name, ("a[b= c],d", "a[b= c],d"))
+    text, value = {
+        "threads": ("3", 3),
+        "max_samples": ("77", 77),
+        "dry_run": ("1", True),
+        "force": ("true", True),
+        "profile": ("1", True),
+        "results": ("a b", "a b"),
+    }.get(option.name, ("a[b= c],d", "a[b= c],d"))
     monkeypatch.setenv("SIMBENCH_RUN_" + option.opts[0].strip("-").upper().replace("-", "_"), text)
     found = run_command.make_context("run", [], auto_envvar_prefix="SIMBENCH_RUN").params[option.name]
     assert found == (value,) if option.multiple else str(found) == str(value)

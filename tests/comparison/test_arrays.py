@@ -49,35 +49,41 @@ def test_unusable_activations_are_rejected_in_one_line_that_says_what_was_given(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("spec, message", [
-    ("ckaa", "index 'ckaa' is unknown; did you mean 'cka'"),
-    ("nonsense", "index 'nonsense' is unknown; allowed: .*cka.*simbench list indices"),
-    ("cka[estimator=bias]", "'bias'; allowed: biased, debiased"),
-    ("cka[estimater=biased]", "parameter of 'cka' 'estimater' is unknown; did you mean 'estimator'"),
-    ("cka[estimator", r"'cka\[estimator' is malformed; the form is name or name\[parameter=value"),
-    ("cka[]", r"'cka\[\]' has nothing between its brackets"),
-    ("svcca[variance=much]", "'much'; allowed: a number"),
-    ("svcca[variance=1.5]", r"svcca\[variance=1.5\]: variance is 1.5; a share above 0"),
-    ("pwcca[variance=1]", r"'pwcca' takes no parameters; given 'pwcca\[variance=1\]'"),
-    (None, "index is None; give a name such as 'cka'"),
-    (CKA, "index is <class .*CKA'>; give a name such as 'cka'"),
-])
+@pytest.mark.parametrize(
+    "spec, message",
+    [
+        ("ckaa", "index 'ckaa' is unknown; did you mean 'cka'"),
+        ("nonsense", "index 'nonsense' is unknown; allowed: .*cka.*simbench list indices"),
+        ("cka[estimator=bias]", "'bias'; allowed: biased, debiased"),
+        ("cka[estimater=biased]", "parameter of 'cka' 'estimater' is unknown; did you mean 'estimator'"),
+        ("cka[estimator", r"'cka\[estimator' is malformed; the form is name or name\[parameter=value"),
+        ("cka[]", r"'cka\[\]' has nothing between its brackets"),
+        ("svcca[variance=much]", "'much'; allowed: a number"),
+        ("svcca[variance=1.5]", r"svcca\[variance=1.5\]: variance is 1.5; a share above 0"),
+        ("pwcca[variance=1]", r"'pwcca' takes no parameters; given 'pwcca\[variance=1\]'"),
+        (None, "index is None; give a name such as 'cka'"),
+        (CKA, "index is <class .*CKA'>; give a name such as 'cka'"),
+    ],
+)
 def test_unknown_or_malformed_indices_are_rejected_in_one_line_that_says_what_was_given(spec, message):
     with pytest.raises(InputError, match=message) as error:
         similarity(spec, A, B)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("make", [
-    pytest.param(torch.from_numpy, id="torch"),
-    pytest.param(lambda x: torch.from_numpy(x).requires_grad_(), id="requires grad"),
-    pytest.param(np.asfortranarray, id="Fortran order"),
-    pytest.param(lambda x: np.repeat(x, 2, axis=1)[:, ::2], id="strided"),
-    pytest.param(lambda x: x[::-1].copy()[::-1], id="reversed"),
-    pytest.param(lambda x: x.astype(">f8"), id="big endian"),
-    pytest.param(lambda x: x.tolist(), id="lists"),
-    pytest.param(lambda x: np.broadcast_to(x, x.shape), id="read-only"),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(torch.from_numpy, id="torch"),
+        pytest.param(lambda x: torch.from_numpy(x).requires_grad_(), id="requires grad"),
+        pytest.param(np.asfortranarray, id="Fortran order"),
+        pytest.param(lambda x: np.repeat(x, 2, axis=1)[:, ::2], id="strided"),
+        pytest.param(lambda x: x[::-1].copy()[::-1], id="reversed"),
+        pytest.param(lambda x: x.astype(">f8"), id="big endian"),
+        pytest.param(lambda x: x.tolist(), id="lists"),
+        pytest.param(lambda x: np.broadcast_to(x, x.shape), id="read-only"),
+    ],
+)
 def test_every_kind_of_array_gives_the_value_of_the_numbers_in_it(make):
     assert similarity("cka", make(A), make(B)) == pytest.approx(similarity("cka", A, B), abs=1e-14)
 
@@ -117,7 +123,8 @@ def test_spatial_is_the_default_view():
 def test_whole_numbers_have_channel_means():
     maps = RNG.integers(0, 9, size=(10, 3, 4, 4))
     assert similarity("cka", maps, maps[::-1], view="pooled") == pytest.approx(
-        similarity("cka", maps * 1.0, maps[::-1] * 1.0, view="pooled"))
+        similarity("cka", maps * 1.0, maps[::-1] * 1.0, view="pooled")
+    )
 
 
 def test_maps_of_other_height_and_width_compare_in_view_pooled():
@@ -129,8 +136,10 @@ def test_an_unknown_view_is_rejected():
         similarity("cka", A, B, view="pool")
 
 
-@pytest.mark.parametrize("index", ["cka", "cka[estimator=debiased]", "cka[kernel=rbf]", "r2_lr", "r2_lr[centred=false]",
-                                   "cca", "svcca", "pwcca"])
+@pytest.mark.parametrize(
+    "index",
+    ["cka", "cka[estimator=debiased]", "cka[kernel=rbf]", "r2_lr", "r2_lr[centred=false]", "cca", "svcca", "pwcca"],
+)
 @pytest.mark.parametrize("make", [np.array, torch.tensor])
 def test_inputs_are_not_modified(index, make):
     a, b = make(A), make(B)
@@ -196,4 +205,6 @@ def test_wide_float32_rows_keep_features_of_every_scale():
     b[:, :6] += a
     wide = torch.cat([a, torch.zeros(30, 34)], 1)
     scales = torch.cat([10.0 ** torch.linspace(-6, 6, 6), torch.ones(34)])
-    assert simbench.similarity("r2_lr", wide * scales, b) == pytest.approx(simbench.similarity("r2_lr", wide, b), abs=1e-5)
+    assert simbench.similarity("r2_lr", wide * scales, b) == pytest.approx(
+        simbench.similarity("r2_lr", wide, b), abs=1e-5
+    )

@@ -53,8 +53,9 @@ def minibatch_cka(a, b, size):
     a, b = a.double().flatten(1), b.double().flatten(1)
     a, b = a - a.mean(0), b - b.mean(0)
     parts = [(x, y) for x, y in zip(a.split(size), b.split(size), strict=True) if len(x) >= 4]
-    cross, own_a, own_b = (sum(hsic(*pair) for pair in pairs) for pairs in
-                           (parts, [(x, x) for x, _ in parts], [(y, y) for _, y in parts]))
+    cross, own_a, own_b = (
+        sum(hsic(*pair) for pair in pairs) for pairs in (parts, [(x, x) for x, _ in parts], [(y, y) for _, y in parts])
+    )
     return cross / (own_a * own_b) ** 0.5
 
 
@@ -111,8 +112,9 @@ def counted(network):
     return network, seen
 
 
-@pytest.mark.parametrize("indices, view", [("cka,pwcca", "pooled"), ("cka,cka[estimator=minibatch]", "flat"),
-                                           ("cka", "spatial")])
+@pytest.mark.parametrize(
+    "indices, view", [("cka,pwcca", "pooled"), ("cka,cka[estimator=minibatch]", "flat"), ("cka", "spatial")]
+)
 def test_every_network_runs_once_a_batch_and_one_network_against_itself_once(indices, view):
     (a, seen_a), (b, seen_b) = counted((0, 5)), counted((1, 3))
     found = similarities(indices, a, b, BATCHES, ["stem", "last"], view=view)
@@ -121,8 +123,9 @@ def test_every_network_runs_once_a_batch_and_one_network_against_itself_once(ind
     assert seen_a == 2 * [9, 9, 9, 9, 1]
 
 
-@pytest.mark.parametrize("indices, view", [("all", "pooled"), ("cka,r2_lr", "spatial"),
-                                           ("cka[estimator=minibatch]", "flat")])
+@pytest.mark.parametrize(
+    "indices, view", [("all", "pooled"), ("cka,r2_lr", "spatial"), ("cka[estimator=minibatch]", "flat")]
+)
 def test_a_network_against_itself_is_a_network_against_its_copy(indices, view):
     once = similarities(indices, A, A, BATCHES, ["stem", "block", "last"], view=view)
     twice = similarities(indices, A, net(0, width=5), BATCHES, ["stem", "block", "last"], view=view)
@@ -151,8 +154,9 @@ def test_layers_too_wide_for_moments_are_skipped_in_view_flat_with_the_reason(mo
     assert rows.loc[("cka", "last", "last"), "value"] == pytest.approx(simbench.similarity("cka", a, b), abs=1e-9)
 
 
-@pytest.mark.parametrize("indices, view", [("cka,r2_lr", "spatial"), ("cka", "pooled"),
-                                           ("cka[estimator=minibatch]", "flat")])
+@pytest.mark.parametrize(
+    "indices, view", [("cka,r2_lr", "spatial"), ("cka", "pooled"), ("cka[estimator=minibatch]", "flat")]
+)
 def test_a_constant_layer_is_skipped_with_the_reason(indices, view):
     still = net(2)
     with torch.no_grad():
@@ -199,30 +203,35 @@ def with_nan():
 CONVOLUTION = nn.Sequential(nn.Conv2d(3, 2, 3)).double()
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"view": "flatt"}, "view 'flatt' is unknown"),
-    ({"indices": "ckaa"}, "index 'ckaa' is unknown; did you mean 'cka'"),
-    ({"indices": []}, "no index is given"),
-    ({"indices": [3]}, "index is 3; give a name"),
-    ({"indices": "cka[kernel=rbf]"}, "needs all rows of a pair at once"),
-    ({"indices": "cka[estimator=minibatch]", "view": "spatial"}, "a row in view 'spatial' is a pixel"),
-    ({"layers": ["stme"]}, "layer of a 'stme' is unknown; did you mean 'stem'"),
-    ({"layers_b": ["stme"]}, "layer of b 'stme' is unknown"),
-    ({"layers": []}, "layers is empty"),
-    ({"layers": ["block.relu"]}, "layer 'block.relu' of a runs several times"),
-    ({"batches": []}, "batches is empty"),
-    ({"batches": IMAGES}, r"batches is a Tensor; give an iterable of batches"),
-    ({"batches": ["images"]}, "a batch has inputs of type str"),
-    ({"batches": [IMAGES[:0]]}, "a batch has inputs of shape"),
-    ({"batches": [IMAGES[:3]], "view": "pooled"}, "the batches have 3 rows in view 'pooled'; at least 4"),
-    ({"batches": [IMAGES[:3]], "view": "flat", "indices": "cka[estimator=minibatch]"}, "no batch has 4 images"),
-    ({"a": "net"}, "a is a str; give a torch.nn.Module"),
-    ({"b": with_nan()}, "layer 'down' of b has NaN or infinite"),
-    ({"b": with_nan(), "view": "pooled"}, "layer 'down' of b has NaN or infinite"),
-    ({"a": with_nan(), "view": "flat", "indices": "cka[estimator=minibatch]"}, "layer 'down' has NaN or infinite"),
-    ({"batches": [IMAGES, IMAGES[..., :6, :6]], "layers": ["0"], "a": CONVOLUTION, "b": CONVOLUTION},
-     "change their height and width"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"view": "flatt"}, "view 'flatt' is unknown"),
+        ({"indices": "ckaa"}, "index 'ckaa' is unknown; did you mean 'cka'"),
+        ({"indices": []}, "no index is given"),
+        ({"indices": [3]}, "index is 3; give a name"),
+        ({"indices": "cka[kernel=rbf]"}, "needs all rows of a pair at once"),
+        ({"indices": "cka[estimator=minibatch]", "view": "spatial"}, "a row in view 'spatial' is a pixel"),
+        ({"layers": ["stme"]}, "layer of a 'stme' is unknown; did you mean 'stem'"),
+        ({"layers_b": ["stme"]}, "layer of b 'stme' is unknown"),
+        ({"layers": []}, "layers is empty"),
+        ({"layers": ["block.relu"]}, "layer 'block.relu' of a runs several times"),
+        ({"batches": []}, "batches is empty"),
+        ({"batches": IMAGES}, r"batches is a Tensor; give an iterable of batches"),
+        ({"batches": ["images"]}, "a batch has inputs of type str"),
+        ({"batches": [IMAGES[:0]]}, "a batch has inputs of shape"),
+        ({"batches": [IMAGES[:3]], "view": "pooled"}, "the batches have 3 rows in view 'pooled'; at least 4"),
+        ({"batches": [IMAGES[:3]], "view": "flat", "indices": "cka[estimator=minibatch]"}, "no batch has 4 images"),
+        ({"a": "net"}, "a is a str; give a torch.nn.Module"),
+        ({"b": with_nan()}, "layer 'down' of b has NaN or infinite"),
+        ({"b": with_nan(), "view": "pooled"}, "layer 'down' of b has NaN or infinite"),
+        ({"a": with_nan(), "view": "flat", "indices": "cka[estimator=minibatch]"}, "layer 'down' has NaN or infinite"),
+        (
+            {"batches": [IMAGES, IMAGES[..., :6, :6]], "layers": ["0"], "a": CONVOLUTION, "b": CONVOLUTION},
+            "change their height and width",
+        ),
+    ],
+)
 def test_bad_input_is_one_clear_line(options, message):
     given = {"indices": "cka", "a": A, "b": B, "batches": BATCHES, "layers": ["stem", "down"]} | options
     with pytest.raises(InputError, match=message) as error:

@@ -50,8 +50,9 @@ def test_several_passes_give_bitwise_the_values_of_one(indices, same):
     parts = similarities(indices, a, b, batches, view="pooled", memory="8MB" if "pwcca" in indices else "1MB")
     assert batches.read > 2
     pd.testing.assert_frame_equal(parts, whole, check_exact=True)
-    pd.testing.assert_frame_equal(similarities(indices, a, b, ROWS.split(128), view="pooled", memory="8MB"), whole,
-                                  check_exact=True)
+    pd.testing.assert_frame_equal(
+        similarities(indices, a, b, ROWS.split(128), view="pooled", memory="8MB"), whole, check_exact=True
+    )
 
 
 @pytest.mark.parametrize("n", [60, 300, 700], ids=["wider than rows", "some wider", "none wider"])
@@ -74,8 +75,14 @@ def test_a_stack_of_many_layers_stays_within_its_memory(kind):
 
 
 #: Widths of the outputs of the leaves of a ResNet-50, view pooled.
-RESNET50 = [64] * 3 + [64, 64, 64, 64, 256, 256, 256] * 3 + [128, 128, 128, 128, 512, 512, 512] * 4 + [
-    256, 256, 256, 256, 1024, 1024, 1024] * 6 + [512, 512, 512, 512, 2048, 2048, 2048] * 3 + [2048, 1000]
+RESNET50 = (
+    [64] * 3
+    + [64, 64, 64, 64, 256, 256, 256] * 3
+    + [128, 128, 128, 128, 512, 512, 512] * 4
+    + [256, 256, 256, 256, 1024, 1024, 1024] * 6
+    + [512, 512, 512, 512, 2048, 2048, 2048] * 3
+    + [2048, 1000]
+)
 
 
 def test_the_passes_of_two_resnet50s_fit_and_look_at_every_pair_once():
@@ -109,13 +116,24 @@ def test_tiles_are_packed_in_their_order():
     assert [[tile.bytes for _, tile in each] for each in packed(parts, 10)] == [[5, 4], [3], [8, 2]]
 
 
-@pytest.mark.parametrize("batches, options, message", [
-    (iter(ROWS.split(100)), {"memory": "8MB"}, r"in one pass take about [\d.]+ MB and memory has room for 7.0 MB; batches can "
-                                               "be read only once: give a list or a DataLoader, more memory"),
-    (ROWS.split(100), {"memory": "1MB"}, r"layers '1' and '2' take [\d.]+ MB together, and memory has room for [\d.]+ MB; give"),
-    (ROWS.split(100), {"memory": "much"}, "memory is 'much'; allowed: 1MB or more"),
-    (ROWS.split(100), {"memory": 3}, "memory is 3; allowed"),
-])
+@pytest.mark.parametrize(
+    "batches, options, message",
+    [
+        (
+            iter(ROWS.split(100)),
+            {"memory": "8MB"},
+            r"in one pass take about [\d.]+ MB and memory has room for 7.0 MB; batches can "
+            "be read only once: give a list or a DataLoader, more memory",
+        ),
+        (
+            ROWS.split(100),
+            {"memory": "1MB"},
+            r"layers '1' and '2' take [\d.]+ MB together, and memory has room for [\d.]+ MB; give",
+        ),
+        (ROWS.split(100), {"memory": "much"}, "memory is 'much'; allowed: 1MB or more"),
+        (ROWS.split(100), {"memory": 3}, "memory is 3; allowed"),
+    ],
+)
 def test_what_does_not_fit_is_one_line_that_says_what_it_takes(batches, options, message):
     with pytest.raises(InputError, match=message) as error:
         similarities("cka", stack(0), stack(1), batches, **options)
@@ -123,8 +141,10 @@ def test_what_does_not_fit_is_one_line_that_says_what_it_takes(batches, options,
 
 
 def test_an_iterator_is_read_once_where_that_fits():
-    once, often = (similarities("cka", A, B, batches, LAYERS, view="pooled")
-                   for batches in (iter(IMAGES.split(9)), IMAGES.split(9)))
+    once, often = (
+        similarities("cka", A, B, batches, LAYERS, view="pooled")
+        for batches in (iter(IMAGES.split(9)), IMAGES.split(9))
+    )
     pd.testing.assert_frame_equal(once, often, check_exact=True)
 
 
@@ -148,7 +168,7 @@ def test_layers_wider_than_rows_have_the_values_of_their_rows(index):
     a, b, x = stack(0), stack(1), ROWS[:60]
     found = similarities(index, a, b, x.split(25)).set_index(["layer_a", "layer_b"])
     with torch.no_grad():
-        left, right = ({str(k): network[:k + 1](x) for k in range(6)} for network in (a, b))
+        left, right = ({str(k): network[: k + 1](x) for k in range(6)} for network in (a, b))
     for i, j in [("0", "2"), ("2", "1"), ("1", "0"), ("5", "4"), ("1", "5")]:
         row = found.loc[(i, j)]
         if row["status"] == "degenerate":
@@ -163,7 +183,10 @@ def test_wide_layers_of_few_rows_are_not_decomposed_in_their_neurons(monkeypatch
     sizes = []
     for name in ("eigh", "svd", "eigvalsh", "svdvals"):
         real = getattr(torch.linalg, name)
-        monkeypatch.setattr(torch.linalg, name, lambda x, *args, real=real, **options: (
-            sizes.append(min(x.shape)), real(x, *args, **options))[1])
+        monkeypatch.setattr(
+            torch.linalg,
+            name,
+            lambda x, *args, real=real, **options: (sizes.append(min(x.shape)), real(x, *args, **options))[1],
+        )
     found = similarities("cka,cca,svcca,r2_lr", stack(0, (1500, 800)), stack(1, (1200,)), [ROWS[:32]])
     assert set(found["status"]) == {"ok", "degenerate"} and max(sizes) <= 32

@@ -103,8 +103,10 @@ def test_several_maps_are_judged_side_by_side(objective):
     labels = marks if objective.attributes else marks.sum(1).clamp(max=2)
     soft = objective.probabilities(drawn(6, 3, seed=2))
     for target in (labels, soft):
-        torch.testing.assert_close(objective.cross_entropy(logits, target),
-                                   torch.stack([objective.cross_entropy(one, target) for one in logits]))
+        torch.testing.assert_close(
+            objective.cross_entropy(logits, target),
+            torch.stack([objective.cross_entropy(one, target) for one in logits]),
+        )
     for judge in (objective.accuracy, objective.shares):
         torch.testing.assert_close(judge(logits, labels), torch.stack([judge(one, labels) for one in logits]))
 
@@ -125,8 +127,10 @@ def test_an_attribute_is_predicted_where_its_probability_exceeds_a_half():
 
 
 def test_accuracy_is_the_share_of_labels_that_are_right():
-    logits, labels = torch.tensor([[1.0, -1, 1], [1, 1, 1], [-1, 1, 1], [-1, -1, 1]]), torch.tensor(
-        [[1, 1, 0], [1, 1, 0], [1, 1, 0], [1, 0, 0]])
+    logits, labels = (
+        torch.tensor([[1.0, -1, 1], [1, 1, 1], [-1, 1, 1], [-1, -1, 1]]),
+        torch.tensor([[1, 1, 0], [1, 1, 0], [1, 1, 0], [1, 0, 0]]),
+    )
     assert MARKS.shares(logits, labels).tolist() == [0.5, 0.75, 0.0]
     assert MARKS.accuracy(logits, labels).item() == pytest.approx(5 / 12)
     logits = torch.tensor([[1.0, 2, 3], [3, 2, 1], [1, 3, 2], [3, 2, 1]])

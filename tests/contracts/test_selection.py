@@ -132,10 +132,20 @@ def test_identity_is_plain_data_without_paths():
 
 def test_labels_contain_no_paths_and_name_both_sides():
     assert CASE.labels == {
-        "dataset": "folder[size=8]", "split": "test", "view": "flat",
-        "model_a": "net", "seed_a": "0", "layer_a": "bn1", "model_b": "net[width=4]", "seed_b": "1", "layer_b": "conv2",
-        "experiment": "pushes", "kind": "index", "method": "near",
-        "params": "neighbours=5,centred=true,cut=0.1,rows=none", "seed": 3,
+        "dataset": "folder[size=8]",
+        "split": "test",
+        "view": "flat",
+        "model_a": "net",
+        "seed_a": "0",
+        "layer_a": "bn1",
+        "model_b": "net[width=4]",
+        "seed_b": "1",
+        "layer_b": "conv2",
+        "experiment": "pushes",
+        "kind": "index",
+        "method": "near",
+        "params": "neighbours=5,centred=true,cut=0.1,rows=none",
+        "seed": 3,
     }
 
 
@@ -186,5 +196,6 @@ def test_a_network_misfits_labels_that_its_outputs_do_not_name():
     foreign = replace(A, dataset=Marks(), fingerprint="c" * 64)
     assert foreign.home(SETTING).name == "marks" and A.home(SETTING) is SETTING.dataset
     assert foreign.misfit(Setting(Marks(), "", 10)) == ""
-    assert foreign.misfit(Setting(Blobs(), "", 10)) == ("net-0 was trained for marks, 3 attributes; the labels of blobs, "
-                                                        "3 classes do not fit")
+    assert foreign.misfit(Setting(Blobs(), "", 10)) == (
+        "net-0 was trained for marks, 3 attributes; the labels of blobs, 3 classes do not fit"
+    )

@@ -69,8 +69,11 @@ REFUSED = {
     "bool images": (dict(images=lambda x: x > 100, range=(0, 1)), "images are bool"),
     "complex images": (dict(images=lambda x: x * 1j, range=(0, 255)), "images are complex128"),
     "objects": (dict(images=lambda x: x.astype(object), range=(0, 255)), "images are object"),
-    "channels last": (dict(images=lambda x: x.transpose(0, 2, 3, 1)), r"\(n, c, h, w\) with c = 2 is wanted: give "
-                      r"images.transpose\(0, 3, 1, 2\)"),
+    "channels last": (
+        dict(images=lambda x: x.transpose(0, 2, 3, 1)),
+        r"\(n, c, h, w\) with c = 2 is wanted: give "
+        r"images.transpose\(0, 3, 1, 2\)",
+    ),
     "other channels": (dict(channels=3, mean=(0, 0, 0), std=(1, 1, 1)), r"with c = 3 is wanted$"),
     "no channels": (dict(images=lambda x: x[:, 0]), r"images are \(\d, 5, 7\); \(n, c, h, w\)"),
     "flat images": (dict(images=lambda x: x.reshape(len(x), -1)), r"\(n, c, h, w\) with c = 2"),
@@ -102,7 +105,10 @@ REFUSED = {
     "one attribute flat": (dict(attributes=("a",), classes=1, labels=lambda y: y[:, 0]), r"\(n, attributes\) = "),
 }
 if np.dtype(np.longdouble).itemsize > 8:  # elsewhere it is float64
-    REFUSED["extended precision"] = (dict(images=lambda x: x.astype(np.longdouble), range=(0, 255)), "images are .*float")
+    REFUSED["extended precision"] = (
+        dict(images=lambda x: x.astype(np.longdouble), range=(0, 255)),
+        "images are .*float",
+    )
 SAID = {
     "attributes and outputs": (dict(attributes=("a", "b")), "classes is 3 for 2 attributes"),
     "no classes": (dict(classes=0), "classes is 0; a whole number from 1"),
@@ -124,6 +130,7 @@ SAID = {
 
 def refusal(data: Dataset) -> str:
     """The line with which a run is refused, before anything is trained."""
+
     class Plugins(SmallPlugins):
         @simbench.hookimpl
         def simbench_datasets(self):
@@ -149,8 +156,11 @@ def here(cache, tmp_path, monkeypatch):
 def test_a_split_that_breaks_the_contract_is_refused_in_one_line(what, only, cache):
     said, message = REFUSED[what]
     everywhere = {"channels", "attributes", "classes"} & said.keys() - {"labels"}
-    line = refusal(Given(only=BOTH if everywhere else (only,), **said)) if "range" not in said else \
-        refusal(Given(only=BOTH, **said))
+    line = (
+        refusal(Given(only=BOTH if everywhere else (only,), **said))
+        if "range" not in said
+        else refusal(Given(only=BOTH, **said))
+    )
     assert re.search(message, line), line
     assert not (cache / "weights").exists()
 
@@ -164,7 +174,8 @@ def test_a_data_set_that_says_what_cannot_be_is_refused_in_one_line(what):
 
 def test_splits_of_two_sizes_are_refused():
     assert "train images are (2, 4, 7) and test images (2, 5, 7); one size" in refusal(
-        Given(lambda x: x[:, :, :4], only=("train",)))
+        Given(lambda x: x[:, :, :4], only=("train",))
+    )
 
 
 def test_a_data_set_that_remembers_its_fingerprint_is_looked_at_all_the_same(cache):
@@ -217,22 +228,35 @@ def expected(data: Dataset) -> np.ndarray:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("said", [{}, dict(images=scaled(-3, 5, "float32"), range=(-3, 5)),
-                                  dict(images=scaled(-3, 5, "float64"), range=(-3, 5)),
-                                  dict(images=scaled(0, 2, "float16"), range=(0, 2))], ids=["uint8", "float32", "float64", "float16"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        dict(images=scaled(-3, 5, "float32"), range=(-3, 5)),
+        dict(images=scaled(-3, 5, "float64"), range=(-3, 5)),
+        dict(images=scaled(0, 2, "float16"), range=(0, 2)),
+    ],
+    ids=["uint8", "float32", "float64", "float16"],
+)
 def test_memory_of_any_order_gives_the_same_numbers_and_fingerprint(layout, said):
     made = said.get("images", lambda x: x)
     plain = Given(**said)
-    other = Given(**said | {"images": lambda x: LAYOUTS[layout](made(x)),
-                            "labels": lambda y: y if layout == "channels last in memory" else LAYOUTS[layout](y)})
+    other = Given(
+        **said
+        | {
+            "images": lambda x: LAYOUTS[layout](made(x)),
+            "labels": lambda y: y if layout == "channels last in memory" else LAYOUTS[layout](y),
+        }
+    )
     assert other.fingerprint() == plain.fingerprint()
     assert torch.equal(seen(other), seen(plain))
     assert np.abs(seen(plain).numpy() - expected(plain)).max() < 4 * 2**-24 / min(plain.std)
     for name in BOTH:
         one, same = (splits.read(data, name).labels for data in (plain, other))
         assert np.array_equal(one, same) and same.dtype == np.int64 and same.dtype.isnative
-        assert torch.equal(draw(splits.read(other, name), 3, 1, other.range)[1],
-                           draw(splits.read(plain, name), 3, 1, plain.range)[1])
+        assert torch.equal(
+            draw(splits.read(other, name), 3, 1, other.range)[1], draw(splits.read(plain, name), 3, 1, plain.range)[1]
+        )
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", ">i2", "int32", ">i4", "uint32", "int64", ">i8", "uint64"])
@@ -244,6 +268,7 @@ def test_labels_of_any_whole_numbers_are_the_same_labels(dtype):
 
 def test_floats_of_deviation_5_4_reach_the_network_with_that_deviation():
     """Standardised floats (mean 0, SD 1.25) in (-8, 8): with mean 1/2 and std 1/16 as they are."""
+
     class Floats(Given):
         channels, range, mean, std = 2, (-8.0, 8.0), (0.5, 0.5), (1 / 16, 1 / 16)
 
@@ -265,6 +290,7 @@ def test_floats_from_0_to_1_are_the_same_images_as_bytes():
 
 def test_training_sees_floats_as_it_sees_bytes(small_registry):
     """Cropped and mirrored too: what is beyond the border is black, which is `low`."""
+
     class Floats(Blobs):
         range = (-2.0, 6.0)
 
@@ -303,11 +329,13 @@ def test_normalising_leaves_what_it_is_given():
 
 # Fingerprints
 
+
 def test_the_fingerprint_of_bytes_is_the_one_it_has_always_been():
     part = [Given().split(name) for name in BOTH]
     arrays = [array for each in part for array in (each.inputs, each.labels)]
-    assert Given().fingerprint() == digest([[str(array.shape), digest(array.tobytes())] for array in arrays]
-                                           + [[0.4, 0.5], [0.2, 0.3]])
+    assert Given().fingerprint() == digest(
+        [[str(array.shape), digest(array.tobytes())] for array in arrays] + [[0.4, 0.5], [0.2, 0.3]]
+    )
 
 
 def test_the_fingerprint_knows_dtype_and_range():
@@ -316,8 +344,11 @@ def test_the_fingerprint_knows_dtype_and_range():
         return lambda x: np.zeros(x.shape, dtype)
 
     values = [Given(images=lambda x: x * 0).fingerprint()]
-    values += [Given(images=as_floats(dtype), range=span).fingerprint()
-               for dtype in ("float16", "float32", "float64") for span in ((0, 1), (0, 2))]
+    values += [
+        Given(images=as_floats(dtype), range=span).fingerprint()
+        for dtype in ("float16", "float32", "float64")
+        for span in ((0, 1), (0, 2))
+    ]
     assert len(set(values)) == len(values)
 
 

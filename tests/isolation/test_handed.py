@@ -114,8 +114,15 @@ def test_a_stand_in_gives_what_the_moments_give_to_the_last_bit_and_is_made_anew
     m, twin = Moments.of(A, B), Loan().copy(Moments.of(A, B))
     assert bits(twin) == bits(m) and isinstance(twin, Moments) and type(twin).__name__ == "Moments"
     affine = Affine(torch.ones(5, 3, dtype=torch.float64), torch.ones(3, dtype=torch.float64))
-    for change in (lambda m: m.through(affine), Moments.swap, Moments.uncentred, lambda m: m + m, copy.deepcopy,
-                   copy.copy, lambda m: replace(m, ab=m.ab * 2)):
+    for change in (
+        lambda m: m.through(affine),
+        Moments.swap,
+        Moments.uncentred,
+        lambda m: m + m,
+        copy.deepcopy,
+        copy.copy,
+        lambda m: replace(m, ab=m.ab * 2),
+    ):
         x, y = change(m), change(twin)
         assert torch.equal(x.ab, y.ab) and torch.equal(x.canonical[1], y.canonical[1])
     with pytest.raises(FrozenInstanceError):
@@ -220,15 +227,19 @@ def test_large_activations_are_handed_by_the_images_asked_for(small, monkeypatch
     assert torch.equal(large.weight, Context(small).fit(one.method, one).weight)
 
 
-@pytest.mark.parametrize(("answer", "said"), [
-    (7.0, "index does returned 7, which is outside the range [0, 1] that it claims"),
-    (-1e-6, "outside the range"),
-    (torch.ones(2), "returned a Tensor of shape (2,), torch.float32; a 0-dim tensor with a real number is wanted"),
-    (torch.tensor(0.5j), "torch.complex64"),
-    ("half", "returned 'half' (str)"),
-    (None, "returned None (NoneType)"),
-    (True, "returned True (bool)"),
-], ids=str)
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (7.0, "index does returned 7, which is outside the range [0, 1] that it claims"),
+        (-1e-6, "outside the range"),
+        (torch.ones(2), "returned a Tensor of shape (2,), torch.float32; a 0-dim tensor with a real number is wanted"),
+        (torch.tensor(0.5j), "torch.complex64"),
+        ("half", "returned 'half' (str)"),
+        (None, "returned None (NoneType)"),
+        (True, "returned True (bool)"),
+    ],
+    ids=str,
+)
 def test_what_is_no_number_in_the_claimed_range_is_refused_everywhere(small, answer, said):
     index = Does(lambda m: None, answer)
     with pytest.raises(InputError) as refused:
@@ -278,8 +289,10 @@ class BadBatch(type(simbench.load().get("indices", "cka[estimator=minibatch]")))
 
 def test_similarities_of_honest_indices_are_those_without_the_spoilers_beside_them():
     torch.manual_seed(0)
-    nets = [nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.Flatten(), nn.Linear(4 * 16, 5))
-            for _ in range(2)]
+    nets = [
+        nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.Flatten(), nn.Linear(4 * 16, 5))
+        for _ in range(2)
+    ]
     batches = [torch.randn(40, 3, 8, 8) for _ in range(2)]
     honest = ["cca", "cka", "cka[estimator=minibatch]", "pwcca", "svcca"]
     cka = installed().get("indices", "cka[estimator=minibatch]")

@@ -71,7 +71,7 @@ def test_a_representation_is_the_same_to_the_last_bit_whatever_it_goes_on_from(n
     layers = networks[0].model.layers
     for layer in layers:
         alone = Activations(setting).all(networks[0], layer, "test")
-        for below in layers[:layers.index(layer)]:
+        for below in layers[: layers.index(layer)]:
             other = Activations(setting)
             other.all(networks[0], below, "test")
             assert torch.equal(other.all(networks[0], layer, "test"), alone), (below, layer)
@@ -146,8 +146,9 @@ def test_the_end_on_the_front_gives_the_outputs_of_the_network(networks, setting
     activations = Activations(setting)
     x = activations.all(networks[0], "bn1", "test")
     with torch.no_grad():
-        torch.testing.assert_close(activations.end(networks[0], "bn1")(x), activations.logits(networks[0], "test"),
-                                   rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            activations.end(networks[0], "bn1")(x), activations.logits(networks[0], "test"), rtol=1e-5, atol=1e-5
+        )
     assert activations.logits(networks[0], "test").shape == (60, 3)
     assert activations.shape(networks[0], "conv2") == (8, 3, 3)
 
@@ -177,10 +178,20 @@ def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache
 
         def build(self, channels, classes):
             relu = nn.ReLU()
-            return nn.Sequential(OrderedDict(
-                conv1=nn.Conv2d(channels, 4, 3), bn1=relu, conv2=nn.Conv2d(4, 5, 3), relu2=relu,
-                conv3=nn.Conv2d(5, 5, 1), relu3=relu,
-                pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(5, classes), last=relu))
+            return nn.Sequential(
+                OrderedDict(
+                    conv1=nn.Conv2d(channels, 4, 3),
+                    bn1=relu,
+                    conv2=nn.Conv2d(4, 5, 3),
+                    relu2=relu,
+                    conv3=nn.Conv2d(5, 5, 1),
+                    relu3=relu,
+                    pool=nn.AdaptiveAvgPool2d(1),
+                    flatten=nn.Flatten(),
+                    fc=nn.Linear(5, classes),
+                    last=relu,
+                )
+            )
 
     dataset = small_registry.get("datasets", "blobs")
     network = weights.trained(Shared(), dataset, dataset.fingerprint(), 0)
@@ -222,8 +233,9 @@ def test_an_image_is_the_same_to_the_last_bit_in_whatever_batch_it_passes(networ
 
 def test_the_sample_of_view_flat_is_the_same_to_the_last_bit_held_or_not(networks, setting, monkeypatch):
     monkeypatch.setattr("simbench.measuring.activations.FLAT_IMAGES", 20)
-    held, large = (Activations(setting, budget=budget).drawn(networks[0], "conv2", "test", "flat")
-                   for budget in (10**9, 0))
+    held, large = (
+        Activations(setting, budget=budget).drawn(networks[0], "conv2", "test", "flat") for budget in (10**9, 0)
+    )
     assert torch.equal(held, large) and held.stride() == large.stride()
 
 
@@ -241,8 +253,13 @@ def test_later_makes_activations_once_and_only_when_asked(networks, setting):
     assert len(made) == 1
 
 
-WANTED = [frozenset(), frozenset({"logits_a"}), frozenset({"logits_b"}), frozenset({"own"}),
-          frozenset({"logits_a", "logits_b", "own"})]
+WANTED = [
+    frozenset(),
+    frozenset({"logits_a"}),
+    frozenset({"logits_b"}),
+    frozenset({"own"}),
+    frozenset({"logits_a", "logits_b", "own"}),
+]
 
 
 @pytest.mark.parametrize("wanted", WANTED, ids=lambda wanted: "+".join(sorted(wanted)) or "nothing")
@@ -259,8 +276,11 @@ def test_both_networks_see_the_same_augmented_images(networks, setting, wanted):
     images = augmented(train[0][chosen], torch.Generator().manual_seed(8))
     assert not torch.equal(images, train[0][chosen]) and torch.equal(batch.labels, train[1][chosen])
     torch.testing.assert_close(batch.x, stages(a, setting, images, stop="bn1"))
-    expected = {"logits_a": stages(a, setting, images), "logits_b": stages(b, setting, images),
-                "own": stages(b, setting, images, stop="conv2")}
+    expected = {
+        "logits_a": stages(a, setting, images),
+        "logits_b": stages(b, setting, images),
+        "own": stages(b, setting, images, stop="conv2"),
+    }
     for name, value in expected.items():
         if name in wanted:
             torch.testing.assert_close(getattr(batch, name), value, rtol=1e-4, atol=1e-5)

@@ -89,9 +89,14 @@ def probing(selection: Selection, act) -> Case:
 
 # Similarity.
 
-@pytest.mark.parametrize(("spec", "view"), [
-    *product(["cka", "cka[estimator=debiased]", "cka[kernel=rbf]"], ["spatial", "pooled", "flat"]),
-    *product(["r2_lr", "r2_lr[centred=false]", "cca", "svcca", "pwcca"], ["spatial", "pooled"])])
+
+@pytest.mark.parametrize(
+    ("spec", "view"),
+    [
+        *product(["cka", "cka[estimator=debiased]", "cka[kernel=rbf]"], ["spatial", "pooled", "flat"]),
+        *product(["r2_lr", "r2_lr[centred=false]", "cca", "svcca", "pwcca"], ["spatial", "pooled"]),
+    ],
+)
 @pytest.mark.parametrize("b", [1, 2])
 def test_similarity_is_that_of_the_activations_in_every_view(small, context, spec, view, b):
     """net against net and against net[width=4] (p != q) at conv2, 3 x 3: 72 and 54 neurons on 60 images, so
@@ -115,18 +120,22 @@ def test_flat_cka_is_that_of_the_gram_matrices_of_the_rows(small, context):
     assert context.similarity(one.method, one).value == pytest.approx(value.item(), abs=SAME)
 
 
-@pytest.mark.parametrize(("spec", "note"), [
-    ("r2_lr", "a has rank 59 on 60 rows: any b is explained"),
-    ("cca", "59 + 59 directions on 60 rows: some correlations are 1 for any data"),
-])
+@pytest.mark.parametrize(
+    ("spec", "note"),
+    [
+        ("r2_lr", "a has rank 59 on 60 rows: any b is explained"),
+        ("cca", "59 + 59 directions on 60 rows: some correlations are 1 for any data"),
+    ],
+)
 def test_a_value_that_means_nothing_is_degenerate_keeps_its_value_and_says_why(small, context, spec, note):
     one = case(small, get(spec), view="flat")
     row = context.similarity(one.method, one)
     assert (row.status, row.note) == ("degenerate", note)
     assert row.value == pytest.approx(1, abs=1e-6)
     with pytest.warns(simbench.DegenerateWarning):
-        assert simbench.similarity(spec, activations(small, 0, "bn1"), activations(small, 1, "bn1"),
-                                   "flat") == pytest.approx(row.value, abs=SAME)
+        assert simbench.similarity(
+            spec, activations(small, 0, "bn1"), activations(small, 1, "bn1"), "flat"
+        ) == pytest.approx(row.value, abs=SAME)
 
 
 def test_an_index_in_the_neuron_basis_is_inapplicable_where_neurons_outnumber_images(small, context):
@@ -138,8 +147,9 @@ def test_an_index_in_the_neuron_basis_is_inapplicable_where_neurons_outnumber_im
 def test_an_index_in_the_neuron_basis_is_measured_flat_where_images_outnumber_neurons(small, context):
     """On the 150 train images; their 72 + 54 neurons leave correlations to be found."""
     one = case(small, get("pwcca"), b=2, layer="conv2", view="flat")
-    value = simbench.similarity("pwcca", activations(small, 0, "conv2", "train"),
-                                activations(small, 2, "conv2", "train"), "flat")
+    value = simbench.similarity(
+        "pwcca", activations(small, 0, "conv2", "train"), activations(small, 2, "conv2", "train"), "flat"
+    )
     row = context.similarity(one.method, one, "train")
     assert row.status == "ok" and row.value == pytest.approx(value, abs=SAME)
 
@@ -187,6 +197,7 @@ def test_the_split_asked_for_is_measured(small, context):
 
 # Layers that differ.
 
+
 def test_layers_of_two_names_and_equal_size_are_measured(small, context):
     one = case(small, get("r2_lr"), layer="bn1", layer_b="relu1")
     value = simbench.similarity("r2_lr", activations(small, 0, "bn1"), activations(small, 1, "relu1"))
@@ -196,9 +207,11 @@ def test_layers_of_two_names_and_equal_size_are_measured(small, context):
 def test_layers_of_unequal_size_are_inapplicable_in_spatial_and_measured_in_pooled(small, context):
     spatial = case(small, get("cka"), layer="bn1", layer_b="conv2")
     reason = "bn1 of net-0 is 8 x 8 and conv2 of net-1 is 3 x 3: rows do not pair up in view spatial"
-    for act in (lambda: context.similarity(spatial.method, spatial),
-                lambda: context.fit(stitcher("task_loss"), spatial),
-                lambda: context.fit(stitcher("least_squares"), spatial)):
+    for act in (
+        lambda: context.similarity(spatial.method, spatial),
+        lambda: context.fit(stitcher("task_loss"), spatial),
+        lambda: context.fit(stitcher("least_squares"), spatial),
+    ):
         with pytest.raises(Inapplicable, match=reason):
             act()
     pooled = replace(spatial, view="pooled")
@@ -235,6 +248,7 @@ def test_a_layer_of_one_name_and_two_sizes_is_inapplicable_in_spatial_and_measur
 
 # Stitches.
 
+
 def test_on_the_rows_a_stitch_was_fitted_to_its_residual_is_one_minus_r2_lr(small, context):
     one = case(small, stitcher("least_squares"), b=2)
     m = context.moments(one, "train", "spatial")
@@ -265,7 +279,8 @@ def test_stitches_are_fitted_on_train_and_scored_on_test_images(small, context):
     moved = a.double().permute(0, 2, 3, 1).flatten(0, 2) @ solution[:-1] + solution[-1]
     target = b.double().permute(0, 2, 3, 1).flatten(0, 2)
     assert values == {
-        "accuracy": pytest.approx(right), "relative_accuracy": pytest.approx(right / reference),
+        "accuracy": pytest.approx(right),
+        "relative_accuracy": pytest.approx(right / reference),
         "cross_entropy": pytest.approx(-(own.softmax(1) * logits.log_softmax(1)).sum(1).mean().item(), rel=1e-4),
         "agreement": pytest.approx(logits.argmax(1).eq(own.argmax(1)).double().mean().item()),
         "residual": pytest.approx(((moved - target).square().sum() / (target - target.mean(0)).square().sum()).item()),
@@ -293,9 +308,13 @@ def test_several_maps_in_one_affine_are_stitched_together(small, context):
     torch.testing.assert_close(logits[0], context.logits(affine, one))
 
 
-@pytest.mark.parametrize(("spec", "view"), [
-    *product(["cka", "cka[kernel=rbf]"], ["spatial", "pooled", "flat"]),
-    *product(["r2_lr[centred=false]"], ["spatial", "pooled"])])
+@pytest.mark.parametrize(
+    ("spec", "view"),
+    [
+        *product(["cka", "cka[kernel=rbf]"], ["spatial", "pooled", "flat"]),
+        *product(["r2_lr[centred=false]"], ["spatial", "pooled"]),
+    ],
+)
 def test_similarity_of_a_stitched_network_is_that_of_its_moved_activations(small, context, spec, view):
     """cka goes through the moments in views spatial and pooled, and from the rows elsewhere."""
     one = case(small, get(spec), b=2, layer="conv2", view=view)
@@ -341,6 +360,7 @@ def test_layers_left_behind_are_forgotten(small, context):
 
 
 # Failures.
+
 
 def test_an_exception_becomes_a_failed_row_with_its_traceback(small, context):
     def act(case, context):

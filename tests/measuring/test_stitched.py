@@ -115,9 +115,17 @@ def test_accuracy_is_the_share_of_largest_logits_at_the_label():
 def task() -> Task:
     """Ten images that everything of tells their number."""
     number = torch.arange(10.0)
-    return Task(number[:, None], nn.Identity(), torch.stack([number, -number], 1), torch.arange(10),
-                Moments.of(number[:, None], number[:, None]), 0, Objective(), number[:, None].repeat(1, 2) / 2,
-                number[:, None] * 3)
+    return Task(
+        number[:, None],
+        nn.Identity(),
+        torch.stack([number, -number], 1),
+        torch.arange(10),
+        Moments.of(number[:, None], number[:, None]),
+        0,
+        Objective(),
+        number[:, None].repeat(1, 2) / 2,
+        number[:, None] * 3,
+    )
 
 
 def test_batches_of_a_task_see_every_image_once_an_epoch_in_a_seeded_order(task):
@@ -140,10 +148,13 @@ def test_a_batch_holds_what_is_wanted_of_the_same_images(task):
     assert bare.logits_a is bare.logits_b is bare.own is None
 
 
-@pytest.mark.parametrize(("name", "reason"), [
-    ("logits_a", "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft"),
-    ("own", "Model 2's own activations are not known, so no index of them can be penalised"),
-])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("logits_a", "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft"),
+        ("own", "Model 2's own activations are not known, so no index of them can be penalised"),
+    ],
+)
 def test_what_a_task_lacks_is_refused_with_its_reason(task, name, reason):
     with pytest.raises(Inapplicable, match=reason):
         next(replace(task, **{name: None}).batches(4, 1, {name}))
@@ -184,10 +195,19 @@ def test_chosen_images_are_those_of_plain_indexing_in_the_same_layout(layout):
     assert torch.equal(take(x[:, 0, 0], chosen), x[:, 0, 0][chosen])
 
 
-@pytest.mark.parametrize(("maps", "images", "device", "sizes"), [
-    (1, 128, "cpu", [1]), (3, 128, "cpu", [1, 1, 1]), (5, 40, "cpu", [3, 2]), (100, 1, "cpu", [100]),
-    (2, 5000, "cpu", [1, 1]), (100, 128, "cuda", [100]), (300, 128, "cuda", [128, 128, 44]), (0, 128, "cpu", []),
-])
+@pytest.mark.parametrize(
+    ("maps", "images", "device", "sizes"),
+    [
+        (1, 128, "cpu", [1]),
+        (3, 128, "cpu", [1, 1, 1]),
+        (5, 40, "cpu", [3, 2]),
+        (100, 1, "cpu", [100]),
+        (2, 5000, "cpu", [1, 1]),
+        (100, 128, "cuda", [100]),
+        (300, 128, "cuda", [128, 128, 44]),
+        (0, 128, "cpu", []),
+    ],
+)
 def test_maps_share_passes_of_so_many_images_as_the_device_takes(maps, images, device, sizes):
     taken = [list(range(maps))[share] for share in shares(maps, images, torch.device(device))]
     assert [len(share) for share in taken] == sizes

@@ -35,7 +35,7 @@ class Layers(nn.Module):
     def forward(self, x):
         x = self.conv(x)
         self.still(1 + self.share * x)
-        self.hot(torch.eye(32, dtype=x.dtype)[:len(x)])
+        self.hot(torch.eye(32, dtype=x.dtype)[: len(x)])
         self.sparse(x.flatten(1) * (torch.arange(len(x)) < 3)[:, None])
         return x
 
@@ -45,8 +45,10 @@ def frame(indices, net=None, layers=("conv", "still"), view="pooled", images=IMA
     return similarities(indices, net, net, [images], list(layers), view=view).set_index(["index", "layer_a", "layer_b"])
 
 
-@pytest.mark.parametrize("indices, view", [("cka,cca,svcca,pwcca,r2_lr,r2_lr[centred=false]", "spatial"),
-                                           ("cka,cca", "pooled"), ("cka,r2_lr", "flat")])
+@pytest.mark.parametrize(
+    "indices, view",
+    [("cka,cca,svcca,pwcca,r2_lr,r2_lr[centred=false]", "spatial"), ("cka,cca", "pooled"), ("cka,r2_lr", "flat")],
+)
 def test_a_layer_that_varies_by_its_rounding_is_degenerate_and_has_no_value(indices, view):
     found = frame(indices, view=view)
     still = found[[("still" in place[1:]) for place in found.index]]
@@ -65,7 +67,9 @@ def test_minibatches_of_rounding_and_of_rows_equally_far_apart_are_degenerate(ke
     assert (ok["status"], ok["note"]) == ("ok", "") and ok["value"] == pytest.approx(1, abs=1e-12) and ok["value"] <= 1
     others = found.drop(("conv", "conv"))
     assert set(others["status"]) == {"degenerate"} and others["value"].isna().all() and (others["note"] != "").all()
-    assert "'hot' of b" in found.loc[("conv", "hot"), "note"] and "equally far apart" in found.loc[("hot", "hot"), "note"]
+    assert (
+        "'hot' of b" in found.loc[("conv", "hot"), "note"] and "equally far apart" in found.loc[("hot", "hot"), "note"]
+    )
 
 
 def test_a_layer_without_a_bandwidth_costs_its_own_pairs_alone():
@@ -82,13 +86,19 @@ def test_a_layer_without_a_bandwidth_costs_its_own_pairs_alone():
 @pytest.mark.parametrize("scale", [1e-20, 1e15])
 def test_extreme_float32_layers_have_the_values_of_usual_ones(scale):
     """The activations are those of the usual network times a scale; their squares and more overflow in float32."""
-    for indices, view in ((["cka", "r2_lr", "cca"], "pooled"), (CKA("minibatch"), "flat"), (CKA("minibatch", "rbf"), "flat")):
+    for indices, view in (
+        (["cka", "r2_lr", "cca"], "pooled"),
+        (CKA("minibatch"), "flat"),
+        (CKA("minibatch", "rbf"), "flat"),
+    ):
         usual, extreme = Layers(), Layers()
         with torch.no_grad():
             extreme.conv.weight *= scale
             extreme.conv.bias *= scale
         x = torch.cat([IMAGES] * 2) + torch.randn(40, 3, 8, 8, generator=torch.Generator().manual_seed(1))
-        first, second = (similarities(indices, usual, net, [x], ["conv"], view=view)["value"] for net in (usual, extreme))
+        first, second = (
+            similarities(indices, usual, net, [x], ["conv"], view=view)["value"] for net in (usual, extreme)
+        )
         assert np.allclose(first, second, atol=1e-6, rtol=0)
 
 
@@ -103,9 +113,16 @@ def maps(channels: int, seed: int) -> nn.Sequential:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("indices, view", [("cka,r2_lr,cca,pwcca", "pooled"), ("cka,r2_lr", "spatial"),
-                                           ("cka[estimator=minibatch]", "flat"), ("cka[estimator=minibatch]", "pooled"),
-                                           ("cka[estimator=minibatch,kernel=rbf]", "flat")])
+@pytest.mark.parametrize(
+    "indices, view",
+    [
+        ("cka,r2_lr,cca,pwcca", "pooled"),
+        ("cka,r2_lr", "spatial"),
+        ("cka[estimator=minibatch]", "flat"),
+        ("cka[estimator=minibatch]", "pooled"),
+        ("cka[estimator=minibatch,kernel=rbf]", "flat"),
+    ],
+)
 def test_layers_in_half_precision_have_the_values_of_their_numbers_in_float64(indices, view, dtype):
     a, b, x = maps(3, 0).to(dtype), maps(4, 1).to(dtype), IMAGES.to(dtype)
     with torch.no_grad():
@@ -167,10 +184,11 @@ def test_the_harness_gives_a_layer_of_rounding_a_degenerate_row_without_a_value(
     damaged = replace(network, weights=weights.content_hash(state), file=tmp_path / "rounded.pt")
     selection = replace(small, networks=(small.networks[0], damaged, *small.networks[2:]))
     found = measure(case(selection, installed().get("indices", spec), view=view), Context(selection))
-    row, = found.rows
+    (row,) = found.rows
     assert (row.status, row.value, found.error) == ("degenerate", None, "")
-    assert row.note == (f"bn1 of {damaged.name} varies by no more than the rounding of its numbers over the test images: "
-                        "undefined")
+    assert row.note == (
+        f"bn1 of {damaged.name} varies by no more than the rounding of its numbers over the test images: undefined"
+    )
 
 
 def test_a_degenerate_row_without_a_value_leaves_the_correlation_of_the_others():
@@ -179,5 +197,7 @@ def test_a_degenerate_row_without_a_value_leaves_the_correlation_of_the_others()
     undefined = (spoilt["seed_a"] == "0") & (spoilt["seed_b"] == "1")
     spoilt.loc[undefined, ["value", "status", "note"]] = [np.nan, "degenerate", "zero over zero"]
     found, fewer = table(spoilt, target(y)), table(index("cka", x)[~undefined], target(y))
-    pd.testing.assert_series_equal(found["spearman"] if "spearman" in found else found["value"],
-                                   fewer["spearman"] if "spearman" in fewer else fewer["value"])
+    pd.testing.assert_series_equal(
+        found["spearman"] if "spearman" in found else found["value"],
+        fewer["spearman"] if "spearman" in fewer else fewer["value"],
+    )

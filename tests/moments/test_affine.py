@@ -58,6 +58,7 @@ def test_several_maps_share_one_affine_with_leading_dimensions():
 
 # -- layouts -----------------------------------------------------------------------------------------------------
 
+
 def axes(layout, p, n=6, h=4, w=3):
     """Sizes of activations of p channels in a layout."""
     return tuple({"n": n, "c": p, "h": h, "w": w, "t": h}[axis] for axis in layout)
@@ -90,8 +91,17 @@ def test_several_maps_move_the_channels_of_every_layout(layout):
         assert torch.equal(found[k], Affine(several.weight[k], several.bias[k])(x, layout))
 
 
-@pytest.mark.parametrize(("layout", "shape"), [(None, (7, 3)), ("nc", (7, 3)), ("nchw", (2, 3, 2, 2)),
-                                               ("nhwc", (2, 2, 2, 3)), ("ntc", (2, 3, 3)), ("nct", (2, 3, 3))])
+@pytest.mark.parametrize(
+    ("layout", "shape"),
+    [
+        (None, (7, 3)),
+        ("nc", (7, 3)),
+        ("nchw", (2, 3, 2, 2)),
+        ("nhwc", (2, 2, 2, 3)),
+        ("ntc", (2, 3, 3)),
+        ("nct", (2, 3, 3)),
+    ],
+)
 def test_gradients_flow_to_activations_and_map_in_every_layout(layout, shape):
     def moved(x, weight, bias):
         return Affine(weight, bias)(x, layout)
@@ -107,17 +117,28 @@ def test_a_compiled_affine_is_the_same(layout):
     assert torch.equal(compiled(x), affine(x, layout))
 
 
-@pytest.mark.parametrize(("shape", "layout", "said"), [
-    ((3, 3, 3), None, "activations have shape (3, 3, 3); allowed are (n, c) and (n, c, h, w), or a layout that says "
-                      "which axis holds the channels: 'ntc' (n, t, c) or 'nct' (n, c, t)"),
-    ((3,), None, "activations have shape (3,)"),
-    ((7, 3), "nhwc", "layout 'nhwc' is (n, h, w, c); give 4 axes"),
-    ((7, 3), "cn", "layout 'cn' is unknown; did you mean 'nc'"),
-    ((7, 4), None, "x has shape (7, 4), which has 4 channels as nc (n, c), and the map takes 3 to 5"),
-    ((2, 4, 4, 3), None, "x has shape (2, 4, 4, 3), which has 4 channels as nchw (n, c, h, w), and the map takes 3 to "
-                         "5; layout='nhwc' has as many"),
-    ((2, 3, 4), "ntc", "the map takes 3 to 5; layout='nct' has as many"),
-])
+@pytest.mark.parametrize(
+    ("shape", "layout", "said"),
+    [
+        (
+            (3, 3, 3),
+            None,
+            "activations have shape (3, 3, 3); allowed are (n, c) and (n, c, h, w), or a layout that says "
+            "which axis holds the channels: 'ntc' (n, t, c) or 'nct' (n, c, t)",
+        ),
+        ((3,), None, "activations have shape (3,)"),
+        ((7, 3), "nhwc", "layout 'nhwc' is (n, h, w, c); give 4 axes"),
+        ((7, 3), "cn", "layout 'cn' is unknown; did you mean 'nc'"),
+        ((7, 4), None, "x has shape (7, 4), which has 4 channels as nc (n, c), and the map takes 3 to 5"),
+        (
+            (2, 4, 4, 3),
+            None,
+            "x has shape (2, 4, 4, 3), which has 4 channels as nchw (n, c, h, w), and the map takes 3 to "
+            "5; layout='nhwc' has as many",
+        ),
+        ((2, 3, 4), "ntc", "the map takes 3 to 5; layout='nct' has as many"),
+    ],
+)
 def test_activations_that_a_map_does_not_apply_to_are_refused_in_one_line(shape, layout, said):
     with pytest.raises(InputError, match=re.escape(said)) as error:
         Affine(normal(3, 5))(normal(*shape), layout)
@@ -126,13 +147,16 @@ def test_activations_that_a_map_does_not_apply_to_are_refused_in_one_line(shape,
         Affine(normal(2, 3, 5)).each(normal(*shape), layout)
 
 
-@pytest.mark.parametrize(("affine", "x", "said"), [
-    (Affine(normal(2, 3, 5)), normal(7, 3), "(2, 3, 5) is the weight of several maps; each(x)"),
-    (Affine(normal(3, 5)), normal(7, 3).float(), "x is torch.float32 on cpu and the map torch.float64 on cpu"),
-    (Affine(normal(3, 5)), torch.ones(7, 3, dtype=int), "x is torch.int64 on cpu and the map torch.float64 on cpu"),
-    (Affine(normal(3, 5)), torch.ones(7, 3, device="meta"), "x is torch.float32 on meta and the map"),
-    (Affine(normal(3, 5)), normal(7, 3).numpy(), "x is a ndarray; give a torch tensor"),
-])
+@pytest.mark.parametrize(
+    ("affine", "x", "said"),
+    [
+        (Affine(normal(2, 3, 5)), normal(7, 3), "(2, 3, 5) is the weight of several maps; each(x)"),
+        (Affine(normal(3, 5)), normal(7, 3).float(), "x is torch.float32 on cpu and the map torch.float64 on cpu"),
+        (Affine(normal(3, 5)), torch.ones(7, 3, dtype=int), "x is torch.int64 on cpu and the map torch.float64 on cpu"),
+        (Affine(normal(3, 5)), torch.ones(7, 3, device="meta"), "x is torch.float32 on meta and the map"),
+        (Affine(normal(3, 5)), normal(7, 3).numpy(), "x is a ndarray; give a torch tensor"),
+    ],
+)
 def test_a_map_and_activations_of_other_kinds_are_refused_in_one_line(affine, x, said):
     with pytest.raises(InputError, match=re.escape(said)) as error:
         affine(x)

@@ -87,11 +87,15 @@ NUMBERS = {
     "DLPack": lambda: Exchanged(A),
     "integers beyond int64": lambda: [[2**70 + int(one * 2**60) for one in row] for row in A],
     **{name: lambda name=name: (8 * A + 100).astype(name) for name in ("uint16", "uint32", "uint64")},
-    **{f"torch {name}": lambda name=name: torch.tensor(8 * A + 100).to(getattr(torch, name))
-       for name in ("uint8", "int16", "uint16", "uint32", "uint64")},
+    **{
+        f"torch {name}": lambda name=name: torch.tensor(8 * A + 100).to(getattr(torch, name))
+        for name in ("uint8", "int16", "uint16", "uint32", "uint64")
+    },
     "imaginary part of a conjugate": lambda: torch.complex(torch.tensor(A), -torch.tensor(A)).conj().imag,
-    **{f"scipy {kind}": lambda kind=kind: scipy.sparse.coo_array(A).asformat(kind)
-       for kind in ("csr", "csc", "coo", "lil")},
+    **{
+        f"scipy {kind}": lambda kind=kind: scipy.sparse.coo_array(A).asformat(kind)
+        for kind in ("csr", "csc", "coo", "lil")
+    },
     "scipy matrix": lambda: scipy.sparse.csr_matrix(A),
     "made in inference mode": torch.inference_mode()(lambda: torch.tensor(A)),
     "coo": lambda: torch.tensor(A).to_sparse(),
@@ -124,13 +128,16 @@ def test_coarse_floats_are_the_numbers_they_were_rounded_to(name):
     assert similarity("cka", coarse, B) == pytest.approx(similarity("cka", coarse.double(), B), abs=1e-12)
 
 
-@pytest.mark.parametrize(("module", "make"), [
-    ("pyarrow", lambda _: FRAME.astype("double[pyarrow]")),
-    ("pyarrow", lambda pa: FRAME.map(decimal.Decimal).astype(pd.ArrowDtype(pa.decimal128(20, 6)))),
-    ("pyarrow", lambda pa: pa.table(FRAME.rename(columns=str))),
-    ("polars", lambda pl: pl.DataFrame(A)),
-    ("ml_dtypes", lambda ml: (8 * A).astype(ml.bfloat16)),
-])
+@pytest.mark.parametrize(
+    ("module", "make"),
+    [
+        ("pyarrow", lambda _: FRAME.astype("double[pyarrow]")),
+        ("pyarrow", lambda pa: FRAME.map(decimal.Decimal).astype(pd.ArrowDtype(pa.decimal128(20, 6)))),
+        ("pyarrow", lambda pa: pa.table(FRAME.rename(columns=str))),
+        ("polars", lambda pl: pl.DataFrame(A)),
+        ("ml_dtypes", lambda ml: (8 * A).astype(ml.bfloat16)),
+    ],
+)
 def test_arrays_of_other_packages_have_the_value_of_their_numbers(module, make):
     assert similarity("cka", make(pytest.importorskip(module)), B) == ANY_MOVE
 
@@ -165,8 +172,8 @@ REFUSED = {
     "a column of dates": (lambda: FRAME.assign(z=pd.Timestamp(0)), "a has a column 'z' of dtype datetime64"),
     "a complex column": (lambda: FRAME.assign(z=1j), "a has dtype torch.complex128; real numbers are allowed"),
     "no columns": (lambda: FRAME[[]], "a has shape (40, 0) and is empty"),
-    "missing": (lambda: FRAME.astype("Float64").mask(FRAME == A[3, 2]), "a has 2 values that are NaN or infinite"),
-    "missing integers": (lambda: (8 * FRAME).astype("Int8").mask(FRAME == A[3, 2]), "a has 2 values that are NaN"),
+    "missing": (lambda: FRAME.astype("Float64").mask(A[3, 2] == FRAME), "a has 2 values that are NaN or infinite"),
+    "missing integers": (lambda: (8 * FRAME).astype("Int8").mask(A[3, 2] == FRAME), "a has 2 values that are NaN"),
     "a series": (lambda: FRAME[0], "a has shape (40,); allowed are (n, p)"),
 }
 
@@ -180,10 +187,13 @@ def test_what_holds_no_real_numbers_is_refused_in_one_line(kind):
 
 # -- masks -------------------------------------------------------------------------------------------------------
 
+
 @settings(max_examples=30, deadline=None)
-@given(st.sets(st.tuples(st.integers(0, 39), st.integers(0, 4)), max_size=20),
-       st.sets(st.tuples(st.integers(0, 39), st.integers(0, 6)), max_size=20),
-       st.sampled_from([-9999.0, np.nan, np.inf]))
+@given(
+    st.sets(st.tuples(st.integers(0, 39), st.integers(0, 4)), max_size=20),
+    st.sets(st.tuples(st.integers(0, 39), st.integers(0, 6)), max_size=20),
+    st.sampled_from([-9999.0, np.nan, np.inf]),
+)
 def test_rows_with_a_masked_value_on_either_side_are_left_out_of_both(of_a, of_b, sentinel):
     sides, gone = [], np.zeros(40, dtype=bool)
     for x, places in ((A, of_a), (B, of_b)):
@@ -219,13 +229,18 @@ MASK = np.zeros(A.shape, dtype=bool)
 MASK[[3, 17], [1, 4]] = True
 
 
-@pytest.mark.parametrize("make", [
-    pytest.param(lambda: np.ma.masked_array(np.where(MASK, None, A), MASK), id="objects"),
-    pytest.param(lambda: np.ma.masked_array(np.where(MASK, 99, 8 * A).astype("i4"), MASK), id="integers"),
-    pytest.param(lambda: [np.ma.masked_array(np.where(m, np.inf, x), m) for x, m in zip(A, MASK)], id="list of rows"),
-    pytest.param(lambda: [[np.ma.masked if m else x for x, m in zip(*row)] for row in zip(A, MASK)], id="lists"),
-    pytest.param(lambda: masked_tensor(A, MASK), id="torch"),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: np.ma.masked_array(np.where(MASK, None, A), MASK), id="objects"),
+        pytest.param(lambda: np.ma.masked_array(np.where(MASK, 99, 8 * A).astype("i4"), MASK), id="integers"),
+        pytest.param(
+            lambda: [np.ma.masked_array(np.where(m, np.inf, x), m) for x, m in zip(A, MASK)], id="list of rows"
+        ),
+        pytest.param(lambda: [[np.ma.masked if m else x for x, m in zip(*row)] for row in zip(A, MASK)], id="lists"),
+        pytest.param(lambda: masked_tensor(A, MASK), id="torch"),
+    ],
+)
 def test_every_kind_of_mask_is_heeded(make):
     gone = MASK.any(1)
     assert similarity("cka", make(), B) == pytest.approx(similarity("cka", A[~gone], B[~gone]), abs=1e-12)
@@ -238,8 +253,10 @@ def test_a_mask_that_masks_nothing_changes_nothing():
 def test_too_few_unmasked_rows_are_refused_with_both_counts():
     mask = np.zeros(A.shape, dtype=bool)
     mask[:37, 0] = True
-    assert ("a and b have 3 rows in which nothing is masked, and 37 in which something is; at least 4 are needed"
-            in refused(np.ma.masked_array(A, mask), B))
+    assert (
+        "a and b have 3 rows in which nothing is masked, and 37 in which something is; at least 4 are needed"
+        in refused(np.ma.masked_array(A, mask), B)
+    )
     assert "0 rows in which nothing is masked" in refused(A, np.ma.masked_all(B.shape))
 
 
@@ -269,12 +286,15 @@ def test_equal_labels_that_repeat_pair_by_position():
     assert similarity("cka", pd.DataFrame(A, index=labels), pd.DataFrame(B, index=labels)) == VALUE
 
 
-@pytest.mark.parametrize(("a", "b", "said"), [
-    (range(40), range(20, 60), "share 20 of 40 row labels"),
-    (range(40), list(map(str, range(40))), "share 0 of 40 row labels"),
-    ([0, 0, *range(2, 40)], range(40), "have row labels that repeat"),
-    ([0, 1] * 20, [1, 0] * 20, "have row labels that repeat"),
-])
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        (range(40), range(20, 60), "share 20 of 40 row labels"),
+        (range(40), list(map(str, range(40))), "share 0 of 40 row labels"),
+        ([0, 0, *range(2, 40)], range(40), "have row labels that repeat"),
+        ([0, 1] * 20, [1, 0] * 20, "have row labels that repeat"),
+    ],
+)
 def test_data_frames_of_other_or_repeated_labels_are_refused(a, b, said):
     assert said in refused(pd.DataFrame(A, index=a), pd.DataFrame(B, index=b))
 
@@ -284,6 +304,7 @@ def test_a_data_frame_and_an_array_pair_by_position():
 
 
 # -- layouts -----------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("view", ["spatial", "flat", "pooled"])
 def test_a_layout_says_where_the_channels_are(view):
@@ -300,26 +321,31 @@ def test_three_axes_without_a_layout_are_asked_about():
     assert "layout='ntc' or layout='nct', which says what the axes are" in refused(MAPS_A[..., 0], MAPS_B[..., 0])
 
 
-@pytest.mark.parametrize(("layout", "said"), [
-    ("nwhc", "layout 'nwhc' is unknown; did you mean 'nhwc'"),
-    ("NHWC", "layout 'NHWC' is unknown; did you mean 'nhwc'"),
-    (("nchw", "channels_last"), "layout 'channels_last' is unknown; allowed: nc, nchw"),
-    ("ntc", "a: activations have shape (12, 4, 3, 2) and layout 'ntc' is (n, t, c)"),
-    (("nchw", "nc"), "b: activations have shape (12, 6, 3, 2) and layout 'nc' is (n, c)"),
-    (("nhwc",), "layout is ('nhwc',); give one of 'nc'"),
-    (4, "layout is 4; give one of"),
-])
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ("nwhc", "layout 'nwhc' is unknown; did you mean 'nhwc'"),
+        ("NHWC", "layout 'NHWC' is unknown; did you mean 'nhwc'"),
+        (("nchw", "channels_last"), "layout 'channels_last' is unknown; allowed: nc, nchw"),
+        ("ntc", "a: activations have shape (12, 4, 3, 2) and layout 'ntc' is (n, t, c)"),
+        (("nchw", "nc"), "b: activations have shape (12, 6, 3, 2) and layout 'nc' is (n, c)"),
+        (("nhwc",), "layout is ('nhwc',); give one of 'nc'"),
+        (4, "layout is 4; give one of"),
+    ],
+)
 def test_layouts_that_do_not_fit_are_refused_with_what_is_allowed(layout, said):
     assert said in refused(MAPS_A, MAPS_B, layout=layout)
 
 
-@pytest.mark.parametrize(("view", "said"), [("Spatial", "did you mean 'spatial'"),
-                                            (None, "allowed: flat, pooled, spatial")])
+@pytest.mark.parametrize(
+    ("view", "said"), [("Spatial", "did you mean 'spatial'"), (None, "allowed: flat, pooled, spatial")]
+)
 def test_views_that_are_unknown_are_refused_with_near_matches(view, said):
     assert said in refused(A, B, view=view)
 
 
 # -- memory ------------------------------------------------------------------------------------------------------
+
 
 class Writer(Index):
     """Writes into what it is handed."""
@@ -333,11 +359,20 @@ class Writer(Index):
         return a.new_zeros(())
 
 
-@pytest.mark.parametrize("make", [
-    torch.tensor, np.array, pd.DataFrame, np.ma.array, Exchanged, lambda x: list(torch.tensor(x)),
-    lambda x: torch.tensor(x)[..., None, None],
-    lambda x: torch.tensor(x)[..., None, None].to(memory_format=torch.channels_last),
-], ids=["torch", "numpy", "pandas", "masked", "DLPack", "list", "maps", "channels last"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        torch.tensor,
+        np.array,
+        pd.DataFrame,
+        np.ma.array,
+        Exchanged,
+        lambda x: list(torch.tensor(x)),
+        lambda x: torch.tensor(x)[..., None, None],
+        lambda x: torch.tensor(x)[..., None, None].to(memory_format=torch.channels_last),
+    ],
+    ids=["torch", "numpy", "pandas", "masked", "DLPack", "list", "maps", "channels last"],
+)
 @pytest.mark.parametrize("view", ["spatial", "flat", "pooled"])
 def test_an_index_that_writes_into_its_rows_leaves_the_callers_arrays(make, view):
     a, b = make(A), make(B)

@@ -128,8 +128,12 @@ def test_moments_of_a_pair_are_the_same_bits_whatever_is_taken_beside_them(p, q)
         return Stack.of(zip(*(each.split(size) for each in representations), strict=True))
 
     alone = taken(x, y).pair(0, 1)
-    for stack, i, j in ((taken(others[0], x, others[1], y, others[2]), 1, 3), (taken(x, *others, y), 0, 4),
-                        (taken(x, y, size=128), 0, 1), (taken(*others, x, y, size=999), 3, 4)):
+    for stack, i, j in (
+        (taken(others[0], x, others[1], y, others[2]), 1, 3),
+        (taken(x, *others, y), 0, 4),
+        (taken(x, y, size=128), 0, 1),
+        (taken(*others, x, y, size=999), 3, 4),
+    ):
         for found, expected in ((stack.pair(i, j), alone), (stack.pair(j, i), alone.swap())):
             for name, part in parts(found).items():
                 assert torch.equal(part, parts(expected)[name]), name
@@ -142,8 +146,9 @@ def test_a_representation_with_nan_spoils_its_own_pairs_alone(spoilt):
     x, z = pair(n=3000, p=70, q=80)
     y = x.clone()
     y[17, 3] = spoilt
-    stack, clean = (Stack.of([[part[:1000] for part in parts], [part[1000:] for part in parts]])
-                    for parts in ([x, y, z], [x, x, z]))
+    stack, clean = (
+        Stack.of([[part[:1000] for part in parts], [part[1000:] for part in parts]]) for parts in ([x, y, z], [x, x, z])
+    )
     assert_same(stack.pair(0, 2), clean.pair(0, 2), 1e-12)
     assert not stack.sides[1].matrix.isfinite().all() and not stack.pair(0, 1).ab.isfinite().all()
 
@@ -166,7 +171,7 @@ def test_canonical_correlations_lie_between_zero_and_one_largest_first(keep_rows
     m = Moments.of(*pair(), keep_rows)
     rho = m.correlations
     assert rho.shape == (5,) and torch.equal(rho, rho.sort(descending=True).values)
-    assert 0 <= rho.min() and rho.max() <= 1
+    assert rho.min() >= 0 and rho.max() <= 1
     same = Moments.of(pair()[0], 3 * pair()[0] + 1, keep_rows).correlations
     assert torch.allclose(same, torch.ones(5, dtype=torch.float64), atol=1e-10) and same.max() <= 1
 
@@ -208,18 +213,21 @@ def masked():
         return torch.masked.masked_tensor(torch.ones(9, 3), torch.eye(9, 3) == 0)
 
 
-@pytest.mark.parametrize(("make", "said"), [
-    (lambda: np.ones((9, 3)), "rows b are a ndarray; give a torch tensor"),
-    (lambda: np.ma.masked_all((9, 3)), "rows b are a MaskedArray"),
-    (lambda: [[1.0, 2.0]] * 9, "rows b are a list"),
-    (lambda: torch.ones(9, 3, device="meta"), "a meta tensor has no numbers"),
-    (lambda: torch.eye(9, 3).to_sparse(), r"to_dense\(\)"),
-    (quantised, r"dequantize\(\)"),
-    (masked, "rows with masked values are to be left out"),
-    (lambda: torch.ones(9, 3) + 1j, "rows b have dtype torch.complex64; real numbers"),
-    (lambda: torch.ones(9, 3) > 0, "rows b have dtype torch.bool; real numbers"),
-    (lambda: torch.ones(9, 3, 1), r"\(9, 3, 1\)"),
-])
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: np.ones((9, 3)), "rows b are a ndarray; give a torch tensor"),
+        (lambda: np.ma.masked_all((9, 3)), "rows b are a MaskedArray"),
+        (lambda: [[1.0, 2.0]] * 9, "rows b are a list"),
+        (lambda: torch.ones(9, 3, device="meta"), "a meta tensor has no numbers"),
+        (lambda: torch.eye(9, 3).to_sparse(), r"to_dense\(\)"),
+        (quantised, r"dequantize\(\)"),
+        (masked, "rows with masked values are to be left out"),
+        (lambda: torch.ones(9, 3) + 1j, "rows b have dtype torch.complex64; real numbers"),
+        (lambda: torch.ones(9, 3) > 0, "rows b have dtype torch.bool; real numbers"),
+        (lambda: torch.ones(9, 3, 1), r"\(9, 3, 1\)"),
+    ],
+)
 def test_moments_are_of_dense_real_rows_alone(make, said):
     with pytest.raises(InputError, match=said) as error:
         Moments.of(torch.randn(9, 2), make())
@@ -247,8 +255,9 @@ def test_a_map_in_float32_goes_through_as_the_numbers_it_holds():
     assert torch.equal(m.residual(affine), m.residual(affine.to(torch.float64)))
 
 
-@pytest.mark.parametrize(("weight", "said"), [((2, 3, 5), "one real map"), ((5, 3), "one real map"),
-                                              ((3, 1), "b has 5 features")])
+@pytest.mark.parametrize(
+    ("weight", "said"), [((2, 3, 5), "one real map"), ((5, 3), "one real map"), ((3, 1), "b has 5 features")]
+)
 def test_maps_of_other_sizes_have_no_residual(weight, said):
     m = Moments.of(torch.randn(30, 3), torch.randn(30, 5))
     with pytest.raises(InputError, match=said):

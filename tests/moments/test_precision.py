@@ -16,17 +16,26 @@ def test_rows_are_measured_in_their_dtype_and_float32_numbers_stay_so_in_float64
     assert measured(X.half().float()) == torch.finfo(torch.float32).eps
 
 
-@pytest.mark.parametrize("dtype, wide", [(torch.float16, torch.float32), (torch.bfloat16, torch.float32),
-                                         (torch.float8_e5m2, torch.float32), (torch.float32, torch.float32),
-                                         (torch.float64, torch.float64), (torch.int16, torch.float64)])
+@pytest.mark.parametrize(
+    "dtype, wide",
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float8_e5m2, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+        (torch.int16, torch.float64),
+    ],
+)
 def test_widening_keeps_every_number(dtype, wide):
     x = (10 * X).to(dtype)
     assert widened(x).dtype == wide and torch.equal(widened(x).double(), x.double())
 
 
 @pytest.mark.parametrize("each", [False, True])
-@pytest.mark.parametrize("dtype, scale", [(torch.float32, 1e25), (torch.float32, 1e-40), (torch.float64, 1e200),
-                                          (torch.float64, 1e-300)])
+@pytest.mark.parametrize(
+    "dtype, scale", [(torch.float32, 1e25), (torch.float32, 1e-40), (torch.float64, 1e200), (torch.float64, 1e-300)]
+)
 def test_rescaled_rows_are_the_same_digits_of_usual_size(dtype, scale, each):
     x = (X * scale).to(dtype)
     found = rescaled(x, each)
@@ -42,9 +51,17 @@ def test_each_feature_has_a_scale_of_its_own_and_usual_rows_are_left_alone():
     assert rescaled(X) is X and not exponents(X * float("nan")).any()
 
 
-@pytest.mark.parametrize("dtype, ulps, still", [(torch.float32, 1, True), (torch.float32, 100, False),
-                                                (torch.float16, 1, True), (torch.float16, 10, False),
-                                                (torch.bfloat16, 1, True), (torch.bfloat16, 10, False)])
+@pytest.mark.parametrize(
+    "dtype, ulps, still",
+    [
+        (torch.float32, 1, True),
+        (torch.float32, 100, False),
+        (torch.float16, 1, True),
+        (torch.float16, 10, False),
+        (torch.bfloat16, 1, True),
+        (torch.bfloat16, 10, False),
+    ],
+)
 @pytest.mark.parametrize("scale", [1.0, 2.0**40, 2.0**-20])
 def test_features_that_move_between_neighbouring_numbers_are_rounding(dtype, ulps, still, scale):
     """Half of the rows are so many units in the last place above the others."""

@@ -62,8 +62,10 @@ def test_uncentred_scatters_merge_into_an_uncentred_scatter():
     assert merged.centre == "zero" and close(merged.matrix, x.mT @ x)
 
 
-@pytest.mark.parametrize("other, given", [(Scatter.of(rows(5, 1)), "1 about the mean"),
-                                          (Scatter.of(rows(5)).uncentred(), "6 about the zero")])
+@pytest.mark.parametrize(
+    "other, given",
+    [(Scatter.of(rows(5, 1)), "1 about the mean"), (Scatter.of(rows(5)).uncentred(), "6 about the zero")],
+)
 def test_scatters_of_other_widths_or_centres_do_not_merge(other, given):
     with pytest.raises(InputError, match=f"6 features about the mean does not merge with one of {given}"):
         Scatter.of(rows(5)) + other
@@ -134,9 +136,16 @@ def test_rank_is_that_of_the_signal_in_the_rounding_of_the_input(dtype, keep_row
     assert s.whitened.rank == 3 and s.principal.rank == 3
 
 
-@pytest.mark.parametrize("dtype, condition, keep_rows, rank",
-                         [(torch.float64, 1e6, False, 6), (torch.float64, 1e6, True, 6), (torch.float64, 1e12, True, 6),
-                          (torch.float32, 1e5, False, 6), (torch.float32, 1e5, True, 6)])
+@pytest.mark.parametrize(
+    "dtype, condition, keep_rows, rank",
+    [
+        (torch.float64, 1e6, False, 6),
+        (torch.float64, 1e6, True, 6),
+        (torch.float64, 1e12, True, 6),
+        (torch.float32, 1e5, False, 6),
+        (torch.float32, 1e5, True, 6),
+    ],
+)
 def test_no_direction_above_the_rounding_of_the_input_is_cut(dtype, condition, keep_rows, rank):
     x = torch.from_numpy(conditioned(rows().numpy(), condition)).to(dtype)
     assert Scatter.of(x, keep_rows).whitened.rank == rank
@@ -147,8 +156,11 @@ def test_feature_scales_over_twelve_orders_leave_the_rank_and_the_whitened_rows(
     scaled = x * torch.logspace(-6, 6, 6, dtype=torch.float64)
     first, second = Scatter.of(x).whitened, Scatter.of(scaled).whitened
     assert second.rank == 6
-    assert torch.allclose(scaled @ second.whitening @ second.whitening.mT @ scaled.mT,
-                          x @ first.whitening @ first.whitening.mT @ x.mT, atol=1e-10)
+    assert torch.allclose(
+        scaled @ second.whitening @ second.whitening.mT @ scaled.mT,
+        x @ first.whitening @ first.whitening.mT @ x.mT,
+        atol=1e-10,
+    )
 
 
 @pytest.mark.parametrize("constant", [0.0, 7.3, -1e8 / 3])

@@ -10,15 +10,24 @@ from simbench.moments.singular import left_singular, singular_values
 def matrix(values, p, q, seed=0):
     """(p, q) with these singular values, and its left singular vectors."""
     generator = torch.Generator().manual_seed(seed)
-    left, right = (torch.linalg.qr(torch.randn(n, len(values), generator=generator, dtype=torch.float64)).Q
-                   for n in (p, q))
+    left, right = (
+        torch.linalg.qr(torch.randn(n, len(values), generator=generator, dtype=torch.float64)).Q for n in (p, q)
+    )
     return left * torch.tensor(values, dtype=torch.float64) @ right.T, left
 
 
 @pytest.mark.parametrize("p, q", [(6, 6), (6, 9), (9, 6)])
-@pytest.mark.parametrize("values", [
-    [1, 0.9, 0.5, 0.3, 0.2, 0.1], [1, 1, 1, 0.5, 0.5, 0.5], [1, 0.5, 1e-2, 1e-3, 1e-4, 2e-5],
-    [1, 0.5, 1e-6, 1e-8, 1e-12, 0], [7, 6, 5, 4, 3, 2], [3e-9, 2e-9, 1e-9, 8e-10, 5e-10, 1e-13]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 0.9, 0.5, 0.3, 0.2, 0.1],
+        [1, 1, 1, 0.5, 0.5, 0.5],
+        [1, 0.5, 1e-2, 1e-3, 1e-4, 2e-5],
+        [1, 0.5, 1e-6, 1e-8, 1e-12, 0],
+        [7, 6, 5, 4, 3, 2],
+        [3e-9, 2e-9, 1e-9, 8e-10, 5e-10, 1e-13],
+    ],
+)
 def test_values_and_vectors_are_those_that_the_matrix_was_made_of(p, q, values):
     c, left = matrix(values, p, q)
     expected = np.array(values, float)

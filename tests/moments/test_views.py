@@ -30,8 +30,15 @@ def test_a_row_of_the_pooled_view_holds_the_channel_means_of_an_image():
     assert float(found[1, 2]) == pytest.approx(float(sum(X[1, 2, h, w] for h in range(4) for w in range(5)) / 20))
 
 
-@pytest.mark.parametrize("dtype, kept", [(torch.float16, torch.float32), (torch.bfloat16, torch.float32),
-                                         (torch.float32, torch.float32), (torch.float64, torch.float64)])
+@pytest.mark.parametrize(
+    "dtype, kept",
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
 def test_channel_means_are_taken_in_float64_and_rounded_once(dtype, kept):
     x = (1000 + torch.randn(5, 3, 16, 16, generator=torch.Generator().manual_seed(0))).to(dtype)
     assert torch.equal(rows(x, "pooled"), x.double().mean((2, 3)).to(kept))
@@ -81,9 +88,14 @@ def test_three_axes_are_asked_about_and_never_guessed():
         rows(X[0], "spatial")
 
 
-@pytest.mark.parametrize(("layout", "said"), [("nwhc", "layout 'nwhc' is unknown; did you mean 'nhwc'"),
-                                              (["nhwc"], r"layout \['nhwc'\] is unknown; did you mean 'nhwc'"),
-                                              ("ntc", r"layout 'ntc' is \(n, t, c\); give 3 axes")])
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ("nwhc", "layout 'nwhc' is unknown; did you mean 'nhwc'"),
+        (["nhwc"], r"layout \['nhwc'\] is unknown; did you mean 'nhwc'"),
+        ("ntc", r"layout 'ntc' is \(n, t, c\); give 3 axes"),
+    ],
+)
 def test_a_layout_that_does_not_fit_is_an_input_error(layout, said):
     with pytest.raises(InputError, match=said):
         rows(X, "spatial", layout)

@@ -21,7 +21,7 @@ from simbench.networks.architectures import architecture, remembered
 from simbench.runs import driver
 from simbench.runs.request import Request
 
-MODEL = '''
+MODEL = """
 from dataclasses import dataclass
 from simbench import Model, hookimpl
 import own_sizes
@@ -50,14 +50,14 @@ class Own(Model):
 @hookimpl
 def simbench_models():
     return [Own()]
-'''
-BLOCKS = '''
+"""
+BLOCKS = """
 from torch import nn
 
 
 def activation():
     return nn.ReLU()
-'''
+"""
 
 
 @pytest.fixture
@@ -78,15 +78,22 @@ def site(tmp_path, cache) -> Path:
     return folder
 
 
-TELL = ("import sys, simbench; from simbench.networks.architectures import architecture; registry = simbench.load(); "
-        "print(architecture(registry.get('models', 'own'), registry.get('datasets', 'digits')), "
-        "'torch' in sys.modules)")
+TELL = (
+    "import sys, simbench; from simbench.networks.architectures import architecture; registry = simbench.load(); "
+    "print(architecture(registry.get('models', 'own'), registry.get('datasets', 'digits')), "
+    "'torch' in sys.modules)"
+)
 
 
 def told(site: Path, code: str = TELL, **environment: str) -> tuple[str, bool]:
     """The hash, and whether torch was imported for it, in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False,
-                          env=os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"} | environment)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"} | environment,
+    )
     assert done.returncode == 0, done.stderr
     value, heavy = done.stdout.split()
     return value, heavy == "True"
@@ -117,12 +124,16 @@ def test_it_is_remembered_without_torch_until_a_source_changes(site, cache):
 
 
 def test_what_was_edited_while_the_process_ran_is_not_remembered(site, cache):
-    code = TELL.replace("print(", "import pathlib, own_model; file = pathlib.Path(own_model.__file__); "
-                                  "file.write_text(file.read_text() + '# new'); print(")
+    code = TELL.replace(
+        "print(",
+        "import pathlib, own_model; file = pathlib.Path(own_model.__file__); "
+        "file.write_text(file.read_text() + '# new'); print(",
+    )
     assert told(site, code)[1] and not (cache / "graphs").exists()
 
 
 # In one process
+
 
 @pytest.fixture
 def begun(monkeypatch):
@@ -131,9 +142,16 @@ def begun(monkeypatch):
 
 
 @pytest.mark.usefixtures("begun")
-@pytest.mark.parametrize("spoil", [
-    lambda data: {**data, "graph": "0" * 64}, lambda data: {**data, "graph": 1}, lambda data: {**data, "sources": {}},
-    lambda data: [], lambda data: None])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: {**data, "graph": "0" * 64},
+        lambda data: {**data, "graph": 1},
+        lambda data: {**data, "sources": {}},
+        lambda data: [],
+        lambda data: None,
+    ],
+)
 def test_a_damaged_memory_is_not_believed(dataset, cache, spoil):
     value = architecture(Net(), dataset)
     (memory,) = (cache / "graphs").glob("*.json")
@@ -156,13 +174,22 @@ def test_another_version_of_a_package_is_another_matter(dataset, cache, monkeypa
     assert remembered(memory) is None
 
 
-def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(small_registry, cache, tmp_path,
-                                                                                monkeypatch):
+def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(
+    small_registry, cache, tmp_path, monkeypatch
+):
     """In the same folder and in a new one; the old network's weights are neither taken nor overwritten."""
     from torch import nn
 
-    request = Request(models=("net",), datasets=("blobs",), seeds="2", experiments=("matching",), indices=("cka",),
-                      stitchers=("identity",), layers=("relu1",), results=tmp_path / "results")
+    request = Request(
+        models=("net",),
+        datasets=("blobs",),
+        seeds="2",
+        experiments=("matching",),
+        indices=("cka",),
+        stitchers=("identity",),
+        layers=("relu1",),
+        results=tmp_path / "results",
+    )
     quiet = SimpleNamespace(begin=lambda *_: None, advance=lambda *_: None, say=lambda *_: None, end=lambda: None)
 
     def rows(request):
@@ -198,12 +225,26 @@ def test_the_same_weights_in_an_edited_network_are_other_cases(small_registry, c
     for seed in (0, 1):
         torch.manual_seed(seed)
         torch.save(Net().build(1, 3).state_dict(), tmp_path / f"{seed}.pt")
-    request = Request(models=("net",), datasets=("blobs",), experiments=("matching",), indices=("cka",),
-                      weights=(f"{tmp_path}/0.pt,{tmp_path}/1.pt",), stitchers=("identity",), layers=("relu1",))
+    request = Request(
+        models=("net",),
+        datasets=("blobs",),
+        experiments=("matching",),
+        indices=("cka",),
+        weights=(f"{tmp_path}/0.pt,{tmp_path}/1.pt",),
+        stitchers=("identity",),
+        layers=("relu1",),
+    )
     keys = [{case.key for part in driver.prepare(request, small_registry).parts for case in part.cases}]
     whole = Net.build
-    monkeypatch.setattr(Net, "build", lambda *given: nn.Sequential(OrderedDict(
-        {name: nn.Tanh() if name == "relu1" else stage for name, stage in whole(*given).named_children()})))
+    monkeypatch.setattr(
+        Net,
+        "build",
+        lambda *given: nn.Sequential(
+            OrderedDict(
+                {name: nn.Tanh() if name == "relu1" else stage for name, stage in whole(*given).named_children()}
+            )
+        ),
+    )
     keys += [{case.key for part in driver.prepare(request, small_registry).parts for case in part.cases}]
     assert keys[0] and not keys[0] & keys[1]
 
@@ -249,8 +290,9 @@ def test_classes_made_in_functions_and_objects_with_a_state_are_built_every_time
         name, source = "here", "this test"
 
         def build(self, channels, classes):
-            return nn.Sequential(nn.Flatten(), nn.Linear(64 * channels, self.width), act(),
-                                 nn.Linear(self.width, classes))
+            return nn.Sequential(
+                nn.Flatten(), nn.Linear(64 * channels, self.width), act(), nn.Linear(self.width, classes)
+            )
 
     values = []
     for act in (nn.ReLU, nn.Tanh):
@@ -264,8 +306,12 @@ def test_classes_made_in_functions_and_objects_with_a_state_are_built_every_time
 
 def test_parameters_channels_and_classes_are_part_of_it(registry, dataset, cache):
     digits, cifar = registry.get("datasets", "digits"), registry.get("datasets", "cifar10")
-    values = [architecture(Net(), dataset), architecture(Net(7), dataset), architecture(Net(), digits),
-              architecture(Net(), cifar)]
+    values = [
+        architecture(Net(), dataset),
+        architecture(Net(7), dataset),
+        architecture(Net(), digits),
+        architecture(Net(), cifar),
+    ]
     assert len(set(values)) == 4
 
 
@@ -275,8 +321,13 @@ def test_every_built_in_model_has_the_graph_it_has_always_had(registry, cache):
     digits = registry.get("datasets", "digits")
     specs = ("tiny10", "tiny10[padding=valid]", "tiny10[batch_norm=false]", "resnet20", "resnet20[batch_norm=false]")
     found = {spec: architecture(registry.get("models", spec), digits)[:8] for spec in specs}
-    assert found == {"tiny10": "f7fbc21d", "tiny10[padding=valid]": "a6b5543c", "tiny10[batch_norm=false]": "2aa0298c",
-                     "resnet20": "7a223051", "resnet20[batch_norm=false]": "4ab84648"}
+    assert found == {
+        "tiny10": "f7fbc21d",
+        "tiny10[padding=valid]": "a6b5543c",
+        "tiny10[batch_norm=false]": "2aa0298c",
+        "resnet20": "7a223051",
+        "resnet20[batch_norm=false]": "4ab84648",
+    }
 
 
 def test_building_leaves_the_global_generator_alone(dataset, cache):
@@ -292,8 +343,11 @@ def test_a_model_that_cannot_be_built_is_one_line(dataset, cache):
         def build(self, channels, classes):
             raise ImportError("no module\nnamed timm")
 
-    with pytest.raises(InputError, match=r"model net cannot be built for 1 channels and 3 classes of blobs "
-                                         r"\(ImportError: no module named timm\); ") as caught:
+    with pytest.raises(
+        InputError,
+        match=r"model net cannot be built for 1 channels and 3 classes of blobs "
+        r"\(ImportError: no module named timm\); ",
+    ) as caught:
         architecture(Broken(), dataset)
     assert "\n" not in str(caught.value)
 

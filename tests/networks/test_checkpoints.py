@@ -28,6 +28,7 @@ def model(small_registry):
 @pytest.fixture(params=FORMATS)
 def save(request, tmp_path):
     """save(state, name): the file, in each format."""
+
     def save(state, name="x"):
         if request.param == "safetensors" and any(value.dtype == torch.complex128 for value in state.values()):
             pytest.skip("safetensors has no complex128")
@@ -45,12 +46,15 @@ def state(model, seed: int = 0) -> dict[str, torch.Tensor]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = model.build(1, 3)
-        return {name: value + torch.rand(value.shape) if value.is_floating_point() else value + 7
-                for name, value in net.state_dict().items()}
+        return {
+            name: value + torch.rand(value.shape) if value.is_floating_point() else value + 7
+            for name, value in net.state_dict().items()
+        }
 
 
 def with_(value, at):
     """A tensor with one other value."""
+
     def change(whole):
         whole = whole.clone()
         whole.view(-1)[at] = value
@@ -80,8 +84,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_tensor_of_another_kind_is_refused_and_the_first_in_the_model_s_order_named(model, dataset, cache, save,
-                                                                                       what):
+def test_a_tensor_of_another_kind_is_refused_and_the_first_in_the_model_s_order_named(
+    model, dataset, cache, save, what
+):
     change, message = REFUSED[what]
     given = state(model)
     for name in ("fc.weight", "bn1.weight", "conv2.bias"):
@@ -91,9 +96,14 @@ def test_a_tensor_of_another_kind_is_refused_and_the_first_in_the_model_s_order_
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda x: x.float(), "is float32; allowed where the model has int64: whole numbers"),
-    (lambda x: x.bool(), "is bool"), (lambda x: x.to(torch.complex64), "is complex64")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda x: x.float(), "is float32; allowed where the model has int64: whole numbers"),
+        (lambda x: x.bool(), "is bool"),
+        (lambda x: x.to(torch.complex64), "is complex64"),
+    ],
+)
 def test_a_counter_is_a_whole_number(model, dataset, cache, save, change, message):
     given = state(model)
     given["bn1.num_batches_tracked"] = change(given["bn1.num_batches_tracked"])
@@ -102,11 +112,15 @@ def test_a_counter_is_a_whole_number(model, dataset, cache, save, change, messag
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("what, change", [
-    ("sparse", lambda x: x.to_sparse()), ("sparse", lambda x: x.view(1, -1).to_sparse_csr()),
-    ("meta", lambda x: x.to("meta")),
-    ("quantised", lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)),
-])
+@pytest.mark.parametrize(
+    "what, change",
+    [
+        ("sparse", lambda x: x.to_sparse()),
+        ("sparse", lambda x: x.view(1, -1).to_sparse_csr()),
+        ("meta", lambda x: x.to("meta")),
+        ("quantised", lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8)),
+    ],
+)
 @pytest.mark.filterwarnings("ignore")  # torch's own: these formats are young, or on their way out
 def test_tensors_without_plain_values_are_refused(model, cache, tmp_path, what, change):
     """safetensors cannot hold them."""
@@ -116,7 +130,7 @@ def test_tensors_without_plain_values_are_refused(model, cache, tmp_path, what, 
     with pytest.raises(InputError) as caught:
         weights.checkpoint(model, tmp_path / "x.pt")
     message = str(caught.value)
-    assert "\n" not in message and ("bn1.weight is" in message and what in message or "cannot be read" in message)
+    assert "\n" not in message and (("bn1.weight is" in message and what in message) or "cannot be read" in message)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -179,7 +193,7 @@ def test_no_flipped_byte_changes_a_number_without_a_word(model, cache, tmp_path)
     torch.save(given, tmp_path / "x.pt")
     whole, known, refused = (tmp_path / "x.pt").read_bytes(), content_hash(given), 0
     for at in range(0, len(whole), 97):
-        (tmp_path / "x.pt").write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1:])
+        (tmp_path / "x.pt").write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
         try:
             assert weights.checkpoint(model, tmp_path / "x.pt").weights == known
         except InputError as error:
@@ -195,9 +209,16 @@ def test_a_zip_of_something_else_is_one_line(model, cache, tmp_path):
         weights.checkpoint(model, tmp_path / "x.pt")
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda text, known: text.replace(known, "0" * 64), lambda text, known: text.replace(known, "x"),
-    lambda text, known: text.replace(f'"{known}"', "[1]"), lambda text, known: "", lambda text, known: "[]"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text, known: text.replace(known, "0" * 64),
+        lambda text, known: text.replace(known, "x"),
+        lambda text, known: text.replace(f'"{known}"', "[1]"),
+        lambda text, known: "",
+        lambda text, known: "[]",
+    ],
+)
 def test_what_is_remembered_of_a_checkpoint_is_verified(model, cache, tmp_path, spoil):
     torch.save(state(model), tmp_path / "x.pt")
     network = weights.checkpoint(model, tmp_path / "x.pt")

@@ -9,8 +9,21 @@ from torch import nn
 
 from simbench import InputError, cut, fold
 
-NESTED_STAGES = ["stem", "body", "body.first", "body.first.conv", "body.first.bn", "body.first.act", "body.second",
-                 "body.second.0", "body.second.1", "act", "pool", "flatten", "head"]
+NESTED_STAGES = [
+    "stem",
+    "body",
+    "body.first",
+    "body.first.conv",
+    "body.first.bn",
+    "body.first.act",
+    "body.second",
+    "body.second.0",
+    "body.second.1",
+    "act",
+    "pool",
+    "flatten",
+    "head",
+]
 TINY10_STAGES = [*Tiny10().layers, "pool", "flatten", "fc"]
 
 
@@ -37,8 +50,12 @@ def settled(net, seed=0):
     generator = torch.Generator().manual_seed(seed)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
-            for tensor, low in ((module.weight, 0.5), (module.bias, -1), (module.running_mean, -1),
-                                (module.running_var, 0.2)):
+            for tensor, low in (
+                (module.weight, 0.5),
+                (module.bias, -1),
+                (module.running_mean, -1),
+                (module.running_var, 0.2),
+            ):
                 tensor.data = low + 1.5 * torch.rand(tensor.shape, generator=generator)
     return net.eval()
 
@@ -53,9 +70,18 @@ def nested():
     torch.manual_seed(0)
     first = nn.Sequential(OrderedDict(conv=nn.Conv2d(4, 6, 3), bn=nn.BatchNorm2d(6), act=nn.ReLU(inplace=True)))
     second = nn.Sequential(nn.Conv2d(6, 5, 1), nn.ReLU(inplace=True))
-    return settled(nn.Sequential(OrderedDict(
-        stem=nn.Conv2d(3, 4, 3), body=nn.Sequential(OrderedDict(first=first, second=second)), act=nn.ELU(inplace=True),
-        pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), head=nn.Linear(5, 10))))
+    return settled(
+        nn.Sequential(
+            OrderedDict(
+                stem=nn.Conv2d(3, 4, 3),
+                body=nn.Sequential(OrderedDict(first=first, second=second)),
+                act=nn.ELU(inplace=True),
+                pool=nn.AdaptiveAvgPool2d(1),
+                flatten=nn.Flatten(),
+                head=nn.Linear(5, 10),
+            )
+        )
+    )
 
 
 def images(size=32, channels=3):
@@ -73,8 +99,9 @@ def runs(net, action):
     return order
 
 
-@pytest.mark.parametrize("make, layer", [*((tiny10, layer) for layer in TINY10_STAGES),
-                                         *((nested, layer) for layer in NESTED_STAGES)])
+@pytest.mark.parametrize(
+    "make, layer", [*((tiny10, layer) for layer in TINY10_STAGES), *((nested, layer) for layer in NESTED_STAGES)]
+)
 @torch.no_grad()
 def test_end_of_front_is_the_net_bitwise_with_nothing_run_twice(make, layer):
     net, x = make(), images()
@@ -88,8 +115,9 @@ def test_end_of_front_is_the_net_bitwise_with_nothing_run_twice(make, layer):
     assert torch.equal(net(x), expected), "the cut changed the net"
 
 
-@pytest.mark.parametrize("make, layer", [(tiny10, "bn3"), (nested, "body.first.bn"), (nested, "body.second"),
-                                         (nested, "stem")])
+@pytest.mark.parametrize(
+    "make, layer", [(tiny10, "bn3"), (nested, "body.first.bn"), (nested, "body.second"), (nested, "stem")]
+)
 @torch.no_grad()
 def test_neither_part_runs_a_stage_of_the_other(make, layer):
     net, x = make(), images()
@@ -131,8 +159,11 @@ def test_a_module_that_stands_in_two_places_stays_in_both():
 
 @torch.no_grad()
 def test_a_sequential_with_its_own_forward_is_one_stage():
-    net = nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 4, 1), block=Residual(nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True)),
-                                    last=nn.Conv2d(4, 2, 1))).eval()
+    net = nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(3, 4, 1), block=Residual(nn.Conv2d(4, 4, 1), nn.ReLU(inplace=True)), last=nn.Conv2d(4, 2, 1)
+        )
+    ).eval()
     x = images(4)
     front, end = cut(net, "conv")
     assert torch.equal(end(front(x)), net(x))
@@ -151,9 +182,16 @@ def test_activations_survive_a_block_that_works_in_place_inside():
     assert net[1].act.inplace, "the net itself is left as it was"
 
 
-@pytest.mark.parametrize("make, layer, near", [(tiny10, "bn33", "'bn3'"), (tiny10, "conv_1", "'conv1'"),
-                                               (nested, "body.first.bm", "'body.first.bn'"),
-                                               (nested, "boddy", "'body'"), (tiny10, "conv1.0", "'conv1'")])
+@pytest.mark.parametrize(
+    "make, layer, near",
+    [
+        (tiny10, "bn33", "'bn3'"),
+        (tiny10, "conv_1", "'conv1'"),
+        (nested, "body.first.bm", "'body.first.bn'"),
+        (nested, "boddy", "'body'"),
+        (tiny10, "conv1.0", "'conv1'"),
+    ],
+)
 def test_an_unknown_stage_is_an_input_error_with_near_matches(make, layer, near):
     with pytest.raises(InputError) as error:
         cut(make(), layer)
@@ -166,8 +204,10 @@ def test_what_is_no_row_of_stages_cannot_be_cut():
             cut(net, "0")
 
 
-@pytest.mark.parametrize("make, layers", [(tiny10, ["conv1", "bn1", "relu3", "bn8", "fc"]),
-                                          (nested, ["stem", "body.first.conv", "body.first", "act"])])
+@pytest.mark.parametrize(
+    "make, layers",
+    [(tiny10, ["conv1", "bn1", "relu3", "bn8", "fc"]), (nested, ["stem", "body.first.conv", "body.first", "act"])],
+)
 @torch.no_grad()
 def test_folding_agrees_to_1e5_and_leaves_the_original(make, layers):
     net, x = make(), images()

@@ -109,9 +109,15 @@ def row(block):
     return settled(nn.Sequential(OrderedDict(first=nn.Conv2d(4, 4, 3), block=block(), last=nn.Conv2d(4, 3, 1))))
 
 
-@pytest.mark.parametrize("block", [
-    Residual, Branches, lambda: Chain(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.ReLU(inplace=True)),
-    lambda: nn.Sequential(Residual(), nn.Sequential(Branches()))])
+@pytest.mark.parametrize(
+    "block",
+    [
+        Residual,
+        Branches,
+        lambda: Chain(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.ReLU(inplace=True)),
+        lambda: nn.Sequential(Residual(), nn.Sequential(Branches())),
+    ],
+)
 @torch.no_grad()
 def test_batch_norms_inside_blocks_are_folded(block):
     net = row(block)
@@ -126,10 +132,20 @@ def test_batch_norms_inside_blocks_are_folded(block):
     assert not any(p.requires_grad for p in folded.parameters()) and not folded.training
 
 
-@pytest.mark.parametrize("block, left", [
-    (TwoReaders, ["bn1", "bn2"]), (ConvolutionTwice, ["bn1", "bn2"]), (NormTwice, ["bn1", "bn2"]),
-    (Between, ["bn1", "bn2"]), (Undecided, ["bn1", "bn2"]), (TwoNames, ["bn1", "bn2"]),
-    (WithoutStatistics, ["bn1", "bn2"]), (Constrained, ["bn1", "bn2"]), (Described, ["bn2"])])
+@pytest.mark.parametrize(
+    "block, left",
+    [
+        (TwoReaders, ["bn1", "bn2"]),
+        (ConvolutionTwice, ["bn1", "bn2"]),
+        (NormTwice, ["bn1", "bn2"]),
+        (Between, ["bn1", "bn2"]),
+        (Undecided, ["bn1", "bn2"]),
+        (TwoNames, ["bn1", "bn2"]),
+        (WithoutStatistics, ["bn1", "bn2"]),
+        (Constrained, ["bn1", "bn2"]),
+        (Described, ["bn2"]),
+    ],
+)
 @torch.no_grad()
 def test_a_batch_norm_that_is_not_alone_with_its_convolution_stays(block, left):
     net = row(block)
@@ -163,8 +179,13 @@ def test_what_a_forward_keeps_is_no_trace():
     assert len(folded.block.seen) == 1 and isinstance(folded.block.seen[0], torch.Tensor) and net.block.seen == ()
 
 
-@pytest.mark.parametrize("net", [nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(4, 3, 1)), nn.Sequential(
-    Residual(), nn.Sequential(nn.Identity(), nn.ReLU(inplace=True)))])
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(4, 3, 1)),
+        nn.Sequential(Residual(), nn.Sequential(nn.Identity(), nn.ReLU(inplace=True))),
+    ],
+)
 @torch.no_grad()
 def test_neither_a_fold_nor_a_front_writes_to_its_input(net):
     net, x = settled(net), images()
@@ -178,8 +199,10 @@ def test_neither_a_fold_nor_a_front_writes_to_its_input(net):
 
 @torch.no_grad()
 def test_a_front_continued_from_held_activations_leaves_them():
-    net, x = settled(nn.Sequential(OrderedDict(conv=nn.Conv2d(4, 4, 1), bn=nn.BatchNorm2d(4),
-                                               act=nn.ReLU(inplace=True)))), images()
+    net, x = (
+        settled(nn.Sequential(OrderedDict(conv=nn.Conv2d(4, 4, 1), bn=nn.BatchNorm2d(4), act=nn.ReLU(inplace=True)))),
+        images(),
+    )
     held = cut(net, "bn")[0](x)
     before = held.clone()
     assert torch.equal(cut(net, "act")[0][2:](held), net(x)) and torch.equal(held, before)

@@ -62,6 +62,7 @@ BRANCH = "if float(x.sum()) > 0: x = x + 1.0"
 @pytest.fixture
 def made(tmp_path, monkeypatch):
     """made(source): the graph of a network with a Block of that source, in a module that has a file."""
+
     def made(source: str, hidden: bool = False) -> str:
         file = tmp_path / f"m{len(list(tmp_path.iterdir()))}" / "blocks.py"
         file.parent.mkdir()
@@ -78,12 +79,18 @@ def made(tmp_path, monkeypatch):
 
 
 EDITS = {
-    "a function": ("F.leaky_relu", "F.elu"), "a global constant": ("SLOPE = 0.1", "SLOPE = 0.2"),
-    "a global table": ('"shift": 1.0', '"shift": 1.5'), "a helper": ("x * 2.0", "x * 2.5"),
-    "a constant of the class": ("scale = 3.0", "scale = 3.5"), "an attribute": ("power = 1.5", "power = 1.25"),
-    "a lambda": ("x + 0.5", "x - 0.5"), "a buffer that is not saved": ("[1.0, 2.0]", "[1.0, 2.5]"),
-    "a buffer's place": ("self.fixed[0]", "self.fixed[1]"), "a method": ("x - 0.25", "x - 0.75"),
-    "a child's kind": ("nn.ReLU()", "nn.Tanh()"), "a child's configuration": ("3, padding=1", "3, padding='same'"),
+    "a function": ("F.leaky_relu", "F.elu"),
+    "a global constant": ("SLOPE = 0.1", "SLOPE = 0.2"),
+    "a global table": ('"shift": 1.0', '"shift": 1.5'),
+    "a helper": ("x * 2.0", "x * 2.5"),
+    "a constant of the class": ("scale = 3.0", "scale = 3.5"),
+    "an attribute": ("power = 1.5", "power = 1.25"),
+    "a lambda": ("x + 0.5", "x - 0.5"),
+    "a buffer that is not saved": ("[1.0, 2.0]", "[1.0, 2.5]"),
+    "a buffer's place": ("self.fixed[0]", "self.fixed[1]"),
+    "a method": ("x - 0.25", "x - 0.75"),
+    "a child's kind": ("nn.ReLU()", "nn.Tanh()"),
+    "a child's configuration": ("3, padding=1", "3, padding='same'"),
     "a constant in forward": ("torch.tensor(0.75)", "torch.tensor(0.5)"),
     "an operator": (" + x * torch", " - x * torch"),
     "padding of another mode": ("padding=1)", "padding=1, padding_mode='reflect')"),
@@ -96,11 +103,12 @@ EDITS = {
     "a hook before": ("self.power = 1.5", "self.power = 1.5; self.relu.register_forward_pre_hook(lambda m, i: -i[0])"),
 }
 SAME = {
-    "a comment": ("# what it does", "# whatever it does"), "docstrings": ('"""A block."""', '"""Another text."""'),
+    "a comment": ("# what it does", "# whatever it does"),
+    "docstrings": ('"""A block."""', '"""Another text."""'),
     "a helper's docstring": ('"""Says something."""', '"""Says more."""'),
     "blank lines": ("SLOPE = 0.1\n", "SLOPE = 0.1\n\n\n\n"),
-    "spaces": ('self.power = 1.5', "self.power =  1.5  # a number"), "initial values": (
-        "self.power = 1.5", "self.power = 1.5; nn.init.zeros_(self.conv.weight)"),
+    "spaces": ("self.power = 1.5", "self.power =  1.5  # a number"),
+    "initial values": ("self.power = 1.5", "self.power = 1.5; nn.init.zeros_(self.conv.weight)"),
     "what is not used": ("def helper", "def other(x):\n    return -x\n\n\ndef helper"),
 }
 
@@ -110,12 +118,18 @@ def edited(source: str, edit: tuple[str, str], branch: str) -> str:
     return source.replace(*edit).replace("PLACE", branch)
 
 
-@pytest.mark.parametrize("branch, hidden", [("pass", False), (BRANCH, False), (BRANCH, True)],
-                         ids=["traced", "not traced", "without its source"])
+@pytest.mark.parametrize(
+    "branch, hidden",
+    [("pass", False), (BRANCH, False), (BRANCH, True)],
+    ids=["traced", "not traced", "without its source"],
+)
 def test_the_graph_changes_with_every_edit_that_changes_what_is_computed(made, branch, hidden):
     plain = made(BLOCK.replace("PLACE", branch), hidden)
-    found = {what: made(edited(BLOCK, edit, branch), hidden) for what, edit in EDITS.items()
-             if edit[0] != "PLACE" or branch == "pass"}
+    found = {
+        what: made(edited(BLOCK, edit, branch), hidden)
+        for what, edit in EDITS.items()
+        if edit[0] != "PLACE" or branch == "pass"
+    }
     assert not [what for what, value in found.items() if value == plain]
     assert len(set(found.values())) == len(found)
 
@@ -193,14 +207,20 @@ PAIRS = {
     "stride": (lambda: [nn.Conv2d(1, 1, 3)], lambda: [nn.Conv2d(1, 1, 3, 2)]),
     "dilation": (lambda: [nn.Conv2d(1, 1, 3)], lambda: [nn.Conv2d(1, 1, 3, dilation=2)]),
     "padding": (lambda: [nn.Conv2d(1, 1, 3)], lambda: [nn.Conv2d(1, 1, 3, padding=1)]),
-    "padding mode": (lambda: [nn.Conv2d(1, 1, 3, padding=1)],
-                     lambda: [nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")]),
+    "padding mode": (
+        lambda: [nn.Conv2d(1, 1, 3, padding=1)],
+        lambda: [nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")],
+    ),
     "dropout": (lambda: [nn.Dropout(0.1)], lambda: [nn.Dropout(0.2)]),
     "heads": (lambda: [nn.MultiheadAttention(4, 1)], lambda: [nn.MultiheadAttention(4, 2)]),
-    "activation of an encoder": (lambda: [nn.TransformerEncoderLayer(4, 1, 4, activation=functional.relu)],
-                                 lambda: [nn.TransformerEncoderLayer(4, 1, 4, activation=functional.gelu)]),
-    "norm first": (lambda: [nn.TransformerEncoderLayer(4, 1, 4)],
-                   lambda: [nn.TransformerEncoderLayer(4, 1, 4, norm_first=True)]),
+    "activation of an encoder": (
+        lambda: [nn.TransformerEncoderLayer(4, 1, 4, activation=functional.relu)],
+        lambda: [nn.TransformerEncoderLayer(4, 1, 4, activation=functional.gelu)],
+    ),
+    "norm first": (
+        lambda: [nn.TransformerEncoderLayer(4, 1, 4)],
+        lambda: [nn.TransformerEncoderLayer(4, 1, 4, norm_first=True)],
+    ),
     "approximation": (lambda: [nn.GELU()], lambda: [nn.GELU("tanh")]),
     "width": (lambda: [nn.Linear(2, 3)], lambda: [nn.Linear(2, 4)]),
     "no bias": (lambda: [nn.Linear(2, 3)], lambda: [nn.Linear(2, 3, bias=False)]),
@@ -210,10 +230,14 @@ PAIRS = {
     "an inherited method": (lambda: [Parent()], lambda: [Child()]),
     "a private method of torch": (lambda: [nn.Conv2d(1, 1, 1)], lambda: [Conv(1, 1, 1)]),
     "a closure": (lambda: [Holds(scaled(2.0))], lambda: [Holds(scaled(2.5))]),
-    "two lambdas on a line": (lambda: [Holds((lambda x: x + 1, lambda x: x + 2)[0])],
-                              lambda: [Holds((lambda x: x + 1, lambda x: x + 2)[1])]),
-    "a partial": (lambda: [Holds(functools.partial(functional.leaky_relu, negative_slope=0.1))],
-                  lambda: [Holds(functools.partial(functional.leaky_relu, negative_slope=0.3))]),
+    "two lambdas on a line": (
+        lambda: [Holds((lambda x: x + 1, lambda x: x + 2)[0])],
+        lambda: [Holds((lambda x: x + 1, lambda x: x + 2)[1])],
+    ),
+    "a partial": (
+        lambda: [Holds(functools.partial(functional.leaky_relu, negative_slope=0.1))],
+        lambda: [Holds(functools.partial(functional.leaky_relu, negative_slope=0.3))],
+    ),
     "a function of torch": (lambda: [Holds(torch.relu)], lambda: [Holds(torch.tanh)]),
     "a tensor": (lambda: [Holds(torch.tensor([0.1]))], lambda: [Holds(torch.tensor([0.2]))]),
     "a bfloat16 tensor": (lambda: [Holds(torch.tensor([0.5]).bfloat16())], lambda: [Holds(torch.tensor([0.5]))]),
@@ -271,8 +295,18 @@ def test_code_may_call_code_deeper_than_a_stack(made):
 
 
 def test_the_graph_is_the_same_in_every_process():
-    code = ("import sys; sys.path[:0] = sys.argv[1:]; from test_graphs import PAIRS, of; "
-            "print(*[of(*make()) for pair in PAIRS.values() for make in pair], sep='\\n')")
-    told = [subprocess.run([sys.executable, "-c", code, *map(str, Path(__file__).parents[:2])], capture_output=True,
-                           text=True, check=True, env=os.environ | {"PYTHONHASHSEED": seed}).stdout for seed in ("1", "2")]
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:]; from test_graphs import PAIRS, of; "
+        "print(*[of(*make()) for pair in PAIRS.values() for make in pair], sep='\\n')"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code, *map(str, Path(__file__).parents[:2])],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    ]
     assert told[0] == told[1] and len(told[0].split()) == 2 * len(PAIRS)

@@ -34,9 +34,15 @@ def test_training_is_seeded_and_leaves_the_global_generator_alone(model, dataset
     assert weights.content_hash(one) == weights.content_hash(same) != weights.content_hash(other)
 
 
-@pytest.mark.parametrize("recipe", [Recipe(epochs=6, batch=32), Recipe("adam", 0.01, 6, 32),
-                                    Recipe(epochs=6, batch=32, learning_rate=0.05, schedule="constant"),
-                                    Recipe(epochs=6, batch=32, learning_rate=0.05, schedule="step")])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(epochs=6, batch=32),
+        Recipe("adam", 0.01, 6, 32),
+        Recipe(epochs=6, batch=32, learning_rate=0.05, schedule="constant"),
+        Recipe(epochs=6, batch=32, learning_rate=0.05, schedule="step"),
+    ],
+)
 def test_every_recipe_learns(model, dataset, recipe):
     from simbench.networks.images import normalised
 
@@ -291,13 +297,16 @@ def test_fetched_weights_heal_too(model, dataset, cache, capsys):
 
 def test_damage_is_found_without_torch(model, dataset, cache):
     network = weights.trained(model, dataset, dataset.fingerprint(), 0)
-    code = ("import sys, pathlib; sys.path.insert(0, sys.argv[1]); from small_plugins import Blobs, Net; "
-            "from simbench.networks import weights; found = weights.cached(Net(), Blobs(), Blobs().fingerprint(), 0); "
-            "print(found and found.weights, 'torch' in sys.modules)")
+    code = (
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); from small_plugins import Blobs, Net; "
+        "from simbench.networks import weights; found = weights.cached(Net(), Blobs(), Blobs().fingerprint(), 0); "
+        "print(found and found.weights, 'torch' in sys.modules)"
+    )
 
     def told():
-        done = subprocess.run([sys.executable, "-c", code, str(Path(__file__).parents[1])], capture_output=True, text=True,
-                              check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(Path(__file__).parents[1])], capture_output=True, text=True, check=True
+        )
         return done.stdout, done.stderr
 
     assert told() == (f"{network.weights} False\n", "")

@@ -52,8 +52,19 @@ def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("example")
     source, target = folder / "source", folder / "site"
     shutil.copytree(EXAMPLE, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
-    python("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation",
-           "--no-index", "--target", str(target), str(source))
+    python(
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--target",
+        str(target),
+        str(source),
+    )
     return target
 
 
@@ -85,8 +96,24 @@ def test_own_tests_pass(probe):
 
 def test_run_with_all_indices_measures_it(site, warm_cache, tmp_path):
     """Last: it takes networks."""
-    python("-m", "simbench.cli", "run", "--indices", "all", "--experiments", "matching", "--stitchers", "identity",
-           "--layers", "bn8", "--seeds", "2", "--results", str(tmp_path), PYTHONPATH=str(site),
-           SIMBENCH_CACHE=str(warm_cache))
+    python(
+        "-m",
+        "simbench.cli",
+        "run",
+        "--indices",
+        "all",
+        "--experiments",
+        "matching",
+        "--stitchers",
+        "identity",
+        "--layers",
+        "bn8",
+        "--seeds",
+        "2",
+        "--results",
+        str(tmp_path),
+        PYTHONPATH=str(site),
+        SIMBENCH_CACHE=str(warm_cache),
+    )
     with open(tmp_path / "measurements.csv", newline="") as file:
         assert NAME in {row["method"] for row in csv.DictReader(file)}

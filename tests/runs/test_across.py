@@ -44,8 +44,15 @@ class Plugins(AcrossPlugins):
         return [Abroad()]
 
 
-REQUEST = Request(experiments=("abroad",), models=("net",), datasets=("blobs,marks",), seeds="2", layers=("bn1",),
-                  stitchers=("least_squares,task_loss",), indices=("cka",))
+REQUEST = Request(
+    experiments=("abroad",),
+    models=("net",),
+    datasets=("blobs,marks",),
+    seeds="2",
+    layers=("bn1",),
+    stitchers=("least_squares,task_loss",),
+    indices=("cka",),
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +74,9 @@ def test_every_part_has_the_networks_of_all_data_sets_and_foreign_ones_say_whenc
     parts = plan(resolve(REQUEST, everywhere))
     assert [part.selection.setting.dataset.name for part in parts] == ["blobs", "marks"]
     assert [[network.name for network in part.selection.networks] for part in parts] == [
-        ["net-0", "net-1", "net-0@marks", "net-1@marks"], ["net-0@blobs", "net-1@blobs", "net-0", "net-1"]]
+        ["net-0", "net-1", "net-0@marks", "net-1@marks"],
+        ["net-0@blobs", "net-1@blobs", "net-0", "net-1"],
+    ]
     home, *_, abroad = parts[0].selection.networks
     assert (home.dataset, home.fingerprint) == (None, "") and home.home(parts[0].selection.setting) == Blobs()
     assert (abroad.dataset, abroad.fingerprint) == (Marks(), Marks().fingerprint())
@@ -85,8 +94,13 @@ def test_a_network_is_trained_once_and_is_the_same_at_home_and_abroad(measured, 
     assert outcome.cases == outcome.measured == 2 * 2 * 2
     monkeypatch.setenv("SIMBENCH_CACHE", str(folder / "cache"))
     first, second = plan(resolve(REQUEST, everywhere))
-    hashes = [{network.seed.partition("@")[0] + network.home(part.selection.setting).name: network.weights
-               for network in part.selection.networks} for part in (first, second)]
+    hashes = [
+        {
+            network.seed.partition("@")[0] + network.home(part.selection.setting).name: network.weights
+            for network in part.selection.networks
+        }
+        for part in (first, second)
+    ]
     assert hashes[0] == hashes[1] and len(set(hashes[0].values())) == 4
     assert (frame["status"] == "ok").all() and set(frame["seed_a"]) == {"0", "0@marks", "0@blobs"}
 
@@ -104,7 +118,8 @@ def images(dataset, trained_on, split: str) -> torch.Tensor:
 
 
 def test_a_foreign_front_sees_images_normalised_as_it_was_trained_and_is_scored_by_the_end_s_labels(
-        measured, everywhere, monkeypatch):
+    measured, everywhere, monkeypatch
+):
     """The whole chain against a few lines that start from the images: blobs front, marks end, two labels an image."""
     folder, _, frame = measured
     monkeypatch.setenv("SIMBENCH_CACHE", str(folder / "cache"))
@@ -152,11 +167,13 @@ def test_the_accuracy_of_a_network_is_not_told_by_labels_of_another_task(context
 
 def test_a_stitch_cannot_learn_from_a_model_1_with_other_outputs(context, everywhere):
     context, networks = context
-    make = partial(Case, Abroad(), context.selection.setting, "abroad",
-                   everywhere.get("stitchers", "task_loss[labels=soft_1]"))
+    make = partial(
+        Case, Abroad(), context.selection.setting, "abroad", everywhere.get("stitchers", "task_loss[labels=soft_1]")
+    )
     (row,) = measure(make(networks["net-0@marks"], "bn1", networks["net-1"], "bn1", "spatial"), context).rows
     assert row.status == "skipped" and row.note == (
-        "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft")
+        "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft"
+    )
     assert measure(make(networks["net-0"], "bn1", networks["net-1"], "bn1", "spatial"), context).rows[0].status == "ok"
 
 
@@ -165,8 +182,17 @@ def test_networks_that_have_been_to_another_process_and_back_are_the_same(contex
     context, networks = context
     a, b = (pickle.loads(pickle.dumps(networks[name])) for name in ("net-0@marks", "net-1"))
     assert a.dataset is not networks["net-0@marks"].dataset and a == networks["net-0@marks"] and a != b
-    case = Case(Abroad(), context.selection.setting, "abroad", everywhere.get("stitchers", "procrustes"), a, "bn1", b,
-                "bn1", "spatial")
+    case = Case(
+        Abroad(),
+        context.selection.setting,
+        "abroad",
+        everywhere.get("stitchers", "procrustes"),
+        a,
+        "bn1",
+        b,
+        "bn1",
+        "spatial",
+    )
     assert {row.status for row in measure(case, context).rows} == {"ok"}
 
 
@@ -175,8 +201,10 @@ def test_cases_of_a_foreign_network_have_keys_of_their_own(context, everywhere):
     context, networks = context
     abroad, stitcher = networks["net-0@marks"], everywhere.get("stitchers", "least_squares")
     at_home = replace(abroad, dataset=None, fingerprint="", seed="0")
-    keys = {Case(Abroad(), context.selection.setting, "abroad", stitcher, a, "bn1", networks["net-1"], "bn1",
-                 "spatial").key for a in (abroad, at_home)}
+    keys = {
+        Case(Abroad(), context.selection.setting, "abroad", stitcher, a, "bn1", networks["net-1"], "bn1", "spatial").key
+        for a in (abroad, at_home)
+    }
     assert len(keys) == 2
 
 
@@ -189,7 +217,10 @@ def test_published_weights_are_fetched_once_and_stand_beside_trained_networks(ev
     monkeypatch.setattr(Published, "fetch", lambda self: fetched.append(1) or fetch(self))
     (part,) = plan(resolve(request, everywhere))
     assert [network.name for network in part.selection.networks] == [
-        "famous-0", "famous-1", "famous[weights=elsewhere]-published@elsewhere"] and not fetched
+        "famous-0",
+        "famous-1",
+        "famous[weights=elsewhere]-published@elsewhere",
+    ] and not fetched
     outcome, frame, _ = go(request, everywhere)
     assert outcome.trained == 3 and fetched == [1] and set(frame["status"]) == {"ok"}
     assert set(frame["seed_a"]) == {"0", "published@elsewhere"}
@@ -211,7 +242,10 @@ def test_published_weights_see_images_normalised_as_they_were_trained(everywhere
 
 
 def test_published_weights_are_refused_where_networks_are_measured_on_their_own_data(everywhere, cache):
-    with pytest.raises(InputError, match=r"famous\[weights=elsewhere\] was trained on elsewhere \(5 outputs\), and "
-                                         "matching measures networks on the data they were trained on, here blobs; use "
-                                         "the experiment cross_dataset, or train famous"):
+    with pytest.raises(
+        InputError,
+        match=r"famous\[weights=elsewhere\] was trained on elsewhere \(5 outputs\), and "
+        "matching measures networks on the data they were trained on, here blobs; use "
+        "the experiment cross_dataset, or train famous",
+    ):
         plan(resolve(replace(FAMOUS, experiments=("matching",)), everywhere))

@@ -16,9 +16,14 @@ from simbench.runs.request import Request, resolve
 
 WHOLE = Request(
     experiments=("matching", "cka_penalty[networks=1,epochs=1,every=4,pairs=2]", "low_rank[ranks=2,pairs=2]"),
-    models=("net", "net[width=4]"), datasets=("blobs",), seeds="2,10", layers=("bn1,conv2",),
-    views=("spatial,flat",), indices=("cka,cka[estimator=debiased],r2_lr,pwcca",),
-    stitchers=("identity,least_squares,task_loss[epochs=1,init=identity]",))
+    models=("net", "net[width=4]"),
+    datasets=("blobs",),
+    seeds="2,10",
+    layers=("bn1,conv2",),
+    views=("spatial,flat",),
+    indices=("cka,cka[estimator=debiased],r2_lr,pwcca",),
+    stitchers=("identity,least_squares,task_loss[epochs=1,init=identity]",),
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +36,17 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def measured(small_registry, tmp_path_factory, cache):
     """What requests give, one after the other in one results folder: key -> (name, value, status, step) of its rows."""
+
     def go(*requests: Request, memory: int = 2**30) -> dict[str, list]:
         folder = tmp_path_factory.mktemp("results")
         for request in requests:
             job = prepare(replace(request, results=folder), small_registry)
             run(replace(job, resolved=replace(job.resolved, memory=memory)), small_registry, Silent())
-        return {key: [(row.quantity, row.step, row.status, row.value) for row in record.rows]
-                for key, record in Store(folder).read().records.items()}
+        return {
+            key: [(row.quantity, row.step, row.status, row.value) for row in record.rows]
+            for key, record in Store(folder).read().records.items()
+        }
+
     return go
 
 
@@ -47,9 +56,15 @@ def whole(measured):
 
 
 REVERSED = replace(
-    WHOLE, experiments=WHOLE.experiments[::-1], models=WHOLE.models[::-1], seeds="10,2", layers=("conv2,bn1",),
-    views=("flat,spatial",), indices=("pwcca,r2_lr,cka[estimator=debiased],cka",),
-    stitchers=("task_loss[epochs=1,init=identity],least_squares,identity",))
+    WHOLE,
+    experiments=WHOLE.experiments[::-1],
+    models=WHOLE.models[::-1],
+    seeds="10,2",
+    layers=("conv2,bn1",),
+    views=("flat,spatial",),
+    indices=("pwcca,r2_lr,cka[estimator=debiased],cka",),
+    stitchers=("task_loss[epochs=1,init=identity],least_squares,identity",),
+)
 
 
 def test_the_run_is_of_every_kind(whole):
@@ -59,13 +74,24 @@ def test_the_run_is_of_every_kind(whole):
     assert not any(status == "failed" for _, _, status, _ in rows)
 
 
-@pytest.mark.parametrize("requests, memory", [
-    pytest.param([REVERSED], 2**30, id="in another order"),
-    pytest.param([replace(WHOLE, models=WHOLE.models[:1]), replace(WHOLE, seeds="10,", indices=("pwcca",)),
-                  replace(WHOLE, stitchers=("identity",), layers=("conv2",)), WHOLE], 2**30, id="in pieces"),
-    pytest.param([WHOLE], 0, id="with nothing held"),
-    pytest.param([REVERSED], 300_000, id="with some activations held"),
-])
+@pytest.mark.parametrize(
+    "requests, memory",
+    [
+        pytest.param([REVERSED], 2**30, id="in another order"),
+        pytest.param(
+            [
+                replace(WHOLE, models=WHOLE.models[:1]),
+                replace(WHOLE, seeds="10,", indices=("pwcca",)),
+                replace(WHOLE, stitchers=("identity",), layers=("conv2",)),
+                WHOLE,
+            ],
+            2**30,
+            id="in pieces",
+        ),
+        pytest.param([WHOLE], 0, id="with nothing held"),
+        pytest.param([REVERSED], 300_000, id="with some activations held"),
+    ],
+)
 def test_every_record_is_the_same(whole, measured, requests, memory):
     found = measured(*requests, memory=memory)
     assert {key: rows for key, rows in found.items() if key in whole and rows != whole[key]} == {}
@@ -85,35 +111,66 @@ def test_what_is_published_without_training_is_the_same_on_two_threads(small_reg
             publish.publish(Store(there.results).read(), there.results)
         finally:
             torch.set_num_threads(before)
-        written.append([[line for line in (there.results / name).read_text().splitlines() if ",degenerate," not in line]
-                        for name in ("measurements.csv", "correlations.csv", "leaderboard.csv")])
+        written.append(
+            [
+                [line for line in (there.results / name).read_text().splitlines() if ",degenerate," not in line]
+                for name in ("measurements.csv", "correlations.csv", "leaderboard.csv")
+            ]
+        )
     assert written[0] == written[1] and len(written[0][0]) > 300
 
 
-@pytest.mark.parametrize("request_", [
-    replace(WHOLE, experiments=("matching",), models=("net",)),
-    replace(WHOLE, experiments=("matching",), models=("net[width=4]", "net"), seeds="10,"),
-    replace(WHOLE, experiments=("matching",), layers=("conv2",), indices=("pwcca",), views=("spatial",),
-            stitchers=("least_squares",)),
-], ids=["one model", "one seed", "one method at one layer"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        replace(WHOLE, experiments=("matching",), models=("net",)),
+        replace(WHOLE, experiments=("matching",), models=("net[width=4]", "net"), seeds="10,"),
+        replace(
+            WHOLE,
+            experiments=("matching",),
+            layers=("conv2",),
+            indices=("pwcca",),
+            views=("spatial",),
+            stitchers=("least_squares",),
+        ),
+    ],
+    ids=["one model", "one seed", "one method at one layer"],
+)
 def test_what_is_measured_in_less_company_is_the_same(whole, measured, request_):
     found = measured(request_)
     assert found and {key: rows for key, rows in found.items() if rows != whole[key]} == {}
 
 
-@pytest.mark.parametrize("experiment", ["cka_penalty[networks=1,pairs=1]", "low_rank[pairs=1]", "sparsity[pairs=1]",
-                                        "trajectory[runs=1]", "connectivity[pairs=1]", "initialisation[pairs=1]"])
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        "cka_penalty[networks=1,pairs=1]",
+        "low_rank[pairs=1]",
+        "sparsity[pairs=1]",
+        "trajectory[runs=1]",
+        "connectivity[pairs=1]",
+        "initialisation[pairs=1]",
+    ],
+)
 @pytest.mark.parametrize("seeds", ["3,0,10", "10,3,0", "0,10,3"])
-def test_an_experiment_takes_the_first_networks_in_whatever_order_they_are_typed(experiment, seeds, small_registry,
-                                                                                   cache):
+def test_an_experiment_takes_the_first_networks_in_whatever_order_they_are_typed(
+    experiment, seeds, small_registry, cache
+):
     """By number: 3 before 10."""
-    request = replace(WHOLE, experiments=(experiment,), models=("net",), indices=("cka,cka[estimator=debiased]",),
-                      views=("flat",))
-    part, = plan(resolve(replace(request, seeds=seeds), small_registry))
-    few = {(case.kind, case.a.seed, case.b.seed) for case in part.cases if case.a != case.b
-           or case.kind == "penalty" and case.method.spec != "cka"}
-    assert few == ({("baseline", "0", "3"), ("penalty", "0", "0")} if "penalty" in experiment
-                   else {(case.kind, "0", "3") for case in part.cases})
+    request = replace(
+        WHOLE, experiments=(experiment,), models=("net",), indices=("cka,cka[estimator=debiased]",), views=("flat",)
+    )
+    (part,) = plan(resolve(replace(request, seeds=seeds), small_registry))
+    few = {
+        (case.kind, case.a.seed, case.b.seed)
+        for case in part.cases
+        if case.a != case.b or (case.kind == "penalty" and case.method.spec != "cka")
+    }
+    assert few == (
+        {("baseline", "0", "3"), ("penalty", "0", "0")}
+        if "penalty" in experiment
+        else {(case.kind, "0", "3") for case in part.cases}
+    )
 
 
 def test_checkpoints_are_first_by_name(small_registry, cache, tmp_path):
@@ -123,6 +180,6 @@ def test_checkpoints_are_first_by_name(small_registry, cache, tmp_path):
     request = replace(WHOLE, experiments=("low_rank[pairs=1]",), models=("net",), seeds=None)
     for names in (("b10", "b2", "a"), ("b2", "a", "b10")):
         files = ",".join(str(tmp_path / f"{name}.pt") for name in names)
-        part, = plan(resolve(replace(request, weights=(files,)), small_registry))
+        (part,) = plan(resolve(replace(request, weights=(files,)), small_registry))
         assert {(case.a.seed, case.b.seed) for case in part.cases} == {("a", "b2")}
         assert [network.seed for network in part.selection.ordered] == ["a", "b2", "b10"]

@@ -23,8 +23,14 @@ from simbench.results.store import Store
 from simbench.runs.driver import prepare, run
 from simbench.runs.request import Request
 
-SMALL = Request(models=("net",), datasets=("blobs",), seeds="2", experiments=("matching",), indices=("cka,r2_lr",),
-                stitchers=("identity,least_squares",))
+SMALL = Request(
+    models=("net",),
+    datasets=("blobs",),
+    seeds="2",
+    experiments=("matching",),
+    indices=("cka,r2_lr",),
+    stitchers=("identity,least_squares",),
+)
 
 
 class Silent:
@@ -78,7 +84,9 @@ def test_a_run_covers_every_pair_layer_and_method_once(request_, small_registry)
 def test_measured_values_are_those_of_the_formulas(request_, small_registry):
     """The whole chain against a few lines that start from the images."""
     go(request_, small_registry)
-    frame = publish.read(request_.results, "measurements.csv").set_index(["method", "quantity", "layer_a", "seed_a"])["value"]
+    frame = publish.read(request_.results, "measurements.csv").set_index(["method", "quantity", "layer_a", "seed_a"])[
+        "value"
+    ]
     dataset, model = small_registry.get("datasets", "blobs"), small_registry.get("models", "net")
     nets = [weights.load(weights.cached(model, dataset, dataset.fingerprint(), seed), dataset) for seed in (0, 1)]
 
@@ -103,9 +111,11 @@ def test_measured_values_are_those_of_the_formulas(request_, small_registry):
     accuracy = (stitched.argmax(1) == labels).double().mean().item()
     assert frame["least_squares", "accuracy", "bn1", "0"] == pytest.approx(accuracy, abs=1e-9)
     assert frame["least_squares", "relative_accuracy", "bn1", "0"] == pytest.approx(
-        accuracy / (own.argmax(1) == labels).double().mean().item())
+        accuracy / (own.argmax(1) == labels).double().mean().item()
+    )
     assert frame["least_squares", "agreement", "bn1", "0"] == pytest.approx(
-        (stitched.argmax(1) == own.argmax(1)).double().mean().item())
+        (stitched.argmax(1) == own.argmax(1)).double().mean().item()
+    )
     entropy = -(own.softmax(1) * stitched.log_softmax(1)).sum(1).mean().item()
     assert frame["least_squares", "cross_entropy", "bn1", "0"] == pytest.approx(entropy, rel=1e-4)
     residual = ((moved - rows(b)).square().sum() / (rows(b) - rows(b).mean(0)).square().sum()).item()
@@ -123,7 +133,9 @@ def test_a_second_run_computes_nothing_and_a_new_index_only_itself(request_, sma
 
 
 def test_force_measures_again_and_two_runs_give_the_same_bytes(request_, small_registry, tmp_path):
-    request = replace(request_, stitchers=("all",), experiments=("matching,cka_penalty",), indices=("cka", "cka[kernel=rbf]"))
+    request = replace(
+        request_, stitchers=("all",), experiments=("matching,cka_penalty",), indices=("cka", "cka[kernel=rbf]")
+    )
     go(request, small_registry)
     before = table(request)
     forced, _ = go(replace(request, force=True), small_registry)
@@ -188,13 +200,25 @@ def checkpoints(folder: Path, damage) -> tuple[str, ...]:
     return (",".join(files),)
 
 
-@pytest.mark.parametrize(("damage", "reason"), [
-    (lambda state: state["bn1.running_var"].fill_(-1.0), "ArithmeticError: activations of net-n2 at bn1 hold NaN or"),
-    (lambda state: state["bn1.weight"].zero_(), "ArithmeticError: bn1 of net-n2 is constant over the test images"),
-])
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (
+            lambda state: state["bn1.running_var"].fill_(-1.0),
+            "ArithmeticError: activations of net-n2 at bn1 hold NaN or",
+        ),
+        (lambda state: state["bn1.weight"].zero_(), "ArithmeticError: bn1 of net-n2 is constant over the test images"),
+    ],
+)
 def test_a_spoilt_network_costs_the_rows_it_is_in(request_, small_registry, tmp_path, damage, reason):
-    request = replace(request_, seeds=None, weights=checkpoints(tmp_path / "w", damage), layers=("bn1",),
-                      views=("spatial,pooled,flat",), indices=("cka", "cka[kernel=rbf]"))
+    request = replace(
+        request_,
+        seeds=None,
+        weights=checkpoints(tmp_path / "w", damage),
+        layers=("bn1",),
+        views=("spatial,pooled,flat",),
+        indices=("cka", "cka[kernel=rbf]"),
+    )
     outcome, _ = go(request, small_registry)
     similar = [(name, row) for name, row in outcome.rows if row.quantity == "similarity"]
     for name, row in similar:
@@ -250,8 +274,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(request_, small_regi
     whole = replace(request_, results=tmp_path / "whole")
     go(whole, small_registry)
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    child = subprocess.Popen([sys.executable, "-c", KILLED, str(request_.results)],
-                             env=os.environ | {"PYTHONPATH": path})
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(request_.results)], env=os.environ | {"PYTHONPATH": path}
+    )
     until = time.monotonic() + 60
     while time.monotonic() < until and len(list(request_.results.rglob("records/*/*.json"))) < 5:
         time.sleep(0.005)
@@ -263,8 +288,17 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(request_, small_regi
 
 
 def test_two_data_sets_are_measured_apart(request_, small_registry):
-    outcome, _ = go(replace(request_, datasets=("blobs,digits",), layers=("conv2",), stitchers=("identity",),
-                            indices=("cka",), max_samples=64), small_registry)
+    outcome, _ = go(
+        replace(
+            request_,
+            datasets=("blobs,digits",),
+            layers=("conv2",),
+            stitchers=("identity",),
+            indices=("cka",),
+            max_samples=64,
+        ),
+        small_registry,
+    )
     frame = publish.read(request_.results, "measurements.csv")
     assert set(frame["dataset"]) == {"blobs", "digits"} and outcome.trained == 4
     assert set(frame.loc[frame["dataset"] == "digits", "samples"]) == {64}
@@ -272,8 +306,17 @@ def test_two_data_sets_are_measured_apart(request_, small_registry):
 
 def test_layers_of_different_size_are_skipped_in_spatial_and_pooled_is_measured(request_, small_registry):
     """Two models that share the layer name bn1, one of them with another width: p != q."""
-    outcome, _ = go(replace(request_, models=("net,net[width=4]",), seeds="1,", layers=("bn1",),
-                            views=("spatial,pooled",), stitchers=("all",)), small_registry)
+    outcome, _ = go(
+        replace(
+            request_,
+            models=("net,net[width=4]",),
+            seeds="1,",
+            layers=("bn1",),
+            views=("spatial,pooled",),
+            stitchers=("all",),
+        ),
+        small_registry,
+    )
     statuses = {name: row.status for name, row in outcome.rows}
     assert statuses.pop("matching identity net-1 -> net[width=4]-1 bn1 spatial") == "skipped"
     assert statuses.pop("matching identity net[width=4]-1 -> net-1 bn1 spatial") == "skipped"

@@ -13,8 +13,15 @@ from simbench.networks import weights
 from simbench.runs.plan import UNTRAINED, plan
 from simbench.runs.request import Request, resolve
 
-SMALL = Request(models=("net",), datasets=("blobs",), seeds="3", experiments=("matching",), indices=("cka,r2_lr",),
-                stitchers=("identity,procrustes",), layers=("bn1,relu1,conv2",))
+SMALL = Request(
+    models=("net",),
+    datasets=("blobs",),
+    seeds="3",
+    experiments=("matching",),
+    indices=("cka,r2_lr",),
+    stitchers=("identity,procrustes",),
+    layers=("bn1,relu1,conv2",),
+)
 
 
 class Scattered(Experiment):
@@ -27,8 +34,9 @@ class Scattered(Experiment):
         for _ in range(2):
             for index in selection.indices:
                 for a, b in ((0, 1), (1, 0), (0, 1)):
-                    yield Case(self, selection.setting, "index", index, networks[a], "bn1", networks[b], "bn1",
-                               "spatial")
+                    yield Case(
+                        self, selection.setting, "index", index, networks[a], "bn1", networks[b], "bn1", "spatial"
+                    )
 
 
 def test_every_pair_layer_and_method_is_one_case(small_registry, cache):

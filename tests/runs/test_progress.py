@@ -37,8 +37,14 @@ def test_lines_tell_the_time_left_by_the_average_so_far(clock, capsys):
     lines.end()
     out, err = capsys.readouterr()
     assert out == "" and err.splitlines() == [
-        "measuring: 4", "[1/4] one, 30 s left", "[3/4] two, 7 s left", "failed: a case", "[4/4] three, 0 s left",
-        "again: 1", "[1/1] four, 0 s left"]
+        "measuring: 4",
+        "[1/4] one, 30 s left",
+        "[3/4] two, 7 s left",
+        "failed: a case",
+        "[4/4] three, 0 s left",
+        "again: 1",
+        "[1/1] four, 0 s left",
+    ]
 
 
 def terminal(monkeypatch):
@@ -93,8 +99,9 @@ def test_an_interrupted_run_ends_its_progress(small_registry, tmp_path, cache, m
         def end(self):
             self.ended = True
 
-    job = prepare(Request(models=("net",), datasets=("blobs",), results=tmp_path / "r", experiments=("matching",)),
-                  small_registry)
+    job = prepare(
+        Request(models=("net",), datasets=("blobs",), results=tmp_path / "r", experiments=("matching",)), small_registry
+    )
     monkeypatch.setattr("simbench.networks.weights.train", interrupted)
     shown = Ended()
     with pytest.raises(KeyboardInterrupt):

@@ -20,20 +20,33 @@ def test_without_options_every_index_and_five_stitchers_on_six_default_networks(
     assert [experiment.name for experiment in resolve(Request(), registry).experiments] == ["matching", "cka_penalty"]
     found = resolved(registry)
     assert [index.name for index in found.indices] == sorted(registry.entries["indices"])
-    assert [stitcher.name for stitcher in found.stitchers] == ["identity", "least_squares", "procrustes", "reduced_rank",
-                                                               "task_loss"]
-    assert found.limit == 10_000 and [model.spec for model in found.models] == ["tiny10"] and [d.spec for d in found.datasets] == ["digits"]
+    assert [stitcher.name for stitcher in found.stitchers] == [
+        "identity",
+        "least_squares",
+        "procrustes",
+        "reduced_rank",
+        "task_loss",
+    ]
+    assert (
+        found.limit == 10_000
+        and [model.spec for model in found.models] == ["tiny10"]
+        and [d.spec for d in found.datasets] == ["digits"]
+    )
     assert found.seeds == (0, 1, 2, 3, 4, 5) and found.views == ("spatial",) and found.files == ()
     assert found.layers == {"tiny10": DEFAULT}
 
 
-@pytest.mark.parametrize("kind, texts, names", [
-    ("indices", ("c?a,r2_lr",), ["cca", "cka", "r2_lr"]), ("indices", ("r2_lr", "cka"), ["r2_lr", "cka"]),
-    ("indices", ("*cca", "cca"), ["cca", "pwcca", "svcca"]),
-    ("stitchers", ("procrustes,identity",), ["procrustes", "identity"]),
-    ("stitchers", ("*_rank", "identity,reduced_rank"), ["reduced_rank", "identity"]),
-    ("datasets", ("digits", "digits,digits"), ["digits"]),
-])
+@pytest.mark.parametrize(
+    "kind, texts, names",
+    [
+        ("indices", ("c?a,r2_lr",), ["cca", "cka", "r2_lr"]),
+        ("indices", ("r2_lr", "cka"), ["r2_lr", "cka"]),
+        ("indices", ("*cca", "cca"), ["cca", "pwcca", "svcca"]),
+        ("stitchers", ("procrustes,identity",), ["procrustes", "identity"]),
+        ("stitchers", ("*_rank", "identity,reduced_rank"), ["reduced_rank", "identity"]),
+        ("datasets", ("digits", "digits,digits"), ["digits"]),
+    ],
+)
 def test_selections_match_names_keep_their_order_and_take_each_once(registry, kind, texts, names):
     assert [plugin.name for plugin in getattr(resolved(registry, **{kind: texts}), kind)] == names
 
@@ -56,9 +69,19 @@ class Preferring(Experiment):
     """An experiment with presets of its own."""
 
     name, source = "preferring", "made by the tests"
-    presets = {"default": Preset(models="net", datasets="blobs", seeds="3", layers="conv*", indices="cka",
-                                 stitchers="identity", view="pooled", max_samples=50),
-               "paper": Preset(models="net[width=4]", datasets="blobs")}
+    presets = {
+        "default": Preset(
+            models="net",
+            datasets="blobs",
+            seeds="3",
+            layers="conv*",
+            indices="cka",
+            stitchers="identity",
+            view="pooled",
+            max_samples=50,
+        ),
+        "paper": Preset(models="net[width=4]", datasets="blobs"),
+    }
 
     @hookimpl
     def simbench_experiments(self):
@@ -74,15 +97,32 @@ def preferring():
 
 def test_an_experiment_takes_from_its_preset_what_is_not_given(preferring):
     found = resolved(preferring, experiments=("preferring",))
-    assert ([m.spec for m in found.models], [d.spec for d in found.datasets], found.seeds) == (["net"], ["blobs"], (0, 1, 2))
+    assert ([m.spec for m in found.models], [d.spec for d in found.datasets], found.seeds) == (
+        ["net"],
+        ["blobs"],
+        (0, 1, 2),
+    )
     assert [i.spec for i in found.indices] == ["cka"] and [s.spec for s in found.stitchers] == ["identity"]
     assert found.layers == {"net": ("conv1", "conv2")} and found.views == ("pooled",) and found.limit == 50
 
 
 def test_what_is_given_goes_before_the_preset(preferring):
-    found = resolved(preferring, experiments=("preferring",), models=("tiny10",), datasets=("digits",), seeds="1,2",
-                     indices=("r2_lr",), stitchers=("procrustes",), views=("flat",), max_samples=99)
-    assert ([m.spec for m in found.models], [d.spec for d in found.datasets], found.seeds) == (["tiny10"], ["digits"], (1, 2))
+    found = resolved(
+        preferring,
+        experiments=("preferring",),
+        models=("tiny10",),
+        datasets=("digits",),
+        seeds="1,2",
+        indices=("r2_lr",),
+        stitchers=("procrustes",),
+        views=("flat",),
+        max_samples=99,
+    )
+    assert ([m.spec for m in found.models], [d.spec for d in found.datasets], found.seeds) == (
+        ["tiny10"],
+        ["digits"],
+        (1, 2),
+    )
     assert [i.spec for i in found.indices] == ["r2_lr"] and [s.spec for s in found.stitchers] == ["procrustes"]
     assert found.views == ("flat",) and found.limit == 99
     assert found.layers == {"tiny10": tuple(f"conv{i}" for i in range(1, 9))}, "layers of the preset that the model has"
@@ -92,7 +132,10 @@ def test_layers_of_a_preset_that_a_model_lacks_give_way_to_its_default(preferrin
     found = resolved(preferring, experiments=("preferring",), models=("resnet20",), datasets=("digits",))
     assert found.layers["resnet20"] == ("conv1",), "conv* names one layer of it"
     model = preferring.get("models", "resnet20")
-    assert resolved(preferring, experiments=("cka_penalty",), models=("resnet20",)).layers["resnet20"] == model.default_layers
+    assert (
+        resolved(preferring, experiments=("cka_penalty",), models=("resnet20",)).layers["resnet20"]
+        == model.default_layers
+    )
 
 
 def test_experiments_of_one_run_each_take_their_own_preset(preferring):
@@ -101,7 +144,9 @@ def test_experiments_of_one_run_each_take_their_own_preset(preferring):
 
 
 def test_another_preset_is_named_or_refused(preferring):
-    assert [m.spec for m in resolved(preferring, experiments=("preferring",), preset="paper").models] == ["net[width=4]"]
+    assert [m.spec for m in resolved(preferring, experiments=("preferring",), preset="paper").models] == [
+        "net[width=4]"
+    ]
     with pytest.raises(InputError, match="preset of preferring 'papre' is unknown; did you mean 'paper'"):
         resolved(preferring, experiments=("preferring",), preset="papre")
 
@@ -111,8 +156,10 @@ def test_parameters_of_a_preset_give_way_to_those_that_are_typed(registry):
         presets = {"default": Preset(params="weight=3,every=7")}
 
     prototype = Weighted()
-    entries = {**registry.entries, "experiments": {"cka_penalty": type(registry.entries["experiments"]["matching"])(
-        prototype, "", "")}}
+    entries = {
+        **registry.entries,
+        "experiments": {"cka_penalty": type(registry.entries["experiments"]["matching"])(prototype, "", "")},
+    }
     (found,) = resolve(Request(experiments=("cka_penalty[every=9]",)), type(registry)(entries)).experiments
     assert (found.weight, found.every) == (3, 9)
     (found,) = resolve(Request(experiments=("all",)), type(registry)(entries)).experiments
@@ -124,10 +171,17 @@ def test_one_plugin_in_two_configurations_is_two_plugins(registry):
     assert [index.spec for index in found] == ["svcca[variance=0.9]", "svcca"]
 
 
-@pytest.mark.parametrize("asked, layers", [
-    (("bn8,bn2",), ("bn2", "bn8")), (("relu1", "bn1", "conv1"), ("conv1", "bn1", "relu1")), (("bn*",), DEFAULT),
-    (("*2",), ("conv2", "bn2", "relu2")), (("bn[1-3]",), DEFAULT[:3]), (("bn1", "bn1,bn?"), DEFAULT),
-])
+@pytest.mark.parametrize(
+    "asked, layers",
+    [
+        (("bn8,bn2",), ("bn2", "bn8")),
+        (("relu1", "bn1", "conv1"), ("conv1", "bn1", "relu1")),
+        (("bn*",), DEFAULT),
+        (("*2",), ("conv2", "bn2", "relu2")),
+        (("bn[1-3]",), DEFAULT[:3]),
+        (("bn1", "bn1,bn?"), DEFAULT),
+    ],
+)
 def test_layers_are_matched_and_put_in_order_of_depth(registry, asked, layers):
     assert resolved(registry, layers=asked).layers == {"tiny10": layers}
 

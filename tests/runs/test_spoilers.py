@@ -31,23 +31,29 @@ def runs(tmp_path_factory) -> tuple[list[str], list[str], pd.DataFrame, list[str
     def lines(name: str, registry: simbench.Registry, **more: str) -> tuple[list[str], pd.DataFrame]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SIMBENCH_CACHE", str(folder / f"{name}-cache"))
-            asked = {key: (value,) for key, value in ({"experiments": EXPERIMENTS, "datasets": "blobs"} | HONEST
-                                                      | more).items()}
+            asked = {
+                key: (value,)
+                for key, value in ({"experiments": EXPERIMENTS, "datasets": "blobs"} | HONEST | more).items()
+            }
             request = Request(models=("net",), seeds="2", views=("spatial", "flat"), results=folder / name, **asked)
             run(prepare(request, registry), registry, Silent())
             contents = Store(request.results).read()
             publish.publish(contents, request.results)
             publish.draw(contents, request.results, [Spoiling()])
             report.summary(Spoiling(), publish.read(request.results, "measurements.csv"))
-        return (folder / name / "measurements.csv").read_text().splitlines(), publish.read(folder / name,
-                                                                                           "measurements.csv")
+        return (folder / name / "measurements.csv").read_text().splitlines(), publish.read(
+            folder / name, "measurements.csv"
+        )
 
     plain, _ = lines("honest", simbench.load([SmallPlugins()]))
     before = surroundings.Surroundings()
-    beside, table = lines("spoilt", simbench.load([SmallPlugins(), Spoilers()]),
-                          indices=",".join([HONEST["indices"], *(index.name for index in Spoilers.INDICES)]),
-                          stitchers=",".join([HONEST["stitchers"], *(each.name for each in Spoilers.STITCHERS)]),
-                          experiments=f"aaa_spoiling,{EXPERIMENTS}")
+    beside, table = lines(
+        "spoilt",
+        simbench.load([SmallPlugins(), Spoilers()]),
+        indices=",".join([HONEST["indices"], *(index.name for index in Spoilers.INDICES)]),
+        stitchers=",".join([HONEST["stitchers"], *(each.name for each in Spoilers.STITCHERS)]),
+        experiments=f"aaa_spoiling,{EXPERIMENTS}",
+    )
     return plain, beside, table, before.restore()
 
 
@@ -64,8 +70,11 @@ def test_every_honest_row_is_a_number_and_every_spoiler_has_failed_with_its_reas
     matching = table[(table["experiment"] == "matching") & (table["view"] == "spatial")]
     for name, part in matching[matching["method"].isin(NAMES)].groupby("method"):
         harmless = name in ("aae_settings", "zze_late")  # nobody sees what they do
-        said = "returned 7, which is outside the range [0, 1]" if name == "zzf_outside" else \
-            f"{name} changed what it was handed ("
+        said = (
+            "returned 7, which is outside the range [0, 1]"
+            if name == "zzf_outside"
+            else f"{name} changed what it was handed ("
+        )
         assert set(part["status"]) == {"ok" if harmless else "failed"}
         assert harmless or part["note"].str.contains(said, regex=False).all()
     own = table[table["experiment"] == "aaa_spoiling"].drop_duplicates("kind").set_index("kind")

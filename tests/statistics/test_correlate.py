@@ -63,25 +63,37 @@ def test_depth_can_turn_the_sign_simpson():
 
 def test_a_distance_and_cross_entropy_are_oriented():
     y = noise(0)
-    found = table(index("cka", y), index("distance", -y), target(y), target(y, "agreement"),
-                  target(-y, "cross_entropy"), distance=-1)
+    found = table(
+        index("cka", y),
+        index("distance", -y),
+        target(y),
+        target(y, "agreement"),
+        target(-y, "cross_entropy"),
+        distance=-1,
+    )
     assert found["value"].to_numpy() == pytest.approx(1)
     assert set(found["target"]) == {"relative_accuracy", "agreement", "cross_entropy"}
 
 
 def brute_force_p(x: dict, y: dict, names_a: list, names_b: list | None, layers: list, scope: str) -> float:
     """Twice the smaller tail over all renamings of the networks of x; x, y: (a, b, layer) -> value."""
+
     def statistic(name_a, name_b):
         values = []
-        for chosen in ([layers] if scope == "pooled" else [[layer] for layer in layers]):
-            both = [(x[name_a[a], name_b[b], layer], value) for (a, b, layer), value in y.items()
-                    if layer in chosen and (name_a[a], name_b[b], layer) in x]
+        for chosen in [layers] if scope == "pooled" else [[layer] for layer in layers]:
+            both = [
+                (x[name_a[a], name_b[b], layer], value)
+                for (a, b, layer), value in y.items()
+                if layer in chosen and (name_a[a], name_b[b], layer) in x
+            ]
             values.append(stats.spearmanr(*zip(*both, strict=True)).statistic)
         return np.mean(values)
 
-    renamings = [(dict(zip(names_a, to_a, strict=True)), dict(zip(names_b or names_a, to_b, strict=True)))
-                 for to_a in itertools.permutations(names_a)
-                 for to_b in (itertools.permutations(names_b) if names_b else [to_a])]
+    renamings = [
+        (dict(zip(names_a, to_a, strict=True)), dict(zip(names_b or names_a, to_b, strict=True)))
+        for to_a in itertools.permutations(names_a)
+        for to_b in (itertools.permutations(names_b) if names_b else [to_a])
+    ]
     values = np.array([statistic(*renaming) for renaming in renamings])
     observed = values[0]  # the identity comes first
     return min(1, 2 * min((values <= observed + 1e-9).mean(), (values >= observed - 1e-9).mean()))
@@ -93,8 +105,13 @@ def test_exact_p_value_is_that_of_all_renamings_of_4_networks(scope, missing):
     parts = [index("cka", noise(0)), target(noise(0) + noise(1))]
     if missing:
         parts[1] = parts[1].drop(index=3)
-    x, y = ({(a, b, layer): value for a, b, layer, value in zip(
-        part["seed_a"], part["seed_b"], part["layer_a"], part["value"], strict=True)} for part in parts)
+    x, y = (
+        {
+            (a, b, layer): value
+            for a, b, layer, value in zip(part["seed_a"], part["seed_b"], part["layer_a"], part["value"], strict=True)
+        }
+        for part in parts
+    )
     x = {key: value for key, value in x.items() if key in y}
     expected = brute_force_p(x, y, list("0123"), None, ["conv1", "conv2"], scope)
     assert one(table(*parts, permutations=24), scope)["p_value"] == pytest.approx(expected)
@@ -146,8 +163,12 @@ def test_no_correlation_of_2_networks():
 
 
 def test_the_table_does_not_depend_on_the_order_of_rows_or_on_other_groups():
-    parts = [index("cka", noise(0, 7)), index("cca", noise(1, 7)),
-             target(noise(2, 7)), target(noise(3, 7), method="id")]
+    parts = [
+        index("cka", noise(0, 7)),
+        index("cca", noise(1, 7)),
+        target(noise(2, 7)),
+        target(noise(3, 7), method="id"),
+    ]
     measurements = pd.concat(parts, ignore_index=True)
     known = methods(cka=1, cca=1)
     first = correlate(measurements, known, 50, 50)
@@ -233,7 +254,8 @@ def test_indices_are_compared_on_the_cells_common_to_them():
     hole = index("cca", noise(2)).drop(index=0)  # networks 0 -> 1 at conv1
     found = table(index("cka", x), hole, target(y))
     assert one(found, "conv1", index="cka")["value"] == pytest.approx(
-        stats.spearmanr(pairs_of(x)[1:, 0], pairs_of(y)[1:, 0]).statistic)
+        stats.spearmanr(pairs_of(x)[1:, 0], pairs_of(y)[1:, 0]).statistic
+    )
     assert "on 11 of its 12 cells, those common to the indices" in one(found, "conv1", index="cka")["note"]
     assert one(found, "conv1", index="cka")["coverage"] == 1
     assert one(found, "pooled", index="cca")["coverage"] == pytest.approx(23 / 24)
@@ -294,8 +316,9 @@ def test_a_layer_constant_but_for_rounding_does_not_enter_within():
     x[..., 1] = 1
     rounded = x.copy()
     rounded[..., 1] -= 2e-16 * (noise(2, 6)[..., 0] > 0.5)
-    exactly, nearly = (one(table(index("cka", v), target(y), resamples=50, permutations=50), "within")
-                       for v in (x, rounded))
+    exactly, nearly = (
+        one(table(index("cka", v), target(y), resamples=50, permutations=50), "within") for v in (x, rounded)
+    )
     assert np.isfinite(exactly[["low", "high", "p_value"]].astype(float)).all()
     pd.testing.assert_series_equal(exactly, nearly)
 
@@ -317,9 +340,11 @@ def test_saturation_is_judged_in_each_scope():
     assert f"{SATURATED}: standard deviation" in one(depth_alone, "within")["note"]
 
 
-@pytest.mark.parametrize("parts", [[], [index("cka", noise(0))], [target(noise(1))],
-                                   [index("cka", noise(0), dataset="c"), target(noise(1))]],
-                         ids=["nothing", "indices only", "stitchers only", "different data sets"])
+@pytest.mark.parametrize(
+    "parts",
+    [[], [index("cka", noise(0))], [target(noise(1))], [index("cka", noise(0), dataset="c"), target(noise(1))]],
+    ids=["nothing", "indices only", "stitchers only", "different data sets"],
+)
 def test_nothing_to_correlate_gives_an_empty_table_of_the_same_columns(parts):
     full = table(index("cka", noise(0)), target(noise(1)))
     empty = pd.DataFrame(columns=MEASUREMENTS)

@@ -13,11 +13,28 @@ NO_LAYER = "undefined in every layer"
 
 def entry(index: str, within: float, pooled: float = 0.5, stitcher: str = "ls", note: str = "", **others) -> list[dict]:
     """The two rows of `correlate` that a row of the leaderboard is made from."""
-    row = {"dataset": "d", "experiment": "matching", "model_a": "m", "model_b": "m", "stitcher": stitcher, "stitcher_params": "",
-           "target": "relative_accuracy", "index": index, "index_params": "", "view": "spatial",
-           "statistic": "spearman", "networks": 8, "pairs": 56, "layers": 3, "coverage": 1.0, "note": note} | others
-    return [row | {"scope": scope, "value": value, "low": value - 0.1, "high": value + 0.1, "p_value": 0.01}
-            for scope, value in (("within", within), ("pooled", pooled))]
+    row = {
+        "dataset": "d",
+        "experiment": "matching",
+        "model_a": "m",
+        "model_b": "m",
+        "stitcher": stitcher,
+        "stitcher_params": "",
+        "target": "relative_accuracy",
+        "index": index,
+        "index_params": "",
+        "view": "spatial",
+        "statistic": "spearman",
+        "networks": 8,
+        "pairs": 56,
+        "layers": 3,
+        "coverage": 1.0,
+        "note": note,
+    } | others
+    return [
+        row | {"scope": scope, "value": value, "low": value - 0.1, "high": value + 0.1, "p_value": 0.01}
+        for scope, value in (("within", within), ("pooled", pooled))
+    ]
 
 
 def frame(*entries: list[dict]) -> pd.DataFrame:
@@ -49,8 +66,12 @@ def test_ties_share_the_smallest_rank_and_no_value_has_none():
 
 
 def test_views_and_parameters_are_different_indices_and_stitchers():
-    entries = (entry("cka", 0.5), entry("cka", 0.6, view="flat"), entry("cka", 0.4, index_params="estimator=debiased"),
-               entry("cka", 0.9, stitcher_params="bias=false"))
+    entries = (
+        entry("cka", 0.5),
+        entry("cka", 0.6, view="flat"),
+        entry("cka", 0.4, index_params="estimator=debiased"),
+        entry("cka", 0.9, stitcher_params="bias=false"),
+    )
     board = leaderboard(frame(*entries))
     assert len(of(board, "ls")) == 4
     plain = board[(board["stitcher"] == "ls") & (board["stitcher_params"] == "")]
@@ -58,8 +79,12 @@ def test_views_and_parameters_are_different_indices_and_stitchers():
 
 
 def test_only_spearman_with_relative_accuracy_ranks():
-    entries = (entry("a", 0.1), entry("b", 0.2),
-               entry("a", 0.9, statistic="pearson"), entry("a", 0.9, target="agreement"))
+    entries = (
+        entry("a", 0.1),
+        entry("b", 0.2),
+        entry("a", 0.9, statistic="pearson"),
+        entry("a", 0.9, target="agreement"),
+    )
     assert of(leaderboard(frame(*entries)), "ls")["index"].tolist() == ["b", "a"]
 
 
@@ -70,8 +95,12 @@ def test_data_sets_and_models_are_ranked_apart():
 
 
 def test_all_is_the_mean_over_stitchers():
-    entries = (entry("a", 0.1, 0.2), entry("b", 0.3), entry("a", 0.5, 0.6, "id", networks=7, coverage=0.75),
-               entry("b", 0.1, stitcher="id"))
+    entries = (
+        entry("a", 0.1, 0.2),
+        entry("b", 0.3),
+        entry("a", 0.5, 0.6, "id", networks=7, coverage=0.75),
+        entry("b", 0.1, stitcher="id"),
+    )
     board = of(leaderboard(frame(*entries)), "all")
     assert board["index"].tolist() == ["a", "b"]
     assert board["within"].tolist() == pytest.approx([0.3, 0.2])
@@ -83,9 +112,15 @@ def test_all_is_the_mean_over_stitchers():
 
 def test_all_leaves_out_stitchers_that_are_saturated_or_lack_a_ranked_index():
     saturated = f"{SATURATED}: 95% of the cells above 0.99"
-    entries = (entry("a", 0.1), entry("b", 0.3), entry("c", np.nan, note=NO_LAYER),
-               entry("a", 0.9, stitcher="id", note=saturated), entry("b", 0.8, stitcher="id", note=saturated),
-               entry("a", 0.9, stitcher="half"), entry("b", np.nan, stitcher="half", note=NO_LAYER))
+    entries = (
+        entry("a", 0.1),
+        entry("b", 0.3),
+        entry("c", np.nan, note=NO_LAYER),
+        entry("a", 0.9, stitcher="id", note=saturated),
+        entry("b", 0.8, stitcher="id", note=saturated),
+        entry("a", 0.9, stitcher="half"),
+        entry("b", np.nan, stitcher="half", note=NO_LAYER),
+    )
     board = of(leaderboard(frame(*entries)), "all")
     assert board["index"].tolist() == ["b", "a", "c"]
     assert board["within"].tolist()[:2] == pytest.approx([0.3, 0.1])
@@ -103,11 +138,16 @@ def test_all_is_empty_when_no_stitcher_is_left():
 
 def test_each_saturated_stitcher_is_warned_of_once():
     note = f"no interval: 4 networks, 6 are needed; {SATURATED}: 95% of the cells above 0.99"
-    entries = (entry("a", 0.1, stitcher="id", note=note), entry("b", 0.1, stitcher="id", note=note),
-               entry("a", 0.1, stitcher_params="rank=4", note=note), entry("a", 0.5, stitcher="task_loss"))
+    entries = (
+        entry("a", 0.1, stitcher="id", note=note),
+        entry("b", 0.1, stitcher="id", note=note),
+        entry("a", 0.1, stitcher_params="rank=4", note=note),
+        entry("a", 0.5, stitcher="task_loss"),
+    )
     assert warnings(frame(*entries)) == [
         "id in matching on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there",
-        "ls[rank=4] in matching on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there"]
+        "ls[rank=4] in matching on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there",
+    ]
     assert warnings(frame(*entries), {("ls", "rank=4"): "short"})[1].startswith("short in matching on d")
 
 
@@ -115,25 +155,52 @@ def test_notes_of_both_scopes_are_merged():
     rows = entry("a", np.nan, note="undefined in every layer; index: 3 failed of 9 cells")
     rows[1]["note"] = "undefined: no cells; index: 3 failed of 9 cells"
     assert of(leaderboard(frame(rows)), "ls")["note"].iloc[0] == (
-        "undefined in every layer; index: 3 failed of 9 cells; undefined: no cells")
+        "undefined in every layer; index: 3 failed of 9 cells; undefined: no cells"
+    )
 
 
 def push(seed: str, value: float, **others) -> dict:
     """A row `pushed_to` of one network, as in measurements.csv."""
-    return {"dataset": "d", "view": "spatial", "model_a": "m", "seed_a": seed, "layer_a": "bn1", "model_b": "m",
-            "seed_b": seed, "layer_b": "bn1", "experiment": "push", "method": "a", "params": "", "quantity": "pushed_to",
-            "samples": 60.0, "seed": 0.0, "value": value, "status": "ok"} | others
+    return {
+        "dataset": "d",
+        "view": "spatial",
+        "model_a": "m",
+        "seed_a": seed,
+        "layer_a": "bn1",
+        "model_b": "m",
+        "seed_b": seed,
+        "layer_b": "bn1",
+        "experiment": "push",
+        "method": "a",
+        "params": "",
+        "quantity": "pushed_to",
+        "samples": 60.0,
+        "seed": 0.0,
+        "value": value,
+        "status": "ok",
+    } | others
 
 
 def pushed(board: pd.DataFrame) -> list[tuple]:
-    return list(board[["index", "pushed_to", "pushed_networks", "pushed_layer", "pushed_by"]]
-                .itertuples(index=False, name=None))
+    return list(
+        board[["index", "pushed_to", "pushed_networks", "pushed_layer", "pushed_by"]].itertuples(index=False, name=None)
+    )
 
 
 def test_what_an_index_was_pushed_to_is_the_mean_over_networks_whoever_pushed_it():
-    measured = pd.DataFrame([push("0", 0.2), push("1", 0.6), push("0", 0.1, quantity="similarity"),
-                             push("2", np.nan, status="failed"), push("0", 0.9, view="flat"), push("0", 0.9, dataset="e"),
-                             push("0", 0.9, model_a="n"), push("0", 0.9, model_b="n"), push("0", 0.9, params="x=1")])
+    measured = pd.DataFrame(
+        [
+            push("0", 0.2),
+            push("1", 0.6),
+            push("0", 0.1, quantity="similarity"),
+            push("2", np.nan, status="failed"),
+            push("0", 0.9, view="flat"),
+            push("0", 0.9, dataset="e"),
+            push("0", 0.9, model_a="n"),
+            push("0", 0.9, model_b="n"),
+            push("0", 0.9, params="x=1"),
+        ]
+    )
     table = frame(entry("a", 0.5), entry("a", 0.4, stitcher="id"), entry("b", 0.1), entry("b", 0.2, stitcher="id"))
     board = leaderboard(table, measured)
     assert sorted(pushed(board))[:3] == [("a", pytest.approx(0.4), 2, "bn1", "push")] * 3
@@ -152,7 +219,7 @@ def test_of_several_pushes_that_of_most_networks_counts_and_then_the_first_by_na
     few = [push("0", 0.1, experiment="aaa"), push("0", 0.15, layer_a="bn2", layer_b="bn2")]
     many = [push(seed, 0.3, experiment="push[epochs=9]") for seed in "01"]
     assert of(leaderboard(frame(entry("a", 0.5)), pd.DataFrame(few)), "ls")["pushed_by"].tolist() == ["aaa"]
-    (_, value, networks, layer, by), = pushed(of(leaderboard(frame(entry("a", 0.5)), pd.DataFrame(few + many)), "ls"))
+    ((_, value, networks, layer, by),) = pushed(of(leaderboard(frame(entry("a", 0.5)), pd.DataFrame(few + many)), "ls"))
     assert (value, networks, layer, by) == (0.3, 2, "bn1", "push[epochs=9]")
     across = pd.DataFrame([push("0", 0.2, layer_b="bn2")])
     assert of(leaderboard(frame(entry("a", 0.5)), across), "ls")["pushed_layer"].tolist() == ["bn1 -> bn2"]

@@ -37,8 +37,10 @@ def rectangle(front: int, end: int) -> Cells:
 def joined(draws) -> Replicates:
     draws = list(draws)
     partners = [draw.partner for draw in draws]
-    return Replicates(np.concatenate([draw.weights for draw in draws], axis=1),
-                      None if partners[0] is None else np.concatenate(partners, axis=1))
+    return Replicates(
+        np.concatenate([draw.weights for draw in draws], axis=1),
+        None if partners[0] is None else np.concatenate(partners, axis=1),
+    )
 
 
 def test_midranks_of_tied_repeated_values_are_known():
@@ -122,8 +124,11 @@ def test_a_missing_partner_is_dropped():
     for ranked, scipy_correlation in ((True, stats.spearmanr), (False, stats.pearsonr)):
         found = correlations(x[None], y[None], cells, draw, ranked)[0, 0]
         for name, value in zip(itertools.permutations(range(4)), found, strict=True):
-            both = [(values[name[a], name[b]], v) for a, b, v in zip(cells.a, cells.b, y, strict=True)
-                    if (name[a], name[b]) in values]
+            both = [
+                (values[name[a], name[b]], v)
+                for a, b, v in zip(cells.a, cells.b, y, strict=True)
+                if (name[a], name[b]) in values
+            ]
             assert value == pytest.approx(scipy_correlation(*zip(*both, strict=True)).statistic, abs=1e-12)
 
 
@@ -142,7 +147,7 @@ def simulated(networks: int, rho: float, seed: int, cells: Cells) -> tuple[np.nd
 
     def pair(n):
         x, e = rng.standard_normal((2, n))
-        return np.array([x, rho * x + np.sqrt(1 - rho ** 2) * e])
+        return np.array([x, rho * x + np.sqrt(1 - rho**2) * e])
 
     return tuple(pair(networks)[:, cells.a] + pair(networks)[:, cells.b] + 0.5 * pair(cells.n))
 

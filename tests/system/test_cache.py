@@ -12,8 +12,12 @@ from simbench.system.cache import FOLDERS, cache_folder, clear, contents
 def root(tmp_path, monkeypatch):
     """A cache with 5 bytes of weights, 3 of data sets and a file of somebody else."""
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "cache"))
-    for name, content in {"weights/a.pt": "12345", "datasets/b/c.npy": "123", "notes.txt": "keep",
-                          "pictures/d.png": "keep"}.items():
+    for name, content in {
+        "weights/a.pt": "12345",
+        "datasets/b/c.npy": "123",
+        "notes.txt": "keep",
+        "pictures/d.png": "keep",
+    }.items():
         file = tmp_path / "cache" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
@@ -45,7 +49,9 @@ def test_contents_count_the_files_and_bytes_of_simbench_only(root):
 def test_clear_keeps_what_is_not_simbench_s(root):
     assert clear() == (2, 8)
     assert sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()) == [
-        "notes.txt", "pictures/d.png"]
+        "notes.txt",
+        "pictures/d.png",
+    ]
     assert contents() == {} and clear() == (0, 0)
     assert not any((root / name).exists() for name in FOLDERS)
 

@@ -51,8 +51,11 @@ def repository(tmp_path, monkeypatch):
     folder = tmp_path / "repository"
     folder.mkdir()
     (folder / "file").write_text("one")
-    for words in (["init", "-q"], ["add", "file"],
-                  ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "commit", "-qm", "one"]):
+    for words in (
+        ["init", "-q"],
+        ["add", "file"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "commit", "-qm", "one"],
+    ):
         subprocess.run(["git", *words], cwd=folder, check=True)
     return folder
 
@@ -73,8 +76,10 @@ def test_commit_outside_git_is_empty(repository, monkeypatch):
 
 
 def test_versions_are_read_without_importing_the_packages():
-    code = ("import sys; from simbench.system.provenance import versions; found = versions(); "
-            "assert 'torch' in found and 'torch' not in sys.modules and 'numpy' not in sys.modules")
+    code = (
+        "import sys; from simbench.system.provenance import versions; found = versions(); "
+        "assert 'torch' in found and 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert versions()["python"] == platform.python_version() and {"simbench", "torch", "numpy"} <= versions().keys()
 

@@ -32,11 +32,25 @@ def unchanged():
 def test_every_setting_that_code_abroad_leaves_changed_is_named_and_put_back(unchanged):
     with abroad() as changed:
         leave_settings()
-    assert {"torch's default dtype", "torch's number of threads", "torch's grad mode", "torch's autocast",
-            "torch's global generator", "numpy's global generator", "random's generator", "os.environ",
-            "the current directory", "the filters of warnings", "np.seterr", "torch's default device",
-            "torch.set_flush_denormal", "torch's mkldnn_enabled", "the global hooks of torch.nn",
-            "torch.use_deterministic_algorithms", "torch's float32 matmul precision"} <= set(changed)
+    assert {
+        "torch's default dtype",
+        "torch's number of threads",
+        "torch's grad mode",
+        "torch's autocast",
+        "torch's global generator",
+        "numpy's global generator",
+        "random's generator",
+        "os.environ",
+        "the current directory",
+        "the filters of warnings",
+        "np.seterr",
+        "torch's default device",
+        "torch.set_flush_denormal",
+        "torch's mkldnn_enabled",
+        "the global hooks of torch.nn",
+        "torch.use_deterministic_algorithms",
+        "torch's float32 matmul precision",
+    } <= set(changed)
 
 
 def test_nothing_is_named_where_nothing_is_changed():
@@ -106,8 +120,9 @@ def test_a_data_set_and_a_model_change_nothing_but_the_network_they_make(unchang
             torch.set_grad_enabled(False)
             return net
 
-    plain, spoilt = (weights.train(model, Spoilt(), Recipe(epochs=1, batch=32), 0).state_dict()
-                     for model in (Net(), Spoiling()))
+    plain, spoilt = (
+        weights.train(model, Spoilt(), Recipe(epochs=1, batch=32), 0).state_dict() for model in (Net(), Spoiling())
+    )
     assert weights.content_hash(plain) == weights.content_hash(spoilt)
 
 

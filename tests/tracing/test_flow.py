@@ -25,8 +25,11 @@ def outputs(net, x):
     def see(name, output):
         found.setdefault(name, output.clone() if isinstance(output, torch.Tensor) else None)
 
-    handles = [module.register_forward_hook(lambda module, given, output, name=name: see(name, output))
-               for name, module in net.named_modules() if name]
+    handles = [
+        module.register_forward_hook(lambda module, given, output, name=name: see(name, output))
+        for name, module in net.named_modules()
+        if name
+    ]
     net(x.clone())
     for handle in handles:
         handle.remove()
@@ -49,8 +52,12 @@ def layouts(net, x):
     return found
 
 
-FIRST = {"nchw": lambda x: x, "nhwc": lambda x: x.permute(0, 3, 1, 2), "ntc": lambda x: x.mT[..., None],
-         "nct": lambda x: x[..., None]}
+FIRST = {
+    "nchw": lambda x: x,
+    "nhwc": lambda x: x.permute(0, 3, 1, 2),
+    "ntc": lambda x: x.mT[..., None],
+    "nct": lambda x: x[..., None],
+}
 
 
 def agree(make, x, layers, layout, view="spatial", index="cka", **options):
@@ -151,8 +158,17 @@ def test_layers_of_unknown_axes_are_skipped_with_the_reason_and_refused_by_name(
     a, b = seeded(Transformer), seeded(Transformer, 1)
     found = similarities("cka", a, b, [IMAGES], view="pooled").set_index(["layer_a", "layer_b"])
     assert list(dict.fromkeys(found.index.get_level_values(0))) == [
-        "patches", "norm", "attention.qkv", "attention.proj", "attention.q_norm", "attention.drop", "mixing", "mlp.0",
-        "mlp.1", "head"]
+        "patches",
+        "norm",
+        "attention.qkv",
+        "attention.proj",
+        "attention.q_norm",
+        "attention.drop",
+        "mixing",
+        "mlp.0",
+        "mlp.1",
+        "head",
+    ]
     row = found.loc[("attention.drop", "norm")]
     assert row["status"] == "skipped" and "(10, 3, 17, 17)" in row["note"]
     assert "give layouts={'attention.drop'" in row["note"]
@@ -162,8 +178,9 @@ def test_layers_of_unknown_axes_are_skipped_with_the_reason_and_refused_by_name(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("said", ["nhwc", {"attention.q_norm": "nhwc"}, {"*.q_*": "nhwc", "mlp.0": "ntc"},
-                                  ({"attention.*": "nhwc"}, "nhwc")])
+@pytest.mark.parametrize(
+    "said", ["nhwc", {"attention.q_norm": "nhwc"}, {"*.q_*": "nhwc", "mlp.0": "ntc"}, ({"attention.*": "nhwc"}, "nhwc")]
+)
 def test_what_the_user_says_of_the_axes_holds(said):
     agree(Transformer, IMAGES, ["attention.q_norm"], "nhwc", layouts=said)
 
@@ -172,12 +189,15 @@ def test_what_the_user_says_goes_before_what_is_derived():
     agree(residual, IMAGES.repeat(1, 1, 2, 2), ["layer1"], "nhwc", layouts={"layer1": "nhwc"})
 
 
-@pytest.mark.parametrize("said, message", [
-    ("nwhc", "layout 'nwhc' is unknown; did you mean"),
-    ({"norn": "ntc"}, "layer in layouts 'norn' is unknown; did you mean 'norm'"),
-    ({"norm": "nhwc"}, r"layer 'norm' of a has layout 'nhwc' and gives activations of shape \(10, 17, 12\)"),
-    (3, "layouts is a int; give a layout such as 'nhwc'"),
-])
+@pytest.mark.parametrize(
+    "said, message",
+    [
+        ("nwhc", "layout 'nwhc' is unknown; did you mean"),
+        ({"norn": "ntc"}, "layer in layouts 'norn' is unknown; did you mean 'norm'"),
+        ({"norm": "nhwc"}, r"layer 'norm' of a has layout 'nhwc' and gives activations of shape \(10, 17, 12\)"),
+        (3, "layouts is a int; give a layout such as 'nhwc'"),
+    ],
+)
 def test_a_layout_that_does_not_fit_is_one_clear_line(said, message):
     with pytest.raises(InputError, match=message) as error:
         similarities("cka", seeded(Transformer), seeded(Transformer, 1), [IMAGES], ["norm"], layouts=said)
@@ -187,31 +207,37 @@ def test_a_layout_that_does_not_fit_is_one_clear_line(said, message):
 SQUARE = torch.randn(9, 4, 4, 4, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("make, layer, layout", [
-    (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()), "1", "nchw"),
-    (lambda: nn.Sequential(nn.Linear(4, 4), nn.ReLU()), "1", "nhwc"),
-    (lambda: nn.Sequential(nn.LayerNorm(4)), "0", "nhwc"),
-    (lambda: nn.Sequential(nn.BatchNorm2d(4), nn.GELU()), "0", "nchw"),
-    (lambda: nn.Sequential(nn.Identity(), nn.Conv2d(4, 4, 1)), "0", "nchw"),  # told by what comes after it
-    (lambda: nn.Sequential(nn.Hardtanh(), nn.Linear(4, 4)), "0", "nhwc"),
-    (lambda: nn.Sequential(nn.Flatten(2), nn.Conv1d(4, 5, 1)), "1", "nct"),
-    (lambda: nn.Sequential(nn.Flatten(1, 2), nn.Linear(4, 5)), "1", "ntc"),
-    (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.ChannelShuffle(2)), "1", "nchw"),
-    (lambda: nn.Sequential(nn.Conv2d(4, 8, 1), nn.PixelShuffle(2)), "1", "nchw"),
-    (lambda: nn.Sequential(nn.Linear(4, 6), nn.Flatten(1, 2)), "1", "ntc"),
-    (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.Flatten(), nn.Unflatten(1, (4, 4, 4))), "2", "nchw"),
-    (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.Upsample(scale_factor=2), nn.AvgPool2d(2)), "1", "nchw"),
-])
+@pytest.mark.parametrize(
+    "make, layer, layout",
+    [
+        (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()), "1", "nchw"),
+        (lambda: nn.Sequential(nn.Linear(4, 4), nn.ReLU()), "1", "nhwc"),
+        (lambda: nn.Sequential(nn.LayerNorm(4)), "0", "nhwc"),
+        (lambda: nn.Sequential(nn.BatchNorm2d(4), nn.GELU()), "0", "nchw"),
+        (lambda: nn.Sequential(nn.Identity(), nn.Conv2d(4, 4, 1)), "0", "nchw"),  # told by what comes after it
+        (lambda: nn.Sequential(nn.Hardtanh(), nn.Linear(4, 4)), "0", "nhwc"),
+        (lambda: nn.Sequential(nn.Flatten(2), nn.Conv1d(4, 5, 1)), "1", "nct"),
+        (lambda: nn.Sequential(nn.Flatten(1, 2), nn.Linear(4, 5)), "1", "ntc"),
+        (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.ChannelShuffle(2)), "1", "nchw"),
+        (lambda: nn.Sequential(nn.Conv2d(4, 8, 1), nn.PixelShuffle(2)), "1", "nchw"),
+        (lambda: nn.Sequential(nn.Linear(4, 6), nn.Flatten(1, 2)), "1", "ntc"),
+        (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.Flatten(), nn.Unflatten(1, (4, 4, 4))), "2", "nchw"),
+        (lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.Upsample(scale_factor=2), nn.AvgPool2d(2)), "1", "nchw"),
+    ],
+)
 def test_axes_of_equal_length_are_told_apart_by_the_operations(make, layer, layout):
     agree(make, SQUARE, [layer], layout)
 
 
-@pytest.mark.parametrize("make", [
-    lambda: nn.Sequential(nn.ReLU()),
-    lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.Unflatten(1, (4, 4, 4))),
-    lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.Linear(4, 4)),
-    lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.Softmax2d(), nn.Flatten(1, 2)),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Sequential(nn.ReLU()),
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.Unflatten(1, (4, 4, 4))),
+        lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.Linear(4, 4)),
+        lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.Softmax2d(), nn.Flatten(1, 2)),
+    ],
+)
 def test_axes_that_no_operation_tells_apart_are_unknown(make):
     net = seeded(make)
     assert layouts(net, SQUARE)[str(len(net) - 1)] is None

@@ -49,8 +49,9 @@ def calls(network):
     return seen
 
 
-@pytest.mark.parametrize("network", [net(0), nn.Sequential(nn.Flatten(), nn.Linear(192, 4)).double()],
-                         ids=["copied", "itself"])
+@pytest.mark.parametrize(
+    "network", [net(0), nn.Sequential(nn.Flatten(), nn.Linear(192, 4)).double()], ids=["copied", "itself"]
+)
 def test_a_pass_runs_the_network_once_in_eval_mode_and_leaves_it_as_it_was(network):
     seen, layer = calls(network), "last" if isinstance(network, Net) else "1"
     network.train()
@@ -96,17 +97,20 @@ class Pair(nn.Module):
         return x, x
 
 
-@pytest.mark.parametrize("network, layers, message", [
-    (net(0), ["stme"], "layer of a 'stme' is unknown; did you mean 'stem'"),
-    (net(0), ["unused"], "layer 'unused' of a does not run"),
-    (net(0), ["block.relu"], "layer 'block.relu' of a runs several times"),
-    (nn.Sequential(Pair()), ["0"], "layer '0' of a gives a tuple"),
-    (nn.Sequential(nn.Flatten(0)), ["0"], r"layer '0' of a gives float64 activations of shape \(7104,\)"),
-    (nn.Sequential(nn.Flatten(0, 1)), ["0"], "layer '0' of a gives 111 activations for 37 inputs"),
-    (nn.Sequential(nn.Flatten(0, 2)), ["0"], "layer '0' of a gives 888 activations for 37 inputs"),
-    (nn.Sequential(Pair()), None, "no submodule of a runs once"),
-    ("resnet18", None, "a is a str; give a torch.nn.Module"),
-])
+@pytest.mark.parametrize(
+    "network, layers, message",
+    [
+        (net(0), ["stme"], "layer of a 'stme' is unknown; did you mean 'stem'"),
+        (net(0), ["unused"], "layer 'unused' of a does not run"),
+        (net(0), ["block.relu"], "layer 'block.relu' of a runs several times"),
+        (nn.Sequential(Pair()), ["0"], "layer '0' of a gives a tuple"),
+        (nn.Sequential(nn.Flatten(0)), ["0"], r"layer '0' of a gives float64 activations of shape \(7104,\)"),
+        (nn.Sequential(nn.Flatten(0, 1)), ["0"], "layer '0' of a gives 111 activations for 37 inputs"),
+        (nn.Sequential(nn.Flatten(0, 2)), ["0"], "layer '0' of a gives 888 activations for 37 inputs"),
+        (nn.Sequential(Pair()), None, "no submodule of a runs once"),
+        ("resnet18", None, "a is a str; give a torch.nn.Module"),
+    ],
+)
 def test_what_cannot_be_read_is_one_clear_line(network, layers, message):
     with pytest.raises(InputError, match=message) as error:
         read(network, layers)

@@ -45,10 +45,17 @@ ROWS = torch.randn(40, 9, generator=torch.Generator().manual_seed(1), dtype=torc
 
 
 @pytest.mark.parametrize("begin", [Shifting, Rectifying])
-@pytest.mark.parametrize("make, data", [
-    (CONVOLUTION, IMAGES), (CONVOLUTION, IMAGES.contiguous(memory_format=torch.channels_last)), (MLP, ROWS),
-    (lambda: nn.Conv2d(1, 6, 3), IMAGES[:, :1].contiguous()), (lambda: nn.Linear(8, 5), IMAGES),
-], ids=["images", "channels last", "rows", "one channel", "no convolution"])
+@pytest.mark.parametrize(
+    "make, data",
+    [
+        (CONVOLUTION, IMAGES),
+        (CONVOLUTION, IMAGES.contiguous(memory_format=torch.channels_last)),
+        (MLP, ROWS),
+        (lambda: nn.Conv2d(1, 6, 3), IMAGES[:, :1].contiguous()),
+        (lambda: nn.Linear(8, 5), IMAGES),
+    ],
+    ids=["images", "channels last", "rows", "one channel", "no convolution"],
+)
 def test_neither_network_sees_what_the_other_writes_to_its_inputs(begin, make, data):
     a, b = (begin(seeded(make, seed)) for seed in (0, 1))
     batches, before = [data[:20], data[20:]], data.clone()
@@ -130,11 +137,16 @@ def summed(net, x, y):
 
 
 @pytest.mark.parametrize("kind", [Two, Needing, Starred])
-@pytest.mark.parametrize("inputs, batch", [
-    (lambda batch: (batch[0], batch[1]), [ROWS, Y]), (lambda batch: list(batch), (ROWS, Y)), (tuple, Named(ROWS, Y)),
-    (lambda batch: (batch["x"], batch["y"]), {"x": ROWS, "y": Y, "labels": None}),
-    ((lambda batch: (batch[0], batch[1]),) * 2, (ROWS, Y, "names")),
-])
+@pytest.mark.parametrize(
+    "inputs, batch",
+    [
+        (lambda batch: (batch[0], batch[1]), [ROWS, Y]),
+        (lambda batch: list(batch), (ROWS, Y)),
+        (tuple, Named(ROWS, Y)),
+        (lambda batch: (batch["x"], batch["y"]), {"x": ROWS, "y": Y, "labels": None}),
+        ((lambda batch: (batch[0], batch[1]),) * 2, (ROWS, Y, "names")),
+    ],
+)
 def test_all_arguments_that_are_chosen_reach_the_network(kind, inputs, batch):
     a, b = seeded(kind, 0), seeded(kind, 1)
     found = similarities("cka", a, b, [batch], ["sum"], inputs=inputs)
@@ -153,8 +165,9 @@ def test_a_mapping_is_keyword_arguments(kind, mapping):
     assert chosen.loc[0, "value"] == pytest.approx(expected, abs=1e-10)
 
 
-@pytest.mark.parametrize("pack", [lambda x, y: ((x, y), 0), lambda x, y: [[x, y], "label"],
-                                  lambda x, y: (Named(x, y),)])
+@pytest.mark.parametrize(
+    "pack", [lambda x, y: ((x, y), 0), lambda x, y: [[x, y], "label"], lambda x, y: (Named(x, y),)]
+)
 def test_one_argument_that_holds_several_tensors_is_copied_with_all_of_them(pack):
     a, b, before = seeded(Nested, 0), seeded(Nested, 1), (ROWS.clone(), Y.clone())
     found = similarities("cka", a, b, [pack(ROWS, Y)], ["sum"])
@@ -182,24 +195,32 @@ def test_whole_numbers_are_inputs():
     assert found.loc[0, "value"] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("net, batch, options, message", [
-    (Two, (ROWS, Y), {}, r"may take more than the first; give inputs="),
-    (Needing, (ROWS, Y), {}, r"forward\(x, y\) of a may take more than the first; give inputs="),
-    (Two, [ROWS, torch.zeros(40, dtype=torch.long)], {}, "may take more than the first"),
-    (Starred, (ROWS, Y), {}, "may take more than the first"),
-    (Needing, ROWS, {}, "missing a required argument: 'y'.*give inputs="),
-    (Needing, {"x": ROWS}, {}, "missing a required argument: 'y'"),
-    (Two, {"x": ROWS, "labels": Y}, {}, r"a batch has 'labels', which forward\(x, y=None\) of a does not take"),
-    (Two, ({"x": ROWS, "labels": Y},), {}, "a batch has 'labels'"),
-    (Two, {0: ROWS}, {}, "keys that are no names of arguments"),
-    (Two, None, {}, "a batch has inputs of type NoneType"),
-    (Two, ROWS.numpy(), {}, "a batch has inputs of type ndarray; give tensors"),
-    (Two, {"x": ROWS.numpy()}, {}, "a batch has inputs of type ndarray"),
-    (Two, [], {}, "a batch has inputs of type list"),
-    (Two, ROWS, {"inputs": "x"}, "inputs is a str; give inputs=, a function of a batch"),
-    (Two, ROWS, {"inputs": lambda batch: np.ones(3)}, "a batch has inputs of type ndarray"),
-    (Two, (ROWS, Y), {"inputs": (lambda batch: batch[0], lambda batch: batch[1][:9])}, "40 inputs for a and 9 for b"),
-])
+@pytest.mark.parametrize(
+    "net, batch, options, message",
+    [
+        (Two, (ROWS, Y), {}, r"may take more than the first; give inputs="),
+        (Needing, (ROWS, Y), {}, r"forward\(x, y\) of a may take more than the first; give inputs="),
+        (Two, [ROWS, torch.zeros(40, dtype=torch.long)], {}, "may take more than the first"),
+        (Starred, (ROWS, Y), {}, "may take more than the first"),
+        (Needing, ROWS, {}, "missing a required argument: 'y'.*give inputs="),
+        (Needing, {"x": ROWS}, {}, "missing a required argument: 'y'"),
+        (Two, {"x": ROWS, "labels": Y}, {}, r"a batch has 'labels', which forward\(x, y=None\) of a does not take"),
+        (Two, ({"x": ROWS, "labels": Y},), {}, "a batch has 'labels'"),
+        (Two, {0: ROWS}, {}, "keys that are no names of arguments"),
+        (Two, None, {}, "a batch has inputs of type NoneType"),
+        (Two, ROWS.numpy(), {}, "a batch has inputs of type ndarray; give tensors"),
+        (Two, {"x": ROWS.numpy()}, {}, "a batch has inputs of type ndarray"),
+        (Two, [], {}, "a batch has inputs of type list"),
+        (Two, ROWS, {"inputs": "x"}, "inputs is a str; give inputs=, a function of a batch"),
+        (Two, ROWS, {"inputs": lambda batch: np.ones(3)}, "a batch has inputs of type ndarray"),
+        (
+            Two,
+            (ROWS, Y),
+            {"inputs": (lambda batch: batch[0], lambda batch: batch[1][:9])},
+            "40 inputs for a and 9 for b",
+        ),
+    ],
+)
 def test_what_is_ambiguous_or_does_not_fit_is_one_line_with_the_remedy(net, batch, options, message):
     a, b = seeded(net, 0), seeded(net, 1)
     with pytest.raises(InputError, match=message) as error:

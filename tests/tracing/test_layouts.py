@@ -22,8 +22,15 @@ def gradients(output):
     return [(name, x) for name, x in found if x.ndim == 4 and min(x.shape) > 1]
 
 
-@pytest.mark.parametrize(("model", "layer"), [("tiny10", "bn3"), ("tiny10[padding=valid]", "bn6"),
-                                              ("resnet20[width=0.25]", "layer2.0"), ("resnet20[width=0.25]", "layer1.2")])
+@pytest.mark.parametrize(
+    ("model", "layer"),
+    [
+        ("tiny10", "bn3"),
+        ("tiny10[padding=valid]", "bn6"),
+        ("resnet20[width=0.25]", "layer2.0"),
+        ("resnet20[width=0.25]", "layer1.2"),
+    ],
+)
 def test_gradients_lie_in_memory_as_activations_do(model, layer):
     torch.manual_seed(0)
     net = installed().get("models", model).build(3, 10).eval().to(memory_format=torch.channels_last)
@@ -31,9 +38,13 @@ def test_gradients_lie_in_memory_as_activations_do(model, layer):
     x = front(torch.randn(4, 3, 32, 32).contiguous(memory_format=torch.channels_last)).requires_grad_()
     found = gradients(end(x))
     assert {"ReluBackward0", "ConvolutionBackward0"} <= {name for name, _ in found}
-    other = [(name, tuple(x.shape)) for name, x in found
-             if not x.is_contiguous(memory_format=torch.channels_last) and name != "SliceBackward0"
-             and not name.startswith("Permute")]
+    other = [
+        (name, tuple(x.shape))
+        for name, x in found
+        if not x.is_contiguous(memory_format=torch.channels_last)
+        and name != "SliceBackward0"
+        and not name.startswith("Permute")
+    ]
     assert not other
 
 

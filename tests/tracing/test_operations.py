@@ -33,7 +33,8 @@ def forward_work(selection, place: int, layer: str, images: int, part: int) -> i
     halves = cut(net, layer)
     with torch.no_grad():
         return operations(lambda: halves[part](halves[0](x) if part else x)) - (
-            operations(lambda: halves[0](x)) if part else 0)
+            operations(lambda: halves[0](x)) if part else 0
+        )
 
 
 def passed(images: int) -> int:

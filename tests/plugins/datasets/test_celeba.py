@@ -58,8 +58,7 @@ def faces(tmp_path, monkeypatch) -> Faces:
     table(folder / "identity_CelebA.txt", names, rng.integers(1, 99, (len(names), 1)), [])
     table(folder / "list_bbox_celeba.txt", names, rng.integers(0, 99, (len(names), 4)), ["12", "image_id x y w h"])
     table(folder / "list_landmarks_align_celeba.txt", names, rng.integers(0, 99, (len(names), 10)), ["12", "a b c"])
-    monkeypatch.setattr(Original, "file_list", [(name, md5(folder / name), name)
-                                                for *_, name in Original.file_list])
+    monkeypatch.setattr(Original, "file_list", [(name, md5(folder / name), name) for *_, name in Original.file_list])
     return Faces(folder, attributes)
 
 
@@ -92,8 +91,12 @@ def drive(faces, monkeypatch):
 
 def by_hand(faces: Faces, cache: Path, unpacked: bool) -> None:
     """Everything but the archive, or everything but the unpacked images."""
-    shutil.copytree(faces.folder, cache / "celeba",
-                    ignore=shutil.ignore_patterns(ARCHIVE if unpacked else IMAGES), dirs_exist_ok=True)
+    shutil.copytree(
+        faces.folder,
+        cache / "celeba",
+        ignore=shutil.ignore_patterns(ARCHIVE if unpacked else IMAGES),
+        dirs_exist_ok=True,
+    )
 
 
 @pytest.fixture
@@ -111,6 +114,7 @@ def reason(data: Dataset) -> str:
 
 
 # What is read
+
 
 def test_it_is_fetched_and_decoded_once(faces, drive, cache, monkeypatch, capsys):
     value = CelebA(size=8).fingerprint()
@@ -159,18 +163,21 @@ def test_the_statistics_are_minus_one_to_one_and_those_of_the_matching_paper():
 
 # What is put there by hand
 
+
 def test_a_copy_put_there_by_hand_is_taken_zipped_or_not(faces, cache):
     values = []
     for unpacked in (True, False):
         by_hand(faces, cache, unpacked)
         values.append(CelebA(size=8).fingerprint())
-        assert sorted(os.listdir(cache / "celeba")) == sorted({*os.listdir(faces.folder)} - {ARCHIVE} if unpacked
-                                                              else os.listdir(faces.folder))
+        assert sorted(os.listdir(cache / "celeba")) == sorted(
+            {*os.listdir(faces.folder)} - {ARCHIVE} if unpacked else os.listdir(faces.folder)
+        )
         shutil.rmtree(cache)
     assert values[0] == values[1]
 
 
 # What is refused
+
 
 def test_without_gdown_the_error_says_what_to_do(faces, cache):
     message = reason(CelebA())
@@ -185,8 +192,10 @@ def test_a_drive_that_refuses_is_an_error_of_one_line(faces, drive, monkeypatch)
         raise OSError("Failed to retrieve file url:\n\n\tToo many users have viewed or downloaded this file")
 
     monkeypatch.setattr(sys.modules["gdown"], "download", refuse)
-    assert "fetching https://drive.google.com/uc?id=img_align_celeba.zip failed (OSError: Failed to retrieve file " \
-           "url: Too many users" in reason(CelebA())
+    assert (
+        "fetching https://drive.google.com/uc?id=img_align_celeba.zip failed (OSError: Failed to retrieve file "
+        "url: Too many users" in reason(CelebA())
+    )
 
 
 def test_a_broken_archive_is_named(faces, cache):
@@ -209,7 +218,7 @@ def test_an_unreadable_image_is_named_and_leaves_nothing_behind(there, cache, co
     whole = broken.read_bytes()
     broken.unlink()
     if content is not None:
-        broken.write_bytes(whole[:len(whole) // 2] if content == "half" else content)
+        broken.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
     message = reason(CelebA())
     assert f"{broken} cannot be read as an image" in message and f"remove the folder {broken.parent}" in message
     assert [entry.name for entry in cache.iterdir()] == ["celeba"]
@@ -246,6 +255,7 @@ def test_damaged_images_are_decoded_again_and_without_the_originals_an_error(the
 
 # Memory, and the fingerprint
 
+
 def test_decoding_and_hashing_hold_a_block_of_images_in_memory(there, monkeypatch):
     """On one thread, so that it does not depend on who is ahead."""
     monkeypatch.setattr(decoded.os, "cpu_count", lambda: 1)
@@ -273,8 +283,10 @@ def test_only_the_images_that_are_drawn_are_copied(there):
     images, labels = draw(split, 3, seed=0)
     assert images.shape == (3, 3, 8, 8) and labels.shape == (3, 40)
     for image, label in zip(images.numpy(), labels.numpy(), strict=True):
-        assert any(np.array_equal(image, known) and np.array_equal(label, said)
-                   for known, said in zip(split.inputs, split.labels, strict=True))
+        assert any(
+            np.array_equal(image, known) and np.array_equal(label, said)
+            for known, said in zip(split.inputs, split.labels, strict=True)
+        )
 
 
 def test_fingerprint_is_the_contract_s_and_changes_with_size_and_normalisation(there):
@@ -285,8 +297,10 @@ def test_fingerprint_is_the_contract_s_and_changes_with_size_and_normalisation(t
 
 def test_a_known_fingerprint_is_told_without_torch_or_the_images(there):
     value = CelebA(size=8).fingerprint()
-    code = ("import sys; from simbench_plugins.datasets.celeba import CelebA; data = CelebA(size=8); data.prepare(); "
-            "print(data.fingerprint(), sorted({'torch', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))")
+    code = (
+        "import sys; from simbench_plugins.datasets.celeba import CelebA; data = CelebA(size=8); data.prepare(); "
+        "print(data.fingerprint(), sorted({'torch', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True)
     assert done.stdout == f"{value} []\n" and done.stderr == ""
 

@@ -43,14 +43,18 @@ def given(root: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     found = {}
     for split in SPLITS:
         files = sorted((root / split).rglob("*.png"))
-        found[split] = (np.stack([np.asarray(Image.open(file)).transpose(2, 0, 1) for file in files]),
-                        np.array([file.parent.name == "dog" for file in files], np.int64))
+        found[split] = (
+            np.stack([np.asarray(Image.open(file)).transpose(2, 0, 1) for file in files]),
+            np.array([file.parent.name == "dog" for file in files], np.int64),
+        )
     return found
 
 
 def right(data: ImageFolder, root: Path) -> bool:
-    return all(np.array_equal(data.split(name).inputs, images) and np.array_equal(data.split(name).labels, labels)
-               for name, (images, labels) in given(root).items())
+    return all(
+        np.array_equal(data.split(name).inputs, images) and np.array_equal(data.split(name).labels, labels)
+        for name, (images, labels) in given(root).items()
+    )
 
 
 def flipped(file: Path) -> None:
@@ -117,7 +121,7 @@ def test_a_flipped_digit_in_the_kept_fingerprint_is_seen(root, digit, capsys):
     data = ImageFolder(str(root), size=8)
     value = data.fingerprint()
     (file,) = data._decoded.glob("fingerprint-*")
-    wrong = value[:digit] + ("1" if value[digit] == "0" else "0") + value[digit + 1:]
+    wrong = value[:digit] + ("1" if value[digit] == "0" else "0") + value[digit + 1 :]
     file.write_text(file.read_text().replace(value, wrong))
     assert ImageFolder(str(root), size=8).fingerprint() == value
     assert "is damaged; it is computed again" in capsys.readouterr().err
@@ -165,7 +169,7 @@ def test_images_that_decode_to_others_than_before_are_not_taken_for_them(root, m
     status = image.stat()
     whole = data.split("test").inputs.copy()
     Image.fromarray(255 - whole[0].transpose(1, 2, 0)).save(root / "other.png")
-    content = (root / "other.png").read_bytes()[:status.st_size].ljust(status.st_size, b"\0")
+    content = (root / "other.png").read_bytes()[: status.st_size].ljust(status.st_size, b"\0")
     image.write_bytes(content)
     os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
     flipped(data._decoded / "train-labels.npy")
@@ -179,14 +183,18 @@ def test_images_that_decode_to_others_than_before_are_not_taken_for_them(root, m
 def test_a_new_process_verifies_and_one_that_only_tells_the_fingerprint_reads_nothing(root):
     data = ImageFolder(str(root), size=8)
     value = data.fingerprint()
-    code = ("import sys; from simbench_plugins.datasets.imagefolder import ImageFolder; from simbench.system import seals; "
-            "seals._hashed = lambda *_: 1 / 0; data = ImageFolder(sys.argv[1], size=8); data.prepare(); "
-            "print(data.fingerprint())")
+    code = (
+        "import sys; from simbench_plugins.datasets.imagefolder import ImageFolder; from simbench.system import seals; "
+        "seals._hashed = lambda *_: 1 / 0; data = ImageFolder(sys.argv[1], size=8); data.prepare(); "
+        "print(data.fingerprint())"
+    )
     done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True)
     assert done.stdout == f"{value}\n" and done.stderr == ""
     flipped(data._decoded / "test-labels.npy")
-    code = ("import sys; from simbench_plugins.datasets.imagefolder import ImageFolder; "
-            "print(*ImageFolder(sys.argv[1], size=8).split('test').labels)")
+    code = (
+        "import sys; from simbench_plugins.datasets.imagefolder import ImageFolder; "
+        "print(*ImageFolder(sys.argv[1], size=8).split('test').labels)"
+    )
     done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True)
     assert done.stdout == "0 0 0 1 1 1\n" and "test-labels.npy is missing or damaged" in done.stderr
 
@@ -208,8 +216,12 @@ def test_who_reads_while_others_mend_reads_whole_images(root):
 
 def _splits(root: Path):
     whole = given(root)
-    return ({name: (list(range(len(labels))), labels) for name, (_, labels) in whole.items()},
-            lambda name, at: whole[name][0][at], 8, False)
+    return (
+        {name: (list(range(len(labels))), labels) for name, (_, labels) in whole.items()},
+        lambda name, at: whole[name][0][at],
+        8,
+        False,
+    )
 
 
 def test_hashes_are_of_what_was_written_not_of_what_the_disk_made_of_it(root, monkeypatch):

@@ -22,10 +22,15 @@ def test_every_scan_is_in_exactly_one_split_resized_bilinearly(splits):
     scans, labels = load_digits(return_X_y=True)
     pixels = torch.tensor(scans.reshape(-1, 1, 8, 8)) * 255 / 16
     resized = torch.nn.functional.interpolate(pixels, size=(32, 32), mode="bilinear", align_corners=False)
-    expected = sorted((int(label), image.tobytes()) for label, image in
-                      zip(labels, resized.round().to(torch.uint8).numpy(), strict=True))
-    given = sorted((int(label), image.tobytes()) for part in splits.values()
-                   for label, image in zip(part.labels, part.inputs, strict=True))
+    expected = sorted(
+        (int(label), image.tobytes())
+        for label, image in zip(labels, resized.round().to(torch.uint8).numpy(), strict=True)
+    )
+    given = sorted(
+        (int(label), image.tobytes())
+        for part in splits.values()
+        for label, image in zip(part.labels, part.inputs, strict=True)
+    )
     assert given == expected
 
 
@@ -51,7 +56,9 @@ def test_each_class_has_its_share_in_the_test_split_within_one_image(splits):
 
 def test_the_split_is_pinned(splits):
     assert {name: digest(part.inputs.tobytes())[:16] for name, part in splits.items()} == {
-        "train": "cded41f9f759ca90", "test": "f6f7afb8ef571b11"}
+        "train": "cded41f9f759ca90",
+        "test": "f6f7afb8ef571b11",
+    }
     assert Digits().fingerprint() == "7fc89dfd59c12b2f9f141d961cd848e2536681ef048ff040ca06f070ac1048b0"
 
 
@@ -67,8 +74,9 @@ def test_every_task_has_the_same_images_in_the_same_split(splits, task):
         assert np.array_equal(Digits(task).split(name).inputs, part.inputs)
 
 
-@pytest.mark.parametrize("task, said", [("digit", lambda d: d), ("parity", lambda d: d % 2),
-                                        ("size", lambda d: d // 5)])
+@pytest.mark.parametrize(
+    "task, said", [("digit", lambda d: d), ("parity", lambda d: d % 2), ("size", lambda d: d // 5)]
+)
 def test_classes_of_a_task_are_a_function_of_the_digit(splits, task, said):
     data = Digits(task)
     for name, part in splits.items():
@@ -78,10 +86,21 @@ def test_classes_of_a_task_are_a_function_of_the_digit(splits, task, said):
     assert data.attributes == ()
 
 
-@pytest.mark.parametrize("digit, row", [
-    (0, [0, 0, 0, 1, 1, 0]), (1, [1, 0, 0, 0, 0, 1]), (2, [0, 1, 0, 0, 0, 0]), (3, [1, 1, 0, 1, 0, 0]),
-    (4, [0, 0, 0, 0, 0, 1]), (5, [1, 1, 1, 0, 0, 0]), (6, [0, 0, 1, 1, 1, 0]), (7, [1, 1, 1, 0, 0, 1]),
-    (8, [0, 0, 1, 0, 1, 0]), (9, [1, 0, 1, 1, 1, 0])])
+@pytest.mark.parametrize(
+    "digit, row",
+    [
+        (0, [0, 0, 0, 1, 1, 0]),
+        (1, [1, 0, 0, 0, 0, 1]),
+        (2, [0, 1, 0, 0, 0, 0]),
+        (3, [1, 1, 0, 1, 0, 0]),
+        (4, [0, 0, 0, 0, 0, 1]),
+        (5, [1, 1, 1, 0, 0, 0]),
+        (6, [0, 0, 1, 1, 1, 0]),
+        (7, [1, 1, 1, 0, 0, 1]),
+        (8, [0, 0, 1, 0, 1, 0]),
+        (9, [1, 0, 1, 1, 1, 0]),
+    ],
+)
 def test_attributes_of_each_digit(splits, digit, row):
     data = Digits("attributes")
     assert data.attributes == ("odd", "prime", "above_four", "multiple_of_three", "closed_loop", "straight_strokes")

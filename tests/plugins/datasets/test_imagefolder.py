@@ -57,6 +57,7 @@ def reason(data: Dataset) -> str:
 
 # What is read
 
+
 def test_images_follow_each_other_by_class_and_name(root):
     data = ImageFolder(str(root))
     for at, split in enumerate(SPLITS):
@@ -128,6 +129,7 @@ def test_torch_takes_the_mapped_arrays_without_a_warning_and_the_files_stay(root
 
 # What is refused
 
+
 def test_no_folder_is_an_error_that_shows_the_form():
     assert "imagefolder[path=DIR]" in reason(ImageFolder())
 
@@ -188,6 +190,7 @@ def test_parameters_are_checked(given):
 
 # How it is named
 
+
 def test_the_label_has_no_path_and_the_spec_has_it_as_typed(root, monkeypatch):
     spec = f"imagefolder[path={root}/,size=16,normalisation=none]"
     data = simbench.load().get("datasets", spec)
@@ -210,6 +213,7 @@ def test_normalisation_sets_mean_and_std():
 
 # The fingerprint
 
+
 def test_fingerprint_is_the_contract_s_and_the_same_for_a_copy_elsewhere(root, tmp_path):
     data = ImageFolder(str(root))
     copy = shutil.copytree(root, tmp_path / "elsewhere", copy_function=shutil.copyfile)
@@ -217,8 +221,11 @@ def test_fingerprint_is_the_contract_s_and_the_same_for_a_copy_elsewhere(root, t
 
 
 def test_fingerprint_changes_with_a_pixel_a_label_the_size_and_the_normalisation(root):
-    values = [ImageFolder(str(root)).fingerprint(), ImageFolder(str(root), size=16).fingerprint(),
-              ImageFolder(str(root), normalisation="none").fingerprint()]
+    values = [
+        ImageFolder(str(root)).fingerprint(),
+        ImageFolder(str(root), size=16).fingerprint(),
+        ImageFolder(str(root), normalisation="none").fingerprint(),
+    ]
     pixels = noise(0)
     pixels[3, 4, 1] ^= 1
     save(pixels, root / "train/cat/0.png")
@@ -240,6 +247,7 @@ def test_folders_whose_files_agree_in_name_size_and_time_are_kept_apart(root, tm
 
 # What is remembered
 
+
 def test_a_second_look_decodes_nothing(root, monkeypatch, capsys):
     first = ImageFolder(str(root))
     value, images = first.fingerprint(), first.split("test").inputs
@@ -254,9 +262,11 @@ def test_a_second_look_decodes_nothing(root, monkeypatch, capsys):
 
 def test_a_known_fingerprint_is_told_without_torch_or_the_images(root):
     value = ImageFolder(str(root)).fingerprint()
-    code = ("import sys; from simbench_plugins.datasets.imagefolder import ImageFolder; "
-            f"data = ImageFolder({str(root)!r}); data.prepare(); "
-            "print(data.fingerprint(), data.classes, sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))")
+    code = (
+        "import sys; from simbench_plugins.datasets.imagefolder import ImageFolder; "
+        f"data = ImageFolder({str(root)!r}); data.prepare(); "
+        "print(data.fingerprint(), data.classes, sorted({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True)
     assert done.stdout == f"{value} 2 []\n" and done.stderr == ""
 

@@ -35,6 +35,7 @@ mnists = pytest.mark.parametrize("data", MNISTS, ids=spec)
 @pytest.fixture
 def address(data, monkeypatch):
     """A function that lets torchvision fetch from a port of the loopback."""
+
     def at(port: int) -> None:
         root, expected = f"http://127.0.0.1:{port}/", original(data)
         if data in MNISTS:
@@ -235,8 +236,11 @@ def flipped(file: Path) -> None:
 def same(data: Published, published: Publication) -> bool:
     """What a process that begins now is given."""
     published_module._splits.cache_clear()
-    return all(np.array_equal(data.split(name).inputs, published.images[name])
-               and np.array_equal(data.split(name).labels, published.labels[name]) for name in ("train", "test"))
+    return all(
+        np.array_equal(data.split(name).inputs, published.images[name])
+        and np.array_equal(data.split(name).labels, published.labels[name])
+        for name in ("train", "test")
+    )
 
 
 def unpacked_files(data: Published, cache: Path) -> list[Path]:
@@ -301,8 +305,10 @@ def test_a_flipped_byte_in_the_fingerprint_is_seen(data, published, cache, capsy
 def test_a_known_fingerprint_is_told_without_torch_or_the_images(data, published, cache):
     unpacked_by_hand(data, published, cache)
     value = data.fingerprint()
-    code = (f"import sys; from {type(data).__module__} import {type(data).__name__} as Data; Data().prepare(); "
-            "print(Data().fingerprint(), sorted({'torch', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))")
+    code = (
+        f"import sys; from {type(data).__module__} import {type(data).__name__} as Data; Data().prepare(); "
+        "print(Data().fingerprint(), sorted({'torch', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=True)
     assert done.stdout == f"{value} []\n"
 
@@ -344,8 +350,9 @@ def test_an_object_that_was_read_stays_small_to_send(data, published, cache):
 
 
 @pytest.mark.network
-@pytest.mark.skipif("SIMBENCH_DOWNLOAD" not in os.environ, reason="fetches up to 170 MB; set SIMBENCH_DOWNLOAD=1 to "
-                                                                  "run it")
+@pytest.mark.skipif(
+    "SIMBENCH_DOWNLOAD" not in os.environ, reason="fetches up to 170 MB; set SIMBENCH_DOWNLOAD=1 to run it"
+)
 @every
 def test_the_published_images_are_what_the_constants_say(data, monkeypatch):
     monkeypatch.undo()  # the real address, and the user's own cache folder

@@ -66,7 +66,7 @@ def own_loop(task: Task, steps: int) -> list[Affine]:
             (loss + gram_cka(y.flatten(1), x[chosen].flatten(1))).backward()
             optimizer.step()
             maps.append(Affine(m.detach().clone(), shift.detach().clone()))
-    return maps[:steps + 1]
+    return maps[: steps + 1]
 
 
 def gram_cka(a, b):
@@ -133,8 +133,10 @@ def test_every_variant_of_cka_falls_in_every_view_and_is_logged_on_the_test_imag
 
 def test_the_start_is_a_seeded_perturbation_of_the_stated_size(context):
     task = context.task(next(get().plan(context.selection)))
-    starts = (get(f"noise={noise}")._pusher(None, "flat").start(replace(task, seed=seed))
-              for noise, seed in ((1e-3, 0), (1e-2, 0), (1e-3, 1)))
+    starts = (
+        get(f"noise={noise}")._pusher(None, "flat").start(replace(task, seed=seed))
+        for noise, seed in ((1e-3, 0), (1e-2, 0), (1e-3, 1))
+    )
     small, large, other = (start.weight - torch.eye(8) for start in starts)
     assert small.std().item() == pytest.approx(1e-3, rel=0.3)
     torch.testing.assert_close(large, 10 * small, atol=1e-6, rtol=1e-4)
@@ -143,8 +145,16 @@ def test_the_start_is_a_seeded_perturbation_of_the_stated_size(context):
 
 def test_the_options_of_the_training_reach_it():
     index = installed().get("indices", "cka")
-    given = {"labels": "hard", "noise": 0.01, "weight": 2.0, "epochs": 3, "learning_rate": 0.1, "batch": 9,
-             "schedule": "step", "augment": True}
+    given = {
+        "labels": "hard",
+        "noise": 0.01,
+        "weight": 2.0,
+        "epochs": 3,
+        "learning_rate": 0.1,
+        "batch": 9,
+        "schedule": "step",
+        "augment": True,
+    }
     arguments = ",".join(f"{key}={str(value).lower()}" for key, value in given.items())
     wanted = TaskLoss(init="identity", index=index, view="pooled", **given)
     assert get(arguments)._pusher(index, "pooled") == wanted
@@ -183,6 +193,7 @@ def test_two_runs_give_the_same_numbers(context):
 
 # Layers.
 
+
 def test_the_middle_of_the_selected_layers_is_taken(small):
     def layers(*chosen):
         return {case.layer_a for case in pushes(get(), replace(small, layers=dict.fromkeys(small.layers, chosen)))}
@@ -200,8 +211,10 @@ def test_a_named_layer_is_taken_whatever_is_selected(context):
 def test_an_unknown_layer_is_one_clear_line(small):
     with pytest.raises(InputError) as caught:
         list(get("layer=bn7").plan(small))
-    assert str(caught.value) == ("cka_penalty[layer=bn7]: net or net[width=4] has no layer 'bn7'; allowed: middle, "
-                                 "conv1, bn1, relu1, conv2, relu2")
+    assert str(caught.value) == (
+        "cka_penalty[layer=bn7]: net or net[width=4] has no layer 'bn7'; allowed: middle, "
+        "conv1, bn1, relu1, conv2, relu2"
+    )
 
 
 def test_a_model_without_the_layer_is_passed_over(small):
@@ -222,6 +235,7 @@ def test_every_network_is_pushed_once_against_itself(small):
 
 # Indices.
 
+
 @dataclass(frozen=True)
 class Distance(Index):
     """Mean squared distance between the rows: 0 for equal ones, larger for less similar ones."""
@@ -232,8 +246,14 @@ class Distance(Index):
 
     @property
     def claims(self) -> Claims:
-        return Claims(direction=self.grows, symmetric=True, range=(0, float("inf")), differentiable=True,
-                      invariances_a=invariant(), invariances_b=invariant())
+        return Claims(
+            direction=self.grows,
+            symmetric=True,
+            range=(0, float("inf")),
+            differentiable=True,
+            invariances_a=invariant(),
+            invariances_b=invariant(),
+        )
 
     def from_samples(self, a, b):
         return (a - b).square().mean()
@@ -269,35 +289,46 @@ def test_a_distance_is_pushed_up(registry, context):
     assert rises[-1] > 100 * rises[0] and rises[-1] > 100 * falls[-1]
 
 
-@pytest.mark.parametrize(("index", "reason"), [
-    ("r2_lr", "index r2_lr is invariant to any invertible stitch, so a stitch cannot push it; use one that is not, "
-              "such as cka"),
-    ("cca", "index cca is invariant to any invertible stitch"),
-    ("svcca[variance=1]", "invariant to any invertible stitch"),
-    ("svcca", "index svcca is not differentiable, so no stitch can be trained against it; use one that is, such as "
-              "cka"),
-    ("pwcca", "index pwcca is not differentiable"),
-    ("blind", "index blind is not differentiable"),
-    ("nonsense", "index 'nonsense' is unknown"),
-])
+@pytest.mark.parametrize(
+    ("index", "reason"),
+    [
+        (
+            "r2_lr",
+            "index r2_lr is invariant to any invertible stitch, so a stitch cannot push it; use one that is not, "
+            "such as cka",
+        ),
+        ("cca", "index cca is invariant to any invertible stitch"),
+        ("svcca[variance=1]", "invariant to any invertible stitch"),
+        (
+            "svcca",
+            "index svcca is not differentiable, so no stitch can be trained against it; use one that is, such as cka",
+        ),
+        ("pwcca", "index pwcca is not differentiable"),
+        ("blind", "index blind is not differentiable"),
+        ("nonsense", "index 'nonsense' is unknown"),
+    ],
+)
 def test_an_index_that_cannot_be_pushed_is_refused_in_one_line(registry, index, reason):
     with pytest.raises(InputError) as caught:
         registry.get("experiments", f"cka_penalty[index={index}]")
     assert reason in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("arguments", "reason"), [
-    ("batch=3", "batch is 3; an index needs a whole number from 4"),
-    ("epochs=0", "epochs is 0; a whole number from 1 is allowed"),
-    ("every=0", "every is 0; a whole number from 1 is allowed"),
-    ("learning_rate=0", "learning_rate is 0.0; a number above 0 is allowed"),
-    ("noise=0", "noise is 0.0; a number above 0 is allowed: training cannot leave the identity"),
-    ("networks=-1", "networks is -1; a whole number from 0 is allowed"),
-    ("pairs=-1", "pairs is -1; a whole number from 0 is allowed"),
-    ("tolerance=1.5", "tolerance is 1.5; a share from 0 to 1 is allowed"),
-    ("view=round", "allowed: spatial, flat, pooled"),
-    ("labels=firm", "allowed: soft, hard"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("batch=3", "batch is 3; an index needs a whole number from 4"),
+        ("epochs=0", "epochs is 0; a whole number from 1 is allowed"),
+        ("every=0", "every is 0; a whole number from 1 is allowed"),
+        ("learning_rate=0", "learning_rate is 0.0; a number above 0 is allowed"),
+        ("noise=0", "noise is 0.0; a number above 0 is allowed: training cannot leave the identity"),
+        ("networks=-1", "networks is -1; a whole number from 0 is allowed"),
+        ("pairs=-1", "pairs is -1; a whole number from 0 is allowed"),
+        ("tolerance=1.5", "tolerance is 1.5; a share from 0 to 1 is allowed"),
+        ("view=round", "allowed: spatial, flat, pooled"),
+        ("labels=firm", "allowed: soft, hard"),
+    ],
+)
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
     with pytest.raises(InputError) as caught:
         get(arguments)
@@ -311,11 +342,17 @@ def test_the_index_is_part_of_the_key(small):
 
 # How far an index falls before accuracy does.
 
+
 def logged(*values: tuple[float, float | None]) -> list[Row]:
     """Rows of (similarity, relative accuracy) at steps 0, 1, ...; None is undefined."""
-    return [row for step, (similarity, accuracy) in enumerate(values) for row in (
-        Row("similarity", similarity, step),
-        Row("relative_accuracy", accuracy, step, "failed" if accuracy is None else "ok"))]
+    return [
+        row
+        for step, (similarity, accuracy) in enumerate(values)
+        for row in (
+            Row("similarity", similarity, step),
+            Row("relative_accuracy", accuracy, step, "failed" if accuracy is None else "ok"),
+        )
+    ]
 
 
 def test_pushed_to_is_the_least_alike_at_which_accuracy_stays():
@@ -342,9 +379,16 @@ def test_other_indices_that_can_be_pushed_are_pushed_by_some_networks_in_the_sel
     asked = replace(small, indices=indices, views=("spatial", "flat"))
     further = [case for case in pushes(get("networks=1"), asked)][3:]
     assert [(case.method.spec, case.view, case.a.name) for case in further] == [
-        (index, view, name) for index, view in (("cka", "spatial"), ("distance", "spatial"), ("distance", "flat"),
-                                                ("cka[kernel=rbf]", "spatial"), ("cka[kernel=rbf]", "flat"))
-        for name in ("net-0", "net[width=4]-0")]
+        (index, view, name)
+        for index, view in (
+            ("cka", "spatial"),
+            ("distance", "spatial"),
+            ("distance", "flat"),
+            ("cka[kernel=rbf]", "spatial"),
+            ("cka[kernel=rbf]", "flat"),
+        )
+        for name in ("net-0", "net[width=4]-0")
+    ]
     assert len(pushes(get("networks=2"), asked)) == 3 + 5 * 3 and len(pushes(get("networks=0"), asked)) == 3
     found = measure(further[0], Context(small))
     assert found.rows[-1].quantity == "pushed_to" and found.rows[-1].value < 0.999
@@ -368,26 +412,33 @@ class Picky(Distance):
         raise InputError(f"picky takes 10 rows; {len(a)} are given")
 
 
-@pytest.mark.parametrize(("index", "status", "reason"), [
-    (Torn(), "failed", "ArithmeticError: the gradient of index torn was NaN or infinite by step 1"),
-    (Picky(), "skipped", "picky takes 10 rows; 60 are given"),
-])
+@pytest.mark.parametrize(
+    ("index", "status", "reason"),
+    [
+        (Torn(), "failed", "ArithmeticError: the gradient of index torn was NaN or infinite by step 1"),
+        (Picky(), "skipped", "picky takes 10 rows; 60 are given"),
+    ],
+)
 def test_an_index_that_breaks_down_leaves_one_row_with_the_reason(context, index, status, reason):
     case = next(replace(get(), index=index).plan(context.selection))
-    row, = measure(case, context).rows
+    (row,) = measure(case, context).rows
     assert (row.value, row.status, row.note) == (None, status, reason)
 
 
 # The baseline.
 
+
 def test_the_baseline_is_the_index_between_stitched_networks_at_every_layer(small, context):
     cases = [case for case in get("pairs=2").plan(small) if case.kind == "baseline"]
     assert [(c.a.name, c.b.name, c.layer_a) for c in cases] == [
-        (a, b, layer) for layer in ("bn1", "conv2") for a, b in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))]
-    row, = measure(cases[0], context).rows
+        (a, b, layer) for layer in ("bn1", "conv2") for a, b in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))
+    ]
+    (row,) = measure(cases[0], context).rows
     x, y = (context.activations.all(cases[0].__dict__[side], "bn1", "test") for side in "ab")
-    train = [context.activations.all(cases[0].__dict__[side], "bn1", "train").permute(0, 2, 3, 1).flatten(0, 2).double()
-             for side in "ab"]
+    train = [
+        context.activations.all(cases[0].__dict__[side], "bn1", "train").permute(0, 2, 3, 1).flatten(0, 2).double()
+        for side in "ab"
+    ]
     ones = [torch.cat([part, torch.ones(len(part), 1)], 1) for part in train[:1]]
     solved = torch.linalg.lstsq(ones[0], train[1]).solution
     moved = torch.einsum("nchw,cd->ndhw", x.double(), solved[:-1]) + solved[-1][:, None, None]
@@ -405,39 +456,74 @@ def test_the_preset_of_the_paper_asks_for_what_the_paper_says():
     experiment = get(paper.params)
     assert (experiment.layer, experiment.index.spec, experiment.view) == ("layer2.0", "cka", "flat")
     assert experiment.weight == 1 and experiment.pairs == 10
-    scope, = resolve(Request(experiments=("cka_penalty",), preset="paper"), installed()).scopes
+    (scope,) = resolve(Request(experiments=("cka_penalty",), preset="paper"), installed()).scopes
     assert scope.experiment == experiment and scope.datasets[0].name == "cifar10"
     assert "layer2.0" in scope.layers["resnet20[width=3.0]"] and scope.layers["tiny10[padding=valid]"]
 
 
 # Summary and figure.
 
+
 def measurements(experiment: Experiment, *rows: dict) -> pd.DataFrame:
     plain = dict.fromkeys(MEASUREMENTS, "") | {
-        "dataset": "d", "status": "ok", "experiment": experiment.spec, "kind": "penalty", "view": "flat",
-        "method": "cka", "model_a": "net", "seed_a": "0", "layer_a": "bn1", "model_b": "net", "seed_b": "0",
-        "layer_b": "bn1", "samples": 60.0, "seed": 0.0}
+        "dataset": "d",
+        "status": "ok",
+        "experiment": experiment.spec,
+        "kind": "penalty",
+        "view": "flat",
+        "method": "cka",
+        "model_a": "net",
+        "seed_a": "0",
+        "layer_a": "bn1",
+        "model_b": "net",
+        "seed_b": "0",
+        "layer_b": "bn1",
+        "samples": 60.0,
+        "seed": 0.0,
+    }
     return pd.DataFrame([plain | row for row in rows]).astype({"step": "Int64"})
 
 
 def told() -> pd.DataFrame:
     """Two networks, three steps each, with what they were pushed to, and a baseline of three pairs."""
-    rows = [{"quantity": quantity, "step": step, "value": value - step / 100, "seed_a": seed, "seed_b": seed}
-            for seed, more in (("0", 0.0), ("1", 0.2)) for step in (10, 0, 5) for quantity, value in
-            (("similarity", 0.8 + more), ("accuracy", 0.7), ("cross_entropy", 0.3), ("residual", 0.4))]
-    rows += [{"quantity": "pushed_to", "step": 5, "value": value, "seed_a": seed}
-             for seed, value in (("0", 0.6), ("1", 0.7))]
-    rows += [{"quantity": "similarity", "kind": "baseline", "step": None, "value": value, "seed_b": seed,
-              "layer_a": "bn9"} for seed, value in (("1", 0.7), ("2", 0.8), ("3", 0.9))]
+    rows = [
+        {"quantity": quantity, "step": step, "value": value - step / 100, "seed_a": seed, "seed_b": seed}
+        for seed, more in (("0", 0.0), ("1", 0.2))
+        for step in (10, 0, 5)
+        for quantity, value in (
+            ("similarity", 0.8 + more),
+            ("accuracy", 0.7),
+            ("cross_entropy", 0.3),
+            ("residual", 0.4),
+        )
+    ]
+    rows += [
+        {"quantity": "pushed_to", "step": 5, "value": value, "seed_a": seed} for seed, value in (("0", 0.6), ("1", 0.7))
+    ]
+    rows += [
+        {"quantity": "similarity", "kind": "baseline", "step": None, "value": value, "seed_b": seed, "layer_a": "bn9"}
+        for seed, value in (("1", 0.7), ("2", 0.8), ("3", 0.9))
+    ]
     return measurements(get(""), *rows)
 
 
 def test_summary_shows_the_first_and_the_last_step_and_the_baseline():
     table = get("").summary(told())
-    assert table.to_dict("records") == [{
-        "dataset": "d", "model_a": "net", "layer_a": "bn1", "index": "cka", "view": "flat", "networks": 2,
-        "similarity": "0.900 -> 0.800", "accuracy": "0.700 -> 0.600", "cross_entropy": "0.300 -> 0.200",
-        "pushed_to": pytest.approx(0.65), "baseline": "0.800 ± 0.100 (3)"}]
+    assert table.to_dict("records") == [
+        {
+            "dataset": "d",
+            "model_a": "net",
+            "layer_a": "bn1",
+            "index": "cka",
+            "view": "flat",
+            "networks": 2,
+            "similarity": "0.900 -> 0.800",
+            "accuracy": "0.700 -> 0.600",
+            "cross_entropy": "0.300 -> 0.200",
+            "pushed_to": pytest.approx(0.65),
+            "baseline": "0.800 ± 0.100 (3)",
+        }
+    ]
 
 
 def test_the_baseline_of_another_view_or_data_set_is_not_shown():
@@ -457,12 +543,21 @@ def test_the_figure_has_the_index_accuracy_and_cross_entropy_of_every_view():
     rows = told()
     both = pd.concat([rows, rows[rows["kind"] == "penalty"].assign(view="spatial")], ignore_index=True)
     axes = get("").figure(both, []).axes
-    assert [ax.get_ylabel().split(" to")[0] for ax in axes] == ["cka (flat)", "accuracy", "cross-entropy",
-                                                               "cka (spatial)", "accuracy", "cross-entropy"]
+    assert [ax.get_ylabel().split(" to")[0] for ax in axes] == [
+        "cka (flat)",
+        "accuracy",
+        "cross-entropy",
+        "cka (spatial)",
+        "accuracy",
+        "cross-entropy",
+    ]
     curve = axes[0].get_lines()[0]
     assert curve.get_xdata().tolist() == [0, 5, 10] and curve.get_ydata() == pytest.approx([0.9, 0.85, 0.8])
     levels = {line.get_label(): line.get_ydata()[0] for line in axes[0].get_lines()[1:]}
-    assert levels == {"between stitched networks, all layers": pytest.approx(0.8), "0.7 (the paper's)": 0.7,
-                      "pushed to, accuracy kept": pytest.approx(0.65)}
+    assert levels == {
+        "between stitched networks, all layers": pytest.approx(0.8),
+        "0.7 (the paper's)": 0.7,
+        "pushed to, accuracy kept": pytest.approx(0.65),
+    }
     assert [line.get_label() for line in axes[3].get_lines()[1:]] == ["pushed to, accuracy kept"]
     assert "bn1 of net, d, 60 images, 2 networks" in axes[0].get_title()

@@ -61,8 +61,9 @@ def stitches(measured, context) -> list[Affine]:
 
 
 def test_every_stitch_and_every_point_of_every_line_is_measured_once(measured, values):
-    wanted = [str(seed) for seed in range(3)] + [f"{i}-{j}/{share}" for i, j in combinations(range(3), 2)
-                                                 for share in ("0", "0.25", "0.5", "0.75", "1")]
+    wanted = [str(seed) for seed in range(3)] + [
+        f"{i}-{j}/{share}" for i, j in combinations(range(3), 2) for share in ("0", "0.25", "0.5", "0.75", "1")
+    ]
     assert len(measured.rows) == len(values)
     assert set(values) == {f"{name}/{which}" for name in ("relative_accuracy", "cross_entropy") for which in wanted}
 
@@ -96,8 +97,10 @@ def test_all_maps_are_scored_as_through_the_networks_themselves(measured, values
         assert values[f"relative_accuracy/{seed}"] == pytest.approx(accuracy, abs=0.02)
     for i, j in combinations(range(3), 2):
         for share in (0.25, 0.5, 0.75):
-            mixed = [share * one + (1 - share) * other for one, other in
-                     ((maps[i].weight, maps[j].weight), (maps[i].bias, maps[j].bias))]
+            mixed = [
+                share * one + (1 - share) * other
+                for one, other in ((maps[i].weight, maps[j].weight), (maps[i].bias, maps[j].bias))
+            ]
             accuracy, entropy = scores(*mixed)
             assert values[f"cross_entropy/{i}-{j}/{share}"] == pytest.approx(entropy, rel=1e-4)
             assert values[f"relative_accuracy/{i}-{j}/{share}"] == pytest.approx(accuracy, abs=0.02)
@@ -121,8 +124,9 @@ def test_fewer_than_two_stitches_are_a_row_skipped_with_the_reason(values, conte
     alone = {name: value for name, value in values.items() if "-" not in name}
     assert {row.quantity: row.value for row in ends} == alone
     assert (last.quantity, last.status, last.value) == ("relative_accuracy", "skipped", None)
-    assert last.note == ("0 of 3 stitches reach a relative accuracy of 1.9, and a line joins two; train longer, or "
-                         "lower the threshold")
+    assert last.note == (
+        "0 of 3 stitches reach a relative accuracy of 1.9, and a line joins two; train longer, or lower the threshold"
+    )
 
 
 def test_between_a_stitch_and_itself_nothing_changes(context, measured):
@@ -139,18 +143,25 @@ def test_between_a_stitch_and_itself_nothing_changes(context, measured):
 def test_plan_is_a_case_for_each_pair_and_layer(small):
     cases = list(get("pairs=2").plan(small))
     assert [(c.layer_a, c.a.name, c.b.name) for c in cases] == [
-        (layer, *pair) for layer in ("bn1", "conv2") for pair in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))]
+        (layer, *pair) for layer in ("bn1", "conv2") for pair in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))
+    ]
     assert {(c.kind, c.method.spec, c.view) for c in cases} == {("line", get().trained.spec, "spatial")}
     assert len({c.key for c in cases}) == 4
 
 
-@pytest.mark.parametrize(("arguments", "reason"), [
-    ("starts=1", "starts is 1; a whole number from 2 is allowed"),
-    ("points=2", "points is 2; a whole number from 3 is allowed"),
-    ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-    ("threshold=-0.1", "threshold is -0.1; a number from 0 is allowed, such as 0.8"),
-    ("trained=procrustes", "trained is procrustes; task_loss or bottleneck is wanted, such as task_loss[init=random]"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("starts=1", "starts is 1; a whole number from 2 is allowed"),
+        ("points=2", "points is 2; a whole number from 3 is allowed"),
+        ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
+        ("threshold=-0.1", "threshold is -0.1; a number from 0 is allowed, such as 0.8"),
+        (
+            "trained=procrustes",
+            "trained is procrustes; task_loss or bottleneck is wanted, such as task_loss[init=random]",
+        ),
+    ],
+)
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
     with pytest.raises(InputError) as caught:
         get(arguments)
@@ -170,18 +181,30 @@ def test_presets_are_parameters_that_are_allowed():
 def test_a_model_2_that_is_never_right_is_a_failed_row(small, context, monkeypatch):
     case = next(get(f"starts=2,trained={TRAINED}").plan(small))
     alone = Context(small)
-    monkeypatch.setattr(alone, "score", lambda logits, case: replace(context.score(logits, case),
-                                                                     relative_accuracy=float("nan")))
+    monkeypatch.setattr(
+        alone, "score", lambda logits, case: replace(context.score(logits, case), relative_accuracy=float("nan"))
+    )
     (row,) = measure(case, alone).rows
     assert row.status == "failed" and "Model 2, net-1, is right on no image: relative accuracy is undefined" in row.note
 
 
 # Summary and figure.
 
+
 def frame(*rows: dict) -> pd.DataFrame:
-    plain = dict.fromkeys(MEASUREMENTS, "") | {"dataset": "d", "model_a": "net", "model_b": "net", "samples": 60,
-                                               "seed": 0, "seed_a": "0", "seed_b": "1", "layer_a": "bn1",
-                                               "kind": "line", "status": "ok", "value": np.nan}
+    plain = dict.fromkeys(MEASUREMENTS, "") | {
+        "dataset": "d",
+        "model_a": "net",
+        "model_b": "net",
+        "samples": 60,
+        "seed": 0,
+        "seed_a": "0",
+        "seed_b": "1",
+        "layer_a": "bn1",
+        "kind": "line",
+        "status": "ok",
+        "value": np.nan,
+    }
     return pd.DataFrame([plain | row for row in rows]).astype({"value": float})
 
 
@@ -191,22 +214,32 @@ def lines(**curves: list[float]) -> list[dict]:
     for name, (second, middle, first) in curves.items():
         i, j = name[1:].split("_")
         ends |= {i: first, j: second}
-        rows += [{"quantity": f"relative_accuracy/{i}-{j}/{share}", "value": value}
-                 for share, value in (("0", second), ("0.5", middle), ("1", first))]
+        rows += [
+            {"quantity": f"relative_accuracy/{i}-{j}/{share}", "value": value}
+            for share, value in (("0", second), ("0.5", middle), ("1", first))
+        ]
     rows += [{"quantity": f"relative_accuracy/{end}", "value": value} for end, value in ends.items()]
     return rows + [{"quantity": "cross_entropy/0", "value": 7.0}, {"quantity": "cross_entropy/0-1/0.5", "value": 7.0}]
 
 
 THREE = lines(i0_1=[1.0, 0.4, 0.8], i0_2=[0.9, 0.9, 0.8], i1_2=[0.9, 0.6, 1.0])
-NONE = [{"layer_a": "bn2", "quantity": "relative_accuracy/0", "value": 0.5},
-        {"layer_a": "bn2", "quantity": "relative_accuracy/1", "value": 0.9},
-        {"layer_a": "bn2", "quantity": "relative_accuracy", "status": "skipped", "note": "1 of 2"}]
+NONE = [
+    {"layer_a": "bn2", "quantity": "relative_accuracy/0", "value": 0.5},
+    {"layer_a": "bn2", "quantity": "relative_accuracy/1", "value": 0.9},
+    {"layer_a": "bn2", "quantity": "relative_accuracy", "status": "skipped", "note": "1 of 2"},
+]
 
 
 def test_summary_is_the_lowest_value_on_each_line_over_that_of_its_lower_end():
     table = get().summary(frame(*THREE))
-    assert list(table.columns) == ["dataset", "between stitches at", "stitches", "kept", "lowest / lower end: mean",
-                                   "least"]
+    assert list(table.columns) == [
+        "dataset",
+        "between stitches at",
+        "stitches",
+        "kept",
+        "lowest / lower end: mean",
+        "least",
+    ]
     assert table.iloc[0, :4].tolist() == ["d", "bn1", 3, 3]
     ratios = [0.4 / 0.8, 1.0, 0.6 / 0.9]
     assert table.iloc[0, 4:].tolist() == pytest.approx([np.mean(ratios), 0.5])
@@ -242,8 +275,9 @@ def test_data_sets_layers_and_samples_have_panels_of_their_own():
     rows = [row | other for other in ({}, {"dataset": "e"}, {"layer_a": "conv2"}, {"samples": 30}) for row in THREE]
     panels = get().figure(frame(*rows), []).axes
     assert len({panel.get_title() for panel in panels}) == 4
-    assert all([len(line.get_xdata()) for line in panel.lines if line.get_label() == "a line"] == [3, 3, 3]
-               for panel in panels)
+    assert all(
+        [len(line.get_xdata()) for line in panel.lines if line.get_label() == "a line"] == [3, 3, 3] for panel in panels
+    )
 
 
 def test_nothing_measured_is_nothing_shown():
@@ -260,14 +294,27 @@ def test_a_table_read_from_its_file_says_the_same(tmp_path):
     assert len(get().figure(again, []).axes) == 2
 
 
-def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(small_registry, tmp_path, cache, monkeypatch,
-                                                                    capsys):
+def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
+    small_registry, tmp_path, cache, monkeypatch, capsys
+):
     from simbench.cli import main
 
     monkeypatch.setattr("simbench.cli.installed.installed", lambda: small_registry)
-    words = ["run", "--experiments", f"connectivity[starts=3,points=3,threshold=0,trained={TRAINED}]", "--models",
-             "net", "--datasets", "blobs", "--seeds", "2", "--layers", "bn1,conv2", "--results",
-             str(tmp_path / "results")]
+    words = [
+        "run",
+        "--experiments",
+        f"connectivity[starts=3,points=3,threshold=0,trained={TRAINED}]",
+        "--models",
+        "net",
+        "--datasets",
+        "blobs",
+        "--seeds",
+        "2",
+        "--layers",
+        "bn1,conv2",
+        "--results",
+        str(tmp_path / "results"),
+    ]
     for said in ("measured 2 of 2 cases", "nothing to compute"):
         with pytest.raises(SystemExit) as end:
             main(words)

@@ -21,8 +21,15 @@ from simbench.runs.plan import plan
 from simbench.runs.request import Request, resolve
 
 CROSS = CrossDataset()
-REQUEST = Request(experiments=("cross_dataset",), models=("net",), datasets=("blobs,marks",), seeds="2",
-                  layers=("bn1,conv2",), stitchers=("identity,least_squares,task_loss",), indices=("cka",))
+REQUEST = Request(
+    experiments=("cross_dataset",),
+    models=("net",),
+    datasets=("blobs,marks",),
+    seeds="2",
+    layers=("bn1,conv2",),
+    stitchers=("identity,least_squares,task_loss",),
+    indices=("cka",),
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +70,24 @@ def test_models_meet_at_the_layers_they_share(everywhere, cache):
     assert ("tiny10", "net", "bn1") in meeting and ("tiny10", "net", "bn3") not in meeting
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"datasets": ("blobs",)}, "no network is trained on another data set; give two or more with --datasets, such as "
-                               r"'digits,digits\[task=parity\]'"),
-    ({"datasets": ("blobs,coloured",)}, "coloured has 3 channels, blobs 1; give data sets of one number of channels"),
-    ({"datasets": ("blobs",), "models": ("famous[weights=elsewhere]",)},
-     "into those of blobs, and no network is trained on blobs itself; give a model without published weights"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (
+            {"datasets": ("blobs",)},
+            "no network is trained on another data set; give two or more with --datasets, such as "
+            r"'digits,digits\[task=parity\]'",
+        ),
+        (
+            {"datasets": ("blobs,coloured",)},
+            "coloured has 3 channels, blobs 1; give data sets of one number of channels",
+        ),
+        (
+            {"datasets": ("blobs",), "models": ("famous[weights=elsewhere]",)},
+            "into those of blobs, and no network is trained on blobs itself; give a model without published weights",
+        ),
+    ],
+)
 def test_what_cannot_be_stitched_is_refused_in_one_line(everywhere, cache, options, message):
     with pytest.raises(InputError, match=message) as refused:
         parts(everywhere, **options)
@@ -113,8 +131,13 @@ def test_a_front_of_the_own_data_set_is_stitched_as_matching_does(measured, ever
     (part, _), frame, _ = measured
     case = next(case for case in part.cases if case.kind == "home" and case.method.name == "least_squares")
     rows = everywhere.get("experiments", "matching").run(replace(case, kind="stitcher"), Context(part.selection))
-    mine = frame[(frame["dataset"] == "blobs") & (frame["kind"] == "home") & (frame["seed_a"] == case.a.seed)
-                 & (frame["method"] == "least_squares") & (frame["layer_a"] == case.layer_a)]
+    mine = frame[
+        (frame["dataset"] == "blobs")
+        & (frame["kind"] == "home")
+        & (frame["seed_a"] == case.a.seed)
+        & (frame["method"] == "least_squares")
+        & (frame["layer_a"] == case.layer_a)
+    ]
     found = dict(zip(mine["quantity"], mine["value"], strict=True))
     assert found == {row.quantity: pytest.approx(row.value) for row in rows}
 
@@ -122,12 +145,22 @@ def test_a_front_of_the_own_data_set_is_stitched_as_matching_does(measured, ever
 def test_summary_tells_front_and_end_apart(measured):
     _, frame, _ = measured
     table = CROSS.summary(frame)
-    assert list(table.columns) == ["front trained on", "end trained on", "relative accuracy at", "identity",
-                                   "least_squares", "task_loss"]
+    assert list(table.columns) == [
+        "front trained on",
+        "end trained on",
+        "relative accuracy at",
+        "identity",
+        "least_squares",
+        "task_loss",
+    ]
     assert set(map(tuple, table[["front trained on", "end trained on", "relative accuracy at"]].values)) == {
-        (front, end, layer) for front in ("blobs", "marks") for end in ("blobs", "marks") for layer in ("bn1", "conv2")}
-    cell = table[(table["front trained on"] == "marks") & (table["end trained on"] == "blobs")].set_index(
-        "relative accuracy at").loc["conv2", "task_loss"]
+        (front, end, layer) for front in ("blobs", "marks") for end in ("blobs", "marks") for layer in ("bn1", "conv2")
+    }
+    cell = (
+        table[(table["front trained on"] == "marks") & (table["end trained on"] == "blobs")]
+        .set_index("relative accuracy at")
+        .loc["conv2", "task_loss"]
+    )
     values = relative(frame, dataset="blobs", kind="foreign", layer_a="conv2", method="task_loss")["value"]
     assert len(values) == 4 and cell == pytest.approx(values.mean())
 
@@ -137,16 +170,22 @@ def test_figure_has_a_panel_for_each_direction_with_foreign_and_own_fronts(measu
     figure = CROSS.figure(frame, [Kept({"model_a": "net"}, {"layers": np.array(["conv2", "bn1"])})])
     assert [path.name for path in drawn] == ["cross_dataset.png"]
     titles = [panel.get_title().split("\n") for panel in figure.axes]
-    assert sorted(titles) == [["blobs -> marks", "net: 4 networks, 4 pairs, 60 images"],
-                              ["marks -> blobs", "net: 4 networks, 4 pairs, 60 images"]]
+    assert sorted(titles) == [
+        ["blobs -> marks", "net: 4 networks, 4 pairs, 60 images"],
+        ["marks -> blobs", "net: 4 networks, 4 pairs, 60 images"],
+    ]
     for panel, (direction, _) in zip(figure.axes, titles, strict=True):
         end = direction.split(" -> ")[1]
         found = {line.get_label(): line for line in panel.lines}
         assert len(found) == 5 and [tick.get_text() for tick in panel.get_xticklabels()] == ["conv2", "bn1"]
-        for label, kind, style in (("task_loss", "foreign", "-"),
-                                   ("task_loss, front of the end's own data", "home", ":")):
-            means = [relative(frame, dataset=end, kind=kind, layer_a=layer, method="task_loss")["value"].mean()
-                     for layer in ("conv2", "bn1")]
+        for label, kind, style in (
+            ("task_loss", "foreign", "-"),
+            ("task_loss, front of the end's own data", "home", ":"),
+        ):
+            means = [
+                relative(frame, dataset=end, kind=kind, layer_a=layer, method="task_loss")["value"].mean()
+                for layer in ("conv2", "bn1")
+            ]
             assert found[label].get_ydata() == pytest.approx(means) and found[label].get_linestyle() == style
 
 
@@ -160,10 +199,13 @@ def test_figure_keeps_samples_apart_and_needs_no_reference(measured):
     assert CROSS.figure(frame[frame["kind"] != "foreign"], []) is None and CROSS.summary(frame[:0]).empty
 
 
-@pytest.mark.parametrize("preset, models, datasets", [
-    ("default", ["tiny10"], {"digits", "digits[task=parity]", "digits[task=attributes]"}),
-    ("paper", ["inception_v1", "inception_v1[weights=imagenet]"], {"celeba[size=224,normalisation=inception]"}),
-])
+@pytest.mark.parametrize(
+    "preset, models, datasets",
+    [
+        ("default", ["tiny10"], {"digits", "digits[task=parity]", "digits[task=attributes]"}),
+        ("paper", ["inception_v1", "inception_v1[weights=imagenet]"], {"celeba[size=224,normalisation=inception]"}),
+    ],
+)
 def test_presets_name_networks_of_two_data_sets_or_more(registry, preset, models, datasets):
     (scope,) = resolve(Request(experiments=("cross_dataset",), preset=preset), registry).scopes
     assert [model.spec for model in scope.models] == models and {dataset.spec for dataset in scope.datasets} == datasets

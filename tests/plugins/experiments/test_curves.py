@@ -14,8 +14,19 @@ from simbench.results import figures
 
 
 def rows(*told: dict) -> pd.DataFrame:
-    plain = {"status": "ok", "quantity": "relative_accuracy", "method": "identity", "params": "", "layer_a": "bn1",
-             "model_a": "net", "seed_a": "0", "model_b": "net", "seed_b": "1", "samples": 60, "value": 1.0}
+    plain = {
+        "status": "ok",
+        "quantity": "relative_accuracy",
+        "method": "identity",
+        "params": "",
+        "layer_a": "bn1",
+        "model_a": "net",
+        "seed_a": "0",
+        "model_b": "net",
+        "seed_b": "1",
+        "samples": 60,
+        "value": 1.0,
+    }
     return pd.DataFrame([plain | row for row in told])
 
 
@@ -27,12 +38,18 @@ def test_numbers_leave_out_what_is_no_number_and_other_quantities():
 
 
 def test_configurations_of_one_stitcher_are_named_by_what_tells_them_apart():
-    frame = rows({"method": "task_loss", "params": "epochs=1,batch=128,index=cka[view=flat,estimator=biased]"},
-                 {"method": "task_loss", "params": "epochs=9,batch=128,index=none"}, {},
-                 {"method": "least_squares", "params": "bias=true"})
+    frame = rows(
+        {"method": "task_loss", "params": "epochs=1,batch=128,index=cka[view=flat,estimator=biased]"},
+        {"method": "task_loss", "params": "epochs=9,batch=128,index=none"},
+        {},
+        {"method": "least_squares", "params": "bias=true"},
+    )
     assert curves.named(frame)["stitcher"].tolist() == [
-        "task_loss[epochs=1,index=cka[view=flat,estimator=biased]]", "task_loss[epochs=9,index=none]", "identity",
-        "least_squares"]
+        "task_loss[epochs=1,index=cka[view=flat,estimator=biased]]",
+        "task_loss[epochs=9,index=none]",
+        "identity",
+        "least_squares",
+    ]
 
 
 def test_spread_is_the_mean_and_the_deviation_of_a_sample():
@@ -58,7 +75,11 @@ def test_layers_are_in_the_order_that_a_network_kept_else_by_number(small):
     assert known == {"net": ("conv1", "bn1", "relu1", "conv2", "relu2")}
     assert curves.in_depth(["relu1", "bn1", "conv2", "bn1"], "net", known) == ["bn1", "relu1", "conv2"]
     assert curves.in_depth(["bn10", "bn9", "layer2.10", "layer2.9"], "other", known) == [
-        "bn9", "bn10", "layer2.9", "layer2.10"]
+        "bn9",
+        "bn10",
+        "layer2.9",
+        "layer2.10",
+    ]
 
 
 def test_places_of_colours_are_in_the_order_of_names_and_black_is_the_baseline_s():

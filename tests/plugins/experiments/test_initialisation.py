@@ -50,9 +50,12 @@ def steps(case: Case, context: Context) -> list[Affine]:
 def test_plan_is_every_start_of_both_kinds_on_the_first_pairs_at_every_layer(small):
     cases = list(get("starts=4,pairs=2").plan(small))
     assert Counter((c.layer_a, c.a.name, c.b.name, c.kind, c.method.init, c.method.seed) for c in cases) == Counter(
-        (layer, *pair, kind, kind, seed) for layer in ("bn1", "conv2")
+        (layer, *pair, kind, kind, seed)
+        for layer in ("bn1", "conv2")
         for pair in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))
-        for kind in ("random", "least_squares") for seed in range(4))
+        for kind in ("random", "least_squares")
+        for seed in range(4)
+    )
     assert {(c.layer_a == c.layer_b, c.view, c.split) for c in cases} == {(True, "spatial", "test")}
     assert all(c.method == replace(get().trained, init=c.kind, seed=c.method.seed) for c in cases)
 
@@ -126,11 +129,17 @@ def test_a_bottleneck_can_be_trained_from_both_starts(small):
     assert [c.method.init for c in cases] == [c.kind for c in cases]
 
 
-@pytest.mark.parametrize(("arguments", "reason"), [
-    ("starts=0", "starts is 0; a whole number from 1 is allowed"),
-    ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-    ("trained=least_squares", "trained is least_squares; task_loss or bottleneck is wanted, such as task_loss[epochs="),
-])
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("starts=0", "starts is 0; a whole number from 1 is allowed"),
+        ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
+        (
+            "trained=least_squares",
+            "trained is least_squares; task_loss or bottleneck is wanted, such as task_loss[epochs=",
+        ),
+    ],
+)
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
     with pytest.raises(InputError) as caught:
         get(arguments)
@@ -149,10 +158,21 @@ def test_presets_are_parameters_that_are_allowed():
 
 # Summary and figure.
 
+
 def frame(*rows: dict) -> pd.DataFrame:
-    plain = dict.fromkeys(MEASUREMENTS, "") | {"dataset": "d", "model_a": "net", "model_b": "net", "samples": 60,
-                                               "seed": 0, "seed_a": "0", "seed_b": "1", "layer_a": "bn1",
-                                               "quantity": "relative_accuracy", "status": "ok", "value": np.nan}
+    plain = dict.fromkeys(MEASUREMENTS, "") | {
+        "dataset": "d",
+        "model_a": "net",
+        "model_b": "net",
+        "samples": 60,
+        "seed": 0,
+        "seed_a": "0",
+        "seed_b": "1",
+        "layer_a": "bn1",
+        "quantity": "relative_accuracy",
+        "status": "ok",
+        "value": np.nan,
+    }
     return pd.DataFrame([plain | row for row in rows]).astype({"value": float})
 
 
@@ -160,9 +180,12 @@ def start(kind: str, value: float, seed: int = 0, **others) -> dict:
     return {"kind": kind, "method": "task_loss", "params": f"init={kind},seed={seed}", "value": value, **others}
 
 
-ROWS = [*(start("random", value, seed) for seed, value in enumerate([0.1, 0.5, 0.9, 0.9])),
-        *(start("least_squares", value, seed) for seed, value in enumerate([0.9, 1.0])),
-        start("random", 7.0, quantity="accuracy"), start("random", np.nan, 9, status="failed")]
+ROWS = [
+    *(start("random", value, seed) for seed, value in enumerate([0.1, 0.5, 0.9, 0.9])),
+    *(start("least_squares", value, seed) for seed, value in enumerate([0.9, 1.0])),
+    start("random", 7.0, quantity="accuracy"),
+    start("random", np.nan, 9, status="failed"),
+]
 
 
 def test_summary_tells_the_spread_over_the_starts_of_each_kind():
@@ -177,15 +200,19 @@ def test_summary_keeps_pairs_and_layers_apart():
     rows = frame(*ROWS[:4], *(row | {"seed_b": "2"} for row in ROWS[:4]), ROWS[0] | {"layer_a": "conv2"})
     table = get().summary(rows)
     assert table[["seed_b", "relative accuracy at", "starts"]].values.tolist() == [
-        ["1", "bn1", 4], ["2", "bn1", 4], ["1", "conv2", 1]]
+        ["1", "bn1", 4],
+        ["2", "bn1", 4],
+        ["1", "conv2", 1],
+    ]
 
 
 def test_bars_count_the_starts_of_each_kind():
     figure = get().figure(frame(*ROWS), [])
     (panel,) = figure.axes
     assert panel.get_title() == "bn1 of net, d\n0 -> 1, 4 + 2 starts"
-    random, least = ([(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_height()) for bar in bars]
-                     for bars in panel.containers)
+    random, least = (
+        [(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_height()) for bar in bars] for bars in panel.containers
+    )
     for bars, values in ((random, [0.1, 0.5, 0.9, 0.9]), (least, [0.9, 1.0])):
         assert sum(height for *_, height in bars) == len(values)
         for low, high, height in bars:
@@ -200,8 +227,12 @@ def test_starts_that_all_end_alike_are_one_bar():
 
 
 def test_pairs_layers_and_data_sets_have_panels_of_their_own():
-    others = [ROWS[0] | {"dataset": "e"}, ROWS[0] | {"seed_b": "2"}, ROWS[0] | {"layer_a": "conv2"},
-              ROWS[0] | {"samples": 30}]
+    others = [
+        ROWS[0] | {"dataset": "e"},
+        ROWS[0] | {"seed_b": "2"},
+        ROWS[0] | {"layer_a": "conv2"},
+        ROWS[0] | {"samples": 30},
+    ]
     assert len({panel.get_title() for panel in get().figure(frame(ROWS[0], *others), []).axes}) == 5
 
 
@@ -218,13 +249,27 @@ def test_a_table_read_from_its_file_says_the_same(tmp_path):
     assert len(get().figure(again, []).axes) == 1
 
 
-def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(small_registry, tmp_path, cache, monkeypatch,
-                                                                    capsys):
+def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
+    small_registry, tmp_path, cache, monkeypatch, capsys
+):
     from simbench.cli import main
 
     monkeypatch.setattr("simbench.cli.installed.installed", lambda: small_registry)
-    words = ["run", "--experiments", f"initialisation[starts=3,trained={SHORT}]", "--models", "net", "--datasets",
-             "blobs", "--seeds", "2", "--layers", "bn1", "--results", str(tmp_path / "results")]
+    words = [
+        "run",
+        "--experiments",
+        f"initialisation[starts=3,trained={SHORT}]",
+        "--models",
+        "net",
+        "--datasets",
+        "blobs",
+        "--seeds",
+        "2",
+        "--layers",
+        "bn1",
+        "--results",
+        str(tmp_path / "results"),
+    ]
     for said in ("measured 6 of 6 cases", "nothing to compute"):
         with pytest.raises(SystemExit) as end:
             main(words)

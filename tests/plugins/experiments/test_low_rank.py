@@ -41,8 +41,9 @@ def measured(context) -> dict[tuple, Measured]:
     experiment = get(f"ranks=1+3+4,pairs=6,trained={SHORT}")
     asked = replace(context.selection, layers=dict.fromkeys(context.selection.layers, ("bn1",)))
     cases = list(experiment.plan(asked))
-    return {(c.kind, c.method.name, getattr(c.method, "rank", 0), c.a.name, c.b.name): measure(c, context)
-            for c in cases}
+    return {
+        (c.kind, c.method.name, getattr(c.method, "rank", 0), c.a.name, c.b.name): measure(c, context) for c in cases
+    }
 
 
 def value(found: Measured, quantity: str) -> float:
@@ -53,16 +54,24 @@ def value(found: Measured, quantity: str) -> float:
 
 def test_plan_is_every_rank_of_both_kinds_and_both_without_a_bound(small):
     cases = list(get(f"ranks=2+5,pairs=2,trained={SHORT}").plan(small))
-    wanted = [("direct", "least_squares"), ("direct", "reduced_rank[rank=2]"), ("direct", "reduced_rank[rank=5]"),
-              ("task", SHORT.replace("bottleneck", "task_loss")), ("task", SHORT.replace("[", "[rank=2,")),
-              ("task", SHORT.replace("[", "[rank=5,"))]
+    wanted = [
+        ("direct", "least_squares"),
+        ("direct", "reduced_rank[rank=2]"),
+        ("direct", "reduced_rank[rank=5]"),
+        ("task", SHORT.replace("bottleneck", "task_loss")),
+        ("task", SHORT.replace("[", "[rank=2,")),
+        ("task", SHORT.replace("[", "[rank=5,")),
+    ]
 
     def same(spec: str) -> str:
         return ",".join(sorted(spec.replace("[", ",").strip("]").split(",")))
 
     assert Counter((c.layer_a, c.a.name, c.b.name, c.kind, same(c.method.spec)) for c in cases) == Counter(
-        (layer, *pair, kind, same(spec)) for layer in ("bn1", "conv2")
-        for pair in (("net-0", "net-1"), ("net-1", "net[width=4]-0")) for kind, spec in wanted)
+        (layer, *pair, kind, same(spec))
+        for layer in ("bn1", "conv2")
+        for pair in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))
+        for kind, spec in wanted
+    )
     assert len({c.key for c in cases}) == len(cases) and {c.view for c in cases} == {"spatial"}
 
 
@@ -120,12 +129,18 @@ def test_five_numbers_are_measured_of_each_map(measured):
     assert [row.quantity for row in rows] == ["accuracy", "relative_accuracy", "cross_entropy", "agreement", "residual"]
 
 
-@pytest.mark.parametrize(("arguments", "reason"), [
-    ("ranks=0+4", "ranks is '0+4'; allowed: different whole numbers above 0 with plus signs between them, such as 4+8"),
-    ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-    ("trained=task_loss", "trained is task_loss; a bottleneck is wanted, such as bottleneck[epochs=30]"),
-    ("trained=bottleneck[rank=0]", "rank is 0"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            "ranks=0+4",
+            "ranks is '0+4'; allowed: different whole numbers above 0 with plus signs between them, such as 4+8",
+        ),
+        ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
+        ("trained=task_loss", "trained is task_loss; a bottleneck is wanted, such as bottleneck[epochs=30]"),
+        ("trained=bottleneck[rank=0]", "rank is 0"),
+    ],
+)
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
     with pytest.raises(InputError) as caught:
         get(arguments)
@@ -140,22 +155,47 @@ def test_presets_are_parameters_that_are_allowed():
 
 # Summary and figure.
 
+
 def frame(*rows: dict) -> pd.DataFrame:
-    plain = dict.fromkeys(MEASUREMENTS, "") | {"dataset": "d", "model_a": "net", "model_b": "net", "samples": 60,
-                                               "seed": 0, "seed_a": "0", "seed_b": "1", "layer_a": "bn1",
-                                               "quantity": "relative_accuracy", "status": "ok", "value": np.nan}
+    plain = dict.fromkeys(MEASUREMENTS, "") | {
+        "dataset": "d",
+        "model_a": "net",
+        "model_b": "net",
+        "samples": 60,
+        "seed": 0,
+        "seed_a": "0",
+        "seed_b": "1",
+        "layer_a": "bn1",
+        "quantity": "relative_accuracy",
+        "status": "ok",
+        "value": np.nan,
+    }
     return pd.DataFrame([plain | row for row in rows]).astype({"value": float})
 
 
 def bar(kind: str, rank: int, value: float, **others) -> dict:
     method = {"direct": ("least_squares", "reduced_rank"), "task": ("task_loss", "bottleneck")}[kind][rank > 0]
-    return {"kind": kind, "method": method, "params": (f"rank={rank}," if rank else "") + "bias=true", "value": value,
-            **others}
+    return {
+        "kind": kind,
+        "method": method,
+        "params": (f"rank={rank}," if rank else "") + "bias=true",
+        "value": value,
+        **others,
+    }
 
 
-ROWS = [bar("direct", 4, 0.2), bar("direct", 4, 0.4, seed_b="2"), bar("task", 4, 0.8), bar("task", 4, 0.9, seed_b="2"),
-        bar("direct", 16, 0.5), bar("task", 16, 1.0), bar("direct", 0, 0.6), bar("task", 0, 0.95),
-        bar("task", 4, 7.0, quantity="accuracy"), bar("task", 8, np.nan, status="skipped")]
+ROWS = [
+    bar("direct", 4, 0.2),
+    bar("direct", 4, 0.4, seed_b="2"),
+    bar("task", 4, 0.8),
+    bar("task", 4, 0.9, seed_b="2"),
+    bar("direct", 16, 0.5),
+    bar("task", 16, 1.0),
+    bar("direct", 0, 0.6),
+    bar("task", 0, 0.95),
+    bar("task", 4, 7.0, quantity="accuracy"),
+    bar("task", 8, np.nan, status="skipped"),
+]
 
 
 def test_summary_is_the_mean_over_pairs_by_rank_the_full_one_last():
@@ -172,8 +212,9 @@ def test_bars_are_means_with_deviations_and_dashed_lines_are_the_full_rank():
     assert first.get_title() == "bn1 of net, d\n2 pairs of networks"
     heights = [[patch.get_height() for patch in bars] for bars in first.containers if hasattr(bars, "errorbar")]
     assert np.allclose(heights, [[0.3, 0.5], [0.85, 1.0]])
-    spans = [bars.errorbar.lines[2][0].get_segments()[0][:, 1] for bars in first.containers
-             if hasattr(bars, "errorbar")]
+    spans = [
+        bars.errorbar.lines[2][0].get_segments()[0][:, 1] for bars in first.containers if hasattr(bars, "errorbar")
+    ]
     assert np.allclose(spans, [[0.3 - 0.1 * 2**0.5, 0.3 + 0.1 * 2**0.5], [0.85 - 0.05 * 2**0.5, 0.85 + 0.05 * 2**0.5]])
     dashed = {line.get_label(): line.get_ydata()[0] for line in first.lines if line.get_linestyle() == "--"}
     assert dashed == {"least squares, full rank": 0.6, "task loss, full rank": 0.95}
@@ -200,13 +241,27 @@ def test_a_table_read_from_its_file_says_the_same(tmp_path):
     assert len(get().figure(again, []).axes) == 1
 
 
-def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(small_registry, tmp_path, cache, monkeypatch,
-                                                                    capsys):
+def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
+    small_registry, tmp_path, cache, monkeypatch, capsys
+):
     from simbench.cli import main
 
     monkeypatch.setattr("simbench.cli.installed.installed", lambda: small_registry)
-    words = ["run", "--experiments", f"low_rank[ranks=1+2,pairs=1,trained={SHORT}]", "--models", "net", "--datasets",
-             "blobs", "--seeds", "2", "--layers", "bn1", "--results", str(tmp_path / "results")]
+    words = [
+        "run",
+        "--experiments",
+        f"low_rank[ranks=1+2,pairs=1,trained={SHORT}]",
+        "--models",
+        "net",
+        "--datasets",
+        "blobs",
+        "--seeds",
+        "2",
+        "--layers",
+        "bn1",
+        "--results",
+        str(tmp_path / "results"),
+    ]
     for said in ("measured 6 of 6 cases", "nothing to compute"):
         with pytest.raises(SystemExit) as end:
             main(words)

@@ -28,15 +28,23 @@ def asked(small):
 
 
 def cells(cases, kind: str) -> Counter:
-    return Counter((c.method and c.method.spec, c.a.name, c.b.name, c.layer_a, c.layer_b, c.view)
-                   for c in cases if c.kind == kind)
+    return Counter(
+        (c.method and c.method.spec, c.a.name, c.b.name, c.layer_a, c.layer_b, c.view) for c in cases if c.kind == kind
+    )
 
 
 def product(selection, methods, views) -> Counter:
     """Every ordered pair of different networks, of one model or of two, at both layers."""
     names = [network.name for network in selection.networks]
-    return Counter((method.spec, a, b, layer, layer, view) for method in methods for view in views
-                   for a in names for b in names if a != b for layer in ("bn1", "conv2"))
+    return Counter(
+        (method.spec, a, b, layer, layer, view)
+        for method in methods
+        for view in views
+        for a in names
+        for b in names
+        if a != b
+        for layer in ("bn1", "conv2")
+    )
 
 
 def test_plan_is_the_product_of_methods_pairs_layers_and_views_each_once(asked):
@@ -60,8 +68,10 @@ def test_every_network_is_measured_alone_once(asked):
 
 def test_networks_are_paired_at_the_layers_both_were_asked_for(asked):
     some = replace(asked, layers={"net": ("conv1", "bn1"), "net[width=4]": ("bn1", "conv2")}, views=("spatial",))
-    layers = {name: Counter(c.layer_a for c in MATCHING.plan(some) if c.kind == "stitcher" and c.a.name == name)
-              for name in ("net-0", "net[width=4]-0")}
+    layers = {
+        name: Counter(c.layer_a for c in MATCHING.plan(some) if c.kind == "stitcher" and c.a.name == name)
+        for name in ("net-0", "net[width=4]-0")
+    }
     assert layers == {"net-0": {"conv1": 2, "bn1": 4}, "net[width=4]-0": {"bn1": 4}}
 
 
@@ -91,8 +101,13 @@ def test_a_stitcher_gives_five_numbers_and_an_index_one(asked):
 
 def frame(*rows: dict) -> pd.DataFrame:
     """Measurements with the given columns; all else is empty."""
-    plain = dict.fromkeys(MEASUREMENTS, "") | {"dataset": "d", "quantity": "relative_accuracy", "status": "ok",
-                                               "experiment": "matching", "kind": "stitcher"}
+    plain = dict.fromkeys(MEASUREMENTS, "") | {
+        "dataset": "d",
+        "quantity": "relative_accuracy",
+        "status": "ok",
+        "experiment": "matching",
+        "kind": "stitcher",
+    }
     return pd.DataFrame([plain | row for row in rows])
 
 
@@ -101,19 +116,36 @@ def row(layer: str, method: str, value: float, params: str = "", **others) -> di
 
 
 def test_summary_is_the_mean_relative_accuracy_per_layer_and_stitcher():
-    table = MATCHING.summary(frame(
-        row("bn2", "identity", 0.1), row("bn2", "identity", 0.3), row("bn2", "least_squares", 0.9, "bias=true"),
-        row("bn1", "identity", 0.5), row("bn1", "least_squares", 1.0, "bias=true"),
-        row("bn1", "identity", 9.0, status="failed"), row("bn1", "identity", 9.0, quantity="accuracy")))
+    table = MATCHING.summary(
+        frame(
+            row("bn2", "identity", 0.1),
+            row("bn2", "identity", 0.3),
+            row("bn2", "least_squares", 0.9, "bias=true"),
+            row("bn1", "identity", 0.5),
+            row("bn1", "least_squares", 1.0, "bias=true"),
+            row("bn1", "identity", 9.0, status="failed"),
+            row("bn1", "identity", 9.0, quantity="accuracy"),
+        )
+    )
     assert list(table.columns) == ["dataset", "relative accuracy at", "identity", "least_squares"]
     assert table.values.tolist() == [["d", "bn2", pytest.approx(0.2), 0.9], ["d", "bn1", 0.5, 1.0]]
 
 
 def test_configurations_of_one_stitcher_have_columns_of_their_own():
-    table = MATCHING.summary(frame(row("bn1", "least_squares", 0.9, "bias=true"), row("bn1", "identity", 0.1),
-                                   row("bn1", "least_squares", 0.7, "bias=false")))
-    assert table.iloc[0].to_dict() == {"dataset": "d", "relative accuracy at": "bn1", "identity": 0.1,
-                                       "least_squares[bias=true]": 0.9, "least_squares[bias=false]": 0.7}
+    table = MATCHING.summary(
+        frame(
+            row("bn1", "least_squares", 0.9, "bias=true"),
+            row("bn1", "identity", 0.1),
+            row("bn1", "least_squares", 0.7, "bias=false"),
+        )
+    )
+    assert table.iloc[0].to_dict() == {
+        "dataset": "d",
+        "relative accuracy at": "bn1",
+        "identity": 0.1,
+        "least_squares[bias=true]": 0.9,
+        "least_squares[bias=false]": 0.7,
+    }
 
 
 def test_summary_of_two_data_sets_keeps_them_apart():
@@ -127,19 +159,35 @@ def test_summary_is_empty_where_nothing_was_stitched():
 
 def pair(a: str, b: str, layer: str, method: str, accuracy: float, cross_entropy: float, **others) -> list[dict]:
     """Two rows of one stitch."""
-    told = {"layer_a": layer, "method": method, "model_a": "net", "seed_a": a, "model_b": "net", "seed_b": b,
-            "samples": 60.0, "seed": 0.0} | others
-    return [told | {"quantity": "relative_accuracy", "value": accuracy},
-            told | {"quantity": "cross_entropy", "value": cross_entropy}]
+    told = {
+        "layer_a": layer,
+        "method": method,
+        "model_a": "net",
+        "seed_a": a,
+        "model_b": "net",
+        "seed_b": b,
+        "samples": 60.0,
+        "seed": 0.0,
+    } | others
+    return [
+        told | {"quantity": "relative_accuracy", "value": accuracy},
+        told | {"quantity": "cross_entropy", "value": cross_entropy},
+    ]
 
 
-PAIRS = [*pair("0", "1", "bn2", "identity", 0.1, 4.0), *pair("1", "0", "bn2", "identity", 0.3, 6.0),
-         *pair("0", "1", "bn10", "identity", 0.2, 8.0), *pair("1", "0", "bn10", "identity", 0.2, 9.0),
-         *pair("0", "1", "bn2", "least_squares", 0.9, 0.5), *pair("1", "0", "bn2", "least_squares", 0.8, 0.7),
-         *pair("0", "1", "bn10", "least_squares", 1.0, 0.1), *pair("1", "0", "bn10", "least_squares", 0.8, 0.4),
-         row("bn2", "cka", 0.9, quantity="similarity", kind="index"),
-         row("", "", 0.9, quantity="accuracy", kind="network"),
-         *pair("0", "2", "bn2", "least_squares", 9.0, 9.0, status="failed")]
+PAIRS = [
+    *pair("0", "1", "bn2", "identity", 0.1, 4.0),
+    *pair("1", "0", "bn2", "identity", 0.3, 6.0),
+    *pair("0", "1", "bn10", "identity", 0.2, 8.0),
+    *pair("1", "0", "bn10", "identity", 0.2, 9.0),
+    *pair("0", "1", "bn2", "least_squares", 0.9, 0.5),
+    *pair("1", "0", "bn2", "least_squares", 0.8, 0.7),
+    *pair("0", "1", "bn10", "least_squares", 1.0, 0.1),
+    *pair("1", "0", "bn10", "least_squares", 0.8, 0.4),
+    row("bn2", "cka", 0.9, quantity="similarity", kind="index"),
+    row("", "", 0.9, quantity="accuracy", kind="network"),
+    *pair("0", "2", "bn2", "least_squares", 9.0, 9.0, status="failed"),
+]
 
 
 def test_figure_shows_both_quantities_by_layer_with_the_unstitched_baseline():
@@ -163,14 +211,22 @@ def test_figure_keeps_data_sets_models_and_samples_apart():
     figure = MATCHING.figure(frame(*apart), [])
     titles = [panel.get_title() for panel in figure.axes[::2]]
     assert len(figure.axes) == 8 and sorted(titles) == [
-        "net -> wide on d: 4 networks, 2 pairs, 60 images", "net on d: 2 networks, 2 pairs, 20 images",
-        "net on d: 2 networks, 2 pairs, 60 images", "net on e: 2 networks, 2 pairs, 60 images"]
+        "net -> wide on d: 4 networks, 2 pairs, 60 images",
+        "net on d: 2 networks, 2 pairs, 20 images",
+        "net on d: 2 networks, 2 pairs, 60 images",
+        "net on e: 2 networks, 2 pairs, 60 images",
+    ]
 
 
 def test_figure_is_there_without_a_baseline_and_where_deviations_exceed_the_mean(tmp_path):
     """A logarithmic axis has no zero: the band ends at the panel's edge, and nothing warns."""
-    figure = MATCHING.figure(frame(*(told for told in PAIRS if told["method"] != "identity"),
-                                   *pair("2", "0", "bn2", "least_squares", 0.5, 50.0)), [])
+    figure = MATCHING.figure(
+        frame(
+            *(told for told in PAIRS if told["method"] != "identity"),
+            *pair("2", "0", "bn2", "least_squares", 0.5, 50.0),
+        ),
+        [],
+    )
     figures.save(figure, tmp_path, "matching", "stamp")
     low, high = figure.axes[1].get_ylim()
     assert 1e-3 < low < 0.1 and high < 1000 and figure.axes[1].get_title() == ""
@@ -197,5 +253,12 @@ def test_the_paper_s_preset_asks_for_ten_pairs_or_more_and_the_authors_training(
     assert [model.spec for model in scope.models] == ["tiny10[padding=valid]"]
     assert [dataset.spec for dataset in scope.datasets] == ["cifar10"]
     trained = scope.stitchers[-1]
-    assert (trained.epochs, trained.schedule, trained.augment, trained.learning_rate, trained.batch, trained.labels,
-            trained.init) == (30, "step", True, 1e-3, 128, "soft", "least_squares")
+    assert (
+        trained.epochs,
+        trained.schedule,
+        trained.augment,
+        trained.learning_rate,
+        trained.batch,
+        trained.labels,
+        trained.init,
+    ) == (30, "step", True, 1e-3, 128, "soft", "least_squares")

@@ -57,8 +57,13 @@ def specs(experiment: Experiment, selection) -> list[tuple[str, str]]:
 
 def test_plan_is_each_side_without_a_penalty_and_at_every_strength(context):
     one = specs(get("alphas=0.5+0.1,l1=0.01,pairs=1,trained=task_loss[epochs=2,l1=7]"), context.selection)
-    assert one == [("direct", "least_squares"), ("direct", "lasso[alpha=0.5]"), ("direct", "lasso[alpha=0.1]"),
-                   ("task", "task_loss[epochs=2]"), ("task", "task_loss[l1=0.01,epochs=2]")]
+    assert one == [
+        ("direct", "least_squares"),
+        ("direct", "lasso[alpha=0.5]"),
+        ("direct", "lasso[alpha=0.1]"),
+        ("task", "task_loss[epochs=2]"),
+        ("task", "task_loss[l1=0.01,epochs=2]"),
+    ]
     bare = specs(get("alphas=0.5,l1=0.01,pairs=1,trained=task_loss[bias=false]"), context.selection)
     assert all("bias=false" in spec for _, spec in bare)
     keys = [case.key for case in get(GRID).plan(context.selection)]
@@ -77,8 +82,8 @@ def test_sparsity_grows_with_the_strength(measured):
     sparsity = values(measured, "sparsity")
     for start in (0, 7):
         assert sparsity[start] == sparsity[start + 4] == 0  # without a penalty
-        assert sparsity[start:start + 4] == sorted(set(sparsity[start:start + 4]))
-        assert sparsity[start + 4:start + 7] == sorted(set(sparsity[start + 4:start + 7]))
+        assert sparsity[start : start + 4] == sorted(set(sparsity[start : start + 4]))
+        assert sparsity[start + 4 : start + 7] == sorted(set(sparsity[start + 4 : start + 7]))
 
 
 def test_the_strongest_lasso_leaves_no_connection_and_one_guess_for_all_images(measured, small):
@@ -121,8 +126,9 @@ def test_the_scored_map_is_the_one_without_its_small_weights(context):
 
 def test_weights_that_hover_around_zero_are_told_of(context, measured):
     """At a constant rate of 0.01 they are about that large, whatever the threshold says."""
-    hovering = run("alphas=1,l1=0.1,pairs=1,trained=task_loss[epochs=15,batch=50,learning_rate=0.01],threshold=1e-3",
-                   context)
+    hovering = run(
+        "alphas=1,l1=0.1,pairs=1,trained=task_loss[epochs=15,batch=50,learning_rate=0.01],threshold=1e-3", context
+    )
     notes = {}
     for one in (*measured, *hovering):
         row, weight = one.rows[0], np.abs(one.arrays["weight"].astype(float))
@@ -130,25 +136,37 @@ def test_weights_that_hover_around_zero_are_told_of(context, measured):
         told = one.case.kind == "task" and one.case.method.l1 > 0 and share > 0.05
         assert row.status == "ok" and row.note == (
             f"{share:.0%} of the weights are between the threshold and ten times it: not all zeros are at zero, take a "
-            "lower last learning rate" if told else "")
+            "lower last learning rate"
+            if told
+            else ""
+        )
         notes[one in hovering, getattr(one.case.method, "l1", None)] = row.note
     assert notes[True, 0.1] and not notes[False, 0.1]
 
 
 def test_six_numbers_are_measured_of_each_map(measured):
-    assert [row.quantity for row in measured[0].rows] == ["sparsity", "accuracy", "relative_accuracy", "cross_entropy",
-                                                          "agreement", "residual"]
+    assert [row.quantity for row in measured[0].rows] == [
+        "sparsity",
+        "accuracy",
+        "relative_accuracy",
+        "cross_entropy",
+        "agreement",
+        "residual",
+    ]
 
 
-@pytest.mark.parametrize(("arguments", "reason"), [
-    ("alphas=0.1+2", "alpha is 2.0; a number above 0 and at most 1 is allowed"),
-    ("alphas=a", "alphas is 'a'; allowed: different numbers above 0 with plus signs between them"),
-    ("l1=0+1", "l1 is '0+1'; allowed: different numbers above 0"),
-    ("threshold=-1", "threshold is -1.0; a number from 0 is allowed"),
-    ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-    ("trained=lasso", "trained is lasso; task_loss is wanted, such as task_loss[epochs=30]"),
-    ("trained=bottleneck", "trained is bottleneck; task_loss is wanted"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("alphas=0.1+2", "alpha is 2.0; a number above 0 and at most 1 is allowed"),
+        ("alphas=a", "alphas is 'a'; allowed: different numbers above 0 with plus signs between them"),
+        ("l1=0+1", "l1 is '0+1'; allowed: different numbers above 0"),
+        ("threshold=-1", "threshold is -1.0; a number from 0 is allowed"),
+        ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
+        ("trained=lasso", "trained is lasso; task_loss is wanted, such as task_loss[epochs=30]"),
+        ("trained=bottleneck", "trained is bottleneck; task_loss is wanted"),
+    ],
+)
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
     with pytest.raises(InputError) as caught:
         get(arguments)
@@ -163,10 +181,23 @@ def test_presets_are_parameters_that_are_allowed():
 
 # Summary and figure.
 
+
 def frame(found: list[Measured], **others) -> pd.DataFrame:
     """Measurements as a run's tables have them."""
-    rows = [one.case.labels | {"samples": one.samples, "quantity": row.quantity, "step": row.step, "value": row.value,
-                               "status": row.status, "note": row.note} | others for one in found for row in one.rows]
+    rows = [
+        one.case.labels
+        | {
+            "samples": one.samples,
+            "quantity": row.quantity,
+            "step": row.step,
+            "value": row.value,
+            "status": row.status,
+            "note": row.note,
+        }
+        | others
+        for one in found
+        for row in one.rows
+    ]
     return pd.DataFrame(rows, columns=list(MEASUREMENTS)).astype({"step": "Int64"})
 
 
@@ -179,8 +210,10 @@ def kept(found: list[Measured]) -> list[Kept]:
 def equal(measured, context) -> list[Measured]:
     """net-0 into net-1, and again as if it were net-1 into net-0."""
     first = measured[:7]
-    swapped = [replace(one, case=replace(one.case, a=one.case.b, b=one.case.a), arrays={
-        "weight": one.arrays["weight"].T}) for one in first]
+    swapped = [
+        replace(one, case=replace(one.case, a=one.case.b, b=one.case.a), arrays={"weight": one.arrays["weight"].T})
+        for one in first
+    ]
     return [*swapped, *first]
 
 
@@ -201,8 +234,10 @@ def test_matrices_are_those_of_the_first_pair_and_curves_join_the_means(equal):
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert len(panels) == 8
     for block, part in ((panels[:3], equal[8:11]), (panels[4:7], equal[12:])):
-        nearest = dict.fromkeys(min(range(len(part)), key=lambda i: abs(values(part, "sparsity")[i] - wanted))
-                                for wanted in (0.5, 0.8, 0.95))
+        nearest = dict.fromkeys(
+            min(range(len(part)), key=lambda i: abs(values(part, "sparsity")[i] - wanted))
+            for wanted in (0.5, 0.8, 0.95)
+        )
         assert len([panel for panel in block if panel.images]) == len(nearest) > 1
         for panel, i in zip(block, nearest, strict=False):
             assert np.array_equal(panel.images[0].get_array(), np.abs(part[i].arrays["weight"]))
@@ -234,18 +269,33 @@ def test_a_table_read_from_its_file_says_the_same(measured, tmp_path):
     tables.write(frame(measured), tmp_path / "measurements.csv")
     again = publish.read(tmp_path, "measurements.csv")
     pd.testing.assert_frame_equal(get().summary(again), get().summary(frame(measured)), check_dtype=False)
-    drawn = [[len(axes.images) for axes in get().figure(rows, kept(measured)).axes]
-             for rows in (again, frame(measured))]
+    drawn = [
+        [len(axes.images) for axes in get().figure(rows, kept(measured)).axes] for rows in (again, frame(measured))
+    ]
     assert drawn[0] == drawn[1] and sum(drawn[0])
 
 
-def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(small_registry, tmp_path, cache, monkeypatch,
-                                                                    capsys):
+def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
+    small_registry, tmp_path, cache, monkeypatch, capsys
+):
     from simbench.cli import main
 
     monkeypatch.setattr("simbench.cli.installed.installed", lambda: small_registry)
-    words = ["run", "--experiments", f"sparsity[alphas=0.1,l1=0.1,pairs=1,{SETTLED}]", "--models", "net", "--datasets",
-             "blobs", "--seeds", "2", "--layers", "bn1", "--results", str(tmp_path / "results")]
+    words = [
+        "run",
+        "--experiments",
+        f"sparsity[alphas=0.1,l1=0.1,pairs=1,{SETTLED}]",
+        "--models",
+        "net",
+        "--datasets",
+        "blobs",
+        "--seeds",
+        "2",
+        "--layers",
+        "bn1",
+        "--results",
+        str(tmp_path / "results"),
+    ]
     with pytest.raises(SystemExit) as end:
         main(words)
     told = capsys.readouterr().out

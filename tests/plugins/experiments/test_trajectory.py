@@ -35,8 +35,13 @@ def get(arguments: str = SHORT) -> Experiment:
 def two(small) -> Selection:
     """Two networks, one layer, every index in its default and one that needs samples."""
     indices = installed().select("indices", ["all", "cka[estimator=debiased]"])
-    return replace(small, networks=small.networks[:2], layers={"net": ("conv2",)}, indices=indices,
-                   views=("spatial", "pooled", "flat"))
+    return replace(
+        small,
+        networks=small.networks[:2],
+        layers={"net": ("conv2",)},
+        indices=indices,
+        views=("spatial", "pooled", "flat"),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +63,11 @@ def maps(two, context) -> list[Affine]:
     """The same training, followed here."""
     steps = []
     stitcher = get().stitcher
-    context.fit(stitcher, case(two, stitcher, layer="conv2"),
-                on_step=lambda step, affine: steps.append(affine.to(torch.float64)))
+    context.fit(
+        stitcher,
+        case(two, stitcher, layer="conv2"),
+        on_step=lambda step, affine: steps.append(affine.to(torch.float64)),
+    )
     return steps
 
 
@@ -79,8 +87,10 @@ SPECS = ("cka", "r2_lr", "cca", "svcca", "pwcca", "cka[estimator=debiased]")
 
 # Index values.
 
-@pytest.mark.parametrize(("spec", "view"), [*((spec, "spatial") for spec in SPECS[:5]),
-                                            *((spec, "pooled") for spec in SPECS)])
+
+@pytest.mark.parametrize(
+    ("spec", "view"), [*((spec, "spatial") for spec in SPECS[:5]), *((spec, "pooled") for spec in SPECS)]
+)
 def test_an_index_is_that_of_the_moved_test_activations(found, maps, context, spec, view):
     one = found[spec, view]
     wanted = {step: simbench.similarity(spec, *moved(context, maps, step), view) for step in LOGGED}
@@ -119,13 +129,18 @@ def test_every_step_is_kept_where_moments_tell_and_the_logged_ones_elsewhere(fou
 
 def test_what_is_blind_to_the_stitch_stays_and_what_is_not_moves(found):
     """r2_lr(A M -> B) and cca cannot change while M is invertible; cka, svcca and r2_lr(B -> A M) can."""
-    spread = {(spec, side): np.ptp(found[spec, "spatial"].arrays[side]) for spec in ("r2_lr", "cca", "cka")
-              for side in ("similarity", "reverse_similarity") if side in found[spec, "spatial"].arrays}
+    spread = {
+        (spec, side): np.ptp(found[spec, "spatial"].arrays[side])
+        for spec in ("r2_lr", "cca", "cka")
+        for side in ("similarity", "reverse_similarity")
+        if side in found[spec, "spatial"].arrays
+    }
     assert spread["r2_lr", "similarity"] < 1e-9 and spread["cca", "similarity"] < 1e-9
     assert spread["cka", "similarity"] > 1e-3 and spread["r2_lr", "reverse_similarity"] > 1e-3
 
 
 # Scores.
+
 
 def test_scores_are_those_of_each_stitch_alone(found, maps, context, two):
     training = found[get().stitcher.spec, "spatial"]
@@ -168,6 +183,7 @@ def test_a_stitch_without_bias_is_followed_too(two):
 
 
 # One training.
+
 
 @dataclass(frozen=True)
 class Counting(Stitcher):
@@ -221,7 +237,7 @@ class Broken(Index):
 
 def test_what_breaks_down_is_one_row_with_the_reason(two):
     first = next(replace(get(), stitcher=Silent()).plan(two))
-    row, = measure(first, Context(two)).rows
+    (row,) = measure(first, Context(two)).rows
     assert row.status == "failed" and row.note == "ArithmeticError: stitcher silent reported no step"
 
     class Infinite(Broken):
@@ -231,7 +247,7 @@ def test_what_breaks_down_is_one_row_with_the_reason(two):
             return m.aa.new_tensor(math.inf)
 
     broken = replace(first, experiment=get(), kind="trajectory", method=Infinite())
-    row, = measure(broken, Context(two)).rows
+    (row,) = measure(broken, Context(two)).rows
     assert row.status == "failed" and row.note == "ArithmeticError: index infinite is inf at step 0"
 
 
@@ -243,13 +259,15 @@ def test_degenerate_values_say_why(two):
 
 # The plan.
 
+
 def test_every_pair_is_trained_once_and_every_index_followed_in_every_view(two):
     cases = list(get().plan(two))
     assert [(one.a.seed, one.b.seed) for one in cases if one.kind == "training"] == [("0", "1"), ("1", "0")]
     first = [one for one in cases if one.a.seed == "0"]
     assert [(one.kind, one.method.spec, one.view) for one in first] == [
         ("training", get().stitcher.spec, "spatial"),
-        *(("trajectory", index.spec, view) for view in two.views for index in two.indices)]
+        *(("trajectory", index.spec, view) for view in two.views for index in two.indices),
+    ]
     assert len({one.key for one in cases}) == len(cases) and len({one.group for one in first}) == 1
     assert {one.a.seed for one in get(f"{SHORT},runs=1").plan(two)} == {"0"}
 
@@ -259,12 +277,17 @@ def test_one_network_is_too_few(two):
         list(get("").plan(replace(two, networks=two.networks[:1])))
 
 
-@pytest.mark.parametrize(("arguments", "reason"), [
-    ("runs=0", "runs is 0; a whole number from 1 is allowed"),
-    ("every=0", "every is 0; a whole number from 1 is allowed"),
-    ("stitcher=least_squares", "stitcher least_squares is not trained, so there is nothing to follow; take one that "
-                               "is, such as task_loss"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("runs=0", "runs is 0; a whole number from 1 is allowed"),
+        ("every=0", "every is 0; a whole number from 1 is allowed"),
+        (
+            "stitcher=least_squares",
+            "stitcher least_squares is not trained, so there is nothing to follow; take one that is, such as task_loss",
+        ),
+    ],
+)
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
     with pytest.raises(InputError) as caught:
         get(arguments)
@@ -272,42 +295,73 @@ def test_a_bad_parameter_is_one_clear_line(arguments, reason):
 
 
 def test_the_presets_name_layers_of_every_model():
-    default, = resolve(Request(experiments=("trajectory",), models=("tiny10", "resnet20")), installed()).scopes
+    (default,) = resolve(Request(experiments=("trajectory",), models=("tiny10", "resnet20")), installed()).scopes
     assert default.layers == {"tiny10": ("bn3", "bn5"), "resnet20": ("layer2.0",)} and default.experiment.runs == 10
-    paper, = resolve(Request(experiments=("trajectory",), preset="paper"), installed()).scopes
+    (paper,) = resolve(Request(experiments=("trajectory",), preset="paper"), installed()).scopes
     assert paper.layers == {"tiny10[padding=valid]": ("bn3",)} and paper.datasets[0].name == "cifar10"
     assert paper.experiment.stitcher.epochs == 30 and paper.experiment.runs == 10
 
 
 # Summary and figure.
 
+
 def made(seeds: tuple[tuple[str, str], ...] = (("0", "1"), ("1", "0"), ("0", "2"))) -> tuple[pd.DataFrame, list[Kept]]:
     """Pairs whose cross-entropy falls; cka falls with it, r2_lr stays, its reverse rises, the residual rises."""
     plain = dict.fromkeys(MEASUREMENTS, "") | {
-        "dataset": "d", "view": "spatial", "model_a": "net", "model_b": "net", "layer_a": "bn1", "layer_b": "bn1",
-        "experiment": "trajectory", "samples": 60, "seed": 0, "status": "ok"}
+        "dataset": "d",
+        "view": "spatial",
+        "model_a": "net",
+        "model_b": "net",
+        "layer_a": "bn1",
+        "layer_b": "bn1",
+        "experiment": "trajectory",
+        "samples": 60,
+        "seed": 0,
+        "status": "ok",
+    }
     rows, kept, steps = [], [], np.array([0, 2, 4])
     for i, (a, b) in enumerate(seeds):
         for kind, method, curves in (
-                ("training", "task_loss", {"cross_entropy": 1 - steps / 10, "accuracy": 0.5 + steps / 10 + i / 100,
-                                           "residual": 0.2 + steps / 100}),
-                ("trajectory", "cka", {"similarity": 0.9 - steps / 100 - i**2 / 10}),
-                ("trajectory", "r2_lr", {"similarity": 0.8 + 1e-8 * steps, "reverse_similarity": 0.7 + steps / 100})):
+            (
+                "training",
+                "task_loss",
+                {
+                    "cross_entropy": 1 - steps / 10,
+                    "accuracy": 0.5 + steps / 10 + i / 100,
+                    "residual": 0.2 + steps / 100,
+                },
+            ),
+            ("trajectory", "cka", {"similarity": 0.9 - steps / 100 - i**2 / 10}),
+            ("trajectory", "r2_lr", {"similarity": 0.8 + 1e-8 * steps, "reverse_similarity": 0.7 + steps / 100}),
+        ):
             labels = plain | {"seed_a": a, "seed_b": b, "kind": kind, "method": method}
-            rows += [labels | {"quantity": name, "step": step, "value": value}
-                     for name, curve in curves.items() for step, value in zip(steps, curve, strict=True)]
+            rows += [
+                labels | {"quantity": name, "step": step, "value": value}
+                for name, curve in curves.items()
+                for step, value in zip(steps, curve, strict=True)
+            ]
             if kind == "training":
                 curves = curves | {"1 - residual": 1 - curves["residual"]}
-            kept.append(Kept({key: labels[key] for key in labels if key not in ("quantity", "step", "value")},
-                             curves | {"step": steps}))
+            kept.append(
+                Kept(
+                    {key: labels[key] for key in labels if key not in ("quantity", "step", "value")},
+                    curves | {"step": steps},
+                )
+            )
     return pd.DataFrame(rows).astype({"step": "Int64"}), kept[::-1]
 
 
 def test_summary_has_both_ends_and_says_what_follows_cross_entropy():
     table = get("").summary(made()[0]).set_index("what")
     assert table["pairs"].tolist() == [3] * 6 and set(table["layer_a"]) == {"bn1"}
-    wanted = {"cross_entropy": (1, 0.6, 1), "accuracy": (0.51, 0.91, -1), "1 - residual": (0.8, 0.76, 1),
-              "cka": (2.2 / 3, 2.2 / 3 - 0.04, 1), "r2_lr": (0.8, 0.8, math.nan), "r2_lr, B -> A M": (0.7, 0.74, -1)}
+    wanted = {
+        "cross_entropy": (1, 0.6, 1),
+        "accuracy": (0.51, 0.91, -1),
+        "1 - residual": (0.8, 0.76, 1),
+        "cka": (2.2 / 3, 2.2 / 3 - 0.04, 1),
+        "r2_lr": (0.8, 0.8, math.nan),
+        "r2_lr, B -> A M": (0.7, 0.74, -1),
+    }
     for what, numbers in wanted.items():
         told = table.loc[what, ["before", "after", "with cross_entropy"]].tolist()
         assert told == pytest.approx(numbers, nan_ok=True), what
@@ -325,14 +379,21 @@ def test_summary_keeps_layers_views_and_data_sets_apart_and_lives_without_scores
 def test_figure_has_a_panel_per_quantity_with_mean_and_two_pairs_alone():
     figure = get("").figure(*made())
     panels = {ax.get_ylabel(): ax for ax in figure.axes}
-    assert list(panels) == ["cross-entropy to Model 2 (nats)", "accuracy", "1 - residual of the stitch",
-                            "cka (spatial)", "r2_lr (spatial)"]
+    assert list(panels) == [
+        "cross-entropy to Model 2 (nats)",
+        "accuracy",
+        "1 - residual of the stitch",
+        "cka (spatial)",
+        "r2_lr (spatial)",
+    ]
     mean, first, second = panels["cka (spatial)"].get_lines()
     assert mean.get_xdata().tolist() == [0, 2, 4]
     assert mean.get_ydata() == pytest.approx(2.2 / 3 - np.array([0, 0.02, 0.04]))
     assert mean.get_linewidth() > first.get_linewidth()
     assert [(line.get_label(), line.get_linestyle()) for line in (first, second)] == [
-        ("A M -> B, 0 -> 1", ":"), ("A M -> B, 0 -> 2", "--")]
+        ("A M -> B, 0 -> 1", ":"),
+        ("A M -> B, 0 -> 2", "--"),
+    ]
     assert first.get_ydata() == pytest.approx([0.9, 0.88, 0.86]) and second.get_ydata()[0] == pytest.approx(0.5)
     low, high = panels["cka (spatial)"].collections[0].get_paths()[0].get_extents().intervaly
     spread = np.std([0.9, 0.8, 0.5], ddof=1)
@@ -345,7 +406,7 @@ def test_figure_lives_with_what_is_there():
     rows, kept = made()
     assert get("").figure(rows, []) is None
     some = [one for one in kept if one.labels["method"] == "cka"][:1]
-    only, = get("").figure(rows, some).axes
+    (only,) = get("").figure(rows, some).axes
     assert len(only.get_lines()) == 1 and only.get_ylabel() == "cka (spatial)"
     more = kept + [Kept(one.labels | {"layer_a": "bn2"}, one.arrays) for one in kept]
     assert len(get("").figure(rows, more).axes) == 10

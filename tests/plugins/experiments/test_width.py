@@ -18,8 +18,15 @@ from simbench.runs.plan import plan
 from simbench.runs.request import Request, resolve
 
 WIDTH = Width()
-REQUEST = Request(experiments=("width",), models=("net[width=4],net,net[width=8]",), datasets=("blobs",), seeds="3",
-                  layers=("bn1,conv2",), stitchers=("least_squares,task_loss",), indices=("cka",))
+REQUEST = Request(
+    experiments=("width",),
+    models=("net[width=4],net,net[width=8]",),
+    datasets=("blobs",),
+    seeds="3",
+    layers=("bn1,conv2",),
+    stitchers=("least_squares,task_loss",),
+    indices=("cka",),
+)
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,17 @@ def test_every_ordered_pair_of_one_width_is_stitched_at_every_layer(wide, cache)
     assert sorted(alone) == sorted(f"{model}-{seed}" for model in models for seed in range(3))
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"models": ("tiny10",)}, "tiny10 has no width; leave it out"),
-    ({"models": ("net,net[width=4],tiny10",)}, "tiny10 has no width; leave it out"),
-    ({"models": ("net[width=4]",)}, "of net only width 4 is given; name two or more"),
-    ({"models": ("net[width=4],named[width=6]",)}, "of net only width 4 is given"),
-    ({"models": ("net[width=4],net,named[tail=long]",)}, r"of named\[tail=long\] only width 6 is given"),
-    ({"seeds": "1"}, r"of net\[width=4\] there is one network; give two or more --seeds"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"models": ("tiny10",)}, "tiny10 has no width; leave it out"),
+        ({"models": ("net,net[width=4],tiny10",)}, "tiny10 has no width; leave it out"),
+        ({"models": ("net[width=4]",)}, "of net only width 4 is given; name two or more"),
+        ({"models": ("net[width=4],named[width=6]",)}, "of net only width 4 is given"),
+        ({"models": ("net[width=4],net,named[tail=long]",)}, r"of named\[tail=long\] only width 6 is given"),
+        ({"seeds": "1"}, r"of net\[width=4\] there is one network; give two or more --seeds"),
+    ],
+)
 def test_what_cannot_be_compared_is_refused_in_one_line(wide, cache, options, message):
     with pytest.raises(InputError, match=message) as refused:
         cases(wide, layers=(), **options)
@@ -84,8 +94,12 @@ def test_a_width_is_a_number_and_a_family_has_none():
 def measured(wide, tmp_path_factory):
     """(folder, measurements, figures) of two widths, run once."""
     folder = tmp_path_factory.mktemp("width")
-    request = replace(REQUEST, models=("net[width=3],net[width=8]",), results=folder / "results",
-                      stitchers=("identity,task_loss[epochs=2]",))
+    request = replace(
+        REQUEST,
+        models=("net[width=3],net[width=8]",),
+        results=folder / "results",
+        stitchers=("identity,task_loss[epochs=2]",),
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIMBENCH_CACHE", str(folder / "cache"))
         _, frame, drawn = go(request, wide)
@@ -108,8 +122,13 @@ def test_stitches_are_those_of_matching(measured, wide):
     part, frame, _ = measured
     case = next(case for case in part.cases if case.kind == "stitch" and case.method.name == "task_loss")
     rows = wide.get("experiments", "matching").run(replace(case, kind="stitcher"), Context(part.selection))
-    mine = frame[(frame["seed_a"] == case.a.seed) & (frame["seed_b"] == case.b.seed) & (frame["method"] == "task_loss")
-                 & (frame["model_a"] == case.a.model.spec) & (frame["layer_a"] == case.layer_a)]
+    mine = frame[
+        (frame["seed_a"] == case.a.seed)
+        & (frame["seed_b"] == case.b.seed)
+        & (frame["method"] == "task_loss")
+        & (frame["model_a"] == case.a.model.spec)
+        & (frame["layer_a"] == case.layer_a)
+    ]
     found = dict(zip(mine["quantity"], mine["value"], strict=True))
     # What rests on a trained stitch is published to four digits.
     assert found == {row.quantity: pytest.approx(row.value, rel=5e-4) for row in rows}
@@ -118,13 +137,27 @@ def test_stitches_are_those_of_matching(measured, wide):
 def test_summary_is_the_mean_over_pairs_by_width_and_layer(measured):
     _, frame, _ = measured
     table = WIDTH.summary(frame)
-    assert list(table.columns) == ["dataset", "stitcher", "relative accuracy at width", "bn1", "conv2",
-                                   "accuracy, unstitched"]
+    assert list(table.columns) == [
+        "dataset",
+        "stitcher",
+        "relative accuracy at width",
+        "bn1",
+        "conv2",
+        "accuracy, unstitched",
+    ]
     assert table[["stitcher", "relative accuracy at width"]].values.tolist() == [
-        ["identity", 3.0], ["identity", 8.0], ["task_loss", 3.0], ["task_loss", 8.0]]
-    values = [value for model, layer, method, quantity, value in zip(
-        *(frame[name] for name in ("model_a", "layer_a", "method", "quantity", "value")), strict=True)
-              if (model, layer, method, quantity) == ("net[width=8]", "conv2", "task_loss", "relative_accuracy")]
+        ["identity", 3.0],
+        ["identity", 8.0],
+        ["task_loss", 3.0],
+        ["task_loss", 8.0],
+    ]
+    values = [
+        value
+        for model, layer, method, quantity, value in zip(
+            *(frame[name] for name in ("model_a", "layer_a", "method", "quantity", "value")), strict=True
+        )
+        if (model, layer, method, quantity) == ("net[width=8]", "conv2", "task_loss", "relative_accuracy")
+    ]
     assert len(values) == 6 and table["conv2"][3] == pytest.approx(sum(values) / 6)
     own = frame[(frame["quantity"] == "accuracy") & (frame["kind"] == "network") & (frame["model_a"] == "net[width=3]")]
     assert table["accuracy, unstitched"][0] == pytest.approx(own["value"].mean())
@@ -134,7 +167,9 @@ def test_figure_has_a_panel_for_each_layer_and_widths_from_left_to_right(measure
     part, frame, drawn = measured
     figure = WIDTH.figure(frame, [Kept({"model_a": "net[width=3]"}, {"layers": ["conv2", "bn1"]})])
     assert [panel.get_title() for panel in figure.axes] == [
-        "conv2\nnet on blobs: 6 pairs a width", "bn1\nnet on blobs: 6 pairs a width"]
+        "conv2\nnet on blobs: 6 pairs a width",
+        "bn1\nnet on blobs: 6 pairs a width",
+    ]
     assert [path.name for path in drawn] == ["width.png"]
     table = WIDTH.summary(frame).set_index(["stitcher", "relative accuracy at width"])
     for panel, layer in zip(figure.axes, ("conv2", "bn1"), strict=True):
@@ -142,7 +177,8 @@ def test_figure_has_a_panel_for_each_layer_and_widths_from_left_to_right(measure
         assert list(found["task_loss"].get_xdata()) == [3, 8] == list(found["accuracy, unstitched"].get_xdata())
         assert found["task_loss"].get_ydata() == pytest.approx(table.loc["task_loss"][layer].tolist())
         assert found["accuracy, unstitched"].get_ydata() == pytest.approx(
-            table.loc["identity"]["accuracy, unstitched"].tolist())
+            table.loc["identity"]["accuracy, unstitched"].tolist()
+        )
         assert panel.get_xlabel().startswith("width") and "accuracy" in panel.get_ylabel()
 
 
@@ -152,8 +188,9 @@ def test_data_sets_and_samples_are_never_averaged_over(measured):
     figure = WIDTH.figure(both, [])
     assert len(figure.axes) == 2 * 3
     plain = {panel.get_title(): panel.lines[1].get_ydata()[0] for panel in WIDTH.figure(frame, []).axes}
-    heights = [panel.lines[1].get_ydata()[0] / plain[panel.get_title().replace("on e", "on blobs")]
-               for panel in figure.axes]
+    heights = [
+        panel.lines[1].get_ydata()[0] / plain[panel.get_title().replace("on e", "on blobs")] for panel in figure.axes
+    ]
     assert sorted(heights) == pytest.approx([0.5, 0.5, 1, 1, 1, 1])
     own = sorted(panel.lines[0].get_ydata()[0] for panel in figure.axes)
     assert own[0] == own[1] == own[-1] / 2

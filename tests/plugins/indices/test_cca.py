@@ -50,7 +50,7 @@ def planted(rho, p, q):
     """a (32, p) and b (32, q) with canonical correlations rho, each side mixed by an invertible matrix."""
     k = len(rho)
     a = SIGNS[:, :p]
-    b = np.concatenate([SIGNS[:, :k] * rho + SIGNS[:, p:p + k] * np.sqrt(1 - rho**2), SIGNS[:, p + k:p + q]], 1)
+    b = np.concatenate([SIGNS[:, :k] * rho + SIGNS[:, p : p + k] * np.sqrt(1 - rho**2), SIGNS[:, p + k : p + q]], 1)
     rng = np.random.default_rng(0)
     return a @ rng.normal(size=(p, p)), b @ rng.normal(size=(q, q))
 

@@ -19,8 +19,7 @@ def test_cka_is_the_ratio_of_hsics_of_gram_matrices(index, name):
     make, tolerance = PAIRS[name]
     a, b = make()
     for x, y in ((a, b), (b, a)):
-        assert similarity(index, x, y) == pytest.approx(
-            oracle.cka(x, y, index.estimator, index.kernel), abs=tolerance)
+        assert similarity(index, x, y) == pytest.approx(oracle.cka(x, y, index.estimator, index.kernel), abs=tolerance)
 
 
 @pytest.mark.parametrize("index", CONFIGURED, **ids)
@@ -158,18 +157,21 @@ def test_minibatch_cka_of_one_batch_is_debiased_cka():
     a, b = correlated(40, 6, 9, seed=11)
     for kernel in ("linear", "rbf"):
         assert similarity(CKA("minibatch", kernel), a, b) == pytest.approx(
-            similarity(CKA("debiased", kernel), a, b), abs=1e-12)
+            similarity(CKA("debiased", kernel), a, b), abs=1e-12
+        )
 
 
 def test_minibatch_cka_is_a_ratio_of_sums_over_batches_without_a_last_one_of_three_rows():
     a, b = correlated(27, 6, 9, seed=12)  # batches of 8, 8, 8 and 3 rows, of different scales
     a[8:16] *= 5
-    parts = [tuple(oracle.linear_gram(oracle.centred(x[at:at + 8])) for x in (a, b)) for at in (0, 8, 16)]
-    sums = [sum(oracle.hsic_quadruples(*pair) for pair in pairs) for pairs in
-            (parts, [(k, k) for k, _ in parts], [(l, l) for _, l in parts])]
+    parts = [tuple(oracle.linear_gram(oracle.centred(x[at : at + 8])) for x in (a, b)) for at in (0, 8, 16)]
+    sums = [
+        sum(oracle.hsic_quadruples(*pair) for pair in pairs)
+        for pairs in (parts, [(k, k) for k, _ in parts], [(l, l) for _, l in parts])
+    ]
     assert similarity(MINIBATCH, a, b) == pytest.approx(sums[0] / np.sqrt(sums[1] * sums[2]), abs=1e-12)
     assert similarity(MINIBATCH, a[:24], b[:24]) == pytest.approx(similarity(MINIBATCH, a, b), abs=1e-12)
-    ratios = [oracle.cka(a[at:at + 8], b[at:at + 8], "debiased") for at in (0, 8, 16)]
+    ratios = [oracle.cka(a[at : at + 8], b[at : at + 8], "debiased") for at in (0, 8, 16)]
     assert similarity(MINIBATCH, a, b) != pytest.approx(np.mean(ratios), abs=1e-3)
 
 
@@ -198,11 +200,14 @@ def test_minibatch_cka_gradient_is_finite_and_that_of_finite_differences(same):
         assert torch.autograd.gradcheck(MINIBATCH.from_samples, (a, b))
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: CKA(batch=64), "batch is 64 and estimator biased; batch is only for estimator=minibatch"),
-    (lambda: CKA("minibatch", batch=3), "batch is 3; a whole number from 4"),
-    (lambda: MINIBATCH.from_samples(torch.randn(3, 2), torch.randn(3, 2)), "no minibatch of 4 rows: 3 rows"),
-])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: CKA(batch=64), "batch is 64 and estimator biased; batch is only for estimator=minibatch"),
+        (lambda: CKA("minibatch", batch=3), "batch is 3; a whole number from 4"),
+        (lambda: MINIBATCH.from_samples(torch.randn(3, 2), torch.randn(3, 2)), "no minibatch of 4 rows: 3 rows"),
+    ],
+)
 def test_batches_that_cannot_be_are_one_clear_line(make, message):
     with pytest.raises(InputError, match=message):
         make()

@@ -14,8 +14,20 @@ from simbench_plugins.stitchers.procrustes import Procrustes
 
 from simbench import Affine, Moments, similarity
 
-INDICES = [CKA(), CKA("debiased"), CKA("minibatch", batch=20), CKA(kernel="rbf"), CKA("debiased", "rbf"),
-           CKA("minibatch", "rbf", batch=20), R2LR(), R2LR(centred=False), CCA(), SVCCA(), PWCCA(), Reversed(PWCCA())]
+INDICES = [
+    CKA(),
+    CKA("debiased"),
+    CKA("minibatch", batch=20),
+    CKA(kernel="rbf"),
+    CKA("debiased", "rbf"),
+    CKA("minibatch", "rbf", batch=20),
+    R2LR(),
+    R2LR(centred=False),
+    CCA(),
+    SVCCA(),
+    PWCCA(),
+    Reversed(PWCCA()),
+]
 ids = {"ids": lambda value: getattr(value, "spec", str(value))}
 #: Minibatches are multiplied in float32 at least; everything else in float64.
 SINGLE, DOUBLE = 1e-6, 1e-12
@@ -44,8 +56,10 @@ def test_values_of_coarse_rows_are_those_of_the_same_numbers_in_float64(index, d
     for make in (tall, wide):
         a, b = ((10 * torch.from_numpy(x) + offset).to(dtype) for x in make())
         # In float32 the same rank is cut; the rounding of a coarser rank may count as directions in float64.
-        exact = [x.float() if "cca" in index.spec or "reversed" in index.spec or "r2" in index.spec else x.double()
-                 for x in (a, b)]
+        exact = [
+            x.float() if "cca" in index.spec or "reversed" in index.spec or "r2" in index.spec else x.double()
+            for x in (a, b)
+        ]
         assert similarity(index, a, b) == pytest.approx(similarity(index, *exact), abs=tolerance(index))
 
 

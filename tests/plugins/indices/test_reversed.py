@@ -46,7 +46,8 @@ class Lopsided(Index):
 
 def test_claims_change_sides_and_the_rest_stays():
     index = Reversed(Lopsided())
-    assert index.claims == Claims(-1, invariances_a=invariant("linear"), invariances_b=invariant("scaling"),
-                                  range=(0, 2))
+    assert index.claims == Claims(
+        -1, invariances_a=invariant("linear"), invariances_b=invariant("scaling"), range=(0, 2)
+    )
     assert (index.needs, index.max_rows) == ("samples", 7)
     assert index.from_samples(torch.ones(1), torch.zeros(1)) == 2

@@ -14,8 +14,11 @@ from simbench_plugins.indices.r2_lr import R2LR
 
 from simbench import DegenerateWarning, InputError, Moments, Undefined, similarity
 
-UNBIASED = [CKA(estimator, kernel, **batch) for kernel in ("linear", "rbf")
-            for estimator, batch in (("debiased", {}), ("minibatch", {"batch": 50}))]
+UNBIASED = [
+    CKA(estimator, kernel, **batch)
+    for kernel in ("linear", "rbf")
+    for estimator, batch in (("debiased", {}), ("minibatch", {"batch": 50}))
+]
 LINEAR = [CKA(), R2LR(), R2LR(centred=False), CCA(), CCA("rho_squared"), SVCCA(), SVCCA(1.0), PWCCA()]
 ALL = [*UNBIASED, CKA(kernel="rbf"), *LINEAR]
 ids = {"ids": lambda value: getattr(value, "spec", None) or getattr(value, "__name__", str(value))}
@@ -74,7 +77,9 @@ def test_digits_hold_close_to_where_the_unbiased_hsic_is_zero(estimator, noise):
     rng = np.random.default_rng(0)
     a, b = np.eye(24) + noise * rng.normal(size=(24, 24)), rng.normal(size=(24, 7))
     # The numbers of a are rounded by 1e-16, of which the simplex leaves 1e-16 / noise.
-    assert similarity(CKA(estimator), a, b) == pytest.approx(oracle.debiased_exactly(a, b), abs=10 * 2e-16 / noise + 1e-14)
+    assert similarity(CKA(estimator), a, b) == pytest.approx(
+        oracle.debiased_exactly(a, b), abs=10 * 2e-16 / noise + 1e-14
+    )
     assert similarity(CKA(estimator), a, a) == pytest.approx(1, abs=1e-14)
 
 
@@ -85,7 +90,9 @@ def test_feature_space_and_gram_matrices_agree_on_many_rows_and_where_terms_canc
     for x, y in ((a, b), (b, a), (b, b[:, :2])):
         k, l = (oracle.linear_gram(oracle.centred(z)) for z in (x, y))
         k, l = (gram - np.diag(np.diag(gram)) for gram in (k, l))
-        k, l = (gram - (gram.sum(0) + gram.sum(0)[:, None]) / (n - 2) + gram.sum() / ((n - 1) * (n - 2)) for gram in (k, l))
+        k, l = (
+            gram - (gram.sum(0) + gram.sum(0)[:, None]) / (n - 2) + gram.sum() / ((n - 1) * (n - 2)) for gram in (k, l)
+        )
         k, l = (gram - np.diag(np.diag(gram)) for gram in (k, l))
         expected = (k * l).sum() / np.linalg.norm(k) / np.linalg.norm(l)
         assert similarity(CKA("debiased"), x, y) == pytest.approx(expected, abs=1e-9)
@@ -111,7 +118,9 @@ def test_rows_that_differ_by_the_rounding_of_their_numbers_are_refused_in_one_li
         a = np.linspace(1, 9, 40).astype(dtype)[None].repeat(48, 0)
         a[7, :3] = np.nextafter(a[7, :3], dtype(20))  # two distinct rows, one unit in the last place apart
         for given in (a, a.astype(np.float64)) if dtype is np.float32 else (a,):
-            with pytest.raises(InputError, match="a is degenerate: no feature varies by more than the rounding of its num"):
+            with pytest.raises(
+                InputError, match="a is degenerate: no feature varies by more than the rounding of its num"
+            ):
                 similarity(index, given, b)
         with pytest.raises(InputError, match="b is degenerate"):
             similarity(index, b, a)
@@ -123,7 +132,9 @@ def test_moments_of_rounding_and_of_constants_are_undefined(index):
     rounded = torch.linspace(1, 9, 5).repeat(48, 1)
     rounded[7] = rounded[7].nextafter(torch.tensor(20.0))
     cases = [(torch.zeros(48, 5), "b is constant"), (rounded, "b varies by no more than the rounding")]
-    for still, how in cases[:1] if index.params.get("centred") is False else cases:  # about zero, a constant is a number
+    for still, how in (
+        cases[:1] if index.params.get("centred") is False else cases
+    ):  # about zero, a constant is a number
         with pytest.raises(Undefined, match=how):
             index.from_moments(Moments.of(b, still))
         with pytest.raises(Undefined, match=how.replace("b", "a", 1)):

@@ -21,9 +21,20 @@ from simbench.networks.images import normalised
 
 PRETRAINED = InceptionV1(weights="imagenet")
 #: Output channels of every layer: Szegedy et al. 2015, table 1.
-CHANNELS = {"conv1": 64, "conv2": 64, "conv3": 192, "inception3a": 256, "inception3b": 480, "inception4a": 512,
-            "inception4b": 512, "inception4c": 512, "inception4d": 528, "inception4e": 832, "inception5a": 832,
-            "inception5b": 1024}
+CHANNELS = {
+    "conv1": 64,
+    "conv2": 64,
+    "conv3": 192,
+    "inception3a": 256,
+    "inception3b": 480,
+    "inception4a": 512,
+    "inception4b": 512,
+    "inception4c": 512,
+    "inception4d": 528,
+    "inception4e": 832,
+    "inception5a": 832,
+    "inception5b": 1024,
+}
 
 
 def original(transform_input=False):
@@ -34,8 +45,12 @@ def original(transform_input=False):
         for part in net.modules():
             if isinstance(part, BasicConv2d):
                 nn.init.kaiming_normal_(part.conv.weight, nonlinearity="relu")
-                for tensor, low in ((part.bn.weight, 0.5), (part.bn.bias, -0.2), (part.bn.running_mean, -0.2),
-                                    (part.bn.running_var, 0.5)):
+                for tensor, low in (
+                    (part.bn.weight, 0.5),
+                    (part.bn.bias, -0.2),
+                    (part.bn.running_mean, -0.2),
+                    (part.bn.running_var, 0.5),
+                ):
                     nn.init.uniform_(tensor, low, low + 0.8)
     return net.eval()
 
@@ -75,8 +90,11 @@ def test_the_home_normalisation_is_torchvision_s_with_its_input_transform():
 
 
 def test_number_of_parameters():
-    assert sum(p.numel() for p in InceptionV1().build(3, 1000).parameters()) \
-        == GoogLeNet_Weights.IMAGENET1K_V1.meta["num_params"] == 6_624_904
+    assert (
+        sum(p.numel() for p in InceptionV1().build(3, 1000).parameters())
+        == GoogLeNet_Weights.IMAGENET1K_V1.meta["num_params"]
+        == 6_624_904
+    )
 
 
 @torch.no_grad()
@@ -133,7 +151,7 @@ def test_other_weights_are_rejected_by_name():
 
 
 def test_the_address_is_torchvision_s():
-    assert inception_v1.URL == GoogLeNet_Weights.IMAGENET1K_V1.url
+    assert GoogLeNet_Weights.IMAGENET1K_V1.url == inception_v1.URL
 
 
 @pytest.fixture

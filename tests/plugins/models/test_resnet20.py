@@ -56,13 +56,15 @@ def made_up(shapes, seed=0):
 
 def formula(state, x):
     """Representations and logits of He et al. 2016, written out with functions: layer -> output."""
+
     def convolved(name, x, stride=1):
         weight = state[f"{name}.weight"]
         return functional.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
 
     def normed(name, x):
-        mean, var, scale, shift = (state[f"{name}.{part}"].view(-1, 1, 1)
-                                   for part in ("running_mean", "running_var", "weight", "bias"))
+        mean, var, scale, shift = (
+            state[f"{name}.{part}"].view(-1, 1, 1) for part in ("running_mean", "running_var", "weight", "bias")
+        )
         return (x - mean) / (var + 1e-5).sqrt() * scale + shift
 
     found = {"conv1": convolved("conv1", x)}
@@ -111,8 +113,10 @@ def test_number_of_parameters():
 
 @torch.no_grad()
 def test_activations_halve_their_sides_as_they_double_their_channels():
-    shapes = [tuple(cut(ResNet20().build(1, 7).eval(), layer)[0](torch.zeros(1, 1, 32, 32)).shape[1:])
-              for layer in ("relu", "layer1.2", "layer2.0", "layer2.2", "layer3.0", "layer3.2", "fc")]
+    shapes = [
+        tuple(cut(ResNet20().build(1, 7).eval(), layer)[0](torch.zeros(1, 1, 32, 32)).shape[1:])
+        for layer in ("relu", "layer1.2", "layer2.0", "layer2.2", "layer3.0", "layer3.2", "fc")
+    ]
     assert shapes == [(16, 32, 32), (16, 32, 32), (32, 16, 16), (32, 16, 16), (64, 8, 8), (64, 8, 8), (7,)]
 
 
@@ -137,8 +141,9 @@ def test_it_can_be_cut_at_every_layer_and_folded(batch_norm):
         assert norms == (["bn1"] if batch_norm and layer == "conv1" else [])
 
 
-@pytest.mark.parametrize("batch_norm, stem, first", [(True, ("conv1", "bn1", "relu"), "bn1"),
-                                                     (False, ("conv1", "relu"), "conv1")])
+@pytest.mark.parametrize(
+    "batch_norm, stem, first", [(True, ("conv1", "bn1", "relu"), "bn1"), (False, ("conv1", "relu"), "conv1")]
+)
 def test_layers_come_in_order_of_depth(batch_norm, stem, first):
     model = ResNet20(batch_norm=batch_norm)
     assert model.layers == (*stem, *BLOCKS) and model.default_layers == (first, *BLOCKS)
@@ -180,17 +185,25 @@ def test_the_recipe_takes_epochs_and_augmentation_of_the_data_set_unless_told():
     assert ResNet20(learning_rate=0.5).recipe(Photographs()).learning_rate == 0.5
 
 
-@pytest.mark.parametrize("width, widths", [(1.0, (16, 32, 64)), (0.125, (2, 4, 8)), (0.1, (2, 3, 6)),
-                                           (3.0, (48, 96, 192)), (0.04, (1, 1, 3))])
+@pytest.mark.parametrize(
+    "width, widths",
+    [(1.0, (16, 32, 64)), (0.125, (2, 4, 8)), (0.1, (2, 3, 6)), (3.0, (48, 96, 192)), (0.04, (1, 1, 3))],
+)
 def test_the_width_multiplies_the_channels(width, widths):
     assert ResNet20(width).widths == widths
 
 
-@pytest.mark.parametrize("params, message", [
-    *(({"width": width}, f"width is {width}; a number that leaves") for width in (0.0, -1.0, 0.03, float("nan"),
-                                                                                  float("inf"))),
-    ({"epochs": 0}, "epochs is 0"), ({"learning_rate": 0.0}, "learning_rate is 0"),
-])
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        *(
+            ({"width": width}, f"width is {width}; a number that leaves")
+            for width in (0.0, -1.0, 0.03, float("nan"), float("inf"))
+        ),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0"),
+    ],
+)
 def test_parameters_that_make_no_network_are_rejected(params, message):
     with pytest.raises(InputError, match=message) as error:
         ResNet20(**params)
@@ -199,11 +212,13 @@ def test_parameters_that_make_no_network_are_rejected(params, message):
 
 def test_training_on_two_threads_leaves_memory_alone():
     """The gradient of a strided 1x1 convolution of few channels in channels-last memory does not, in torch 2.15."""
-    lines = ("import torch; from simbench_plugins.models.residual import BasicBlock",
-             "torch.set_num_threads(2)",
-             "net = BasicBlock(4, 8, 2, True).to(memory_format=torch.channels_last)",
-             "for n in (64, 29) * 15:",
-             "    x = torch.randn(n, 4, 32, 32).contiguous(memory_format=torch.channels_last).requires_grad_()",
-             "    net(x).square().sum().backward()")
+    lines = (
+        "import torch; from simbench_plugins.models.residual import BasicBlock",
+        "torch.set_num_threads(2)",
+        "net = BasicBlock(4, 8, 2, True).to(memory_format=torch.channels_last)",
+        "for n in (64, 29) * 15:",
+        "    x = torch.randn(n, 4, 32, 32).contiguous(memory_format=torch.channels_last).requires_grad_()",
+        "    net(x).square().sum().backward()",
+    )
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -29,7 +29,15 @@ def shapes(model, size=32):
 def test_activations_shrink_as_in_kornblith_et_al_2019_appendix_e():
     found = shapes(Tiny10())
     assert [found[f"relu{i}"] for i in range(1, 9)] == [
-        (16, 32, 32), (16, 32, 32), (32, 16, 16), (32, 16, 16), (32, 16, 16), (64, 8, 8), (64, 6, 6), (64, 6, 6)]
+        (16, 32, 32),
+        (16, 32, 32),
+        (32, 16, 16),
+        (32, 16, 16),
+        (32, 16, 16),
+        (64, 8, 8),
+        (64, 6, 6),
+        (64, 6, 6),
+    ]
     assert found["fc"] == (10,)
 
 
@@ -86,11 +94,15 @@ def test_without_batch_norm_it_trains_longer_at_lower_rates():
     assert Tiny10(batch_norm=False, optimizer="adam", epochs=3).recipe(Digits()).epochs == 3
 
 
-@pytest.mark.parametrize("params, message", [
-    ({"epochs": 0}, "epochs is 0"), ({"learning_rate": 0.0}, "learning_rate is 0"),
-    ({"learning_rate": float("nan")}, "learning_rate is nan"),
-    ({"learning_rate": float("inf")}, "learning_rate is inf"),
-])
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf"),
+    ],
+)
 def test_parameters_that_cannot_train_are_rejected(params, message):
     with pytest.raises(InputError, match=message):
         Tiny10(**params)

@@ -74,8 +74,10 @@ def entropy(task: Task, affine: Affine) -> float:
 
 
 def close(x: Affine, y: Affine, tolerance: float) -> bool:
-    return all(torch.allclose(one, other, atol=tolerance, rtol=tolerance)
-               for one, other in ((x.weight, y.weight), (x.bias, y.bias)))
+    return all(
+        torch.allclose(one, other, atol=tolerance, rtol=tolerance)
+        for one, other in ((x.weight, y.weight), (x.bias, y.bias))
+    )
 
 
 @pytest.mark.parametrize("init", ["reduced_rank", "least_squares", "random"])
@@ -156,9 +158,12 @@ def test_the_gradient_of_the_factors_is_that_of_the_weight_by_the_chain_rule(sma
     moved = (expected - before.weight).abs().max().item()
     assert moved > 1e-4
     # Weights before and after are rounded; of the gradient, sums of float32 over all images, three digits are asked for.
-    torch.testing.assert_close(after.weight.double(), expected, atol=2 * rounding(expected, rank) + 1e-3 * moved, rtol=0)
-    torch.testing.assert_close(after.bias, before.bias - rate * bias.grad, atol=1e-3 * rate * bias.grad.abs().max().item(),
-                               rtol=1e-6)
+    torch.testing.assert_close(
+        after.weight.double(), expected, atol=2 * rounding(expected, rank) + 1e-3 * moved, rtol=0
+    )
+    torch.testing.assert_close(
+        after.bias, before.bias - rate * bias.grad, atol=1e-3 * rate * bias.grad.abs().max().item(), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("scale", [0, 1])
@@ -203,13 +208,16 @@ def test_unrestricted_is_the_same_training_of_task_loss():
     assert get("bottleneck").family == "reduced_rank"
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ("rank=0", "rank is 0; a whole number from 1 is allowed"),
-    ("l1=0.1", "l1 is given; a bottleneck takes neither mask nor l1, use task_loss for these"),
-    ("mask=permutation", "mask is given; a bottleneck takes neither"),
-    ("epochs=0", "epochs is 0; a whole number from 1 is allowed"),
-    ("init=zero", "allowed: reduced_rank, least_squares, random, permutation, identity"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("rank=0", "rank is 0; a whole number from 1 is allowed"),
+        ("l1=0.1", "l1 is given; a bottleneck takes neither mask nor l1, use task_loss for these"),
+        ("mask=permutation", "mask is given; a bottleneck takes neither"),
+        ("epochs=0", "epochs is 0; a whole number from 1 is allowed"),
+        ("init=zero", "allowed: reduced_rank, least_squares, random, permutation, identity"),
+    ],
+)
 def test_a_bad_parameter_is_one_clear_line(arguments, message):
     with pytest.raises(InputError, match=message) as caught:
         get(f"bottleneck[{arguments}]")

@@ -32,8 +32,12 @@ def shifted(p, q, seed=0):
 def rho(a, b, absolute=False):
     """Correlations, sum by sum; 0 for constant neurons."""
     a, b = oracle.centred(a), oracle.centred(b)
-    found = np.array([[(x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()) if x.any() and y.any() else 0
-                       for y in b.T] for x in a.T])
+    found = np.array(
+        [
+            [(x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()) if x.any() and y.any() else 0 for y in b.T]
+            for x in a.T
+        ]
+    )
     return np.abs(found) if absolute else found
 
 
@@ -127,7 +131,7 @@ def regressed(a, b, chosen, bias):
     """Weights of numpy's least squares of every neuron of b on its one neuron of a."""
     weight, intercept = np.zeros(chosen.shape), b.mean(0) if bias else None
     for i, j in zip(*np.nonzero(chosen), strict=True):
-        columns = np.stack([a[:, i], np.ones(len(a))], 1)[:, :1 + bias]
+        columns = np.stack([a[:, i], np.ones(len(a))], 1)[:, : 1 + bias]
         found = np.linalg.lstsq(columns, b[:, j], rcond=None)[0]
         weight[i, j] = found[0]
         if bias:
@@ -168,7 +172,7 @@ def test_without_a_scale_the_weights_are_ones_or_the_signs_of_absolute_correlati
 def test_permutation_recovers_a_planted_permutation(p, q, bias):
     a = correlated(40, p, 2, seed=1)[0] + 3
     planted = np.zeros((p, q))
-    rows, columns = (np.random.default_rng(width).permutation(width)[:min(p, q)] for width in (p, q))
+    rows, columns = (np.random.default_rng(width).permutation(width)[: min(p, q)] for width in (p, q))
     planted[rows, columns] = 1
     offset = np.arange(q) if bias else np.zeros(q)
     for scales, stitcher in ((1, Permutation(False, bias=bias)), (0.5 + np.arange(q), Permutation(True, bias=bias))):

@@ -21,7 +21,7 @@ def task() -> Task:
 def cka(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """|X^T Y|^2 / (|X^T X| |Y^T Y|) of centred rows (paper, definition 6.2)."""
     x, y = x - x.mean(0), y - y.mean(0)
-    return (x.mT @ y).norm()**2 / ((x.mT @ x).norm() * (y.mT @ y).norm())
+    return (x.mT @ y).norm() ** 2 / ((x.mT @ x).norm() * (y.mT @ y).norm())
 
 
 @pytest.mark.parametrize("weight", [2.0, -2.0])
@@ -64,10 +64,17 @@ def test_a_penalty_makes_activations_differ_and_a_negative_one_makes_them_alike(
     assert index.claims.direction * (value(-1.0) - value(1.0)) > 0.01
 
 
-@pytest.mark.parametrize(("spec", "expected"), [
-    ("batch=100", 4), ("batch=128", 3), ("batch=100,epochs=2,index=cka", 6), ("batch=128,index=cka", 3),
-    ("batch=500", 1), ("batch=500,index=cka,epochs=2", 2),
-])
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("batch=100", 4),
+        ("batch=128", 3),
+        ("batch=100,epochs=2,index=cka", 6),
+        ("batch=128,index=cka", 3),
+        ("batch=500", 1),
+        ("batch=500,index=cka,epochs=2", 2),
+    ],
+)
 def test_a_short_last_batch_is_left_out_where_an_index_sees_it(task, spec, expected):
     """Unless it is the only one. 384 images."""
     assert len(steps(spec, task)) - 1 == expected

@@ -70,8 +70,10 @@ def test_training_lowers_the_cross_entropy_where_widths_differ(wide_to_narrow):
 
 def test_soft_and_hard_labels_are_different_tasks_each_won_by_its_own(wide_to_narrow):
     """net[width=4] is wrong on some images, where its outputs and the labels disagree."""
-    found = {kind: get(f"task_loss[epochs=20,learning_rate=0.01,labels={kind}]").from_task(wide_to_narrow)
-             for kind in ("soft", "hard")}
+    found = {
+        kind: get(f"task_loss[epochs=20,learning_rate=0.01,labels={kind}]").from_task(wide_to_narrow)
+        for kind in ("soft", "hard")
+    }
     assert not torch.equal(found["soft"].weight, found["hard"].weight)
     assert entropy(wide_to_narrow, found["soft"]) < entropy(wide_to_narrow, found["hard"])
     assert entropy(wide_to_narrow, found["soft"], "labels") > entropy(wide_to_narrow, found["hard"], "labels")
@@ -175,8 +177,11 @@ def test_training_runs_the_end_above_the_layer_once_a_step_and_nothing_else(smal
     def count(name):
         return lambda *_: calls.update([name])
 
-    handles = [module.register_forward_hook(count("networks"))
-               for network in small.networks for module in context.activations.net(network).modules()]
+    handles = [
+        module.register_forward_hook(count("networks"))
+        for network in small.networks
+        for module in context.activations.net(network).modules()
+    ]
     handles += [module.register_forward_hook(count(f"end.{name}")) for name, module in task.end.named_children()]
     get("task_loss[epochs=3]").from_task(task)
     for handle in handles:
@@ -227,17 +232,20 @@ def test_first_step_is_that_of_adam_on_the_networks_themselves(small, context, l
     assert ((steps[1].weight - steps[0].weight).abs() < 1.001e-3).all()
 
 
-@pytest.mark.parametrize(("spec", "message"), [
-    ("epochs=0", r"task_loss\[epochs=0\]: epochs is 0; a whole number from 1 is allowed"),
-    ("batch=0", "batch is 0; a whole number from 1 is allowed"),
-    ("learning_rate=0", "learning_rate is 0.0; a number above 0 is allowed"),
-    ("learning_rate=nan", "is 'nan'; allowed: a number"),
-    ("labels=firm", "'firm'; allowed: soft, hard"),
-    ("init=zero", "'zero'; allowed: least_squares, random, permutation, identity"),
-    ("bias=maybe", "'maybe'; allowed: true or false"),
-    ("epochs=1.5", "'1.5'; allowed: a whole number"),
-    ("epoch=2", "'epoch' is unknown; did you mean 'epochs'"),
-])
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("epochs=0", r"task_loss\[epochs=0\]: epochs is 0; a whole number from 1 is allowed"),
+        ("batch=0", "batch is 0; a whole number from 1 is allowed"),
+        ("learning_rate=0", "learning_rate is 0.0; a number above 0 is allowed"),
+        ("learning_rate=nan", "is 'nan'; allowed: a number"),
+        ("labels=firm", "'firm'; allowed: soft, hard"),
+        ("init=zero", "'zero'; allowed: least_squares, random, permutation, identity"),
+        ("bias=maybe", "'maybe'; allowed: true or false"),
+        ("epochs=1.5", "'1.5'; allowed: a whole number"),
+        ("epoch=2", "'epoch' is unknown; did you mean 'epochs'"),
+    ],
+)
 def test_a_bad_parameter_is_one_clear_line(spec, message):
     with pytest.raises(InputError, match=message) as caught:
         get(f"task_loss[{spec}]")

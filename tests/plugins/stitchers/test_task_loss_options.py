@@ -41,8 +41,10 @@ def test_the_second_step_keeps_nine_tenths_of_the_first(task):
 def test_bfloat16_keeps_two_digits_of_a_step_and_the_map_stays_float32(task):
     before, after = steps(f"{PLAIN},precision=bfloat16", task)
     assert after.weight.dtype == after.bias.dtype == torch.float32
-    step, (weight, bias) = before.weight - after.weight, slopes(
-        lambda w, b: plain(task, w, b, targets(task, "soft")), before)
+    step, (weight, bias) = (
+        before.weight - after.weight,
+        slopes(lambda w, b: plain(task, w, b, targets(task, "soft")), before),
+    )
     off = (step - weight).norm() / weight.norm()
     assert 1e-4 < off < 0.1 and (before.bias - after.bias - bias).norm() / bias.norm() < 0.1
 
@@ -98,10 +100,16 @@ def test_l1_adds_the_signs_of_the_weights(task):
     assert torch.equal(bare.bias, sparse[1].bias)
 
 
-@pytest.mark.parametrize(("count", "expected"), [
-    (6, [1, 1, 0.1, 0.1, 0.01, 0.01]), (7, [1, 1, 0.1, 0.1, 0.01, 0.01, 0.01]), (3, [1, 0.1, 0.01]), (1, [1]),
-    (2, [1, 0.1]),
-])
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (6, [1, 1, 0.1, 0.1, 0.01, 0.01]),
+        (7, [1, 1, 0.1, 0.1, 0.01, 0.01, 0.01]),
+        (3, [1, 0.1, 0.01]),
+        (1, [1]),
+        (2, [1, 0.1]),
+    ],
+)
 @pytest.mark.parametrize("index", ["", ",index=cka,weight=0"])
 def test_the_rate_is_cut_by_ten_after_each_third_of_the_steps(task, count, expected, index):
     """Where outputs do not depend on the stitch, l1 has a gradient of constant size, against which Adam moves by the
@@ -168,15 +176,30 @@ def test_noise_is_gaussian_and_added_to_the_weight_alone():
 @pytest.mark.parametrize("spec", ["init=random", "noise=0.1", "augment=true,optimizer=sgd"])
 def test_a_seed_is_that_of_the_task(task, spec):
     """Order, crops, random start and noise."""
-    mine, theirs, both, neither = (get(f"{spec},batch=64,seed={own}").from_task(replace(task, seed=given))
-                                   for own, given in ((3, 0), (0, 3), (1, 2), (0, 0)))
+    mine, theirs, both, neither = (
+        get(f"{spec},batch=64,seed={own}").from_task(replace(task, seed=given))
+        for own, given in ((3, 0), (0, 3), (1, 2), (0, 0))
+    )
     assert torch.equal(mine.weight, theirs.weight) and torch.equal(mine.weight, both.weight)
     assert not torch.equal(mine.weight, neither.weight)
 
 
-EVERY = ["labels=hard", "labels=soft_1", "labels=soft_12,temperature=2", "l1=0.01", "mask=permutation",
-         "mask=soft_semi_matching", "index=cka,view=flat", "index=cka,view=spatial,weight=-1", "optimizer=sgd",
-         "schedule=step,epochs=3", "augment=true", "bias=false", "seed=2", "precision=bfloat16"]
+EVERY = [
+    "labels=hard",
+    "labels=soft_1",
+    "labels=soft_12,temperature=2",
+    "l1=0.01",
+    "mask=permutation",
+    "mask=soft_semi_matching",
+    "index=cka,view=flat",
+    "index=cka,view=spatial,weight=-1",
+    "optimizer=sgd",
+    "schedule=step,epochs=3",
+    "augment=true",
+    "bias=false",
+    "seed=2",
+    "precision=bfloat16",
+]
 
 
 @pytest.mark.parametrize("spec", EVERY)
@@ -224,10 +247,15 @@ def test_activations_too_large_to_hold_train_the_same_map(small):
         torch.testing.assert_close(found.weight, wanted.weight, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("spec", "lacking", "reason"), [
-    ("labels=soft_1", "logits_a", "take labels=soft"), ("labels=soft_12", "logits_a", "take labels=soft"),
-    ("index=cka", "own", "no index of them can be penalised"), ("augment=true", "augmented", "take augment=false"),
-])
+@pytest.mark.parametrize(
+    ("spec", "lacking", "reason"),
+    [
+        ("labels=soft_1", "logits_a", "take labels=soft"),
+        ("labels=soft_12", "logits_a", "take labels=soft"),
+        ("index=cka", "own", "no index of them can be penalised"),
+        ("augment=true", "augmented", "take augment=false"),
+    ],
+)
 def test_what_the_task_lacks_makes_an_option_inapplicable(task, spec, lacking, reason):
     less = replace(task, **{lacking: None})
     with pytest.raises(Inapplicable, match=reason):
@@ -249,20 +277,23 @@ def test_several_labels_an_image_are_learnt_by_binary_cross_entropy(task):
         close(before.weight - after.weight, slopes(loss, before)[0])
 
 
-@pytest.mark.parametrize(("spec", "message"), [
-    ("temperature=0", "temperature is 0.0; a number above 0 is allowed"),
-    ("temperature=2,labels=hard", "temperature is 2.0 and labels is hard; it softens soft labels only"),
-    ("l1=-1", "l1 is -1.0; a number from 0 is allowed"),
-    ("noise=-0.1", "noise is -0.1; a number from 0 is allowed"),
-    ("seed=-1", "seed is -1; a number from 0 is allowed"),
-    ("mask=half", "'half'; allowed: none, semi_matching, soft_semi_matching, permutation"),
-    ("index=r2_lr", "r2_lr is invariant to any invertible stitch, so a stitch cannot push it; use one that is not"),
-    ("index=ckaa", "'ckaa' is unknown; did you mean 'cka'"),
-    ("index=cka,batch=3", "batch is 3; an index needs a whole number from 4"),
-    ("optimizer=lbfgs", "'lbfgs'; allowed: adam, sgd"),
-    ("schedule=cosine", "'cosine'; allowed: constant, step"),
-    ("view=round", "'round'; allowed: spatial, flat, pooled"),
-])
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("temperature=0", "temperature is 0.0; a number above 0 is allowed"),
+        ("temperature=2,labels=hard", "temperature is 2.0 and labels is hard; it softens soft labels only"),
+        ("l1=-1", "l1 is -1.0; a number from 0 is allowed"),
+        ("noise=-0.1", "noise is -0.1; a number from 0 is allowed"),
+        ("seed=-1", "seed is -1; a number from 0 is allowed"),
+        ("mask=half", "'half'; allowed: none, semi_matching, soft_semi_matching, permutation"),
+        ("index=r2_lr", "r2_lr is invariant to any invertible stitch, so a stitch cannot push it; use one that is not"),
+        ("index=ckaa", "'ckaa' is unknown; did you mean 'cka'"),
+        ("index=cka,batch=3", "batch is 3; an index needs a whole number from 4"),
+        ("optimizer=lbfgs", "'lbfgs'; allowed: adam, sgd"),
+        ("schedule=cosine", "'cosine'; allowed: constant, step"),
+        ("view=round", "'round'; allowed: spatial, flat, pooled"),
+    ],
+)
 def test_a_bad_option_is_one_clear_line(spec, message):
     with pytest.raises(InputError, match=message) as caught:
         get(spec)

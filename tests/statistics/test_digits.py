@@ -19,7 +19,7 @@ def decimally(value: float, digits: int, unit: float) -> float:
     exact = Decimal(value)
     step = exact.adjusted() - digits + 1
     if unit:
-        step = max(step, Decimal(unit).adjusted() - digits)
+        step = max(step, Decimal(str(unit)).adjusted() - digits)
     return float(exact.quantize(Decimal(1).scaleb(step), ROUND_HALF_EVEN)) if step > -400 else value
 
 

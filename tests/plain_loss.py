@@ -8,8 +8,8 @@ import torch
 from small_networks import installed
 
 from simbench import Affine, Stitcher
-from simbench.check import training
-from simbench.check.families import planted
+from simbench.check.stitcher import training
+from simbench.check.stitcher.families import planted
 from simbench.contracts.task import Task
 
 #: Parameters of gradient descent on all images at once: a first step is minus the gradient.

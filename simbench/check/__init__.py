@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simbench.check.indices import index_checks
+from simbench.check.index.contract import index_checks
 from simbench.check.outcome import Check, Outcome
-from simbench.check.stitchers import stitcher_checks
+from simbench.check.stitcher.contract import stitcher_checks
 from simbench.contracts import Index, Plugin, Stitcher
 from simbench.errors import InputError
 

@@ -15,7 +15,7 @@ from torch import nn
 import simbench
 from simbench import Affine, Claims, Index, InputError, Stitcher
 from simbench.check import checks
-from simbench.check.training import EQUAL, made
+from simbench.check.stitcher.training import EQUAL, made
 from simbench.errors import Spoilt, Undefined
 from simbench.isolation.answers import number
 from simbench.isolation.copies import handed

@@ -11,7 +11,7 @@ from plain_loss import PLAIN, close, get, outputs, plain, planted_task, slopes, 
 from small_networks import case
 
 from simbench import Affine, Inapplicable, InputError
-from simbench.check import training
+from simbench.check.stitcher import training
 from simbench.contracts.objective import Objective
 from simbench.contracts.task import Task
 from simbench.measuring.bench import Context

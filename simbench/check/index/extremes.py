@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from simbench.check import data
+from simbench.check.index.value import gap
 from simbench.check.outcome import require
-from simbench.check.values import gap
 from simbench.contracts import Index
 from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
 from simbench.measuring.value import MIN_ROWS, evaluate

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from simbench.check import data
-from simbench.check.families import chart, exchanged
-from simbench.check.fits import rank
+from simbench.check.stitcher.families import chart, exchanged
+from simbench.check.stitcher.fits import rank
 from simbench.contracts import Stitcher
 from simbench.moments.affine import Affine
 

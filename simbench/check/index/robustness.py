@@ -8,14 +8,15 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from simbench.check import data, extremes
-from simbench.check.claims import EXACT, HOLDS, within
+from simbench.check import data
 from simbench.check.contract import implements
 from simbench.check.data import Pair
-from simbench.check.handed import Handed, parts
+from simbench.check.index import extremes
+from simbench.check.index.claims import EXACT, HOLDS, within
+from simbench.check.index.value import compute, gap, value, values
 from simbench.check.outcome import Skip, Violation, require
 from simbench.check.roundings import roundings
-from simbench.check.values import compute, gap, value, values
+from simbench.check.side_effects import Handed, parts
 from simbench.contracts import Index, Plugin
 from simbench.errors import Inapplicable, InputError, Spoilt
 from simbench.isolation.handed import lend

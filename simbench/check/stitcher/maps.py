@@ -6,13 +6,13 @@ from functools import partial
 
 from simbench.check import data
 from simbench.check.data import Pair
-from simbench.check.families import MATCHINGS, planted
-from simbench.check.fits import belong, distance, error, feasible, fit, fits, rank, regular, shaped
-from simbench.check.handed import Handed, parts
+from simbench.check.index.robustness import still_generator, untouched
 from simbench.check.outcome import Skip, require
-from simbench.check.rivals import DRAWS, Loss, Rivals, exchanges, moves
-from simbench.check.robustness import still_generator, untouched
 from simbench.check.roundings import roundings
+from simbench.check.side_effects import Handed, parts
+from simbench.check.stitcher.families import MATCHINGS, planted
+from simbench.check.stitcher.fits import belong, distance, error, feasible, fit, fits, rank, regular, shaped
+from simbench.check.stitcher.rivals import DRAWS, Loss, Rivals, exchanges, moves
 from simbench.contracts import Stitcher
 from simbench.moments.affine import Affine
 from simbench.moments.pair import Moments

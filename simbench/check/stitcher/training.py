@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from simbench.check.data import normal, seeded
-from simbench.check.families import outside, planted
-from simbench.check.fits import rank
+from simbench.check.index.robustness import still_generator, untouched
+from simbench.check.index.value import gap
 from simbench.check.outcome import Skip, Violation, applicable, require
-from simbench.check.robustness import still_generator, untouched
-from simbench.check.values import gap
+from simbench.check.stitcher.families import outside, planted
+from simbench.check.stitcher.fits import rank
 from simbench.contracts import Stitcher
 from simbench.contracts.task import Batch, Task
 from simbench.errors import Inapplicable

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from simbench.check import data
 from simbench.check.data import Pair
-from simbench.check.families import MATCHINGS, outside
+from simbench.check.index.value import gap
 from simbench.check.outcome import applicable, require
-from simbench.check.values import gap
+from simbench.check.stitcher.families import MATCHINGS, outside
 from simbench.contracts import Stitcher
 from simbench.moments.affine import Affine
 from simbench.moments.pair import Moments

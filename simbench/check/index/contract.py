@@ -7,10 +7,11 @@ from functools import partial
 
 import torch
 
-from simbench.check import claims, data, robustness
+from simbench.check import data
 from simbench.check.contract import declared
+from simbench.check.index import claims, robustness
+from simbench.check.index.value import compute
 from simbench.check.outcome import Check, Violation, require
-from simbench.check.values import compute
 from simbench.contracts import INVARIANCES, Claims, Index, invariant
 from simbench.errors import Inapplicable
 from simbench.moments.pair import Moments

@@ -6,10 +6,11 @@ import math
 
 import torch
 
-from simbench.check import data, extremes
+from simbench.check import data
 from simbench.check.data import Pair
+from simbench.check.index import extremes
+from simbench.check.index.value import compute, gap, value, values
 from simbench.check.outcome import Skip, require
-from simbench.check.values import compute, gap, value, values
 from simbench.contracts import Index
 from simbench.contracts.index import ROUNDING
 

@@ -9,7 +9,8 @@ import torch
 
 import simbench
 from simbench import Claims, Index, KnownAnswer, invariant
-from simbench.check import checks, robustness
+from simbench.check import checks
+from simbench.check.index import robustness
 from simbench.contracts import INVARIANCES
 from simbench.errors import Inapplicable
 

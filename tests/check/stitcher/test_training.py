@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from simbench import Affine, Stitcher
-from simbench.check import checks, training
-from simbench.check.families import planted
+from simbench.check import checks
+from simbench.check.stitcher import training
+from simbench.check.stitcher.families import planted
 from simbench.contracts.objective import Objective
 from simbench.errors import Inapplicable
 from simbench.measuring.stitched import forward

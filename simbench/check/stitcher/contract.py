@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from simbench.check import maps, training
 from simbench.check.contract import declared, implements
-from simbench.check.families import FAMILIES, MATCHINGS
-from simbench.check.fits import fit, rank, regular, shaped
 from simbench.check.outcome import Check, Violation, require
+from simbench.check.stitcher import maps, training
+from simbench.check.stitcher.families import FAMILIES, MATCHINGS
+from simbench.check.stitcher.fits import fit, rank, regular, shaped
 from simbench.contracts import Stitcher
 from simbench.errors import Inapplicable
 

@@ -1,62 +1,23 @@
-"""The checks of a stitcher."""
+"""The contract of a stitcher: what it declares, and what it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-
 from simbench.check.contract import declared, implements
-from simbench.check.outcome import Check, Violation, require
-from simbench.check.stitcher import maps, training
+from simbench.check.outcome import Violation, require
+from simbench.check.stitcher import training
 from simbench.check.stitcher.families import FAMILIES, MATCHINGS
 from simbench.check.stitcher.fits import fit, rank, regular, shaped
 from simbench.contracts import Stitcher
 from simbench.errors import Inapplicable
 
-#: What is minimised by its own `loss`, and all that can be minimised.
+#: Objectives that the stitcher's own `loss` defines, and all objectives.
 OWN_LOSS = ("penalised_residual", "correlation")
 OBJECTIVES = ("residual", "cross_entropy", *OWN_LOSS, "")
 METHODS = {"moments": "from_moments", "task": "from_task"}
 
 
-def stitcher_checks(stitcher: Stitcher) -> Iterator[Check]:
-    """Every check of a configured stitcher: of its maps when it is direct, on a network when it is trained."""
-    yield Check("contract", partial(contract, stitcher))
-    rules = network_rules() if stitcher.needs == "task" else direct_rules()
-    for name, rule in rules.items():
-        yield Check(name, partial(rule, stitcher))
-
-
-def direct_rules() -> dict[str, Callable[[Stitcher], str]]:
-    """Name -> rule for a stitcher that computes from moments."""
-    return {
-        "family": maps.family,
-        "recovery": maps.recovery,
-        "optimality": maps.optimality,
-        "widths": maps.widths,
-        "dead_features": maps.dead_features,
-        "fewer_rows": maps.fewer_rows,
-        "merge_order": maps.merge_order,
-        "inputs_untouched": maps.inputs_untouched,
-        "deterministic": maps.deterministic,
-    }
-
-
-def network_rules() -> dict[str, Callable[[Stitcher], str]]:
-    """Name -> rule for a stitcher that trains through the end network."""
-    return {
-        "family": training.family,
-        "objective": training.objective,
-        "on_step": training.on_step,
-        "starts": training.starts,
-        "widths": training.widths,
-        "inputs_untouched": training.inputs_untouched,
-        "deterministic": training.deterministic,
-    }
-
-
 def contract(stitcher: Stitcher) -> str:
-    """The stitcher declares all it must; it returns a finite Affine (p, q), a direct one in float64."""
+    """The stitcher declares everything it must, and returns a finite Affine (p, q), a direct one in float64."""
     declared(stitcher, METHODS)
     require(stitcher.family in FAMILIES, f"family is {stitcher.family!r}; one of {', '.join(FAMILIES)} is wanted")
     require(

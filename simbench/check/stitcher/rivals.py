@@ -1,4 +1,4 @@
-"""Rivals: other maps of a family, tried against the one that a stitcher calls the best."""
+"""Rivals: other maps of a family, to compare with the map that a stitcher returns as the best."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from simbench.check.stitcher.fits import rank
 from simbench.contracts import Stitcher
 from simbench.moments.affine import Affine
 
-#: Random steps, and exchanges of two neurons: of 16 there are 120.
+#: Numbers of random steps and of exchanges of two neurons (16 neurons have 120 such exchanges).
 DRAWS, EXCHANGES = 50, 150
-#: What a stitcher minimises, as a function of the map; and maps with how they were made.
+#: The loss that a stitcher minimises, as a function of the map; maps, each with how it was made.
 Loss = Callable[[Affine], Tensor]
 Rivals = Iterator[tuple[str, Affine]]
 
@@ -39,7 +39,7 @@ def _one(zeros: list[Tensor], size: float, generator: torch.Generator) -> list[T
     counts = [zero.numel() for zero in zeros]
     flat = zeros[-1].new_zeros(sum(counts))
     flat[torch.randint(len(flat), (), generator=generator)] = size
-    return [step.reshape(zero.shape) for step, zero in zip(flat.split(counts), zeros)]
+    return [step.reshape(zero.shape) for step, zero in zip(flat.split(counts), zeros, strict=True)]
 
 
 def _downhill(zeros: list[Tensor], move: Callable[[list[Tensor]], Affine], loss: Loss) -> Rivals:

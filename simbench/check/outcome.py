@@ -6,6 +6,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from unittest import SkipTest
 
 from simbench.errors import Inapplicable
 from simbench.system.surroundings import abroad
@@ -72,6 +73,16 @@ class Check:
             except Exception as error:
                 status, reason = "failed", f"{type(error).__name__}: {error} ({_origin(error)})"
         return Outcome(status, " ".join(str(reason).split()))
+
+    def __call__(self) -> None:
+        """Run as a test, in pytest or unittest: AssertionError with the reason of a failure, SkipTest with that of a
+        check that does not apply."""
+        __tracebackhide__ = True
+        outcome = self.run()
+        if outcome.status == "failed":
+            raise AssertionError(f"{self.name}: {outcome.reason}")
+        if outcome.status == "skipped":
+            raise SkipTest(f"{self.name}: {outcome.reason}")
 
 
 def _origin(error: Exception) -> str:

@@ -81,12 +81,12 @@ def _matching(family: str, p: int, q: int, generator: torch.Generator) -> Tensor
     return weight * normal(generator, q).exp() if "scaled" in family else weight
 
 
-def exchanged(affine: Affine, family: str, generator: torch.Generator) -> Affine:
-    """A member of a family of MATCHINGS that joins other neurons.
+def exchanged(weight: Tensor, family: str, generator: torch.Generator) -> Tensor:
+    """The weight (p, q) of a member of a family of MATCHINGS that joins other neurons.
 
     Two neurons of the wider side are exchanged or, in a selection, one neuron of b is joined to another of a.
     """
-    weight, (p, q) = affine.weight.clone(), affine.weight.shape
+    weight, (p, q) = weight.clone(), weight.shape
     if "selection" in family:
         column, by = (int(torch.randint(width, (), generator=generator)) for width in (q, p - 1))
         weight[:, column] = weight[:, column].roll(by + 1)
@@ -96,7 +96,7 @@ def exchanged(affine: Affine, family: str, generator: torch.Generator) -> Affine
     else:
         two = torch.randperm(q, generator=generator)[:2]
         weight[:, two] = weight[:, two.flip(0)]
-    return Affine(weight, affine.bias)
+    return weight
 
 
 #: Coordinates of the family around a map: tensors of zeros, and the function from such tensors to a member.
@@ -104,7 +104,7 @@ Chart = tuple[list[Tensor], Callable[[list[Tensor]], Affine]]
 
 
 def chart(affine: Affine, family: str, rank: int) -> Chart:
-    """Coordinates around a member of the family; every move stays inside it.
+    """Coordinates around a member of the family; every move stays inside it. Stacks of steps give a stack of maps.
 
     orthogonal: W exp(K - K^T). reduced_rank: (L + E)(R + F) with W = L R. linear, affine: W + E; scaled_permutation,
     scaled_selection: E where W is not 0. permutation, selection: W. A bias moves freely.
@@ -124,8 +124,10 @@ def chart(affine: Affine, family: str, rank: int) -> Chart:
             weight = w @ torch.linalg.matrix_exp(steps[0] - steps[0].mT)
         elif family == "reduced_rank":
             weight = (left + steps[0]) @ (right + steps[1])
+        elif family in ("permutation", "selection"):
+            weight = w.expand(*steps[-1].shape[:-1], *w.shape)  # the only step is that of the bias
         elif family in MATCHINGS:
-            weight = w + steps[0] * (w != 0) if "scaled" in family else w
+            weight = w + steps[0] * (w != 0)
         else:
             weight = w + steps[0]
         return Affine(weight, None if bias is None else bias + steps[-1])

@@ -18,8 +18,11 @@ from simbench.moments.pair import Moments
 
 
 def error(affine: Affine, pair: Pair) -> Tensor:
-    """||a W + bias - b||^2 / ||b - mean||^2, computed from the rows, 0-dim."""
-    return (affine(pair.a) - pair.b).square().sum() / (pair.b - pair.b.mean(0)).square().sum()
+    """||a W + bias - b||^2 / ||b - mean||^2, computed from the rows: 0-dim, or (k,) for a stack of k maps."""
+    mapped = pair.a @ affine.weight
+    if affine.bias is not None:
+        mapped = mapped + affine.bias[..., None, :]
+    return (mapped - pair.b).square().sum((-2, -1)) / (pair.b - pair.b.mean(0)).square().sum()
 
 
 def fit(stitcher: Stitcher, pair: Pair) -> Affine:

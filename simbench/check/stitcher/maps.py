@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
+
+import torch
+from torch import Tensor
 
 from simbench.check import data
 from simbench.check.data import Pair
@@ -76,7 +80,7 @@ def optimality(stitcher: Stitcher) -> str:
     found, joins = fits(stitcher, feasible(stitcher)), stitcher.family in MATCHINGS
     for pair, affine in found:
         residual = partial(error, pair=pair)
-        loss = residual if stitcher.objective == "residual" else partial(stitcher.loss, Moments.of(pair.a, pair.b))
+        loss = residual if stitcher.objective == "residual" else partial(_loss, stitcher, Moments.of(pair.a, pair.b))
         smooth = residual if joins else loss
         _unbeaten(smooth, affine, moves(stitcher, affine, smooth), pair)
         if joins:
@@ -87,10 +91,19 @@ def optimality(stitcher: Stitcher) -> str:
     )
 
 
-def _unbeaten(loss: Loss, affine: Affine, rivals: Rivals, pair: Pair) -> None:
+def _loss(stitcher: Stitcher, m: Moments, affine: Affine) -> Tensor:
+    """The stitcher's own loss: 0-dim, or (k,) for a stack of k maps."""
+    if affine.weight.ndim == 2:
+        return stitcher.loss(m, affine)
+    biases = [None] * len(affine.weight) if affine.bias is None else affine.bias
+    maps = (Affine(weight, bias) for weight, bias in zip(affine.weight, biases, strict=True))
+    return torch.stack([stitcher.loss(m, one) for one in maps])
+
+
+def _unbeaten(loss: Loss, affine: Affine, rivals: Iterable[Rivals], pair: Pair) -> None:
     best = float(loss(affine))
-    for name, other in rivals:
-        rival = float(loss(other))
+    cases = (case for names, others in rivals for case in zip(names, loss(others).tolist(), strict=True))
+    for name, rival in cases:
         require(rival >= best - BEATEN, f"a loss of {best:.9g} is beaten by {rival:.9g}, {name} ({pair.name})")
 
 

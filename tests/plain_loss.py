@@ -8,8 +8,8 @@ import torch
 from small_networks import installed
 
 from simbench import Affine, Stitcher
-from simbench.check import training
-from simbench.check.families import planted
+from simbench.check.stitcher.families import planted
+from simbench.check.stitcher.task import planted_task as planted_for
 from simbench.contracts.task import Task
 
 #: Parameters of gradient descent on all images at once: a first step is minus the gradient.
@@ -22,7 +22,7 @@ def get(spec: str = "") -> Stitcher:
 
 def planted_task(p: int, q: int) -> Task:
     """384 images, four classes; Model 1's outputs are not Model 2's."""
-    return training.task(p, q, planted("affine", p, q, 0, True, torch.Generator().manual_seed(1)))
+    return planted_for(p, q, planted("affine", p, q, 0, True, torch.Generator().manual_seed(1)))
 
 
 def steps(spec: str, task: Task, **options) -> list[Affine]:

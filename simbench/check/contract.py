@@ -1,4 +1,4 @@
-"""What every plugin declares about itself, whatever its kind."""
+"""What a plugin of any kind declares about itself."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from simbench.system.provenance import digest
 
 
 def declared(plugin: Plugin, methods: dict[str, str]) -> None:
-    """Require a name, a source, a version, frozen parameters that are plain data, and the method that the
-    plugin's `needs` names; methods: need -> method."""
+    """Require a name, a source, a version, frozen parameters that are plain data, and the method that `needs` names.
+
+    methods: value of `needs` -> name of the method.
+    """
     for key in ("name", "source"):
         text = getattr(plugin, key, None)
         require(isinstance(text, str) and bool(text.strip()), f"{key} is {text!r}; a text is wanted")
@@ -31,6 +33,6 @@ def declared(plugin: Plugin, methods: dict[str, str]) -> None:
 
 
 def implements(plugin: Plugin, method: str) -> bool:
-    """Whether the plugin's class defines the method anew, below the contract."""
+    """Whether the plugin's class overrides the method of its contract."""
     contract = next(parent for parent in type(plugin).__mro__ if parent.__module__.startswith("simbench.contracts"))
     return getattr(type(plugin), method) is not getattr(contract, method)

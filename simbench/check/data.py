@@ -1,4 +1,4 @@
-"""Seeded test representations, and the transformations that an index may be invariant to."""
+"""Test representations, drawn from seeds, and the transformations that an index may be invariant to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 from simbench.moments.affine import Affine
 
 ROWS = 64
-#: Draws of each group of transformations.
+#: How many members of each group of transformations are drawn.
 DRAWS = 4
-#: Orders of magnitude of the largest and the smallest scale, which float32 reaches.
+#: Scales reach from 10^-SCALE to 10^SCALE, which float32 can represent.
 SCALE = 25
 #: Largest condition number of a drawn linear map.
 CONDITION = 30.0
@@ -20,7 +20,7 @@ CONDITION = 30.0
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Paired rows a (n, p), b (n, q) in float64, and what is special about them."""
+    """Paired rows a (n, p), b (n, q) in float64, named by what is special about them."""
 
     name: str
     a: Tensor
@@ -44,8 +44,11 @@ def normal(generator: torch.Generator, *shape: int) -> Tensor:
 
 
 def related(p: int, q: int, n: int = ROWS, seed: int = 0, name: str = "") -> Pair:
-    """Two noisy views of the same hidden rows, one linear and one not: correlated features with scales
-    from 0.5 to 4 and means of that size, far from a symmetry that would hide a difference."""
+    """Two noisy views of the same hidden rows (n, max(p, q)), one linear and one not.
+
+    The features are correlated, with scales from 0.5 to 4 and means of that size, so that no symmetry of the data
+    hides a difference.
+    """
     generator = seeded(seed)
     hidden = normal(generator, n, max(p, q))
     return Pair(name or f"related p={p} q={q}", _view(generator, hidden, p), _view(generator, hidden.tanh() * 1.5, q))
@@ -70,7 +73,7 @@ def noisy(seed: int) -> Pair:
 
 
 def independent(seed: int) -> Pair:
-    """b has nothing to do with a, and the same width and scales."""
+    """b is independent of a, with the same width and scales."""
     return Pair("independent", related(6, 6, seed=seed).a, related(6, 6, seed=seed + 2000).a)
 
 
@@ -85,7 +88,7 @@ def opposite() -> Pair:
 
 
 def collinear() -> Pair:
-    """The last feature of either side is the first up to one part in 10^4."""
+    """The last feature of each side is its first, up to one part in 10^4."""
     pair = related(6, 6, seed=6)
     for x in (pair.a, pair.b):
         x[:, -1] = x[:, 0] * (1 + 1e-4 * normal(seeded(7), len(x)))
@@ -93,7 +96,7 @@ def collinear() -> Pair:
 
 
 def duplicated() -> Pair:
-    """Exactly singular: the last feature of either side is twice the first."""
+    """Exactly singular: the last feature of each side is twice its first."""
     pair = related(6, 6, seed=8)
     for x in (pair.a, pair.b):
         x[:, -1] = 2 * x[:, 0]
@@ -103,7 +106,7 @@ def duplicated() -> Pair:
 def dead(level: float) -> list[Pair]:
     """Pairs with two features of a, of b or of both that are constant: one at `level`, one at -3 times it.
 
-    A mean of such values is rounded, so their deviations from it are not exactly zero.
+    The mean of such values is rounded, so their deviations from it are not exactly zero.
     """
     pair = related(6, 6, seed=9)
     a, b = pair.a.clone(), pair.b.clone()
@@ -117,7 +120,7 @@ def dead(level: float) -> list[Pair]:
 
 
 def equidistant() -> Tensor:
-    """(32, 31) signs of mean zero, each row as far from every other: their inner products are exact in any order."""
+    """(32, 31) signs of mean zero, all rows equally far apart; their inner products are exact in any order."""
     signs = torch.ones(1, 1, dtype=torch.float64)
     while len(signs) < 32:
         signs = torch.kron(signs, signs.new_tensor([[1, 1], [1, -1]]))
@@ -125,7 +128,7 @@ def equidistant() -> Tensor:
 
 
 def few_rows() -> list[Pair]:
-    """Fewer rows than features on both, on a, on b."""
+    """Pairs with fewer rows than features on both sides, on a, and on b."""
     return [related(p, q, n=12, seed=10, name=f"n=12 p={p} q={q}") for p, q in ((16, 16), (20, 5), (5, 20))]
 
 

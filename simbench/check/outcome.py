@@ -1,4 +1,4 @@
-"""A named check of a plugin, and what came of it."""
+"""A named check of a plugin, and its outcome."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from unittest import SkipTest
 
 from simbench.errors import Inapplicable
 from simbench.system.surroundings import abroad
@@ -24,7 +25,7 @@ class Violation(Exception):
 
 
 class Skip(Exception):
-    """The rule does not speak about this plugin, and why."""
+    """The rule does not apply to this plugin, and why."""
 
 
 def require(claim: bool, reason: str) -> None:
@@ -34,16 +35,16 @@ def require(claim: bool, reason: str) -> None:
 
 
 def applicable(call: Callable, pairs: Iterable) -> list[tuple]:
-    """(pair, call(pair)) of the pairs that the plugin applies to; Inapplicable when it applies to none."""
-    found, refusal = [], Inapplicable("there is no case")
+    """(pair, call(pair)) for the pairs that the plugin applies to; Inapplicable when it applies to none."""
+    results, refusal = [], Inapplicable("there is no case")
     for pair in pairs:
         try:
-            found.append((pair, call(pair)))
+            results.append((pair, call(pair)))
         except Inapplicable as reason:
             refusal = reason
-    if not found:
+    if not results:
         raise refusal
-    return found
+    return results
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Check:
     rule: Callable[[], str]
 
     def run(self) -> Outcome:
-        """The outcome; never raises. Warnings are silenced, so that no filter of the caller changes it, and whatever
-        setting of torch or Python the plugin changes is put back."""
+        """The outcome; never raises. Warnings are silenced, so that no filter of the caller changes it, and settings
+        of torch or Python that the plugin changes are restored."""
         with abroad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -72,6 +73,16 @@ class Check:
             except Exception as error:
                 status, reason = "failed", f"{type(error).__name__}: {error} ({_origin(error)})"
         return Outcome(status, " ".join(str(reason).split()))
+
+    def __call__(self) -> None:
+        """Run as a test, in pytest or unittest: AssertionError with the reason of a failure, SkipTest with that of a
+        check that does not apply."""
+        __tracebackhide__ = True
+        outcome = self.run()
+        if outcome.status == "failed":
+            raise AssertionError(f"{self.name}: {outcome.reason}")
+        if outcome.status == "skipped":
+            raise SkipTest(f"{self.name}: {outcome.reason}")
 
 
 def _origin(error: Exception) -> str:

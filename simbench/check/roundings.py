@@ -1,7 +1,7 @@
-"""Roundings: the moments of one pair of rows, as batches in other orders and other processors give them.
+"""Roundings: the moments of one pair of rows, as other orders of its batches and other processors give them.
 
-What a processor does with the last bits is luck: whether a plugin that lives on them is found must not be. Here the
-numbers are moved on purpose, so that every processor meets roundings other than its own.
+The last bits of a sum depend on the processor, but whether a plugin that depends on them is detected must not. So the
+numbers are perturbed here on purpose, and every processor sees roundings other than its own.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from simbench.check import data
 from simbench.check.data import Pair
 from simbench.moments.pair import Moments
 
-#: Seeded draws of a rounding of each number.
+#: How many times the rounding of each number is drawn, seeded.
 DRAWS = 8
 #: A drawn rounding of a comoment, relative to the product of its two deviations. A sum of n products in any order is
-#: off by less than n eps of that, and by about its root: of 64 rows, 8 eps at the outside.
+#: off by at most n eps times that, and typically by sqrt(n) eps: for 64 rows, 8 eps.
 SIZE = 4 * torch.finfo(torch.float64).eps
 
 
 def roundings(pair: Pair) -> list[Moments]:
-    """The moments of a pair: whole; merged from four batches forwards, backwards and two by two; with every number one
-    unit in its last place up, and down; and with `DRAWS` drawn roundings of each."""
+    """The moments of a pair, with every rounding that is tried.
+
+    They are: as a whole; merged from four batches forwards, backwards and in twos; with every number raised and lowered
+    by one unit in its last place; and with `DRAWS` random roundings of each number.
+    """
     whole = Moments.of(pair.a, pair.b)
     generator = data.seeded(19)
     return [
@@ -37,12 +40,12 @@ def roundings(pair: Pair) -> list[Moments]:
 
 def _merged(pair: Pair) -> list[Moments]:
     sizes = [1, 20, 7, len(pair.a) - 28]
-    w, x, y, z = (Moments.of(a, b) for a, b in zip(pair.a.split(sizes), pair.b.split(sizes)))
+    w, x, y, z = (Moments.of(a, b) for a, b in zip(pair.a.split(sizes), pair.b.split(sizes), strict=True))
     return [w + x + y + z, z + y + x + w, (x + z) + (w + y)]
 
 
 def _stepped(m: Moments, towards: float) -> Moments:
-    """The next float64 in one direction: the lowest bit of every number but 0 turns. Zeros are exact: a constant
+    """The next float64 in one direction: the lowest bit of every number except 0 flips. Zeros are exact: a constant
     feature has no rounding."""
 
     def step(x: Tensor) -> Tensor:
@@ -52,7 +55,7 @@ def _stepped(m: Moments, towards: float) -> Moments:
 
 
 def _drawn(m: Moments, generator: torch.Generator) -> Moments:
-    """Every number off by a random part of `SIZE` of what was summed in it; both sides stay symmetric."""
+    """Every number moved by a random share of `SIZE` times the scale of its terms; both sides stay symmetric."""
     a, b = (x.diagonal().clamp_min(0).sqrt() for x in (m.aa, m.bb))
 
     def draw(x: Tensor, scale: Tensor) -> Tensor:

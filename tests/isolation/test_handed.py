@@ -15,7 +15,7 @@ from torch import nn
 import simbench
 from simbench import Affine, Claims, Index, InputError, Stitcher
 from simbench.check import checks
-from simbench.check.training import EQUAL, made
+from simbench.check.stitcher.task import EQUAL, task_for
 from simbench.errors import Spoilt, Undefined
 from simbench.isolation.answers import number
 from simbench.isolation.copies import handed
@@ -203,7 +203,7 @@ TASKS = {
 
 @pytest.mark.parametrize("road", TASKS)
 def test_a_task_stays_as_it_is_and_who_changed_its_copy_has_failed(road):
-    stitcher, given, same = Trains(TASKS[road]), made(Trains(None), EQUAL), made(Trains(None), EQUAL)
+    stitcher, given, same = Trains(TASKS[road]), task_for(Trains(None), EQUAL), task_for(Trains(None), EQUAL)
     with pytest.raises(Spoilt, match="stitcher trains changed what it was handed"):
         lend(stitcher, stitcher.from_task, given)
     for name in ("activations", "labels", "logits_a", "logits_b"):

@@ -11,7 +11,7 @@ from plain_loss import PLAIN, close, get, outputs, plain, planted_task, slopes, 
 from small_networks import case
 
 from simbench import Affine, Inapplicable, InputError
-from simbench.check import training
+from simbench.check.stitcher.task import network
 from simbench.contracts.objective import Objective
 from simbench.contracts.task import Task
 from simbench.measuring.bench import Context
@@ -114,7 +114,7 @@ def test_l1_adds_the_signs_of_the_weights(task):
 def test_the_rate_is_cut_by_ten_after_each_third_of_the_steps(task, count, expected, index):
     """Where outputs do not depend on the stitch, l1 has a gradient of constant size, against which Adam moves by the
     rate. With an index the short last batch of 84 images is no step."""
-    end = training.network(7)
+    end = network(7)
     with torch.no_grad():
         end[-1].weight.zero_()
     blind = replace(task, end=end)

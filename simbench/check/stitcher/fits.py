@@ -9,17 +9,20 @@ from torch import Tensor
 
 from simbench.check import data
 from simbench.check.data import Pair
-from simbench.check.families import MATCHINGS, outside
 from simbench.check.outcome import applicable, require
-from simbench.check.values import gap
+from simbench.check.stitcher.families import MATCHINGS, outside
+from simbench.check.tolerances import gap
 from simbench.contracts import Stitcher
 from simbench.moments.affine import Affine
 from simbench.moments.pair import Moments
 
 
 def error(affine: Affine, pair: Pair) -> Tensor:
-    """||a W + bias - b||^2 / ||b - mean||^2 on the rows themselves, 0-dim."""
-    return (affine(pair.a) - pair.b).square().sum() / (pair.b - pair.b.mean(0)).square().sum()
+    """||a W + bias - b||^2 / ||b - mean||^2, computed from the rows: 0-dim, or (k,) for a stack of k maps."""
+    mapped = pair.a @ affine.weight
+    if affine.bias is not None:
+        mapped = mapped + affine.bias[..., None, :]
+    return (mapped - pair.b).square().sum((-2, -1)) / (pair.b - pair.b.mean(0)).square().sum()
 
 
 def fit(stitcher: Stitcher, pair: Pair) -> Affine:
@@ -27,7 +30,7 @@ def fit(stitcher: Stitcher, pair: Pair) -> Affine:
 
 
 def fits(stitcher: Stitcher, pairs: list[Pair]) -> list[tuple[Pair, Affine]]:
-    """Pairs that the stitcher applies to, with its maps; Inapplicable when it applies to none."""
+    """The pairs that the stitcher applies to, each with its map; Inapplicable when it applies to none."""
     return applicable(partial(fit, stitcher), pairs)
 
 
@@ -69,15 +72,17 @@ def regular(stitcher: Stitcher) -> list[Pair]:
 
 
 def feasible(stitcher: Stitcher) -> list[Pair]:
-    """Pairs, singular ones as well, on which the map looked for is the one of smallest residual: for an
-    orthogonal map into fewer dimensions the residual is not what the alignment maximises, and a constant neuron,
-    which correlates with none, cannot be matched."""
+    """Pairs, including singular ones, on which the wanted map is the one of smallest residual.
+
+    An orthogonal map into fewer dimensions does not minimise the residual, and a constant neuron, which correlates
+    with none, cannot be matched.
+    """
     constant = [] if stitcher.family in MATCHINGS else data.dead(0.1)
     candidates = [*regular(stitcher), *data.few_rows(), *constant]
     return [pair for pair in candidates if stitcher.family != "orthogonal" or pair.a.shape[1] <= pair.b.shape[1]]
 
 
 def distance(x: Affine, y: Affine) -> float:
-    """Largest difference between two maps, as `gap` measures it."""
+    """The larger `gap` of the weights and of the biases of two maps."""
     bias = 0.0 if x.bias is None and y.bias is None else gap(x.bias, y.bias)
     return max(gap(x.weight, y.weight), bias)

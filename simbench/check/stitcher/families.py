@@ -1,4 +1,4 @@
-"""The families of maps that stitchers are confined to: who belongs, random members, and neighbours."""
+"""The families of maps that stitchers are confined to: membership, random members, and coordinates around a member."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from simbench.moments.affine import Affine
 #: Families in which single neurons are joined.
 MATCHINGS = ("permutation", "scaled_permutation", "selection", "scaled_selection")
 FAMILIES = ("identity", "orthogonal", "reduced_rank", "linear", "affine", *MATCHINGS)
-#: Rounding allowed in orthonormality and, relative to the largest, in singular values that must be zero.
+#: Rounding allowed in orthonormality, and in singular values that must be zero, relative to the largest.
 TOLERANCE = 1e-9
 
 
 def outside(affine: Affine, family: str, rank: int, tolerance: float = TOLERANCE) -> str:
-    """How the map leaves the family, or "" when it belongs. rank bounds the family reduced_rank."""
+    """Why the map does not belong to the family, or "" when it does. rank: the bound of the family reduced_rank."""
     w, (p, q) = affine.weight, affine.weight.shape
     if not bool(w.isfinite().all()) or (affine.bias is not None and not bool(affine.bias.isfinite().all())):
         return "the map has values that are not finite"
@@ -44,7 +44,7 @@ def outside(affine: Affine, family: str, rank: int, tolerance: float = TOLERANCE
 
 
 def _mismatch(w: Tensor, family: str) -> str:
-    """How the weight joins more than single neurons, or ""."""
+    """Why the weight joins more than single neurons, or ""."""
     joined = w != 0
     for dim, name in ((0, "column"), (1, "row")):
         most = int(joined.sum(dim).max())
@@ -56,7 +56,7 @@ def _mismatch(w: Tensor, family: str) -> str:
 
 
 def planted(family: str, p: int, q: int, rank: int, bias: bool, generator: torch.Generator) -> Affine:
-    """A random member with weight (p, q); orthogonal: p <= q."""
+    """A random member with weight (p, q); of the family orthogonal only for p <= q."""
     if family == "identity":
         weight = torch.eye(p, q, dtype=torch.float64)
     elif family == "orthogonal":
@@ -81,10 +81,12 @@ def _matching(family: str, p: int, q: int, generator: torch.Generator) -> Tensor
     return weight * normal(generator, q).exp() if "scaled" in family else weight
 
 
-def exchanged(affine: Affine, family: str, generator: torch.Generator) -> Affine:
-    """A member of a family of MATCHINGS that joins other neurons: two of the wider side exchanged or, in a
-    selection, one neuron of b fed by another of a."""
-    weight, (p, q) = affine.weight.clone(), affine.weight.shape
+def exchanged(weight: Tensor, family: str, generator: torch.Generator) -> Tensor:
+    """The weight (p, q) of a member of a family of MATCHINGS that joins other neurons.
+
+    Two neurons of the wider side are exchanged or, in a selection, one neuron of b is joined to another of a.
+    """
+    weight, (p, q) = weight.clone(), weight.shape
     if "selection" in family:
         column, by = (int(torch.randint(width, (), generator=generator)) for width in (q, p - 1))
         weight[:, column] = weight[:, column].roll(by + 1)
@@ -94,15 +96,15 @@ def exchanged(affine: Affine, family: str, generator: torch.Generator) -> Affine
     else:
         two = torch.randperm(q, generator=generator)[:2]
         weight[:, two] = weight[:, two.flip(0)]
-    return Affine(weight, affine.bias)
+    return weight
 
 
-#: Coordinates of the family around a map: tensors of zeros, and what moving by such tensors gives.
+#: Coordinates of the family around a map: tensors of zeros, and the function from such tensors to a member.
 Chart = tuple[list[Tensor], Callable[[list[Tensor]], Affine]]
 
 
 def chart(affine: Affine, family: str, rank: int) -> Chart:
-    """Coordinates around a member of the family; every move stays inside it.
+    """Coordinates around a member of the family; every move stays inside it. Stacks of steps give a stack of maps.
 
     orthogonal: W exp(K - K^T). reduced_rank: (L + E)(R + F) with W = L R. linear, affine: W + E; scaled_permutation,
     scaled_selection: E where W is not 0. permutation, selection: W. A bias moves freely.
@@ -122,8 +124,10 @@ def chart(affine: Affine, family: str, rank: int) -> Chart:
             weight = w @ torch.linalg.matrix_exp(steps[0] - steps[0].mT)
         elif family == "reduced_rank":
             weight = (left + steps[0]) @ (right + steps[1])
+        elif family in ("permutation", "selection"):
+            weight = w.expand(*steps[-1].shape[:-1], *w.shape)  # the only step is that of the bias
         elif family in MATCHINGS:
-            weight = w + steps[0] * (w != 0) if "scaled" in family else w
+            weight = w + steps[0] * (w != 0)
         else:
             weight = w + steps[0]
         return Affine(weight, None if bias is None else bias + steps[-1])

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from simbench import Affine, Stitcher
-from simbench.check import checks, training
-from simbench.check.families import planted
+from simbench.check import checks
+from simbench.check.stitcher.families import planted
+from simbench.check.stitcher.task import EQUAL, NARROW_WIDE, WIDE_NARROW, network, planted_task
 from simbench.contracts.objective import Objective
 from simbench.errors import Inapplicable
 from simbench.measuring.stitched import forward
@@ -270,11 +271,11 @@ def test_task_stitcher_that_minimises_nothing_is_not_held_to_an_objective():
     assert outcomes["objective"].status == "skipped" and outcomes["objective"].reason == "minimises nothing"
 
 
-@pytest.mark.parametrize(("p", "q"), [training.EQUAL, training.NARROW_WIDE, training.WIDE_NARROW])
+@pytest.mark.parametrize(("p", "q"), [EQUAL, NARROW_WIDE, WIDE_NARROW])
 def test_planted_map_reaches_the_minimum_and_least_squares_does_not(p, q):
     """At the minimum the cross-entropy is the entropy of the soft labels, and its gradient is zero."""
     truth = planted("affine", p, q, 0, True, torch.Generator().manual_seed(1))
-    task = training.task(p, q, truth)
+    task = planted_task(p, q, truth)
     weight = truth.weight.float().requires_grad_()
 
     def loss(weight, bias):
@@ -291,10 +292,10 @@ def test_planted_map_reaches_the_minimum_and_least_squares_does_not(p, q):
     assert m.residual(truth) > 0.01
 
 
-@pytest.mark.parametrize(("p", "q"), [training.EQUAL, training.NARROW_WIDE, training.WIDE_NARROW])
+@pytest.mark.parametrize(("p", "q"), [EQUAL, NARROW_WIDE, WIDE_NARROW])
 def test_planted_map_gives_the_outputs_of_model_2_on_augmented_images_too(p, q):
     truth = planted("affine", p, q, 0, True, torch.Generator().manual_seed(1))
-    task = training.task(p, q, truth)
+    task = planted_task(p, q, truth)
     (batch,) = task.batches(len(task.labels), 1, {"logits_a", "own"}, augment=True)
     with torch.no_grad():
         torch.testing.assert_close(forward(truth.to(torch.float32), task.end, batch.x), batch.logits_b)
@@ -308,5 +309,5 @@ def test_planted_map_gives_the_outputs_of_model_2_on_augmented_images_too(p, q):
 def test_the_check_network_does_not_move_the_global_generator():
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    training.network(6)
+    network(6)
     assert torch.equal(state, torch.get_rng_state())

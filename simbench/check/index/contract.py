@@ -1,16 +1,13 @@
-"""The checks of an index."""
+"""The contract of an index: what it declares, and what it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-
 import torch
 
-from simbench.check import claims, data, robustness
+from simbench.check import data
 from simbench.check.contract import declared
-from simbench.check.outcome import Check, Violation, require
-from simbench.check.values import compute
+from simbench.check.index.value import compute
+from simbench.check.outcome import Violation, require
 from simbench.contracts import INVARIANCES, Claims, Index, invariant
 from simbench.errors import Inapplicable
 from simbench.moments.pair import Moments
@@ -18,40 +15,8 @@ from simbench.moments.pair import Moments
 METHODS = {"moments": "from_moments", "samples": "from_samples"}
 
 
-def index_checks(index: Index) -> Iterator[Check]:
-    """Every check of a configured index."""
-    for name, rule in _rules().items():
-        yield Check(name, partial(rule, index))
-    for side in ("a", "b"):
-        for group in INVARIANCES:
-            yield Check(f"{group}_{side}", partial(claims.invariance, index, side, group))
-
-
-def _rules() -> dict[str, Callable[[Index], str]]:
-    """Name -> rule, the fundamental first."""
-    return {
-        "contract": contract,
-        "known_answers": claims.known_answers,
-        "range": claims.range_,
-        "direction": claims.direction,
-        "identity": claims.identity,
-        "symmetry": claims.symmetry,
-        "gradient": claims.gradient,
-        "widths": robustness.widths,
-        "dead_features": robustness.dead_features,
-        "fewer_rows": robustness.fewer_rows,
-        "float32": robustness.float32,
-        "merge_order": robustness.merge_order,
-        "routes": robustness.routes,
-        "similarity": robustness.similarity_agrees,
-        "bad_input": robustness.bad_input,
-        "inputs_untouched": robustness.inputs_untouched,
-        "deterministic": robustness.deterministic,
-    }
-
-
 def contract(index: Index) -> str:
-    """The index declares all it must, and returns a finite 0-dim float tensor."""
+    """The index declares everything it must, and returns a finite 0-dim float tensor."""
     declared(index, METHODS)
     _well_formed(index.claims)
     pair = data.related(6, 6, seed=14)

@@ -44,7 +44,7 @@ def through_origin(m):
 
 def truncated(m, rank):
     """Reduced rank regression, from the singular vectors of the fitted values."""
-    values, vectors = torch.linalg.eigh(m.ab.mT @ solution(m))
+    _, vectors = torch.linalg.eigh(m.ab.mT @ solution(m))
     leading = vectors[:, -rank:]
     return mean_to_mean(m, solution(m) @ leading @ leading.mT)
 

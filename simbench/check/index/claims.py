@@ -6,38 +6,23 @@ import math
 
 import torch
 
-from simbench.check import data, extremes
+from simbench.check import data
 from simbench.check.data import Pair
+from simbench.check.index.equidistant import equidistant
+from simbench.check.index.value import compute, value, values, within
 from simbench.check.outcome import Skip, require
-from simbench.check.values import compute, gap, value, values
+from simbench.check.tolerances import AT_IDENTITY, EXACT, HOLDS, VISIBLE, gap
 from simbench.contracts import Index
-from simbench.contracts.index import ROUNDING
-
-#: A property holds when values differ by less, and visibly fails when some differ by more. Rounding through a
-#: map of condition 30 stays under 1e-10; what lies between the two would be neither.
-HOLDS, VISIBLE = 1e-8, 1e-6
-#: Rounding allowed in symmetry, as at the ends of the range.
-EXACT = ROUNDING
-#: A distance that is a root has half the digits at zero: sqrt(1e-16) = 1e-8.
-AT_IDENTITY = 1e-6
 
 
 def range_(index: Index) -> str:
     """Every value lies in the claimed range."""
-    found = values(index, [*data.regular(), data.independent(1), data.identical(), data.opposite(), data.collinear()])
-    for pair, number in found:
+    pairs = [*data.regular(), data.independent(1), data.identical(), data.opposite(), data.collinear()]
+    numbers = []
+    for pair, number in values(index, pairs):
         within(index, number, pair)
-    numbers = [number for _, number in found]
-    return f"values {min(numbers):.3g} to {max(numbers):.3g} lie in {list(index.claims.range)} on {len(found)} pairs"
-
-
-def within(index: Index, number: float, pair: Pair) -> None:
-    """Require a value in the claimed range."""
-    low, high = index.claims.range
-    require(
-        index.claims.admits(number),
-        f"value {number:.6g} lies outside the claimed range [{low:g}, {high:g}] ({pair.name})",
-    )
+        numbers.append(number)
+    return f"values {min(numbers):.3g} to {max(numbers):.3g} lie in {list(index.claims.range)} on {len(numbers)} pairs"
 
 
 def direction(index: Index) -> str:
@@ -51,8 +36,7 @@ def direction(index: Index) -> str:
         require(
             sign * (near - far) > 0,
             f"direction {sign:+d} is claimed (+1 a similarity, -1 a distance), but a "
-            "noisy copy is not more similar than "
-            f"independent rows: {numbers}",
+            f"noisy copy is not more similar than independent rows: {numbers}",
         )
         require(
             sign * (same - near) >= -EXACT,
@@ -62,24 +46,26 @@ def direction(index: Index) -> str:
 
 
 def identity(index: Index) -> str:
-    """s(A, A) is the end of the range that means most similar, also where all rows are equally far apart, unless such
-    rows are refused."""
+    """s(A, A) is the end of the range that means most similar.
+
+    So it is where all rows are equally far apart, unless such rows are refused.
+    """
     extreme = index.claims.range[1 if index.claims.direction > 0 else 0]
     if math.isinf(extreme):
         raise Skip(f"the range {index.claims.range} is open where it means most similar")
     number = value(index, data.identical())
     require(gap(number, extreme) <= AT_IDENTITY, f"s(a, a) = {number:.9g}; the range claims {extreme:g}")
     return (
-        f"s(a, a) = {number:.9g}, the end of the range, and {extremes.apart(index, number)} where all rows are "
+        f"s(a, a) = {number:.9g}, the end of the range, and {equidistant(index, number)} where all rows are "
         "equally far apart"
     )
 
 
 def symmetry(index: Index) -> str:
-    """s(A, B) = s(B, A) where claimed; visibly not where not."""
-    found = values(index, [*data.regular(), data.noisy(0), data.independent(0)])
-    largest = max(gap(number, value(index, pair.swap())) for pair, number in found)
-    measured = f"|s(a, b) - s(b, a)| is at most {largest:.2g} on {len(found)} pairs"
+    """s(A, B) = s(B, A) where symmetry is claimed; the two visibly differ where it is not."""
+    numbers = values(index, [*data.regular(), data.noisy(0), data.independent(0)])
+    largest = max(gap(number, value(index, pair.swap())) for pair, number in numbers)
+    measured = f"|s(a, b) - s(b, a)| is at most {largest:.2g} on {len(numbers)} pairs"
     if index.claims.symmetric:
         require(largest <= EXACT, f"claims symmetry, but {measured}")
     else:
@@ -88,7 +74,7 @@ def symmetry(index: Index) -> str:
 
 
 def invariance(index: Index, side: str, group: str) -> str:
-    """Transformations of one side leave the value where claimed; some visibly change it where not."""
+    """Transformations of one side leave the value unchanged where claimed; some visibly change it where not."""
     claimed = group in (index.claims.invariances_a if side == "a" else index.claims.invariances_b)
     largest, where = -1.0, ""
     for pair, before in values(index, data.regular()):
@@ -106,8 +92,7 @@ def invariance(index: Index, side: str, group: str) -> str:
 
 
 def gradient(index: Index) -> str:
-    """Gradients with respect to the rows are finite, also at A = B, and not identically zero, which they may
-    be at A = B alone."""
+    """Gradients with respect to the rows are finite, also at A = B, and not identically zero, except at A = B."""
     if not index.claims.differentiable:
         raise Skip("not claimed differentiable")
     for pair, _ in values(index, data.regular()):
@@ -124,7 +109,7 @@ def _slope(index: Index, pair: Pair) -> float:
         result = compute(index, *(side.clone() for side in sides))
     require(result.requires_grad, f"the value is detached from the rows ({pair.name})")
     sizes = []
-    for side, rows, slope in zip("ab", sides, torch.autograd.grad(result, sides, allow_unused=True)):
+    for side, rows, slope in zip("ab", sides, torch.autograd.grad(result, sides, allow_unused=True), strict=True):
         require(slope is not None, f"the value is detached from {side} ({pair.name})")
         require(bool(slope.isfinite().all()), f"the gradient with respect to {side} is not finite ({pair.name})")
         sizes.append(float(slope.norm() * rows.detach().norm()))
@@ -132,7 +117,7 @@ def _slope(index: Index, pair: Pair) -> float:
 
 
 def known_answers(index: Index) -> str:
-    """The closed-form cases that the index gives of itself come out."""
+    """The index reproduces its own closed-form cases."""
     answers = index.known_answers()
     if not answers:
         raise Skip("none given; implement known_answers() with a case whose value follows by hand")

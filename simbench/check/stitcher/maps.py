@@ -1,25 +1,28 @@
-"""Checks of the maps that a direct stitcher finds."""
+"""Checks of the maps that a stitcher computes from moments."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
+
+import torch
+from torch import Tensor
 
 from simbench.check import data
 from simbench.check.data import Pair
-from simbench.check.families import MATCHINGS, planted
-from simbench.check.fits import belong, distance, error, feasible, fit, fits, rank, regular, shaped
-from simbench.check.handed import Handed, parts
 from simbench.check.outcome import Skip, require
-from simbench.check.rivals import DRAWS, Loss, Rivals, exchanges, moves
-from simbench.check.robustness import still_generator, untouched
 from simbench.check.roundings import roundings
+from simbench.check.side_effects import Snapshot, parts, still_generator, untouched
+from simbench.check.stitcher.families import MATCHINGS, planted
+from simbench.check.stitcher.fits import belong, distance, error, feasible, fit, fits, rank, regular, shaped
+from simbench.check.stitcher.rivals import DRAWS, Loss, Rivals, exchanges, moves
 from simbench.contracts import Stitcher
 from simbench.moments.affine import Affine
 from simbench.moments.pair import Moments
 
-#: ||a W + bias - b||^2 / ||b - mean||^2 that counts as exact; rounding leaves 1e-25.
+#: Largest ||a W + bias - b||^2 / ||b - mean||^2 that counts as exact; rounding leaves 1e-25.
 RECOVERED = 1e-10
-#: Rounding of the same, and of weights that are solved for on well conditioned data.
+#: Rounding allowed in a loss, and in weights that are solved for on well conditioned data.
 BEATEN, SAME = 1e-12, 1e-8
 
 
@@ -66,15 +69,18 @@ def recovery(stitcher: Stitcher) -> str:
 
 
 def optimality(stitcher: Stitcher) -> str:
-    """No other map of the family that is tried has a smaller loss: random ones near and far, one number changed,
-    and steps down the gradient. In a family that joins neurons two by two, no exchange of them has a smaller
-    loss, and no other weights and bias a smaller residual."""
+    """No other map of the family that is tried has a smaller loss.
+
+    The other maps are random ones near and far, maps with one number changed, and steps down the gradient. In a family
+    that joins single neurons, no exchange of neurons has a smaller loss, and no other weights and bias have a smaller
+    residual.
+    """
     if stitcher.objective in ("", "cross_entropy") or stitcher.family == "identity":
         raise Skip(f"nothing that is minimised over maps: objective {stitcher.objective!r} in family {stitcher.family}")
     found, joins = fits(stitcher, feasible(stitcher)), stitcher.family in MATCHINGS
     for pair, affine in found:
         residual = partial(error, pair=pair)
-        loss = residual if stitcher.objective == "residual" else partial(stitcher.loss, Moments.of(pair.a, pair.b))
+        loss = residual if stitcher.objective == "residual" else partial(_loss, stitcher, Moments.of(pair.a, pair.b))
         smooth = residual if joins else loss
         _unbeaten(smooth, affine, moves(stitcher, affine, smooth), pair)
         if joins:
@@ -85,15 +91,24 @@ def optimality(stitcher: Stitcher) -> str:
     )
 
 
-def _unbeaten(loss: Loss, affine: Affine, rivals: Rivals, pair: Pair) -> None:
+def _loss(stitcher: Stitcher, m: Moments, affine: Affine) -> Tensor:
+    """The stitcher's own loss: 0-dim, or (k,) for a stack of k maps."""
+    if affine.weight.ndim == 2:
+        return stitcher.loss(m, affine)
+    biases = [None] * len(affine.weight) if affine.bias is None else affine.bias
+    maps = (Affine(weight, bias) for weight, bias in zip(affine.weight, biases, strict=True))
+    return torch.stack([stitcher.loss(m, one) for one in maps])
+
+
+def _unbeaten(loss: Loss, affine: Affine, rivals: Iterable[Rivals], pair: Pair) -> None:
     best = float(loss(affine))
-    for name, other in rivals:
-        rival = float(loss(other))
+    cases = (case for names, others in rivals for case in zip(names, loss(others).tolist(), strict=True))
+    for name, rival in cases:
         require(rival >= best - BEATEN, f"a loss of {best:.9g} is beaten by {rival:.9g}, {name} ({pair.name})")
 
 
 def merge_order(stitcher: Stitcher) -> str:
-    """Moments merged from batches in any order, or rounded otherwise, give the same map."""
+    """Moments merged from batches in any order, or rounded differently, give the same map."""
     largest = 0.0
     for pair, _ in fits(stitcher, regular(stitcher)):
         first, *others = (stitcher.from_moments(m) for m in roundings(pair))
@@ -110,28 +125,31 @@ def merge_order(stitcher: Stitcher) -> str:
 
 def inputs_untouched(stitcher: Stitcher) -> str:
     """The moments are the same after the call, bit for bit."""
-    m, handed = _handed(stitcher)
+    m, snapshot = _moments(stitcher)
     untouched(stitcher, "from_moments", m)
     stitcher.from_moments(m)
-    require(handed.untouched, "from_moments modifies the moments")
+    require(snapshot.unchanged, "from_moments modifies the moments")
     return "the moments are the same after the call"
 
 
 def deterministic(stitcher: Stitcher) -> str:
-    """Two calls with the same moments, and one with a copy of them, give the same bits, and torch's global generator
-    is neither used nor seeded. Moments that the first call has modified are others."""
-    m, handed = _handed(stitcher)
+    """Two calls with the same moments, and one with a copy of them, give the same bits.
+
+    The call neither uses nor seeds torch's global generator. Moments that the first call modifies are no longer the
+    same moments.
+    """
+    m, snapshot = _moments(stitcher)
     with still_generator("from_moments"):
-        first, second, third = (stitcher.from_moments(given) for given in (m, m, _handed(stitcher)[0]))
+        first, second, third = (stitcher.from_moments(given) for given in (m, m, _moments(stitcher)[0]))
     for name, other in (("the same moments", second), ("a copy of the same moments", third)):
         change = distance(first, other)
         require(change == 0, f"two calls on {name} differ by {change:.2g}")
-    require(handed.untouched, "from_moments modifies the moments, so that a second call computes from other numbers")
+    require(snapshot.unchanged, "from_moments modifies the moments, so that a second call computes from other numbers")
     return "two calls give the same map"
 
 
-def _handed(stitcher: Stitcher) -> tuple[Moments, Handed]:
-    """New moments, and how they are now."""
+def _moments(stitcher: Stitcher) -> tuple[Moments, Snapshot]:
+    """New moments, and a snapshot of them."""
     pair = regular(stitcher)[0]
     m = Moments.of(pair.a, pair.b)
-    return m, Handed(parts(m))
+    return m, Snapshot(parts(m))

@@ -1,0 +1,41 @@
+"""The checks of an index: its contract, its claims, and that every route gives one value, whatever the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from simbench.check.index import claims, precision, routes, rows, side_effects
+from simbench.check.index.contract import contract
+from simbench.check.outcome import Check
+from simbench.contracts import INVARIANCES, Index
+
+#: Name -> rule, the fundamental ones first.
+RULES: dict[str, Callable[[Index], str]] = {
+    "contract": contract,
+    "known_answers": claims.known_answers,
+    "range": claims.range_,
+    "direction": claims.direction,
+    "identity": claims.identity,
+    "symmetry": claims.symmetry,
+    "gradient": claims.gradient,
+    "widths": rows.widths,
+    "dead_features": rows.dead_features,
+    "fewer_rows": rows.fewer_rows,
+    "float32": precision.float32,
+    "merge_order": precision.merge_order,
+    "routes": routes.routes,
+    "similarity": routes.similarity,
+    "bad_input": rows.bad_input,
+    "inputs_untouched": side_effects.inputs_untouched,
+    "deterministic": side_effects.deterministic,
+}
+
+
+def index_checks(index: Index) -> Iterator[Check]:
+    """Every check of a configured index."""
+    for name, rule in RULES.items():
+        yield Check(name, partial(rule, index))
+    for side in ("a", "b"):
+        for group in INVARIANCES:
+            yield Check(f"{group}_{side}", partial(claims.invariance, index, side, group))

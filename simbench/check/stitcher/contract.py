@@ -1,0 +1,47 @@
+"""The contract of a stitcher: what it declares, and what it returns."""
+
+from __future__ import annotations
+
+from simbench.check.contract import declared, implements
+from simbench.check.outcome import Violation, require
+from simbench.check.stitcher import training
+from simbench.check.stitcher.families import FAMILIES, MATCHINGS
+from simbench.check.stitcher.fits import fit, rank, regular, shaped
+from simbench.contracts import Stitcher
+from simbench.errors import Inapplicable
+
+#: Objectives that the stitcher's own `loss` defines, and all objectives.
+OWN_LOSS = ("penalised_residual", "correlation")
+OBJECTIVES = ("residual", "cross_entropy", *OWN_LOSS, "")
+METHODS = {"moments": "from_moments", "task": "from_task"}
+
+
+def contract(stitcher: Stitcher) -> str:
+    """The stitcher declares everything it must, and returns a finite Affine (p, q), a direct one in float64."""
+    declared(stitcher, METHODS)
+    require(stitcher.family in FAMILIES, f"family is {stitcher.family!r}; one of {', '.join(FAMILIES)} is wanted")
+    require(
+        stitcher.objective in OBJECTIVES,
+        f"objective is {stitcher.objective!r}; one of {', '.join(map(repr, OBJECTIVES))} is wanted",
+    )
+    require(
+        stitcher.objective not in OWN_LOSS or implements(stitcher, "loss"),
+        f"objective is {stitcher.objective!r}, but no `loss` says which",
+    )
+    require(
+        stitcher.objective != "correlation" or stitcher.family in MATCHINGS,
+        f"objective is 'correlation', but maps of the family {stitcher.family} do not join single neurons",
+    )
+    require(
+        stitcher.family != "reduced_rank" or rank(stitcher) >= 1,
+        "family is reduced_rank, but there is no parameter `rank`, a whole number from 1",
+    )
+    if stitcher.needs == "task":
+        return training.contract(stitcher)
+    pair = regular(stitcher)[0]
+    try:
+        found = fit(stitcher, pair)
+    except Inapplicable as refusal:
+        raise Violation(f"refuses well conditioned rows of equal width: {refusal}") from None
+    shaped(found, pair)
+    return f"returns a finite float64 Affine {tuple(found.weight.shape)}"

@@ -77,8 +77,14 @@ def arguments(prototype, given: dict[str, str], spec: str, resolve) -> dict:
 
 
 def convert(text: str, hint, where: str):
-    """`text` as a value of the annotated type: bool, int, float, str, Literal or a union of them."""
+    """`text` as a value of the annotated type: bool, int, float, str, Literal, a union of them, or a tuple such as
+    `tuple[int, ...]`, whose parts stand between plus signs: `4+8+16`. Raises InputError that names `where`."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        try:
+            return tuple(convert(word.strip(), options[0], where) for word in text.split("+"))
+        except InputError:
+            raise InputError(f"{where} is {text!r}; allowed: {_names([hint])}") from None
     if origin is typing.Literal:
         for option in options:
             if text == str(option):
@@ -108,7 +114,14 @@ def convert(text: str, hint, where: str):
 
 
 def _names(hints: Iterable) -> str:
-    words = {bool: "true or false", int: "a whole number", float: "a number", type(None): "none"}
+    words = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        type(None): "none",
+        tuple[int, ...]: "whole numbers with plus signs between them, such as 4+8+16",
+        tuple[float, ...]: "numbers with plus signs between them, such as 0.001+0.01+0.1",
+    }
     return " or ".join(words.get(hint) or ", ".join(map(str, typing.get_args(hint) or [hint])) for hint in hints)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
 from types import MappingProxyType
 
@@ -13,19 +13,13 @@ import pluggy
 
 from simbench import hookspecs
 from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
+from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
 from simbench.grammar import arguments, parse, split_list
 from simbench.system.surroundings import abroad
 
 GROUP = "simbench"
 CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment)}
-NOUNS = {
-    "indices": "index",
-    "stitchers": "stitcher",
-    "models": "model",
-    "datasets": "data set",
-    "experiments": "experiment",
-}
 
 
 @dataclass(frozen=True)
@@ -64,24 +58,11 @@ class Registry:
         if name not in self.entries[kind]:
             raise unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
         prototype = self.entries[kind][name].plugin
-        values = self._defaults(prototype) | arguments(prototype, given, spec, self.get)
+        values = arguments(prototype, given, spec, self.get)
         try:
             return replace(prototype, **values) if values else prototype
         except InputError as error:
             raise InputError(f"{spec}: {error}") from None
-
-    def _defaults(self, prototype: Plugin) -> dict[str, Plugin]:
-        """Nested plugins that the prototype names by their spec, as objects."""
-        named = (
-            {f.name: f.metadata["kind"] for f in fields(prototype) if "kind" in f.metadata}
-            if is_dataclass(prototype)
-            else {}
-        )
-        return {
-            key: self.get(kind, getattr(prototype, key))
-            for key, kind in named.items()
-            if isinstance(getattr(prototype, key), str)
-        }
 
     def select(
         self, kind: str, specs: Iterable[str], preset: Callable[[Plugin], str] = lambda plugin: ""

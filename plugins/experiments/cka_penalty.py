@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from simbench_plugins.experiments import curves, steps
-from simbench_plugins.experiments.pairs import stitched
 from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
+from simbench_plugins.indices.cka import CKA
+from simbench_plugins.stitchers.least_squares import LeastSquares
 from simbench_plugins.stitchers.penalty import unpushable
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
@@ -20,10 +21,12 @@ from simbench import (
     Inapplicable,
     Index,
     InputError,
+    Pair,
     Row,
     Stitcher,
     hookimpl,
     nested,
+    number,
 )
 from simbench.results import figures
 
@@ -32,9 +35,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Network, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Network, Selection
-    from simbench.measuring.bench import Context
 
 #: What the paper's CKA falls below.
 PAPERS_CKA = 0.7
@@ -71,7 +73,7 @@ class CKAPenalty(Experiment):
     preset, by task loss). Batches of 128 and 30 epochs of Adam from 1e-3, in steps, augmented, are the authors' code's.
     """
 
-    index: Index = nested("indices", "cka")
+    index: Index = nested(CKA, kind="indices")
     view: Literal["spatial", "flat", "pooled"] = "flat"
     weight: float = 1.0
     batch: int = 128
@@ -80,13 +82,13 @@ class CKAPenalty(Experiment):
     schedule: Literal["constant", "step"] = "constant"
     augment: bool = False
     labels: Literal["soft", "hard"] = "soft"
-    noise: float = 1e-3
-    every: int = 8
+    noise: float = number(1e-3, above=0)
+    every: int = number(8, least=1)
     layer: str = "middle"
-    networks: int = 3
-    tolerance: float = 0.01
-    baseline: Stitcher = nested("stitchers", "least_squares")
-    pairs: int = 3
+    networks: int = number(3, least=0)
+    tolerance: float = number(0.01, least=0, most=1)
+    baseline: Stitcher = nested(LeastSquares, kind="stitchers")
+    pairs: int = number(3, least=0)
 
     name = "cka_penalty"
     source = "Csiszarik et al. 2021, section 6.3, figure 5"
@@ -114,28 +116,22 @@ class CKAPenalty(Experiment):
     }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._pusher(self.index, self.view)
-        for key, least in (("every", 1), ("networks", 0), ("pairs", 0)):
-            if getattr(self, key) < least:
-                raise InputError(f"{key} is {getattr(self, key)}; a whole number from {least} is allowed")
-        if not self.noise > 0:
-            raise InputError(f"noise is {self.noise}; a number above 0 is allowed: training cannot leave the identity")
-        if not 0 <= self.tolerance <= 1:
-            raise InputError(f"tolerance is {self.tolerance}; a share from 0 to 1 is allowed")
 
     def plan(self, selection: Selection) -> Iterator[Case]:
         setting, pushed = selection.setting, {}
         for network, layer in self._places(selection):
-            yield Case(self, setting, "penalty", self.index, network, layer, network, layer, self.view)
+            yield Case.compare(self, setting, self.index, Pair(layer, network, network), self.view, "penalty")
             pushed.setdefault(network.model.spec, []).append((network, layer))
         asked = [(self.index.spec, self.view)]
         for index in selection.indices:
             for view in selection.views:
                 if not unpushable(index) and (index.spec, view) not in asked:
                     for network, layer in (each for some in pushed.values() for each in some[: self.networks]):
-                        yield Case(self, setting, "penalty", index, network, layer, network, layer, view)
-        for layer, a, b in _compared(selection, self.pairs):
-            yield Case(self, setting, "baseline", self.index, a, layer, b, layer, self.view)
+                        yield Case.compare(self, setting, index, Pair(layer, network, network), view, "penalty")
+        for pair in selection.pairs(self.pairs):
+            yield Case.compare(self, setting, self.index, pair, self.view, "baseline")
 
     def _places(self, selection: Selection) -> Iterator[tuple[Network, str]]:
         """Networks, each with the layer it is pushed at."""
@@ -165,10 +161,10 @@ class CKAPenalty(Experiment):
             augment=self.augment,
         )
 
-    def run(self, case: Case, context: Context) -> list[Row]:
+    def run(self, case: Case, bench: Bench) -> list[Row]:
         if case.kind == "baseline":
-            affine = context.fit(self.baseline, case)
-            return [Row("similarity", context.stitched_similarity(case.method, affine, case))]
+            affine = bench.fit(self.baseline, case)
+            return [Row("similarity", bench.stitched_similarity(case.method, affine, case))]
         rows: list[Row] = []
         last = -1
 
@@ -178,14 +174,14 @@ class CKAPenalty(Experiment):
                 raise ArithmeticError(f"the gradient of index {case.method.spec} was NaN or infinite by step {step}")
             last = step
             if step % self.every == 0:
-                rows.extend(_looks(step, affine, case, context))
+                rows.extend(_looks(step, affine, case, bench))
 
         try:
-            affine = context.fit(self._pusher(case.method, case.view), case, on_step=look)
+            affine = bench.fit(self._pusher(case.method, case.view), case, on_step=look)
         except InputError as error:  # of an index, which cannot take so many rows
             raise Inapplicable(str(error)) from None
         if last % self.every:
-            rows.extend(_looks(last, affine, case, context))
+            rows.extend(_looks(last, affine, case, bench))
         return [*rows, self._pushed_to(rows, case.method.claims.direction)]
 
     def _pushed_to(self, rows: list[Row], direction: int) -> Row:
@@ -251,18 +247,10 @@ class CKAPenalty(Experiment):
         return figure
 
 
-def _compared(selection: Selection, pairs: int) -> list[tuple[str, Network, Network]]:
-    """Layers and the pairs of the baseline there; none where no two networks have a layer in common."""
-    try:
-        return list(stitched(selection, pairs, "the baseline"))
-    except InputError:
-        return []
-
-
-def _looks(step: int, affine: Affine, case: Case, context: Context) -> Iterator[Row]:
+def _looks(step: int, affine: Affine, case: Case, bench: Bench) -> Iterator[Row]:
     """The index, scores and residual of the stitch after a step."""
-    yield Row("similarity", context.stitched_similarity(case.method, affine, case), step)
-    yield from (replace(row, step=step) for row in context.stitched(affine, case))
+    yield Row("similarity", bench.stitched_similarity(case.method, affine, case), step)
+    yield from (replace(row, step=step) for row in bench.stitched(affine, case))
 
 
 def _runs(rows: pandas.DataFrame, quantity: str) -> list[pandas.Series]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench_plugins.experiments import curves
-from simbench_plugins.experiments.pairs import settings, stitched
+from simbench_plugins.experiments import curves, trained
+from simbench_plugins.experiments.pairs import first_pairs, settings
 from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
-from simbench import Affine, Case, Experiment, InputError, Row, Stitcher, hookimpl, nested
+from simbench import Affine, Case, Experiment, Row, Stitcher, hookimpl, nested, number
 from simbench.results import figures
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
 
 #: The quantities along a line; stitches and lines are kept by the first.
 QUANTITIES = ("relative_accuracy", "cross_entropy")
@@ -39,8 +38,8 @@ class Connectivity(Experiment):
     On two networks, at each layer, `starts` stitches are trained, each with a seed of its own, 0 to `starts` - 1:
     another random start and another order of the batches. Those whose relative accuracy is `threshold` or more are
     joined in pairs. All are scored on test images.
-    trained: what is trained, whatever its seed. points: values of l, equally spaced, ends included. pairs: so many
-    first ordered pairs of the networks.
+    stitcher: a trained one with the parameter seed, whatever its value. points: values of l, equally spaced, ends
+    included. pairs: number of ordered pairs of networks.
 
     A case is a pair of networks at a layer. Quantities: `relative_accuracy/1` and `cross_entropy/1` of stitch 1;
     `relative_accuracy/0-2/0.30` and `cross_entropy/0-2/0.30` of 0.3 times stitch 0 and 0.7 times stitch 2. Where
@@ -53,37 +52,31 @@ class Connectivity(Experiment):
     1e-3, cut by 10 after each third, batches of 128, cropped and mirrored.
     """
 
-    trained: Stitcher = nested("stitchers", "task_loss[init=random,epochs=6,learning_rate=0.03]")
-    starts: int = 3
-    threshold: float = 0.8
-    points: int = 11
-    pairs: int = 1
+    stitcher: Stitcher = nested(lambda: TaskLoss(init="random", epochs=6, learning_rate=0.03), kind="stitchers")
+    starts: int = number(3, least=2)
+    threshold: float = number(0.8, least=0)
+    points: int = number(11, least=3)
+    pairs: int = number(1, least=1)
 
     name = "connectivity"
     source = "Csiszarik et al. 2021, section 8, experiment 6"
+    version = 2
     presets: ClassVar = {
         "default": replace(SMALL, seeds="2", layers="bn1,bn2,bn3,bn5,bn7"),
-        "paper": replace(PAPER, params=f"starts=5,trained=task_loss[init=random,{AUTHORS}]", seeds="2"),
+        "paper": replace(PAPER, params=f"starts=5,stitcher=task_loss[init=random,{AUTHORS}]", seeds="2"),
     }
 
     def __post_init__(self) -> None:
-        for key, least in (("starts", 2), ("points", 3), ("pairs", 1)):
-            if getattr(self, key) < least:
-                raise InputError(f"{key} is {getattr(self, key)}; a whole number from {least} is allowed")
-        if not 0 <= self.threshold < math.inf:
-            raise InputError(f"threshold is {self.threshold}; a number from 0 is allowed, such as 0.8")
-        if not isinstance(self.trained, str | TaskLoss):
-            raise InputError(
-                f"trained is {self.trained.spec}; task_loss or bottleneck is wanted, such as task_loss[init=random]"
-            )
+        super().__post_init__()
+        trained.check(self.stitcher, "seed")
 
     def plan(self, selection: Selection) -> Iterator[Case]:
-        for layer, a, b in stitched(selection, self.pairs, self.spec):
-            yield Case(self, selection.setting, "line", self.trained, a, layer, b, layer, "spatial")
+        for pair in first_pairs(selection, self.pairs, self.spec):
+            yield Case.stitch(self, selection.setting, self.stitcher, pair, "line")
 
-    def run(self, case: Case, context: Context) -> list[Row]:
-        maps = [context.fit(replace(self.trained, seed=seed), case) for seed in range(self.starts)]
-        ends = [score for each in maps for score in _scores(each, case, context)]
+    def run(self, case: Case, bench: Bench) -> list[Row]:
+        maps = [bench.fit(trained.varied(self.stitcher, seed=seed), case) for seed in range(self.starts)]
+        ends = [score for each in maps for score in _scores(each, case, bench)]
         rows = [row for seed, told in enumerate(ends) for row in _rows(told, f"{seed}")]
         good = [seed for seed, told in enumerate(ends) if told["relative_accuracy"] >= self.threshold]
         if len(good) < 2:
@@ -94,7 +87,7 @@ class Connectivity(Experiment):
             return [*rows, Row("relative_accuracy", None, status="skipped", note=reason)]
         shares = [i / (self.points - 1) for i in range(self.points)]
         for first, second in combinations(good, 2):
-            between = _scores(_between(maps[first], maps[second], shares[1:-1]), case, context)
+            between = _scores(_between(maps[first], maps[second], shares[1:-1]), case, bench)
             for share, told in zip(shares, [ends[second], *between, ends[first]], strict=True):
                 rows += _rows(told, f"{first}-{second}/{share:.4g}")
         return rows
@@ -150,10 +143,10 @@ def _between(first: Affine, second: Affine, shares: Sequence[float]) -> Affine:
     return Affine(mixed(first.weight, second.weight), mixed(first.bias, second.bias))
 
 
-def _scores(affine: Affine, case: Case, context: Context) -> list[dict[str, float]]:
+def _scores(affine: Affine, case: Case, bench: Bench) -> list[dict[str, float]]:
     """Quantity -> value, for one map or for each of several."""
-    found = context.logits(affine, case)
-    told = [context.score(logits, case) for logits in (found if found.ndim == 3 else found[None])]
+    found = bench.logits(affine, case)
+    told = [bench.score(logits, case) for logits in (found if found.ndim == 3 else found[None])]
     if not all(math.isfinite(each.relative_accuracy) for each in told):
         raise ArithmeticError(f"Model 2, {case.b.name}, is right on no image: relative accuracy is undefined")
     return [{name: getattr(each, name) for name in QUANTITIES} for each in told]

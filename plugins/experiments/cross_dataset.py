@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Network, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Network, Selection
-    from simbench.measuring.bench import Context
 
 #: What tells the panels of the figure apart, beside the data set that the front was trained on.
 PANEL = ["dataset", "model_b", "samples", "seed"]
@@ -72,18 +71,16 @@ class CrossDataset(Experiment):
         setting, kinds = selection.setting, _kinds(selection)
         home = [network for network in selection.networks if kinds[network] == "home"]
         for network in home:
-            yield Case(self, setting, "network", None, network, "", network, "", "")
-        for a in selection.networks:
-            for b in home:
-                for layer in selection.layers[a.model.spec] if a != b else ():
-                    if layer in selection.layers[b.model.spec]:
-                        for stitcher in selection.stitchers:
-                            yield Case(self, setting, kinds[a], stitcher, a, layer, b, layer, "spatial")
+            yield Case.alone(self, setting, network)
+        for pair in selection.pairs():
+            if kinds[pair.b] == "home":
+                for stitcher in selection.stitchers:
+                    yield Case.stitch(self, setting, stitcher, pair, kinds[pair.a])
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         if case.kind == "network":
-            return curves.alone(case, context)
-        return context.stitched(context.fit(case.method, case), case)
+            return curves.alone(case, bench)
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: relative accuracy, a row per data set of front and end and layer."""

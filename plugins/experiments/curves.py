@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
+    from simbench import Bench
     from simbench.contracts import Kept
-    from simbench.measuring.bench import Context
 
 #: Columns whose values are never averaged over.
 APART = ["dataset", "model_a", "model_b", "samples", "seed"]
@@ -114,11 +114,11 @@ def draw(
         figures.ticks(axes, along)
 
 
-def alone(case: Case, context: Context) -> Result:
+def alone(case: Case, bench: Bench) -> Result:
     """Of a case of one unstitched network: its accuracy, and its layers in order of depth, for figures."""
     import numpy as np
 
-    return Result([Row("accuracy", context.accuracy(case.a))], {"layers": np.array(case.a.model.layers)})
+    return Result([Row("accuracy", bench.accuracy(case.a))], {"layers": np.array(case.a.model.layers)})
 
 
 def _count(number: int, noun: str) -> str:

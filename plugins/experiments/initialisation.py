@@ -7,21 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench_plugins.experiments import curves
-from simbench_plugins.experiments.pairs import settings, stitched
+from simbench_plugins.experiments import curves, trained
+from simbench_plugins.experiments.pairs import first_pairs, settings
 from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
-from simbench import Case, Experiment, InputError, Row, Stitcher, hookimpl, nested
+from simbench import Case, Experiment, Row, Stitcher, hookimpl, nested, number
 from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
 
 #: Kind of case, which is the stitcher's init, and what it is called.
 KINDS = {"random": "random", "least_squares": "least squares"}
@@ -39,8 +38,8 @@ class Initialisation(Experiment):
     seed sets everything of a run, and the least squares map is that of images cropped at random, so that the starts
     themselves differ a little; here it is that of the images as they are.
 
-    trained: what is trained, whatever its init and seed. starts: of each kind. pairs: so many first ordered pairs of
-    the networks, each with panels of its own.
+    stitcher: a trained one with the parameters init, which takes "random" and "least_squares", and seed; whatever
+    their values. starts: of each kind. pairs: number of ordered pairs of networks, each with panels of its own.
     Scored on test images, in the quantities of a stitched network. The figure is a histogram of relative accuracy.
     Starts are trained one after another: side by side in one batch they take as long on a CPU.
 
@@ -50,35 +49,36 @@ class Initialisation(Experiment):
     batches of 128, cropped and mirrored.
     """
 
-    trained: Stitcher = nested("stitchers", "task_loss[epochs=3,learning_rate=0.01]")
-    starts: int = 50
-    pairs: int = 1
+    stitcher: Stitcher = nested(lambda: TaskLoss(epochs=3, learning_rate=0.01), kind="stitchers")
+    starts: int = number(50, least=1)
+    pairs: int = number(1, least=1)
 
     name = "initialisation"
     source = "Csiszarik et al. 2021, section 8, experiment 5, figure 6"
+    version = 2
     presets: ClassVar = {
         "default": replace(SMALL, seeds="2", layers="bn6"),
-        "paper": replace(PAPER, params=f"trained=task_loss[{AUTHORS}]", seeds="2", layers="bn3"),
+        "paper": replace(PAPER, params=f"stitcher=task_loss[{AUTHORS}]", seeds="2", layers="bn3"),
     }
 
     def __post_init__(self) -> None:
-        for key in ("starts", "pairs"):
-            if getattr(self, key) < 1:
-                raise InputError(f"{key} is {getattr(self, key)}; a whole number from 1 is allowed")
-        if not isinstance(self.trained, str | TaskLoss):
-            raise InputError(
-                f"trained is {self.trained.spec}; task_loss or bottleneck is wanted, such as task_loss[epochs=30]"
-            )
+        super().__post_init__()
+        trained.check(self.stitcher, "init", "seed")
+        for kind in KINDS:
+            trained.varied(self.stitcher, init=kind)
 
     def plan(self, selection: Selection) -> Iterator[Case]:
-        for layer, a, b in stitched(selection, self.pairs, self.spec):
+        for pair in first_pairs(selection, self.pairs, self.spec):
             for kind in KINDS:
-                for seed in range(self.starts):
-                    method = replace(self.trained, init=kind, seed=seed)
-                    yield Case(self, selection.setting, kind, method, a, layer, b, layer, "spatial")
+                for method in self._starts(kind):
+                    yield Case.stitch(self, selection.setting, method, pair, kind)
 
-    def run(self, case: Case, context: Context) -> list[Row]:
-        return context.stitched(context.fit(case.method, case), case)
+    def _starts(self, kind: str) -> list[Stitcher]:
+        """The stitcher from each start of a kind."""
+        return [trained.varied(self.stitcher, init=kind, seed=seed) for seed in range(self.starts)]
+
+    def run(self, case: Case, bench: Bench) -> list[Row]:
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Relative accuracy over the starts: a row for each pair of networks, layer and kind of start."""

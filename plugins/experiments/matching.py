@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import permutations
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
@@ -17,9 +16,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
 
 #: What a figure shows of a stitched network, a panel each.
 PANELS = {
@@ -54,23 +52,20 @@ class Matching(Experiment):
     def plan(self, selection: Selection) -> Iterator[Case]:
         setting = selection.setting
         for network in selection.networks:
-            yield Case(self, setting, "network", None, network, "", network, "", "")
-        layers = dict.fromkeys(layer for chosen in selection.layers.values() for layer in chosen)
-        for layer in layers:
-            having = [n for n in selection.networks if layer in selection.layers[n.model.spec]]
-            for a, b in permutations(having, 2):
-                for view in selection.views:
-                    for index in selection.indices:
-                        yield Case(self, setting, "index", index, a, layer, b, layer, view)
-                for stitcher in selection.stitchers:
-                    yield Case(self, setting, "stitcher", stitcher, a, layer, b, layer, "spatial")
+            yield Case.alone(self, setting, network)
+        for pair in selection.pairs():
+            for view in selection.views:
+                for index in selection.indices:
+                    yield Case.compare(self, setting, index, pair, view)
+            for stitcher in selection.stitchers:
+                yield Case.stitch(self, setting, stitcher, pair)
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         if case.kind == "network":
-            return curves.alone(case, context)
+            return curves.alone(case, bench)
         if case.kind == "index":
-            return [context.similarity(case.method, case)]
-        return context.stitched(context.fit(case.method, case), case)
+            return [bench.similarity(case.method, case)]
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: stitched accuracy relative to Model 2, a row per layer, a column per stitcher."""

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench_plugins.experiments import curves
-from simbench_plugins.experiments.pairs import listed, parameter, settings, stitched
+from simbench_plugins.experiments import curves, trained
+from simbench_plugins.experiments.pairs import first_pairs, parameter, settings
 from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
-from simbench_plugins.stitchers.bottleneck import Bottleneck
 from simbench_plugins.stitchers.lasso import Lasso
 from simbench_plugins.stitchers.least_squares import LeastSquares
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
-from simbench import Affine, Case, Experiment, InputError, Result, Row, Stitcher, hookimpl, nested
+from simbench import Affine, Case, Experiment, Result, Row, Stitcher, hookimpl, nested, number, numbers
 from simbench.results import figures
 
 if TYPE_CHECKING:
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
 
 #: Kind of case -> what it is and which parameter of its stitchers is the strength.
 KINDS = {"direct": ("direct matching", "alpha"), "task": ("task loss matching", "l1")}
@@ -45,8 +43,8 @@ class Sparsity(Experiment):
     fitted on train images, for the first `pairs` ordered pairs of the networks at every layer.
 
     alphas: strengths of the lasso, between 0 and 1, whose scale `lasso` explains. l1: strengths of task loss
-        matching, in nats per unit of weight; numbers with plus signs between them. trained: task loss matching,
-        whatever its l1; all have a bias or none has.
+        matching, in nats per unit of weight. stitcher: a trained one with the parameter l1, whatever its value. All
+        maps have a bias or none has.
     Adam moves a weight by about the learning rate at each step, also around zero, where the penalty changes its
     sign: zeros are told from the threshold's 1e-4 only if the last rates are well below it. So the rate is cut in
     steps, as in the authors' code, to 1e-5 there and to 3e-5 in the default; with a constant rate of 1e-3 most
@@ -56,45 +54,43 @@ class Sparsity(Experiment):
     go); the threshold is. Its authors' code takes the mean of |m_ij| in place of the sum.
     """
 
-    alphas: str = "0.003+0.03+0.1+0.2+0.3+0.5"
-    l1: str = "1e-4+1e-3+0.01+0.1+0.3"
-    trained: Stitcher = nested("stitchers", "task_loss[epochs=30,learning_rate=0.003,schedule=step]")
-    threshold: float = 1e-4
-    pairs: int = 2
+    alphas: tuple[float, ...] = numbers((0.003, 0.03, 0.1, 0.2, 0.3, 0.5), above=0)
+    l1: tuple[float, ...] = numbers((1e-4, 1e-3, 0.01, 0.1, 0.3), above=0)
+    stitcher: Stitcher = nested(lambda: TaskLoss(epochs=30, learning_rate=0.003, schedule="step"), kind="stitchers")
+    threshold: float = number(1e-4, least=0)
+    pairs: int = number(2, least=1)
 
     name = "sparsity"
     source = "Csiszarik et al. 2021, section 8, experiment 7, figure 8"
+    version = 2
     presets: ClassVar = {
         "default": replace(SMALL, layers="bn7"),
         "paper": replace(
-            PAPER, params=f"pairs=10,trained=task_loss[{AUTHORS}]", layers="bn7", max_samples=SMALL.max_samples
+            PAPER, params=f"pairs=10,stitcher=task_loss[{AUTHORS}]", layers="bn7", max_samples=SMALL.max_samples
         ),
     }
 
     def __post_init__(self) -> None:
-        for alpha in listed(self.alphas, float, "alphas"):
-            Lasso(alpha)
-        listed(self.l1, float, "l1")
-        if self.pairs < 1:
-            raise InputError(f"pairs is {self.pairs}; a whole number from 1 is allowed")
-        if not self.threshold >= 0:
-            raise InputError(f"threshold is {self.threshold}; a number from 0 is allowed")
-        if isinstance(self.trained, Bottleneck) or not isinstance(self.trained, str | TaskLoss):
-            raise InputError(f"trained is {self.trained.spec}; task_loss is wanted, such as task_loss[epochs=30]")
+        super().__post_init__()
+        trained.check(self.stitcher, "l1")
+        self._stitchers()
 
     def plan(self, selection: Selection) -> Iterator[Case]:
-        bias = self.trained.bias
-        methods = {
-            "direct": [LeastSquares(bias), *(Lasso(a, bias) for a in listed(self.alphas, float, "alphas"))],
-            "task": [replace(self.trained, l1=l1) for l1 in (0.0, *listed(self.l1, float, "l1"))],
-        }
-        for layer, a, b in stitched(selection, self.pairs, self.spec):
-            for kind, stitchers in methods.items():
-                for method in stitchers:
-                    yield Case(self, selection.setting, kind, method, a, layer, b, layer, "spatial")
+        for pair in first_pairs(selection, self.pairs, self.spec):
+            for kind, stitchers in self._stitchers().items():
+                for stitcher in stitchers:
+                    yield Case.stitch(self, selection.setting, stitcher, pair, kind)
 
-    def run(self, case: Case, context: Context) -> Result:
-        found = context.fit(case.method, case)
+    def _stitchers(self) -> dict[str, list[Stitcher]]:
+        """Kind of case -> the stitcher without a penalty, and one for each strength."""
+        bias = trained.with_bias(self.stitcher)
+        return {
+            "direct": [LeastSquares(bias), *(Lasso(alpha, bias) for alpha in self.alphas)],
+            "task": [trained.varied(self.stitcher, l1=l1) for l1 in (0.0, *self.l1)],
+        }
+
+    def run(self, case: Case, bench: Bench) -> Result:
+        found = bench.fit(case.method, case)
         size = found.weight.abs()
         weight = found.weight.where(size >= self.threshold, 0)
         near = float(((size >= self.threshold) & (size < 10 * self.threshold)).double().mean())
@@ -108,7 +104,7 @@ class Sparsity(Experiment):
         )
         rows = [
             Row("sparsity", float((weight == 0).double().mean()), note=note),
-            *context.stitched(Affine(weight, found.bias), case),
+            *bench.stitched(Affine(weight, found.bias), case),
         ]
         return Result(rows, {"weight": weight.float().cpu().numpy()})
 

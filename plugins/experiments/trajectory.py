@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench_plugins.experiments import curves, steps
-from simbench_plugins.experiments.pairs import settings, stitched
+from simbench_plugins.experiments import curves, steps, trained
+from simbench_plugins.experiments.pairs import first_pairs, settings
 from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.indices.reversed import Reversed
+from simbench_plugins.stitchers.task_loss import TaskLoss
 
-from simbench import Affine, Case, Experiment, Index, InputError, Result, Row, Stitcher, hookimpl, nested
+from simbench import Affine, Case, Experiment, Index, Result, Row, Stitcher, hookimpl, nested, number
 from simbench.isolation.answers import asked, refusal
 from simbench.results import figures
 
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
 
 #: Bytes of stitched activations that go through the end of Model 2 at once.
 HELD = 2**26
@@ -44,8 +44,8 @@ class Trajectory(Experiment):
     """Every index of the stitched activations A M against B, beside how well the stitch M works, along a training
     that starts from the least squares stitch.
 
-    stitcher: how M is trained. runs: ordered pairs of networks at each layer. every: steps from one row of the tables
-    to the next. Arrays beside the records hold an index at every step where it needs moments and the view is spatial
+    stitcher: trains M. pairs: ordered pairs of networks at each layer. every: steps from one row of the tables to the
+    next. Arrays beside the records hold an index at every step where it needs moments and the view is spatial
     or pooled, in which those of A M follow from those of A for all test images; else at the steps of the rows.
 
     `similarity` is s(A M -> B); `reverse_similarity` s(B -> A M), of indices that are not symmetric. Rows of kind
@@ -60,12 +60,13 @@ class Trajectory(Experiment):
     On digits bn3 has little left to learn after least squares, so bn5 is added there.
     """
 
-    stitcher: Stitcher = nested("stitchers", "task_loss[epochs=4]")
-    runs: int = 10
-    every: int = 4
+    stitcher: Stitcher = nested(lambda: TaskLoss(epochs=4), kind="stitchers")
+    pairs: int = number(10, least=1)
+    every: int = number(4, least=1)
 
     name = "trajectory"
     source = "Csiszarik et al. 2021, section 6.2, figure 4"
+    version = 2
     presets: ClassVar = {
         "default": replace(SMALL, layers="bn3,bn5,layer2.0"),
         "paper": replace(
@@ -78,29 +79,23 @@ class Trajectory(Experiment):
     }
 
     def __post_init__(self) -> None:
-        for key in ("runs", "every"):
-            if getattr(self, key) < 1:
-                raise InputError(f"{key} is {getattr(self, key)}; a whole number from 1 is allowed")
-        if isinstance(self.stitcher, Stitcher) and self.stitcher.needs != "task":
-            raise InputError(
-                f"stitcher {self.stitcher.spec} is not trained, so there is nothing to follow; take one "
-                "that is, such as task_loss"
-            )
+        super().__post_init__()
+        trained.check(self.stitcher)
 
     def plan(self, selection: Selection) -> Iterator[Case]:
-        for layer, a, b in stitched(selection, self.runs, self.spec):
-            yield Case(self, selection.setting, "training", self.stitcher, a, layer, b, layer, "spatial")
+        for pair in first_pairs(selection, self.pairs, self.spec):
+            yield Case.stitch(self, selection.setting, self.stitcher, pair, "training")
             for view in selection.views:
                 for index in selection.indices:
-                    yield Case(self, selection.setting, "trajectory", index, a, layer, b, layer, view)
+                    yield Case.compare(self, selection.setting, index, pair, view, "trajectory")
 
-    def run(self, case: Case, context: Context) -> Result:
+    def run(self, case: Case, bench: Bench) -> Result:
         import numpy as np
 
-        maps = context.once(case, (self.name, self.stitcher.spec), lambda: _maps(self.stitcher, case, context))
+        maps = bench.once(case, (self.name, self.stitcher.spec), lambda: _maps(self.stitcher, case, bench))
         logged = sorted({*range(0, len(maps), self.every), len(maps) - 1})
         if case.kind == "training":
-            rows, taken = list(_scores(maps, logged, case, context)), logged
+            rows, taken = list(_scores(maps, logged, case, bench)), logged
             found = {
                 name: [row.value for row in rows if row.quantity == name]
                 for name in ("cross_entropy", "accuracy", "residual")
@@ -112,7 +107,7 @@ class Trajectory(Experiment):
             if not case.method.claims.symmetric:
                 sides["reverse_similarity"] = Reversed(case.method)
             told = {
-                side: [_row(side, index, maps[step], step, case, context) for step in taken]
+                side: [_row(side, index, maps[step], step, case, bench) for step in taken]
                 for side, index in sides.items()
             }
             rows = [row for of in told.values() for row in of if row.step in set(logged)]
@@ -175,10 +170,10 @@ class Trajectory(Experiment):
         return figure
 
 
-def _maps(stitcher: Stitcher, case: Case, context: Context) -> list[Affine]:
+def _maps(stitcher: Stitcher, case: Case, bench: Bench) -> list[Affine]:
     """The stitch before the first step and after every step."""
     maps: list[Affine] = []
-    context.fit(
+    bench.fit(
         stitcher,
         case,
         on_step=lambda step, affine: maps.append(
@@ -190,14 +185,14 @@ def _maps(stitcher: Stitcher, case: Case, context: Context) -> list[Affine]:
     return maps
 
 
-def _scores(maps: list[Affine], logged: list[int], case: Case, context: Context) -> Iterator[Row]:
+def _scores(maps: list[Affine], logged: list[int], case: Case, bench: Bench) -> Iterator[Row]:
     """Scores and residual of the maps of these steps, so many at once as `HELD` allows."""
     import torch
 
     from simbench.networks.images import BATCH
 
-    m = context.moments(case, "test", "spatial")
-    image = math.prod(context.activations.shape(case.b, case.layer_b)) * 4
+    m = bench.moments(case, "test", "spatial")
+    image = math.prod(bench.activations.shape(case.b, case.layer_b)) * 4
     most = max(1, HELD // (image * BATCH))
     for at in range(0, len(logged), most):
         chosen = [maps[step] for step in logged[at : at + most]]
@@ -205,18 +200,18 @@ def _scores(maps: list[Affine], logged: list[int], case: Case, context: Context)
             torch.stack([each.weight for each in chosen]),
             None if chosen[0].bias is None else torch.stack([each.bias for each in chosen]),
         )
-        for step, affine, logits in zip(logged[at : at + most], chosen, context.logits(together, case), strict=True):
-            yield from (replace(row, step=step) for row in context.scored(logits, case))
+        for step, affine, logits in zip(logged[at : at + most], chosen, bench.logits(together, case), strict=True):
+            yield from (replace(row, step=step) for row in bench.scored(logits, case))
             yield Row("residual", float(m.residual(affine.to(torch.float64))), step)
 
 
-def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, context: Context) -> Row:
+def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, bench: Bench) -> Row:
     """An index of the stitched a against b at one step."""
     import torch
 
     if not _exact(index, case):
-        return Row(quantity, context.stitched_similarity(index, affine, case), step)
-    m = context.moments(case, "test", case.view).through(affine.to(torch.float64))
+        return Row(quantity, bench.stitched_similarity(index, affine, case), step)
+    m = bench.moments(case, "test", case.view).through(affine.to(torch.float64))
     value, note, claims = asked(index, m)
     problem = refusal(index, value, claims)
     if problem:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import permutations
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Network, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Network, Selection
-    from simbench.measuring.bench import Context
 
 #: What tells the panels of the figure apart.
 PANEL = ["dataset", "family", "samples", "seed"]
@@ -66,18 +64,18 @@ class Width(Experiment):
         groups = _grouped(selection.networks)
         for networks in groups:
             for network in networks:
-                yield Case(self, selection.setting, "network", None, network, "", network, "", "")
+                yield Case.alone(self, selection.setting, network)
         for networks in groups:
-            for layer in selection.layers[networks[0].model.spec]:
-                for a, b in permutations(networks, 2):
-                    for stitcher in selection.stitchers:
-                        yield Case(self, selection.setting, "stitch", stitcher, a, layer, b, layer, "spatial")
+            of_width = replace(selection, networks=tuple(networks))
+            for pair in of_width.pairs():
+                for stitcher in selection.stitchers:
+                    yield Case.stitch(self, selection.setting, stitcher, pair, "stitch")
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         if case.kind == "network":
-            alone = curves.alone(case, context)
+            alone = curves.alone(case, bench)
             return Result([*alone.rows, Row("width", width_of(case.a.model))], alone.arrays)
-        return context.stitched(context.fit(case.method, case), case)
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: relative accuracy, a row per width, a column per layer; and the mean accuracy of the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simbench.contracts.dataset import Dataset
 from simbench.contracts.plugin import Plugin
@@ -31,7 +31,7 @@ class Recipe:
     clip: float | None = None
 
     @property
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         return asdict(self)
 
 

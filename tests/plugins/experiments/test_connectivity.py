@@ -36,7 +36,7 @@ def context(small) -> Context:
 def run(context: Context, arguments: str) -> Measured:
     """At conv2, from the first network to the second."""
     asked = replace(context.selection, layers=dict.fromkeys(context.selection.layers, ("conv2",)))
-    (case,) = get(f"trained={TRAINED},{arguments}").plan(asked)
+    (case,) = get(f"stitcher={TRAINED},{arguments}").plan(asked)
     found = measure(case, context)
     assert found.error == "", found.error
     return found
@@ -157,8 +157,8 @@ def test_plan_is_a_case_for_each_pair_and_layer(small):
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
         ("threshold=-0.1", "threshold is -0.1; a number from 0 is allowed, such as 0.8"),
         (
-            "trained=procrustes",
-            "trained is procrustes; task_loss or bottleneck is wanted, such as task_loss[init=random]",
+            "stitcher=procrustes",
+            "stitcher is procrustes; task_loss or bottleneck is wanted, such as task_loss[init=random]",
         ),
     ],
 )
@@ -179,7 +179,7 @@ def test_presets_are_parameters_that_are_allowed():
 
 
 def test_a_model_2_that_is_never_right_is_a_failed_row(small, context, monkeypatch):
-    case = next(get(f"starts=2,trained={TRAINED}").plan(small))
+    case = next(get(f"starts=2,stitcher={TRAINED}").plan(small))
     alone = Context(small)
     monkeypatch.setattr(
         alone, "score", lambda logits, case: replace(context.score(logits, case), relative_accuracy=float("nan"))
@@ -303,7 +303,7 @@ def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
     words = [
         "run",
         "--experiments",
-        f"connectivity[starts=3,points=3,threshold=0,trained={TRAINED}]",
+        f"connectivity[starts=3,points=3,threshold=0,stitcher={TRAINED}]",
         "--models",
         "net",
         "--datasets",

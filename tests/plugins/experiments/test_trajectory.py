@@ -269,7 +269,7 @@ def test_every_pair_is_trained_once_and_every_index_followed_in_every_view(two):
         *(("trajectory", index.spec, view) for view in two.views for index in two.indices),
     ]
     assert len({one.key for one in cases}) == len(cases) and len({one.group for one in first}) == 1
-    assert {one.a.seed for one in get(f"{SHORT},runs=1").plan(two)} == {"0"}
+    assert {one.a.seed for one in get(f"{SHORT},pairs=1").plan(two)} == {"0"}
 
 
 def test_one_network_is_too_few(two):
@@ -280,7 +280,7 @@ def test_one_network_is_too_few(two):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("runs=0", "runs is 0; a whole number from 1 is allowed"),
+        ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
         ("every=0", "every is 0; a whole number from 1 is allowed"),
         (
             "stitcher=least_squares",

@@ -156,7 +156,7 @@ def test_a_value_of_another_type_is_rejected_with_what_is_allowed(key, text, all
 
 def test_an_unknown_parameter_is_rejected_with_near_matches():
     with pytest.raises(InputError, match="parameter of 'prototype' 'shares' is unknown; did you mean 'share'"):
-        arguments(Prototype(), {"levels": "1"}, "spec", None)
+        arguments(Prototype(), {"shares": "1"}, "spec", None)
 
 
 def test_parameters_of_a_plugin_that_takes_none_are_rejected():

@@ -84,7 +84,9 @@ class LowRank(Experiment):
         rank = getattr(case.method, "rank", 0)
         p, q = (bench.activations.shape(*side)[0] for side in ((case.a, case.layer_a), (case.b, case.layer_b)))
         if rank >= min(p, q):
-            raise Inapplicable(f"rank {rank} is no bound on maps from {p} to {q} neurons")
+            unbounded = self._stitchers()[case.kind][0]
+            see = "" if getattr(unbounded, "rank", 0) else f"; see {unbounded.name}"
+            raise Inapplicable(f"rank {rank} is no bound on maps from {p} to {q} neurons{see}")
         return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:

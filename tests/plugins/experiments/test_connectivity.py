@@ -145,7 +145,7 @@ def test_plan_is_a_case_for_each_pair_and_layer(small):
     assert [(c.layer_a, c.a.name, c.b.name) for c in cases] == [
         (layer, *pair) for layer in ("bn1", "conv2") for pair in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))
     ]
-    assert {(c.kind, c.method.spec, c.view) for c in cases} == {("line", get().trained.spec, "spatial")}
+    assert {(c.kind, c.method.spec, c.view) for c in cases} == {("line", get().stitcher.spec, "spatial")}
     assert len({c.key for c in cases}) == 4
 
 
@@ -155,10 +155,10 @@ def test_plan_is_a_case_for_each_pair_and_layer(small):
         ("starts=1", "starts is 1; a whole number from 2 is allowed"),
         ("points=2", "points is 2; a whole number from 3 is allowed"),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-        ("threshold=-0.1", "threshold is -0.1; a number from 0 is allowed, such as 0.8"),
+        ("threshold=-0.1", "threshold is -0.1; a number from 0 is allowed"),
         (
             "stitcher=procrustes",
-            "stitcher is procrustes; task_loss or bottleneck is wanted, such as task_loss[init=random]",
+            "stitcher is procrustes, which is not trained; a stitcher trained on the task is wanted, such as task_loss",
         ),
     ],
 )
@@ -175,7 +175,7 @@ def test_one_network_is_refused(small):
 
 def test_presets_are_parameters_that_are_allowed():
     for preset in get().presets.values():
-        assert get(preset.params).trained.init == "random"
+        assert get(preset.params).stitcher.init == "random"
 
 
 def test_a_model_2_that_is_never_right_is_a_failed_row(small, context, monkeypatch):

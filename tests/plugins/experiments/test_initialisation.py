@@ -57,7 +57,7 @@ def test_plan_is_every_start_of_both_kinds_on_the_first_pairs_at_every_layer(sma
         for seed in range(4)
     )
     assert {(c.layer_a == c.layer_b, c.view, c.split) for c in cases} == {(True, "spatial", "test")}
-    assert all(c.method == replace(get().trained, init=c.kind, seed=c.method.seed) for c in cases)
+    assert all(c.method == replace(get().stitcher, init=c.kind, seed=c.method.seed) for c in cases)
 
 
 def test_every_start_has_a_record_and_a_row_of_its_own(small):
@@ -136,7 +136,7 @@ def test_a_bottleneck_can_be_trained_from_both_starts(small):
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
         (
             "stitcher=least_squares",
-            "stitcher is least_squares; task_loss or bottleneck is wanted, such as task_loss[epochs=",
+            "stitcher is least_squares, which is not trained; a stitcher trained on the task is wanted",
         ),
     ],
 )

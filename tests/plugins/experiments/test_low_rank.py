@@ -134,10 +134,10 @@ def test_five_numbers_are_measured_of_each_map(measured):
     [
         (
             "ranks=0+4",
-            "ranks is '0+4'; allowed: different whole numbers above 0 with plus signs between them, such as 4+8",
+            "ranks is 0+4; different whole numbers from 1 are allowed, such as 4+8+16",
         ),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-        ("stitcher=task_loss", "stitcher is task_loss; a bottleneck is wanted, such as bottleneck[epochs=30]"),
+        ("stitcher=task_loss", "stitcher is task_loss, which has no parameter rank; a trained stitcher with rank is wanted, such as bottleneck"),
         ("stitcher=bottleneck[rank=0]", "rank is 0"),
     ],
 )

@@ -159,12 +159,12 @@ def test_six_numbers_are_measured_of_each_map(measured):
     ("arguments", "reason"),
     [
         ("alphas=0.1+2", "alpha is 2.0; a number above 0 and at most 1 is allowed"),
-        ("alphas=a", "alphas is 'a'; allowed: different numbers above 0 with plus signs between them"),
-        ("l1=0+1", "l1 is '0+1'; allowed: different numbers above 0"),
+        ("alphas=a", "sparsity[alphas=...] is 'a'; allowed: numbers with plus signs between them, such as 0.001"),
+        ("l1=0+1", "l1 is 0.0+1.0; different numbers above 0 are allowed"),
         ("threshold=-1", "threshold is -1.0; a number from 0 is allowed"),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-        ("stitcher=lasso", "stitcher is lasso; task_loss is wanted, such as task_loss[epochs=30]"),
-        ("stitcher=bottleneck", "stitcher is bottleneck; task_loss is wanted"),
+        ("stitcher=lasso", "stitcher is lasso, which is not trained; a stitcher trained on the task is wanted, such as task_loss"),
+        ("stitcher=bottleneck", "stitcher is bottleneck: l1 is given; a bottleneck takes neither mask nor l1"),
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):

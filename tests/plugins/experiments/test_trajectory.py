@@ -284,7 +284,7 @@ def test_one_network_is_too_few(two):
         ("every=0", "every is 0; a whole number from 1 is allowed"),
         (
             "stitcher=least_squares",
-            "stitcher least_squares is not trained, so there is nothing to follow; take one that is, such as task_loss",
+            "stitcher is least_squares, which is not trained; a stitcher trained on the task is wanted, such as task_loss",
         ),
     ],
 )
@@ -296,10 +296,10 @@ def test_a_bad_parameter_is_one_clear_line(arguments, reason):
 
 def test_the_presets_name_layers_of_every_model():
     (default,) = resolve(Request(experiments=("trajectory",), models=("tiny10", "resnet20")), installed()).scopes
-    assert default.layers == {"tiny10": ("bn3", "bn5"), "resnet20": ("layer2.0",)} and default.experiment.runs == 10
+    assert default.layers == {"tiny10": ("bn3", "bn5"), "resnet20": ("layer2.0",)} and default.experiment.pairs == 10
     (paper,) = resolve(Request(experiments=("trajectory",), preset="paper"), installed()).scopes
     assert paper.layers == {"tiny10[padding=valid]": ("bn3",)} and paper.datasets[0].name == "cifar10"
-    assert paper.experiment.stitcher.epochs == 30 and paper.experiment.runs == 10
+    assert paper.experiment.stitcher.epochs == 30 and paper.experiment.pairs == 10
 
 
 # Summary and figure.

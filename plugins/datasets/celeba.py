@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from simbench_plugins.datasets import decoded
-from simbench_plugins.datasets.published import Archive, Published, fetching
+from simbench_plugins.datasets.archives import Archive, fetching
+from simbench_plugins.datasets.published import Published
 
-from simbench import Dataset, InputError, Split, hookimpl
+from simbench import Dataset, InputError, Split, hookimpl, number
 from simbench.errors import unknown
 from simbench.system.cache import cache_folder
 
@@ -26,49 +27,47 @@ ARCHIVE, IMAGES = "img_align_celeba.zip", "img_align_celeba"
 MARGIN = 16 / 256
 #: normalisation -> (mean, std) per channel.
 STATISTICS = {"symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), "inception": ((117 / 255,) * 3, (1 / 255,) * 3)}
-ATTRIBUTES = tuple(
-    [
-        "5_o_Clock_Shadow",
-        "Arched_Eyebrows",
-        "Attractive",
-        "Bags_Under_Eyes",
-        "Bald",
-        "Bangs",
-        "Big_Lips",
-        "Big_Nose",
-        "Black_Hair",
-        "Blond_Hair",
-        "Blurry",
-        "Brown_Hair",
-        "Bushy_Eyebrows",
-        "Chubby",
-        "Double_Chin",
-        "Eyeglasses",
-        "Goatee",
-        "Gray_Hair",
-        "Heavy_Makeup",
-        "High_Cheekbones",
-        "Male",
-        "Mouth_Slightly_Open",
-        "Mustache",
-        "Narrow_Eyes",
-        "No_Beard",
-        "Oval_Face",
-        "Pale_Skin",
-        "Pointy_Nose",
-        "Receding_Hairline",
-        "Rosy_Cheeks",
-        "Sideburns",
-        "Smiling",
-        "Straight_Hair",
-        "Wavy_Hair",
-        "Wearing_Earrings",
-        "Wearing_Hat",
-        "Wearing_Lipstick",
-        "Wearing_Necklace",
-        "Wearing_Necktie",
-        "Young",
-    ]
+ATTRIBUTES = (
+    "5_o_Clock_Shadow",
+    "Arched_Eyebrows",
+    "Attractive",
+    "Bags_Under_Eyes",
+    "Bald",
+    "Bangs",
+    "Big_Lips",
+    "Big_Nose",
+    "Black_Hair",
+    "Blond_Hair",
+    "Blurry",
+    "Brown_Hair",
+    "Bushy_Eyebrows",
+    "Chubby",
+    "Double_Chin",
+    "Eyeglasses",
+    "Goatee",
+    "Gray_Hair",
+    "Heavy_Makeup",
+    "High_Cheekbones",
+    "Male",
+    "Mouth_Slightly_Open",
+    "Mustache",
+    "Narrow_Eyes",
+    "No_Beard",
+    "Oval_Face",
+    "Pale_Skin",
+    "Pointy_Nose",
+    "Receding_Hairline",
+    "Rosy_Cheeks",
+    "Sideburns",
+    "Smiling",
+    "Straight_Hair",
+    "Wavy_Hair",
+    "Wearing_Earrings",
+    "Wearing_Hat",
+    "Wearing_Lipstick",
+    "Wearing_Necklace",
+    "Wearing_Necktie",
+    "Young",
 )
 
 
@@ -90,7 +89,7 @@ class CelebA(Published):
         (pixel - 117) of values 0 to 255, which the weights of Inception V1 for ImageNet expect.
     """
 
-    size: int = 64
+    size: int = number(64, least=1)
     normalisation: Literal["symmetric", "inception"] = "symmetric"
 
     name = "celeba"
@@ -104,8 +103,7 @@ class CelebA(Published):
     epochs, augment = 8, True
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InputError(f"size is {self.size}; allowed: whole numbers from 1, in pixels per side")
+        super().__post_init__()
         if self.normalisation not in STATISTICS:
             raise unknown("normalisation", self.normalisation, STATISTICS)
 

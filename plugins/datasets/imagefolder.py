@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
 from simbench_plugins.datasets import decoded
+from simbench_plugins.datasets.classfolders import SPLITS, File, classes_of, files_of, pixels
 
-from simbench import Dataset, InputError, Split, hookimpl
+from simbench import Dataset, InputError, Split, hookimpl, number
 from simbench.errors import unknown
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest
 
-if TYPE_CHECKING:
-    import numpy
-
-SPLITS = ("train", "test")
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 #: normalisation -> (mean, std) per channel.
 STATISTICS = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
@@ -30,15 +25,6 @@ STATISTICS = {
 #: Mean bytes per file from which one thread per core is faster than one thread: below, most of the time goes into
 #: Python (two cores, 1 kB JPEGs: 128 us an image against 204 us).
 THREADED = 4096
-
-
-class File(NamedTuple):
-    """An image on disk: class number, class/name, bytes, time of its last change in ns."""
-
-    label: int
-    name: str
-    size: int
-    changed: int
 
 
 @dataclass(frozen=True)
@@ -55,7 +41,7 @@ class ImageFolder(Dataset):
     """
 
     path: str = ""
-    size: int = 32
+    size: int = number(32, least=1)
     normalisation: Literal["cifar10", "imagenet", "none"] = "cifar10"
 
     name = "imagefolder"
@@ -64,8 +50,7 @@ class ImageFolder(Dataset):
     epochs, augment = 30, True
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InputError(f"size is {self.size}; allowed: whole numbers from 1, in pixels per side")
+        super().__post_init__()
         if self.normalisation not in STATISTICS:
             raise unknown("normalisation", self.normalisation, STATISTICS)
 
@@ -84,7 +69,7 @@ class ImageFolder(Dataset):
 
     @cached_property
     def classes(self) -> int:
-        return len(_classes(self._root))
+        return len(classes_of(self._root))
 
     def prepare(self) -> None:
         self.fingerprint()
@@ -128,7 +113,7 @@ class ImageFolder(Dataset):
     def _listed(self) -> dict[str, list[File]]:
         root = self._root
         try:
-            return {split: _files(root / split, _classes(root)) for split in SPLITS}
+            return {split: files_of(root / split, classes_of(root)) for split in SPLITS}
         except OSError as error:
             raise InputError(f"{self.spec}: {error}") from error
 
@@ -149,46 +134,6 @@ class ImageFolder(Dataset):
             raise InputError(f"{self.spec}: {error}") from error
 
 
-def _classes(root: Path) -> list[str]:
-    """Names of the class folders, sorted. Raises InputError unless both splits have the same two or more."""
-    train, test = (
-        {entry.name for entry in os.scandir(root / split) if entry.is_dir() and not entry.name.startswith(".")}
-        for split in SPLITS
-    )
-    if train != test:
-        only = [
-            f"only {split} has {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"
-            for split, names in (("train", train - test), ("test", test - train))
-            if names
-        ]
-        raise InputError(f"{root}: {'; '.join(only)}; train/ and test/ must hold folders of the same names")
-    if len(train) < 2:
-        raise InputError(
-            f"{root / 'train'} holds class folders: {len(train)}; two or more are wanted, one folder of "
-            "images for each class"
-        )
-    return sorted(train)
-
-
-def _files(folder: Path, classes: list[str]) -> list[File]:
-    """Every image of a split, in order. Raises InputError when a class has none."""
-    found: list[File] = []
-    for label, name in enumerate(classes):
-        with os.scandir(folder / name) as entries:
-            images = sorted(
-                File(label, f"{name}/{entry.name}", entry.stat().st_size, entry.stat().st_mtime_ns)
-                for entry in entries
-                if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".")
-            )
-        if not images:
-            raise InputError(
-                f"{folder / name} has no images; files that end in {' '.join(SUFFIXES)} are read, "
-                "directly in the folder of their class"
-            )
-        found += images
-    return found
-
-
 def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path) -> None:
     import numpy as np
 
@@ -199,27 +144,10 @@ def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path) -
     decoded.write(
         folder,
         splits,
-        lambda split, file: _pixels(root / split / file.name, size),
+        lambda split, file: pixels(root / split / file.name, size),
         size,
         threaded=sum(file.size for file in everything) >= THREADED * len(everything),
     )
-
-
-def _pixels(file: Path, size: int) -> numpy.ndarray:
-    """uint8 (3, size, size) of one image. Raises InputError that names the file when it cannot be read."""
-    import numpy as np
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            if image.mode.startswith(("I", "F")):  # Pillow would clip these to 0-255
-                raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
-            image = image.convert("RGB")
-    except Exception as error:  # each decoder raises its own
-        raise InputError(f"{file} cannot be read as an image ({error}); replace or remove it") from error
-    if image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image).transpose(2, 0, 1)
 
 
 @hookimpl

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench_plugins.experiments import curves, steps, trained
-from simbench_plugins.experiments.pairs import first_pairs, settings
+from simbench_plugins.experiments import trained, trajectory_report
+from simbench_plugins.experiments.pairs import first_pairs
 from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.indices.reversed import Reversed
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
 from simbench import Affine, Case, Experiment, Index, Result, Row, Stitcher, hookimpl, nested, number
 from simbench.isolation.answers import asked, refusal
-from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
@@ -26,17 +25,6 @@ if TYPE_CHECKING:
 
 #: Bytes of stitched activations that go through the end of Model 2 at once.
 HELD = 2**26
-#: What tells of a training -> its label.
-TRAINING = {
-    "cross_entropy": "cross-entropy to Model 2 (nats)",
-    "accuracy": "accuracy",
-    "1 - residual": "1 - residual of the stitch",
-}
-#: Which way an index is taken -> its label.
-SIDES = {"similarity": "A M -> B", "reverse_similarity": "B -> A M"}
-TITLE = "Along the training of a stitch M by task loss: mean, standard deviation and two of the pairs"
-#: Columns of a setting, over which nothing is averaged, and those of the pairs in it.
-SETTING, PAIR = [*curves.APART, "layer_a"], ["seed_a", "seed_b"]
 
 
 @dataclass(frozen=True)
@@ -115,59 +103,10 @@ class Trajectory(Experiment):
         return Result(rows, {name: np.array(values) for name, values in (found | {"step": taken}).items()})
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
-        """Means over the pairs at the first and at the last step, and of the Spearman correlation with cross-entropy
-        over the steps: positive where a quantity falls while the network improves."""
-        import pandas
-
-        kept = rows[rows["quantity"].isin([*SIDES, "cross_entropy", "accuracy", "residual"]) & (rows["status"] == "ok")]
-        if kept.empty:
-            return kept[[]]
-        value = kept["value"].where(kept["quantity"] != "residual", 1 - kept["value"])
-        kept = kept.assign(what=_names(kept), value=value)
-        entropies = kept[kept["quantity"] == "cross_entropy"]
-        entropy = {key: steps.by_step(part) for key, part in entropies.groupby(SETTING + PAIR)}
-        found = []
-        for key, part in kept.groupby([*SETTING, "view", "what"], sort=False):
-            runs = {pair: steps.by_step(run) for pair, run in part.groupby(PAIR)}
-            follows = [_follows(run, entropy.get((*key[: len(SETTING)], *pair))) for pair, run in runs.items()]
-            found.append(
-                [
-                    *key,
-                    len(runs),
-                    _mean(run.iloc[0] for run in runs.values()),
-                    _mean(run.iloc[-1] for run in runs.values()),
-                    _mean(follows),
-                ]
-            )
-        names = [*SETTING, "view", "what", "pairs", "before", "after", "with cross_entropy"]
-        table = pandas.DataFrame(found, columns=names)
-        return table.drop(columns=[name for name in ("model_b", "samples", "seed") if table[name].nunique() == 1])
+        return trajectory_report.table(rows)
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
-        """Two rows of panels at each layer, one for each quantity: mean and standard deviation over the pairs, and two
-        pairs alone."""
-        import pandas
-
-        if not kept:
-            return None
-        labels = pandas.DataFrame([each.labels | {"at": at} for at, each in enumerate(kept)])
-        labels = curves.named(labels.astype({"samples": int, "seed": int}))
-        wanted = []
-        for title, part in settings(labels):
-            training = [kept[at] for at in _sorted(part[part["kind"] == "training"])]
-            wanted += [(label, {name: training}, title) for name, label in TRAINING.items() if training]
-            for (name, view), of in part[part["kind"] == "trajectory"].groupby(["stitcher", "view"]):
-                cases = [kept[at] for at in _sorted(of)]
-                wanted.append((f"{name} ({view})", {side: cases for side in SIDES if side in cases[0].arrays}, title))
-        figure, axes = figures.panels(len(wanted), 4, TITLE, 4, 3)
-        for ax, (label, sides, title) in zip(axes, wanted, strict=True):
-            for at, (side, cases) in enumerate(sides.items()):
-                runs = [pandas.Series(each.arrays[side], each.arrays["step"]) for each in cases]
-                single = [f"{each.labels['seed_a']} -> {each.labels['seed_b']}" for each in cases]
-                steps.draw(ax, runs, SIDES.get(side, SIDES["similarity"]), at, single if len(runs) > 2 else ())
-            figures.describe(ax, title.replace("\n", ", "), "training step", label)
-        figures.legend(figure, axes, 6)
-        return figure
+        return trajectory_report.figure(kept)
 
 
 def _maps(stitcher: Stitcher, case: Case, bench: Bench) -> list[Affine]:
@@ -222,33 +161,6 @@ def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, ben
 def _exact(index: Index, case: Case) -> bool:
     """Whether moments of the unstitched activations tell the index of the stitched ones."""
     return case.view != "flat" and index.needs == "moments"
-
-
-def _names(rows: pandas.DataFrame) -> pandas.Series:
-    """What the tables call the quantity of each row."""
-    named = curves.named(rows)
-    names = named["stitcher"].where(named["quantity"] != "reverse_similarity", named["stitcher"] + ", B -> A M")
-    return names.where(named["quantity"].isin(SIDES), named["quantity"].replace("residual", "1 - residual"))
-
-
-def _follows(run: pandas.Series, entropy: pandas.Series | None) -> float:
-    """Spearman correlation with cross-entropy over the steps both have; NaN where one stays where it is."""
-    if entropy is None or len(both := run.to_frame("run").join(entropy.rename("entropy"), how="inner")) < 3:
-        return math.nan
-    if ((both.max() - both.min()) < 1e-6).any():
-        return math.nan
-    return both.corr("spearman").iloc[0, 1]
-
-
-def _mean(values: Iterable[float]) -> float:
-    """Of those that are numbers, NaN where none is."""
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
-
-
-def _sorted(rows: pandas.DataFrame) -> list[int]:
-    """Places of the cases, in the order of the pairs."""
-    return rows.sort_values(PAIR)["at"].tolist()
 
 
 @hookimpl

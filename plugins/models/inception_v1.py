@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 from simbench_plugins.models import training
 
-from simbench import Dataset, InputError, Model, Recipe, hookimpl
+from simbench import Dataset, InputError, Model, Recipe, hookimpl, number
 from simbench.system import atomic as durable
 from simbench.system.cache import cache_folder
 
@@ -54,15 +54,15 @@ class InceptionV1(Model):
 
     weights: Literal["imagenet"] | None = None
     optimizer: Literal["sgd", "adam"] = "sgd"
-    epochs: int | None = None
-    learning_rate: float | None = None
+    epochs: int | None = number(None, least=1)
+    learning_rate: float | None = number(None, above=0.0)
     augment: bool | None = None
 
     name = "inception_v1"
     source = "Szegedy et al. 2015, table 1; Csiszarik et al. 2021, section 5.1"
 
     def __post_init__(self) -> None:
-        training.check(self)
+        super().__post_init__()
         trained = (
             type(self)(
                 optimizer=self.optimizer, epochs=self.epochs, learning_rate=self.learning_rate, augment=self.augment

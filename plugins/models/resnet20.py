@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from simbench_plugins.models import training
 
-from simbench import Dataset, InputError, Model, Recipe, hookimpl
+from simbench import Dataset, InputError, Model, Recipe, hookimpl, number
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,8 +38,8 @@ class ResNet20(Model):
     width: float = 1.0
     batch_norm: bool = True
     optimizer: Literal["sgd", "adam"] = "sgd"
-    epochs: int | None = None
-    learning_rate: float | None = None
+    epochs: int | None = number(None, least=1)
+    learning_rate: float | None = number(None, above=0.0)
     augment: bool | None = None
 
     name = "resnet20"
@@ -51,7 +51,7 @@ class ResNet20(Model):
                 f"width is {self.width}; a number that leaves round({STAGES[0][0]} width) = 1 channel or "
                 "more is allowed, such as 0.25, 1 or 3"
             )
-        training.check(self)
+        super().__post_init__()
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ class ResNet20(Model):
             net.add_module("bn1", nn.BatchNorm2d(self.widths[0]))
         net.add_module("relu", nn.ReLU())
         before = self.widths[0]
-        for i, (width, (_, stride)) in enumerate(zip(self.widths, STAGES), 1):
+        for i, (width, (_, stride)) in enumerate(zip(self.widths, STAGES, strict=True), 1):
             stage = nn.Sequential()
             for _ in range(BLOCKS):
                 stage.append(BasicBlock(before, width, stride, self.batch_norm))

@@ -40,21 +40,21 @@ if TYPE_CHECKING:
 class CKAPenalty(Experiment):
     """A network stitched with itself, pushed to look different while it works the same.
 
-    From next to the identity, Adam minimises cross-entropy + weight * index(stitched, own activations), by task_loss.
+    From near the identity, Adam minimises cross-entropy + weight * index(stitched, own activations), by task_loss.
     The identity itself is a stationary point of both terms, so training starts from a seeded Gaussian perturbation
     of standard deviation `noise`. Every `every` steps the index and the scores are logged on the test images. A row
-    `pushed_to` is the index where it is least alike among the logged steps at which relative accuracy is at least
-    1 - tolerance: what it can be brought to before accuracy falls, a bound that a longer training may better.
+    `pushed_to` is the least similar value of the index among the logged steps at which relative accuracy is at least
+    1 - tolerance: how far the index can be lowered before accuracy falls. A longer training may lower it further.
 
-    index, view: what every network is pushed to lower ("flat", images by all neurons, is what the authors' code uses).
-        The penalty sees the index of a batch, which few rows bias; the log that of the test images.
+    index, view: the index that every network is pushed to lower, and its view ("flat", images by all neurons, in the
+        authors' code). The penalty is the index of a batch, biased by its few rows; logged is that of the test images.
     weight, batch, epochs, learning_rate, schedule, augment, labels: of the training, as in task_loss.
     layer: "middle" is the middle one of the selected layers; a model without the layer is not pushed.
-    networks: so many networks of each model, the first by seed or name, are also pushed to lower each selected index
-        that a stitch can push (differentiable and not blind to it; of the built-in ones the variants of cka), in the
-        selected views.
-    pairs, baseline: for comparison, the index between stitched A and B of so many ordered pairs of networks at every
-        selected layer, stitched by `baseline`.
+    networks: number of networks of each model, the first by seed or name, that are also pushed to lower each selected
+        index that a stitch can change (differentiable and not invariant to the stitch; of the built-in indices the
+        variants of cka), in the selected views.
+    pairs, baseline: for comparison, the index between stitched A and B, for this number of ordered pairs of networks
+        at every selected layer, stitched by `baseline`.
 
     The paper penalises CKA at layer 2.0 of a ResNet of width 3 with "the usual cross-entropy term", read here as that
     of its section 4.1, to the outputs of Model 2 (the authors' code takes hard labels unless told otherwise); its
@@ -159,7 +159,7 @@ class CKAPenalty(Experiment):
 
         try:
             affine = bench.fit(self._pusher(case.method, case.view), case, on_step=look)
-        except InputError as error:  # of an index, which cannot take so many rows
+        except InputError as error:  # raised by an index that accepts fewer rows
             raise Inapplicable(str(error)) from None
         if last % self.every:
             rows.extend(_looks(last, affine, case, bench))

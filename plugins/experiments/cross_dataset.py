@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simbench import Bench, Network, Selection
     from simbench.contracts import Kept
 
-#: What tells the panels of the figure apart, beside the data set that the front was trained on.
+#: Columns that identify a panel of the figure, beside the data set that the front was trained on.
 PANEL = ["dataset", "model_b", "samples", "seed"]
 #: The stitcher that changes nothing, drawn for foreign fronts only.
 BASELINE = "identity"
@@ -84,11 +84,11 @@ class CrossDataset(Experiment):
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: relative accuracy, a row per data set of front and end and layer."""
-        kept = _with_fronts(rows)
-        if kept.empty:
-            return kept[[]]
-        several = [name for name in ("model_a", "model_b", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(
+        scores = _with_fronts(rows)
+        if scores.empty:
+            return scores[[]]
+        several = [name for name in ("model_a", "model_b", "samples", "seed") if scores[name].nunique() > 1]
+        wide = scores.pivot_table(
             index=["front", "dataset", *several, "layer_a"], columns="stitcher", values="value", sort=False
         )
         names = {"front": "front trained on", "dataset": "end trained on", "layer_a": "relative accuracy at"}
@@ -131,7 +131,7 @@ class CrossDataset(Experiment):
 
 
 def _kinds(selection: Selection) -> dict[Network, str]:
-    """Network -> "home" or "foreign". Raises InputError for what cannot be stitched across data sets."""
+    """Network -> "home" or "foreign". Raises InputError where networks cannot be stitched across data sets."""
     dataset, kinds = selection.setting.dataset, {}
     for network in selection.networks:
         trained = network.home(selection.setting)
@@ -157,13 +157,13 @@ def _kinds(selection: Selection) -> dict[Network, str]:
 def _with_fronts(rows: pandas.DataFrame) -> pandas.DataFrame:
     """Relative accuracies of stitches, with the columns `stitcher` and `front`, the data set its front was trained
     on."""
-    kept = curves.numbers(rows, "relative_accuracy")
-    kept = curves.named(kept[kept["kind"].isin(["foreign", "home"])])
+    scores = curves.numbers(rows, "relative_accuracy")
+    scores = curves.named(scores[scores["kind"].isin(["foreign", "home"])])
     fronts = [
         seed.partition("@")[2] if kind == "foreign" else dataset
-        for kind, seed, dataset in zip(kept["kind"], kept["seed_a"], kept["dataset"], strict=True)
+        for kind, seed, dataset in zip(scores["kind"], scores["seed_a"], scores["dataset"], strict=True)
     ]
-    return kept.assign(front=fronts)
+    return scores.assign(front=fronts)
 
 
 @hookimpl

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simbench import Bench, Selection
     from simbench.contracts import Kept
 
-#: Kind of case, which is the stitcher's init, and what it is called.
+#: Kind of case, which is the stitcher's `init` -> its name in figures.
 KINDS = {"random": "random", "least_squares": "least squares"}
 BINS = 24
 
@@ -31,12 +31,12 @@ BINS = 24
 class Initialisation(Experiment):
     """Accuracy of stitches trained on the task loss from random starts and from the least squares map.
 
-    Two networks are fixed, at one layer. Every training has a seed of its own, 0 to `starts` - 1, which is the
-    parameter `seed` of the stitcher and fixes the random start and the order of the batches (and the crops). The
-    least squares map is unique, so those trainings differ in the order of the batches (and the crops) alone; what
-    the paper means by "50 optimal least squares initializations" its text does not say. In its authors' code one
-    seed sets everything of a run, and the least squares map is that of images cropped at random, so that the starts
-    themselves differ a little; here it is that of the images as they are.
+    Two networks are fixed, at one layer. Every training has a seed of its own, 0 to `starts` - 1: the parameter `seed`
+    of the stitcher, which fixes the random start and the order of the batches (and the crops). The least squares map
+    is unique, so those trainings differ only in the order of the batches (and the crops). The paper does not say what
+    "50 optimal least squares initializations" are. In its authors' code one seed fixes a whole run, and the least
+    squares map is fitted to randomly cropped images, so that the starts differ slightly; here it is fitted to the
+    images as they are.
 
     stitcher: a trained one with the parameters init, which takes "random" and "least_squares", and seed; whatever
     their values. starts: of each kind. pairs: number of ordered pairs of networks, each with panels of its own.
@@ -82,16 +82,16 @@ class Initialisation(Experiment):
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Relative accuracy over the starts: a row for each pair of networks, layer and kind of start."""
-        kept = curves.numbers(rows, "relative_accuracy")
-        if kept.empty:
-            return kept[[]]
+        scores = curves.numbers(rows, "relative_accuracy")
+        if scores.empty:
+            return scores[[]]
         several = [
-            name for name in ("model_a", "model_b", "seed_a", "seed_b", "samples", "seed") if kept[name].nunique() > 1
+            name for name in ("model_a", "model_b", "seed_a", "seed_b", "samples", "seed") if scores[name].nunique() > 1
         ]
         by = ["dataset", *several, "layer_a", "kind"]
-        told = kept.groupby(by, sort=False)["value"].agg(["count", "min", "median", "max", "std"]).reset_index()
-        told["kind"] = told["kind"].map(KINDS)
-        return told.rename(columns={"layer_a": "relative accuracy at", "kind": "start", "count": "starts"})
+        table = scores.groupby(by, sort=False)["value"].agg(["count", "min", "median", "max", "std"]).reset_index()
+        table["kind"] = table["kind"].map(KINDS)
+        return table.rename(columns={"layer_a": "relative accuracy at", "kind": "start", "count": "starts"})
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
         """A panel for each pair of networks and layer: histogram of relative accuracy, by kind of start."""
@@ -116,7 +116,7 @@ class Initialisation(Experiment):
 
 
 def _edges(part: pandas.DataFrame) -> list[float]:
-    """Of the bins: equal ones over all values, none narrower than what one image makes."""
+    """Edges of equal bins over all values, none narrower than the share of one image."""
     low, high = part["value"].min(), part["value"].max()
     width = max((high - low) / BINS, 1 / part["samples"].iloc[0])
     return [low + (i - 0.5) * width for i in range(math.ceil((high - low) / width) + 2)]

@@ -39,9 +39,9 @@ class LowRank(Experiment):
 
     ranks: values of k. stitcher: a trained one with the parameter rank, whatever its value; where it has an attribute
     `unrestricted`, that is the same training without a bound. All maps have a bias or none has.
-    The paper's are ranks 4, 8 and 16 and two layers of Tiny-10 that its text does not name (here bn3 and bn5), its
-    averages are of 10 runs; training is as in the authors' code, but from reduced_rank, where theirs starts from
-    random orthogonal factors.
+    The paper has ranks 4, 8 and 16, two layers of Tiny-10 that it does not name (here bn3 and bn5), and averages of
+    10 runs. Training is as in the authors' code, except for its start: reduced_rank here, random orthogonal factors
+    there.
     """
 
     ranks: tuple[int, ...] = numbers((4, 8, 16), least=1)
@@ -91,11 +91,11 @@ class LowRank(Experiment):
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean relative accuracy over the pairs, a row per layer and rank, the unbounded ones last."""
-        kept = _scored(rows)
-        if kept.empty:
-            return kept[[]]
-        several = [name for name in ("model_a", "model_b", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(index=["dataset", *several, "layer_a", "rank"], columns="kind", values="value")
+        scores = _scored(rows)
+        if scores.empty:
+            return scores[[]]
+        several = [name for name in ("model_a", "model_b", "samples", "seed") if scores[name].nunique() > 1]
+        wide = scores.pivot_table(index=["dataset", *several, "layer_a", "rank"], columns="kind", values="value")
         wide = wide[[kind for kind in KINDS if kind in wide]].rename(columns=KINDS)
         wide = wide.rename_axis(columns=None).reset_index().rename(columns={"layer_a": "relative accuracy at"})
         return wide.assign(rank=[f"{rank:.0f}" if rank < float("inf") else "full" for rank in wide["rank"]])
@@ -115,16 +115,16 @@ class LowRank(Experiment):
 
 def _scored(rows: pandas.DataFrame) -> pandas.DataFrame:
     """Relative accuracies, with their rank: infinite where there is no bound."""
-    kept = curves.numbers(rows, "relative_accuracy")
-    return kept.assign(rank=[rank if rank > 0 else float("inf") for rank in parameter(kept, "rank")])
+    scores = curves.numbers(rows, "relative_accuracy")
+    return scores.assign(rank=[rank if rank > 0 else float("inf") for rank in parameter(scores, "rank")])
 
 
 def _bars(axes: Axes, part: pandas.DataFrame) -> None:
     """Means and standard deviations over the pairs of one setting: a bar for each rank, a line for no bound."""
     ranks = sorted(rank for rank in part["rank"].unique() if rank < float("inf"))
     for at, (kind, name) in enumerate(KINDS.items()):
-        told = curves.spread(part[part["kind"] == kind], ["rank"]).set_index("rank")
-        bounded = told.reindex(ranks)
+        means = curves.spread(part[part["kind"] == kind], ["rank"]).set_index("rank")
+        bounded = means.reindex(ranks)
         axes.bar(
             [i + 0.38 * (at - 0.5) for i in range(len(ranks))],
             bounded["mean"],
@@ -134,9 +134,9 @@ def _bars(axes: Axes, part: pandas.DataFrame) -> None:
             error_kw={"elinewidth": 1},
             label=name,
         )
-        if float("inf") in told.index:
+        if float("inf") in means.index:
             axes.axhline(
-                told.at[float("inf"), "mean"],
+                means.at[float("inf"), "mean"],
                 color=figures.colour(at),
                 linestyle="--",
                 linewidth=1.2,

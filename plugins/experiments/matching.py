@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simbench import Bench, Selection
     from simbench.contracts import Kept
 
-#: What a figure shows of a stitched network, a panel each.
+#: Quantity of a stitched network -> the label of its panel.
 PANELS = {
     "relative_accuracy": "relative accuracy (stitched / Model 2)",
     "cross_entropy": "cross-entropy to Model 2 (nats)",
@@ -69,11 +69,13 @@ class Matching(Experiment):
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: stitched accuracy relative to Model 2, a row per layer, a column per stitcher."""
-        kept = curves.named(curves.numbers(rows, "relative_accuracy"))
-        if kept.empty:
-            return kept[[]]
-        several = [name for name in ("model_a", "model_b", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(index=["dataset", *several, "layer_a"], columns="stitcher", values="value", sort=False)
+        scores = curves.named(curves.numbers(rows, "relative_accuracy"))
+        if scores.empty:
+            return scores[[]]
+        several = [name for name in ("model_a", "model_b", "samples", "seed") if scores[name].nunique() > 1]
+        wide = scores.pivot_table(
+            index=["dataset", *several, "layer_a"], columns="stitcher", values="value", sort=False
+        )
         return wide.rename_axis(columns=None).reset_index().rename(columns={"layer_a": "relative accuracy at"})
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
@@ -92,14 +94,14 @@ class Matching(Experiment):
         panels = iter(axes)
         for (dataset, model_a, model_b, *_), group in groups:
             layers = curves.in_depth(group["layer_a"], model_a, depths)
-            for (quantity, label), told in zip(
+            for (quantity, label), subtitle in zip(
                 PANELS.items(),
                 (f"{curves.models(model_a, model_b)} on {dataset}: {curves.size(group)}", _unstitched(group)),
                 strict=True,
             ):
                 panel = next(panels)
                 curves.draw(panel, curves.numbers(group, quantity), "layer_a", layers, places)
-                figures.describe(panel, told, "stitched at layer", label)
+                figures.describe(panel, subtitle, "stitched at layer", label)
                 if quantity == "cross_entropy":
                     panel.set_yscale("log")
         figures.legend(figure, axes)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simbench import Bench, Selection
     from simbench.contracts import Kept
 
-#: So many weights between the threshold and ten times it say that it cuts through a cloud around zero.
+#: Share of weights between the threshold and ten times it from which the threshold cuts through a cloud around zero.
 CLOUD = 0.05
 
 
@@ -31,10 +31,10 @@ class Sparsity(Experiment):
     """How well stitches with few connections work: an L1 penalty on direct matching (eq. 3, the lasso) against one
     on task loss matching, cross-entropy + l1 ||M||_1 with ||M||_1 = sum_ij |m_ij|, at growing strengths.
 
-    Weights of absolute value below `threshold` are set to zero, and what is then left is scored, on test images;
+    Weights of absolute value below `threshold` are set to zero, and the resulting map is scored on test images;
     sparsity is the share of zeros in M (the bias is free). Each side also has its map without a penalty: least
-    squares, and the same training with l1 = 0; where neurons are dead its sparsity is above 0, too. Stitches are
-    fitted on train images, for the first `pairs` ordered pairs of the networks at every layer.
+    squares, and the same training with l1 = 0, whose sparsity is above 0 where neurons are dead. Stitches are fitted
+    on train images, for the first `pairs` ordered pairs of the networks at every layer.
 
     alphas: strengths of the lasso, between 0 and 1, whose scale `lasso` explains. l1: strengths of task loss
         matching, in nats per unit of weight. stitcher: a trained one with the parameter l1, whatever its value. All
@@ -84,9 +84,9 @@ class Sparsity(Experiment):
         }
 
     def run(self, case: Case, bench: Bench) -> Result:
-        found = bench.fit(case.method, case)
-        size = found.weight.abs()
-        weight = found.weight.where(size >= self.threshold, 0)
+        affine = bench.fit(case.method, case)
+        size = affine.weight.abs()
+        weight = affine.weight.where(size >= self.threshold, 0)
         near = float(((size >= self.threshold) & (size < 10 * self.threshold)).double().mean())
         note = (
             (
@@ -98,7 +98,7 @@ class Sparsity(Experiment):
         )
         rows = [
             Row("sparsity", float((weight == 0).double().mean()), note=note),
-            *bench.stitched(Affine(weight, found.bias), case),
+            *bench.stitched(Affine(weight, affine.bias), case),
         ]
         return Result(rows, {"weight": weight.float().cpu().numpy()})
 

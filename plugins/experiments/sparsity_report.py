@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
 
-#: Kind of case -> what it is and which parameter of its stitchers is the strength.
+#: Kind of case -> its name, and the parameter of its stitchers that is the strength.
 KINDS = {"direct": ("direct matching", "alpha"), "task": ("task loss matching", "l1")}
-#: Sparsities of the matrices that are shown, as nearly as they are there.
+#: Sparsities of the matrices that are shown; the nearest available ones are taken.
 SHOWN = (0.5, 0.8, 0.95)
 
 
@@ -59,9 +59,9 @@ def figure(rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
 
 def _wide(rows: pandas.DataFrame) -> pandas.DataFrame:
     """A row per case with a number: its labels, strength and quantities."""
-    kept = rows[(rows["status"] == "ok") & rows["kind"].isin(KINDS)]
+    ok = rows[(rows["status"] == "ok") & rows["kind"].isin(KINDS)]
     labels = [*curves.APART, "layer_a", "seed_a", "seed_b", "kind", "method", "params"]
-    wide = kept.pivot_table(index=labels, columns="quantity", values="value", aggfunc="first").reset_index()
+    wide = ok.pivot_table(index=labels, columns="quantity", values="value", aggfunc="first").reset_index()
     if "relative_accuracy" not in wide:
         return wide[:0]
     import numpy as np

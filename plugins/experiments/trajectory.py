@@ -83,24 +83,24 @@ class Trajectory(Experiment):
         maps = bench.once(case, (self.name, self.stitcher.spec), lambda: _maps(self.stitcher, case, bench))
         logged = sorted({*range(0, len(maps), self.every), len(maps) - 1})
         if case.kind == "training":
-            rows, taken = list(_scores(maps, logged, case, bench)), logged
-            found = {
+            rows, steps = list(_scores(maps, logged, case, bench)), logged
+            arrays = {
                 name: [row.value for row in rows if row.quantity == name]
                 for name in ("cross_entropy", "accuracy", "residual")
             }
-            found["1 - residual"] = [1 - value for value in found.pop("residual")]
+            arrays["1 - residual"] = [1 - value for value in arrays.pop("residual")]
         else:
-            taken = list(range(len(maps))) if _exact(case.method, case) else logged
+            steps = list(range(len(maps))) if _exact(case.method, case) else logged
             sides = {"similarity": case.method}
             if not case.method.claims.symmetric:
                 sides["reverse_similarity"] = Reversed(case.method)
-            told = {
-                side: [_row(side, index, maps[step], step, case, bench) for step in taken]
+            by_side = {
+                side: [_row(side, index, maps[step], step, case, bench) for step in steps]
                 for side, index in sides.items()
             }
-            rows = [row for of in told.values() for row in of if row.step in set(logged)]
-            found = {side: [row.value for row in of] for side, of in told.items()}
-        return Result(rows, {name: np.array(values) for name, values in (found | {"step": taken}).items()})
+            rows = [row for of in by_side.values() for row in of if row.step in set(logged)]
+            arrays = {side: [row.value for row in of] for side, of in by_side.items()}
+        return Result(rows, {name: np.array(values) for name, values in (arrays | {"step": steps}).items()})
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         return trajectory_report.table(rows)

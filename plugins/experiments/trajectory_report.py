@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
 
-#: What tells of a training -> its label.
+#: Quantity of a training -> the label of its panel.
 TRAINING = {
     "cross_entropy": "cross-entropy to Model 2 (nats)",
     "accuracy": "accuracy",
     "1 - residual": "1 - residual of the stitch",
 }
-#: Which way an index is taken -> its label.
+#: Direction in which an index is computed -> its label.
 SIDES = {"similarity": "A M -> B", "reverse_similarity": "B -> A M"}
 TITLE = "Along the training of a stitch M by task loss: mean, standard deviation and two of the pairs"
-#: Columns of a setting, over which nothing is averaged, and those of the pairs in it.
+#: Columns of a setting, within which averages are taken, and of a pair of networks in it.
 SETTING, PAIR = [*curves.APART, "layer_a"], ["seed_a", "seed_b"]
 
 
@@ -35,15 +35,15 @@ def table(rows: pandas.DataFrame) -> pandas.DataFrame:
     over the steps: positive where a quantity falls while the network improves."""
     import pandas
 
-    kept = rows[rows["quantity"].isin([*SIDES, "cross_entropy", "accuracy", "residual"]) & (rows["status"] == "ok")]
-    if kept.empty:
-        return kept[[]]
-    value = kept["value"].where(kept["quantity"] != "residual", 1 - kept["value"])
-    kept = kept.assign(what=_names(kept), value=value)
-    entropies = kept[kept["quantity"] == "cross_entropy"]
+    ok = rows[rows["quantity"].isin([*SIDES, "cross_entropy", "accuracy", "residual"]) & (rows["status"] == "ok")]
+    if ok.empty:
+        return ok[[]]
+    value = ok["value"].where(ok["quantity"] != "residual", 1 - ok["value"])
+    ok = ok.assign(what=_names(ok), value=value)
+    entropies = ok[ok["quantity"] == "cross_entropy"]
     entropy = {key: steps.by_step(part) for key, part in entropies.groupby(SETTING + PAIR)}
     found = []
-    for key, part in kept.groupby([*SETTING, "view", "what"], sort=False):
+    for key, part in ok.groupby([*SETTING, "view", "what"], sort=False):
         runs = {pair: steps.by_step(run) for pair, run in part.groupby(PAIR)}
         follows = [_follows(run, entropy.get((*key[: len(SETTING)], *pair))) for pair, run in runs.items()]
         found.append(
@@ -88,14 +88,14 @@ def figure(kept: Sequence[Kept]) -> Figure | None:
 
 
 def _names(rows: pandas.DataFrame) -> pandas.Series:
-    """What the tables call the quantity of each row."""
+    """The name of each row's quantity in tables."""
     named = curves.named(rows)
     names = named["stitcher"].where(named["quantity"] != "reverse_similarity", named["stitcher"] + ", B -> A M")
     return names.where(named["quantity"].isin(SIDES), named["quantity"].replace("residual", "1 - residual"))
 
 
 def _follows(run: pandas.Series, entropy: pandas.Series | None) -> float:
-    """Spearman correlation with cross-entropy over the steps both have; NaN where one stays where it is."""
+    """Spearman correlation with cross-entropy over the steps of both; NaN where one of them is constant."""
     if entropy is None or len(both := run.to_frame("run").join(entropy.rename("entropy"), how="inner")) < 3:
         return math.nan
     if ((both.max() - both.min()) < 1e-6).any():
@@ -104,11 +104,11 @@ def _follows(run: pandas.Series, entropy: pandas.Series | None) -> float:
 
 
 def _mean(values: Iterable[float]) -> float:
-    """Of those that are numbers, NaN where none is."""
+    """Mean of the values that are not NaN; NaN where there are none."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
 
 
 def _sorted(rows: pandas.DataFrame) -> list[int]:
-    """Places of the cases, in the order of the pairs."""
+    """Positions of the cases, in the order of the pairs."""
     return rows.sort_values(PAIR)["at"].tolist()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simbench import Bench, Network, Selection
     from simbench.contracts import Kept
 
-#: What tells the panels of the figure apart.
+#: Columns that identify a panel of the figure.
 PANEL = ["dataset", "family", "samples", "seed"]
 
 
@@ -80,17 +80,17 @@ class Width(Experiment):
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: relative accuracy, a row per width, a column per layer; and the mean accuracy of the
         unstitched networks."""
-        kept, alone = _with_widths(rows, "relative_accuracy"), _with_widths(_alone(rows), "accuracy")
-        if kept.empty:
-            return kept[[]]
-        several = [name for name in ("stitcher", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(index=["dataset", "family", *several, "width"], columns="layer_a", values="value")
+        scores, alone = _with_widths(rows, "relative_accuracy"), _with_widths(_alone(rows), "accuracy")
+        if scores.empty:
+            return scores[[]]
+        several = [name for name in ("stitcher", "samples", "seed") if scores[name].nunique() > 1]
+        wide = scores.pivot_table(index=["dataset", "family", *several, "width"], columns="layer_a", values="value")
         wide = wide[curves.in_depth(wide.columns, "", {})].rename_axis(columns=None).reset_index()
         same = ["dataset", "family", *(name for name in several if name != "stitcher"), "width"]
         own = alone.groupby(same)["value"].mean().rename("accuracy, unstitched")
-        told = wide.join(own, on=same)
-        told = told if told["family"].nunique() > 1 else told.drop(columns="family")
-        return told.rename(columns={"width": "relative accuracy at width"})
+        table = wide.join(own, on=same)
+        table = table if table["family"].nunique() > 1 else table.drop(columns="family")
+        return table.rename(columns={"width": "relative accuracy at width"})
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
         """A panel for each data set, family of models and layer; relative accuracy by width."""
@@ -174,9 +174,9 @@ def _alone(rows: pandas.DataFrame) -> pandas.DataFrame:
 def _with_widths(rows: pandas.DataFrame, quantity: str) -> pandas.DataFrame:
     """Rows of a quantity that hold a number, with the columns `width`, `family` and, of stitches, `stitcher`."""
     widths = curves.numbers(rows, "width").drop_duplicates("model_a").set_index("model_a")["value"]
-    kept = curves.named(curves.numbers(rows, quantity))
-    kept = kept[kept["model_a"].isin(widths.index)]
-    return kept.assign(width=kept["model_a"].map(widths), family=[family_of(spec) for spec in kept["model_a"]])
+    scores = curves.named(curves.numbers(rows, quantity))
+    scores = scores[scores["model_a"].isin(widths.index)]
+    return scores.assign(width=scores["model_a"].map(widths), family=[family_of(spec) for spec in scores["model_a"]])
 
 
 @hookimpl

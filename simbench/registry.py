@@ -1,4 +1,4 @@
-"""The registry: entry points -> every plugin by name, with its owner."""
+"""The registry: every installed plugin by name, with the package that it came from."""
 
 from __future__ import annotations
 
@@ -47,13 +47,17 @@ class Broken:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything that is installed, frozen: kind ("indices", ...) -> name -> Entry."""
+    """Everything that is installed, as a frozen value.
+
+    entries: kind ("indices", ...) -> name -> Entry. broken: packages that could not be loaded.
+    """
 
     entries: MappingProxyType[str, MappingProxyType[str, Entry]]
     broken: tuple[Broken, ...] = field(default=())
 
     def get(self, kind: str, spec: str) -> Plugin:
-        """The configured plugin that `spec` names: `get("indices", "svcca[variance=0.9]")`."""
+        """The configured plugin that `spec` names: `get("indices", "svcca[variance=0.9]")`. Raises InputError for an
+        unknown name or parameter and for a value that is not allowed."""
         name, given = parse(spec)
         if name not in self.entries[kind]:
             raise unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
@@ -69,7 +73,8 @@ class Registry:
     ) -> tuple[Plugin, ...]:
         """Configured plugins of a selection, in the order given, each once; `all`, `*`, `?` match names.
 
-        preset: plugin -> parameters, as typed, that it takes where the selection gives none.
+        preset: plugin -> its parameters, as typed, where the selection gives none. Raises InputError for a part that
+        names nothing.
         """
         chosen: dict[str, Plugin] = {}
         for text in specs:
@@ -89,7 +94,7 @@ class Registry:
         return tuple(chosen.values())
 
     def _beneath(self, kind: str, name: str, given: dict[str, str], preset: Callable[[Plugin], str]) -> str:
-        """The spec of the given parameters on top of the preset ones, "" for a name that is unknown."""
+        """The spec with the preset parameters and, over them, the given ones; "" for an unknown name."""
         if name not in self.entries[kind]:
             return ""
         beneath = preset(self.entries[kind][name].plugin)
@@ -102,11 +107,10 @@ class Registry:
 
 
 def load(extra: Iterable[object] = ()) -> Registry:
-    """Load every installed plugin, one entry point at a time, and `extra` plugin objects after them.
+    """Load every installed plugin, one entry point at a time, and then the `extra` plugin objects.
 
-    One that raises on import, misspells a hook or returns something else than its contract is kept in
-    `broken`, by name, with its traceback. Two plugins of one kind and name are an InputError that names
-    both owners.
+    A plugin module that raises on import, misspells a hook or returns an object that breaks its contract is listed in
+    `broken`, by name, with its traceback. Two plugins of one kind and name raise InputError, which names both owners.
     """
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
     broken: list[Broken] = []
@@ -147,7 +151,7 @@ def load(extra: Iterable[object] = ()) -> Registry:
 
 
 def _objects(plugin: object) -> list[Plugin]:
-    """All that the hooks of one plugin return, each checked against its contract."""
+    """All objects that the hooks of one plugin module return, each checked against its contract."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)

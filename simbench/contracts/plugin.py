@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 from simbench.contracts.fields import check, default_of, text, texts
@@ -45,22 +46,30 @@ class Plugin:
     @property
     def identity(self) -> dict[str, Any]:
         """Plain data that fixes every number this plugin gives: part of a result's key."""
-        values = [(name, getattr(self, name)) for name in self.params]
-        inner = {name: value.identity for name, value in values if isinstance(value, Plugin)}
-        return {"name": self.name, "version": self.version, "params": self.params | inner}
+        params = self.params
+        for name in params:
+            value = getattr(self, name)
+            if isinstance(value, Plugin):
+                params[name] = value.identity
+        return {"name": self.name, "version": self.version, "params": params}
 
     @property
     def arguments(self) -> str:
         """The parameters that differ from their defaults, as in `variance=0.9,mean=squared`."""
-        if not is_dataclass(self):
-            return ""
-        defaults = {f.name: _plain(default_of(f)) for f in fields(self)}
+        kind: Any = type(self)
+        defaults = _defaults(kind)
         return texts((key, value) for key, value in self.params.items() if value != defaults[key])
 
     @property
     def spec(self) -> str:
         """What a user would type for this object: `svcca[variance=0.9]`."""
         return self.name + (f"[{self.arguments}]" if self.arguments else "")
+
+
+@cache
+def _defaults(kind: type[Any]) -> dict[str, Any]:
+    """Parameter -> default value, as in `params`."""
+    return {f.name: _plain(default_of(f)) for f in fields(kind)} if is_dataclass(kind) else {}
 
 
 def _plain(value: Any) -> Any:

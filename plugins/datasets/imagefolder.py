@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from simbench_plugins.datasets import decoded
 from simbench_plugins.datasets.classfolders import SPLITS, File, classes_of, files_of, pixels
@@ -22,9 +22,6 @@ STATISTICS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
-#: Mean bytes per file from which one thread per core is faster than one thread: below, most of the time goes into
-#: Python (two cores, 1 kB JPEGs: 128 us an image against 204 us).
-THREADED = 4096
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,10 @@ class ImageFolder(Dataset):
     path: str = ""
     size: int = number(32, least=1)
     normalisation: Literal["cifar10", "imagenet", "none"] = "cifar10"
+
+    #: Mean bytes per file from which one thread per core is faster than one thread: below, most of the time goes into
+    #: Python (two cores, 1 kB JPEGs: 128 us an image against 204 us).
+    threaded: ClassVar[int] = 4096
 
     name = "imagefolder"
     source = "torchvision.datasets.ImageFolder"
@@ -129,12 +130,13 @@ class ImageFolder(Dataset):
                 f"{self.spec}: files in {root} have changed since they were listed; run the same command again"
             )
         try:
-            _decode(root, files, self.size, folder)
+            _decode(root, files, self.size, folder, self.threaded)
         except OSError as error:
             raise InputError(f"{self.spec}: {error}") from error
 
 
-def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path) -> None:
+def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path, mean: int) -> None:
+    """Decode all files to `folder`, with one thread per core where their mean size is at least `mean` bytes."""
     import numpy as np
 
     everything = [file for listed in files.values() for file in listed]
@@ -146,7 +148,7 @@ def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path) -
         splits,
         lambda split, file: pixels(root / split / file.name, size),
         size,
-        threaded=sum(file.size for file in everything) >= THREADED * len(everything),
+        threaded=sum(file.size for file in everything) >= mean * len(everything),
     )
 
 

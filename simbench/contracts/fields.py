@@ -53,6 +53,18 @@ def number(
 
     A whole default asks for whole numbers; None as default allows None, and then a whole bound does. NaN and infinity
     are outside all bounds. A value out of bounds, typed or passed in Python, raises InputError in one line.
+
+    >>> from dataclasses import dataclass
+    >>> import simbench
+    >>> @dataclass(frozen=True)
+    ... class Near(simbench.Index):
+    ...     neighbours: int = number(5, least=1)
+    ...     name, source = "near", "an example"
+    >>> Near(neighbours=3).spec
+    'near[neighbours=3]'
+    >>> Near(neighbours=0)
+    Traceback (most recent call last):
+    simbench.errors.InputError: neighbours is 0; a whole number from 1 is allowed
     """
     kinds = [default] if default is not None else [x for x in (least, most, above) if x is not None]
     whole = all(isinstance(x, int) for x in kinds)
@@ -129,5 +141,9 @@ def text(value: object) -> str:
 
 
 def texts(params: Iterable[tuple[str, object]]) -> str:
-    """Parameters as `estimator=biased,kernel=linear`."""
+    """Parameters as users type them.
+
+    >>> texts({"estimator": "biased", "rows": None, "ranks": (4, 8)}.items())
+    'estimator=biased,rows=none,ranks=4+8'
+    """
     return ",".join(f"{key}={text(value)}" for key, value in params)

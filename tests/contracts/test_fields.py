@@ -61,7 +61,7 @@ def test_users_type_a_nested_plugin_between_brackets(registry):
 
 @pytest.mark.parametrize("given", ["cka", 3, Inner, None])
 def test_anything_else_than_a_configured_plugin_is_refused_in_one_line(given):
-    with pytest.raises(InputError, match="^index is .*; a configured index is wanted, such as simbench.load") as error:
+    with pytest.raises(InputError, match=r"^index is .*; a configured index is wanted, such as simbench.load") as error:
         Outer(index=given)
     assert "\n" not in str(error.value)
 
@@ -102,7 +102,7 @@ def test_a_tuple_of_large_numbers_is_printed_as_it_can_be_typed(registry):
     ],
 )
 def test_a_value_out_of_bounds_is_one_line_that_says_what_is_allowed(given, message):
-    with pytest.raises(InputError, match="^" + message.replace("+", r"\+")) as error:
+    with pytest.raises(InputError, match=r"^" + message.replace("+", r"\+")) as error:
         Outer(**given)
     assert "\n" not in str(error.value)
 

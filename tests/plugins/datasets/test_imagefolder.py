@@ -184,7 +184,7 @@ def test_a_cache_folder_that_cannot_be_made_is_an_error(root, tmp_path, monkeypa
 
 @pytest.mark.parametrize("given", ["size=0", "size=big", "normalisation=digits", "folder=x"])
 def test_parameters_are_checked(given):
-    with pytest.raises(InputError, match="imagefolder.*; "):
+    with pytest.raises(InputError, match=r"imagefolder.*; "):
         simbench.load().get("datasets", f"imagefolder[path=x,{given}]")
 
 

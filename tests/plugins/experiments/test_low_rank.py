@@ -132,12 +132,12 @@ def test_five_numbers_are_measured_of_each_map(measured):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (
-            "ranks=0+4",
-            "ranks is 0+4; different whole numbers from 1 are allowed, such as 4+8+16",
-        ),
+        ("ranks=0+4", "ranks is 0+4; different whole numbers from 1 are allowed, such as 4+8+16"),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-        ("stitcher=task_loss", "stitcher is task_loss, which has no parameter rank; a trained stitcher with rank is wanted, such as bottleneck"),
+        (
+            "stitcher=task_loss",
+            "stitcher is task_loss, which has no parameter rank; a trained stitcher with rank is wanted",
+        ),
         ("stitcher=bottleneck[rank=0]", "rank is 0"),
     ],
 )

@@ -163,7 +163,10 @@ def test_six_numbers_are_measured_of_each_map(measured):
         ("l1=0+1", "l1 is 0.0+1.0; different numbers above 0 are allowed"),
         ("threshold=-1", "threshold is -1.0; a number from 0 is allowed"),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-        ("stitcher=lasso", "stitcher is lasso, which is not trained; a stitcher trained on the task is wanted, such as task_loss"),
+        (
+            "stitcher=lasso",
+            "stitcher is lasso, which is not trained; a stitcher trained on the task is wanted, such as task_loss",
+        ),
         ("stitcher=bottleneck", "stitcher is bottleneck: l1 is given; a bottleneck takes neither mask nor l1"),
     ],
 )

@@ -141,6 +141,6 @@ def test_a_stitcher_without_the_parameter_that_is_varied_is_one_clear_line(regis
 
 @pytest.mark.parametrize("experiment", ["trajectory", "initialisation", "connectivity", "low_rank", "sparsity"])
 def test_a_stitcher_that_is_not_trained_is_one_clear_line(registry, experiment):
-    with pytest.raises(InputError, match="stitcher is procrustes, which is not trained; .* such as") as error:
+    with pytest.raises(InputError, match=r"stitcher is procrustes, which is not trained; .* such as") as error:
         registry.get("experiments", f"{experiment}[stitcher=procrustes]")
     assert "\n" not in str(error.value)

@@ -32,8 +32,8 @@ class Archive(NamedTuple):
 
 
 def mend(data: Any, original: Any, folder: Path) -> None:
-    """Unpack again what differs from what it was at first, or from what its archive holds, where there is one; else
-    put it aside, so that it is fetched."""
+    """Unpack again the files that differ from their first content or from their archive; without an archive remove
+    them, so that they are fetched."""
     home, known = folder / data.unpacked, data.known()
     contents = known["contents"] if known is not None else {}
     archives = data.archives(original, folder)
@@ -91,7 +91,7 @@ def fetching(data: Any, folder: Path) -> Iterator[Any]:
 
 
 def _unavailable(data: Any, archives: list[Archive], error: Exception) -> InputError:
-    """What was tried, why it failed and what else there is, in one line."""
+    """One line: what was tried, why it failed and what to do."""
     home = archives[0].file.parent
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     if data.unverified(archives):

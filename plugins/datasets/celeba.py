@@ -79,8 +79,8 @@ class CelebA(Published):
     (antialiased): with size=224 what the code of the matching paper evaluates on, a crop of 224 out of 256x256.
     Its random crops and rotations in training are not taken. The 19,867 images for validation are not used.
 
-    Fetched once (1.5 GB) from Google Drive, for which torchvision needs the package gdown, into the cache folder, where
-    a copy put there by hand, zipped or not, is taken as well. Decoded once for each size, into a file that is mapped
+    Downloaded once (1.5 GB) from Google Drive, for which torchvision needs the package gdown, into the cache folder; a
+    copy put there by hand, zipped or not, is used as well. Decoded once for each size, into a file that is mapped
     rather than read: on the disk, and in memory where all images are wanted at once, 2.2 GB for 64 pixels, 0.6 GB for
     32 and 28 GB for 224. Afterwards the 1.5 GB are not needed again.
 
@@ -128,12 +128,12 @@ class CelebA(Published):
         return decoded.read(self._decoded, name, self._decode)
 
     def fingerprint(self) -> str:
-        """As of every data set; kept beside the decoded images."""
+        """As of every data set; stored beside the decoded images."""
         return decoded.fingerprint(self._decoded, self.normalisation, partial(Dataset.fingerprint, self), self._decode)
 
     @cached_property
     def _decoded(self) -> Path:
-        """Folder of the decoded splits. What is published does not change, so it is not looked at again."""
+        """Folder of the decoded splits. The published files do not change, so they are not checked again."""
         folder = cache_folder("datasets", f"celeba-{self.size}-{self.version}")
         if not folder.exists():
             self._decode(folder)

@@ -29,12 +29,12 @@ class ImageFolder(Dataset):
     """Images in DIR/train/<class>/ and DIR/test/<class>/, converted to RGB.
 
     Classes are numbered in the order of their names, images follow each other by class and name; names that
-    begin with a dot are passed over. A second look at the same files decodes nothing; the pixels, not the path,
-    make the fingerprint.
+    begin with a dot are ignored. Files are decoded once and then read from the cache; the fingerprint is that of the
+    pixels, not of the path.
 
     path: DIR. size: pixels per side; other images are resized bilinearly (antialiased), whatever their shape.
-    normalisation: the mean and std that networks see their inputs by, fixed rather than taken from the images, so
-    that networks trained elsewhere fit: the customary ones of "cifar10" or "imagenet", or "none" (values 0 to 1).
+    normalisation: mean and std of the inputs, fixed rather than computed from the images, so that networks trained
+    elsewhere fit: the customary ones of "cifar10" or "imagenet", or "none" (values 0 to 1).
     """
 
     path: str = ""
@@ -80,12 +80,12 @@ class ImageFolder(Dataset):
         return decoded.read(self._decoded, name, self._decode)
 
     def fingerprint(self) -> str:
-        """As of every data set; kept beside the decoded images."""
+        """As of every data set; stored beside the decoded images."""
         return decoded.fingerprint(self._decoded, self.normalisation, super().fingerprint, self._decode)
 
     @property
     def _root(self) -> Path:
-        """DIR. Raises InputError when it is not a folder with both splits in it."""
+        """DIR. Raises InputError unless it is a folder with both splits."""
         if not self.path:
             raise InputError(
                 "imagefolder needs a folder; give imagefolder[path=DIR], where DIR/train/<class>/ and "
@@ -102,7 +102,7 @@ class ImageFolder(Dataset):
 
     @cached_property
     def _decoded(self) -> Path:
-        """Folder of the decoded splits; the object lists its files once, and decodes what nobody has before.
+        """Folder of the decoded splits; the object lists its files once, and decodes them unless they are cached.
 
         The key holds the path too: unpacked archives may give every file one size and one time.
         """
@@ -123,7 +123,7 @@ class ImageFolder(Dataset):
         return cache_folder("datasets", f"imagefolder-{key[:16]}")
 
     def _decode(self, folder: Path) -> None:
-        """Write images and labels of both splits to `folder`, which is that of the files listed now."""
+        """Write images and labels of both splits to `folder`. Raises InputError where the files have changed."""
         root, files = self._root, self._listed()
         if self._folder(files) != folder:
             raise InputError(

@@ -49,7 +49,7 @@ class Mnist(Published):
         extract_archive(archive.file, folder / self.unpacked)
 
     def arrays(self, part: Any):
-        """Raises ValueError for files that do not belong together; torchvision looks at each alone."""
+        """Raises ValueError for files that do not belong together; torchvision checks each alone."""
         import numpy as np
 
         images, labels = part.data.numpy(), part.targets.numpy()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 class Published(Dataset):
-    """Images that a class of torchvision.datasets fetches once into the cache folder, where a copy put there by hand
-    is taken as well.
+    """Images that a class of torchvision.datasets downloads once into the cache folder; a copy put there by hand is
+    used as well.
 
     original: the name of that class. unpacked: the folder of the files that it reads, below the folder of all data
     sets; it is stated here so that torchvision need not be imported. otherwise: the end of the message where nothing
@@ -42,11 +42,11 @@ class Published(Dataset):
         raise TypeError(f"data set {self.name!r} has no arrays")
 
     def unverified(self, archives: list[Archive]) -> bool:
-        """True when `original` takes the unpacked files that are there without a look at their content."""
+        """Whether `original` uses existing unpacked files without verifying their content."""
         return False
 
     def unpack(self, archive: Archive, folder: Path) -> None:
-        """Unpack an archive into a folder that stands for the one above `unpacked`."""
+        """Unpack an archive into a folder that takes the place of the parent of `unpacked`."""
         from torchvision.datasets.utils import extract_archive
 
         extract_archive(archive.file, folder)
@@ -58,7 +58,7 @@ class Published(Dataset):
         return _splits(self, cache_folder("datasets"))[name]
 
     def fingerprint(self) -> str:
-        """As of every data set; kept beside the files, and read from there while those are not written to."""
+        """As of every data set; stored beside the files, and read from there as long as they do not change."""
         known = self.known()
         if known is not None and known["key"] == self._key():
             return known["fingerprint"]
@@ -68,7 +68,7 @@ class Published(Dataset):
         return value
 
     def known(self) -> dict | None:
-        """What has been kept, None where nothing is or it is damaged."""
+        """The stored fingerprint and contents of files; None where there are none or they are damaged."""
         known = unsealed(self._sidecar)
         if known is None and self._sidecar.exists():
             print(f"simbench: {self._sidecar} is damaged; it is computed again", file=sys.stderr)
@@ -87,7 +87,7 @@ class Published(Dataset):
         return sorted(file.name for file in self._home.glob("*"))
 
     def _key(self) -> str:
-        """Changes with the names, sizes and times of the unpacked files, and with the normalisation."""
+        """Digest of the names, sizes and times of the unpacked files, and of the normalisation."""
         written = [[name, *stamps(self._home / name)] for name in self._files()]
         return digest([self.version, written, list(self.mean), list(self.std)])
 

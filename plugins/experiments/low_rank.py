@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simbench import Bench, Selection
     from simbench.contracts import Kept
 
-#: Kind of case -> what it is, in the order of the legend.
+#: Kind of case -> its name, in the order of the legend.
 KINDS = {"direct": "least squares", "task": "task loss"}
 
 

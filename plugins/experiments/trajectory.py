@@ -110,7 +110,7 @@ class Trajectory(Experiment):
 
 
 def _maps(stitcher: Stitcher, case: Case, bench: Bench) -> list[Affine]:
-    """The stitch before the first step and after every step."""
+    """The maps before the first step and after every step."""
     maps: list[Affine] = []
     bench.fit(
         stitcher,
@@ -125,7 +125,7 @@ def _maps(stitcher: Stitcher, case: Case, bench: Bench) -> list[Affine]:
 
 
 def _scores(maps: list[Affine], logged: list[int], case: Case, bench: Bench) -> Iterator[Row]:
-    """Scores and residual of the maps of these steps, so many at once as `HELD` allows."""
+    """Scores and residual of the maps at these steps, as many at once as `HELD` allows."""
     import torch
 
     from simbench.networks.images import BATCH
@@ -159,7 +159,7 @@ def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, ben
 
 
 def _exact(index: Index, case: Case) -> bool:
-    """Whether moments of the unstitched activations tell the index of the stitched ones."""
+    """Whether the index of the stitched activations follows from the moments of the unstitched ones."""
     return case.view != "flat" and index.needs == "moments"
 
 

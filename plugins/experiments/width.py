@@ -29,8 +29,8 @@ class Width(Experiment):
 
     A model's `width` is a number; models that differ in nothing else are compared. Fitted on train images, scored
     on test images. The figure is the paper's figure 3: relative accuracy by width, mean and standard deviation over
-    the pairs, a panel for each layer, and the accuracy of the unstitched networks beside it, which says how far a
-    width is one at which networks learn.
+    the pairs, a panel for each layer, and beside it the accuracy of the unstitched networks, which shows
+    whether networks of that width learn.
 
     Quantities: those of a stitched network; of each unstitched one its `accuracy` and its `width`.
     Preset default: narrow ResNet-20s, trained for 4 epochs, at a rate at which the narrowest learns. Preset paper:
@@ -125,20 +125,20 @@ class Width(Experiment):
 
 
 def width_of(model: Model) -> float | None:
-    """A model's width multiplier, None where it has none."""
+    """The width multiplier of a model; None where it has none."""
     width = getattr(model, "width", None)
     return float(width) if isinstance(width, (int, float)) and not isinstance(width, bool) else None
 
 
 def family_of(spec: str) -> str:
-    """What models of different width are called together: the spec without the width."""
+    """The spec without the width, which models of different width share."""
     name, given = parse(spec)
     inside = ",".join(f"{key}={value}" for key, value in given.items() if key != "width")
     return f"{name}[{inside}]" if inside else name
 
 
 def _grouped(networks: Sequence[Network]) -> list[list[Network]]:
-    """Networks of one model, narrow ones first. Raises InputError for what cannot be compared."""
+    """The networks of each model, narrow models first. Raises InputError where models cannot be compared."""
     models = {network.model.spec: network.model for network in networks}
     families: dict[str, list[Model]] = {}
     for model in models.values():

@@ -100,7 +100,7 @@ class InceptionV1(Model):
         return ImageNet() if self.weights else None
 
     def fetch(self) -> dict[str, Tensor]:
-        """Without the auxiliary classifiers. Raises InputError when the file cannot be had."""
+        """As published, without the auxiliary classifiers. Raises InputError when the file cannot be downloaded."""
         from simbench.networks.weights import read
 
         file = cache_folder("weights", Path(self.url).name)

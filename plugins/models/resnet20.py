@@ -55,7 +55,7 @@ class ResNet20(Model):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of each stage."""
+        """Channels of each stage."""
         return tuple(round(channels * self.width) for channels, _ in STAGES)
 
     @property

@@ -284,7 +284,8 @@ def test_one_network_is_too_few(two):
         ("every=0", "every is 0; a whole number from 1 is allowed"),
         (
             "stitcher=least_squares",
-            "stitcher is least_squares, which is not trained; a stitcher trained on the task is wanted",
+            "stitcher is least_squares, which is not trained; a stitcher trained on the task is wanted, such as "
+            "task_loss",
         ),
     ],
 )

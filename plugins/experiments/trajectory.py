@@ -29,23 +29,23 @@ HELD = 2**26
 
 @dataclass(frozen=True)
 class Trajectory(Experiment):
-    """Every index of the stitched activations A M against B, beside how well the stitch M works, along a training
-    that starts from the least squares stitch.
+    """Every index of the stitched activations A M against B, and the accuracy of the stitch M, along a training that
+    starts from the least squares stitch.
 
     stitcher: trains M. pairs: ordered pairs of networks at each layer. every: steps from one row of the tables to the
-    next. Arrays beside the records hold an index at every step where it needs moments and the view is spatial
-    or pooled, in which those of A M follow from those of A for all test images; else at the steps of the rows.
+    next. Arrays beside the records hold an index at every step where it needs moments and the view is spatial or
+    pooled, because the moments of A M then follow from those of A; otherwise at the steps of the rows.
 
     `similarity` is s(A M -> B); `reverse_similarity` s(B -> A M), of indices that are not symmetric. Rows of kind
     "training" hold scores and the residual ||A M - B||^2 / ||B||^2. Everything is measured on the test images.
 
-    r2_lr(A M -> B) and cca are blind to an invertible M, so they stay where they were. The R2_LR that falls while the
+    r2_lr(A M -> B) and cca are invariant to an invertible M, so they stay constant. The R2_LR that falls while the
     network improves (paper: "the distances naturally must increase") is 1 - residual, the same ratio with M in place
     of the best map, which least squares makes largest: on digits it falls in all of 20 pairs, by 0.01 to 0.05, while
     r2_lr(B -> A M), the way the `lr` of the authors' code runs, moves by at most 0.004, up as often as down.
 
-    Of the paper: Tiny-10, layer 3, 10 runs. Of its authors' code: 30 epochs of Adam from 1e-3, in steps, augmented.
-    On digits bn3 has little left to learn after least squares, so bn5 is added there.
+    From the paper: Tiny-10, layer 3, 10 runs. From its authors' code: 30 epochs of Adam from 1e-3, in steps, augmented.
+    On digits, training improves little on least squares at bn3, so bn5 is added there.
     """
 
     stitcher: Stitcher = nested(lambda: TaskLoss(epochs=4), kind="stitchers")

@@ -1,6 +1,7 @@
 """The selection grammar: `svcca[variance=0.99],cka_penalty[index=cka[estimator=biased]]`.
 
-Commas outside brackets separate; `all`, `*` and `?` match names; parameters stand in brackets and nest.
+Commas outside brackets separate; `all`, `*` and `?` match names; parameters stand in brackets and nest; plus signs
+separate the values of a parameter that holds several, as in `low_rank[ranks=4+8+16]`.
 """
 
 from __future__ import annotations
@@ -8,18 +9,23 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 from simbench.errors import InputError, unknown
 
 GRAMMAR = "the form is name or name[parameter=value,...]"
-#: More networks than anyone trains, and what a seed of every generator may be.
+#: Largest count of seeds, and largest seed that every generator accepts.
 MOST_SEEDS, LARGEST_SEED = 10_000, 2**32 - 1
 
 
 def split_list(text: str) -> list[str]:
-    """Parts between the commas that stand outside brackets. Raises InputError when brackets do not pair."""
+    """Parts between the commas outside brackets. Raises InputError for brackets that do not pair and for empty parts.
+
+    >>> split_list("svcca[variance=0.9,mode=x],cca")
+    ['svcca[variance=0.9,mode=x]', 'cca']
+    """
     parts, depth, start = [], 0, 0
     for at, letter in enumerate(text):
         depth += (letter == "[") - (letter == "]")
@@ -37,7 +43,11 @@ def split_list(text: str) -> list[str]:
 
 
 def parse(text: str) -> tuple[str, dict[str, str]]:
-    """Name and parameters, as text, of one part."""
+    """Name and parameters, as text, of one part. Raises InputError for text of another form.
+
+    >>> parse("svcca[variance=0.9]")
+    ('svcca', {'variance': '0.9'})
+    """
     name, bracket, rest = text.partition("[")
     if not bracket:
         if "]" in text or "=" in text:
@@ -58,10 +68,13 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     return name.strip(), params
 
 
-def arguments(prototype, given: dict[str, str], spec: str, resolve) -> dict:
+def arguments(
+    prototype: Any, given: Mapping[str, str], spec: str, resolve: Callable[[str, str], object]
+) -> dict[str, Any]:
     """Typed values of the given parameters, by the annotations of the prototype's dataclass fields.
 
-    resolve(kind, text) -> plugin, for fields that hold another plugin.
+    resolve(kind, text) -> plugin, for fields that hold another plugin. Raises InputError for an unknown parameter and
+    for a value of another type.
     """
     known = {f.name: f for f in fields(prototype)} if is_dataclass(prototype) else {}
     hints = typing.get_type_hints(type(prototype)) if given else {}
@@ -76,9 +89,21 @@ def arguments(prototype, given: dict[str, str], spec: str, resolve) -> dict:
     return values
 
 
-def convert(text: str, hint, where: str):
-    """`text` as a value of the annotated type: bool, int, float, str, Literal or a union of them."""
+def convert(text: str, hint: Any, where: str) -> Any:
+    """`text` as a value of the annotated type: bool, int, float, str, Literal, a union of them, or a tuple such as
+    `tuple[int, ...]`, whose parts stand between plus signs. Raises InputError that names `where`.
+
+    >>> convert("4+8+16", tuple[int, ...], "ranks")
+    (4, 8, 16)
+    >>> convert("none", int | None, "epochs") is None
+    True
+    """
     origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        try:
+            return tuple(convert(word.strip(), options[0], where) for word in text.split("+"))
+        except InputError:
+            raise InputError(f"{where} is {text!r}; allowed: {_names([hint])}") from None
     if origin is typing.Literal:
         for option in options:
             if text == str(option):
@@ -107,8 +132,15 @@ def convert(text: str, hint, where: str):
     raise InputError(f"{where} is {text!r}; allowed: {_names([hint])}")
 
 
-def _names(hints: Iterable) -> str:
-    words = {bool: "true or false", int: "a whole number", float: "a number", type(None): "none"}
+def _names(hints: Iterable[Any]) -> str:
+    words: dict[Any, str] = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        type(None): "none",
+        tuple[int, ...]: "whole numbers with plus signs between them, such as 4+8+16",
+        tuple[float, ...]: "numbers with plus signs between them, such as 0.001+0.01+0.1",
+    }
     return " or ".join(words.get(hint) or ", ".join(map(str, typing.get_args(hint) or [hint])) for hint in hints)
 
 
@@ -117,7 +149,11 @@ UNITS = {"KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 
 
 def memory(text: str, name: str = "--memory") -> int:
-    """Bytes: `512MB`, `1.5GB`."""
+    """Bytes in a size such as `512MB` or `1.5GB`. Raises InputError, which names the option, below 1MB.
+
+    >>> memory("512MB")
+    536870912
+    """
     number, unit = str(text).strip()[:-2], str(text).strip()[-2:].upper()
     try:
         size = float(number) * UNITS[unit]
@@ -129,7 +165,11 @@ def memory(text: str, name: str = "--memory") -> int:
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    """`6` is a count (seeds 0 to 5); `0,3` is a list, and so is `3,` for one seed."""
+    """Seeds: `6` is a count (seeds 0 to 5); `0,3` is a list, and so is `3,` for one seed.
+
+    >>> seeds("3"), seeds("0,3"), seeds("3,")
+    ((0, 1, 2), (0, 3), (3,))
+    """
     words = text.split(",")
     try:
         numbers = [int(word) for word in words if word.strip()]

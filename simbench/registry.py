@@ -1,11 +1,11 @@
-"""The registry: entry points -> every plugin by name, with its owner."""
+"""The registry: every installed plugin by name, with the package that it came from."""
 
 from __future__ import annotations
 
 import fnmatch
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
 from types import MappingProxyType
 
@@ -13,19 +13,13 @@ import pluggy
 
 from simbench import hookspecs
 from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
+from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
 from simbench.grammar import arguments, parse, split_list
 from simbench.system.surroundings import abroad
 
 GROUP = "simbench"
 CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment)}
-NOUNS = {
-    "indices": "index",
-    "stitchers": "stitcher",
-    "models": "model",
-    "datasets": "data set",
-    "experiments": "experiment",
-}
 
 
 @dataclass(frozen=True)
@@ -53,42 +47,34 @@ class Broken:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything that is installed, frozen: kind ("indices", ...) -> name -> Entry."""
+    """Everything that is installed, as a frozen value.
+
+    entries: kind ("indices", ...) -> name -> Entry. broken: packages that could not be loaded.
+    """
 
     entries: MappingProxyType[str, MappingProxyType[str, Entry]]
     broken: tuple[Broken, ...] = field(default=())
 
     def get(self, kind: str, spec: str) -> Plugin:
-        """The configured plugin that `spec` names: `get("indices", "svcca[variance=0.9]")`."""
+        """The configured plugin that `spec` names: `get("indices", "svcca[variance=0.9]")`. Raises InputError for an
+        unknown name or parameter and for a value that is not allowed."""
         name, given = parse(spec)
         if name not in self.entries[kind]:
             raise unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
         prototype = self.entries[kind][name].plugin
-        values = self._defaults(prototype) | arguments(prototype, given, spec, self.get)
+        values = arguments(prototype, given, spec, self.get)
         try:
             return replace(prototype, **values) if values else prototype
         except InputError as error:
             raise InputError(f"{spec}: {error}") from None
-
-    def _defaults(self, prototype: Plugin) -> dict[str, Plugin]:
-        """Nested plugins that the prototype names by their spec, as objects."""
-        named = (
-            {f.name: f.metadata["kind"] for f in fields(prototype) if "kind" in f.metadata}
-            if is_dataclass(prototype)
-            else {}
-        )
-        return {
-            key: self.get(kind, getattr(prototype, key))
-            for key, kind in named.items()
-            if isinstance(getattr(prototype, key), str)
-        }
 
     def select(
         self, kind: str, specs: Iterable[str], preset: Callable[[Plugin], str] = lambda plugin: ""
     ) -> tuple[Plugin, ...]:
         """Configured plugins of a selection, in the order given, each once; `all`, `*`, `?` match names.
 
-        preset: plugin -> parameters, as typed, that it takes where the selection gives none.
+        preset: plugin -> its parameters, as typed, where the selection gives none. Raises InputError for a part that
+        names nothing.
         """
         chosen: dict[str, Plugin] = {}
         for text in specs:
@@ -108,7 +94,7 @@ class Registry:
         return tuple(chosen.values())
 
     def _beneath(self, kind: str, name: str, given: dict[str, str], preset: Callable[[Plugin], str]) -> str:
-        """The spec of the given parameters on top of the preset ones, "" for a name that is unknown."""
+        """The spec with the preset parameters and, over them, the given ones; "" for an unknown name."""
         if name not in self.entries[kind]:
             return ""
         beneath = preset(self.entries[kind][name].plugin)
@@ -121,11 +107,10 @@ class Registry:
 
 
 def load(extra: Iterable[object] = ()) -> Registry:
-    """Load every installed plugin, one entry point at a time, and `extra` plugin objects after them.
+    """Load every installed plugin, one entry point at a time, and then the `extra` plugin objects.
 
-    One that raises on import, misspells a hook or returns something else than its contract is kept in
-    `broken`, by name, with its traceback. Two plugins of one kind and name are an InputError that names
-    both owners.
+    A plugin module that raises on import, misspells a hook or returns an object that breaks its contract is listed in
+    `broken`, by name, with its traceback. Two plugins of one kind and name raise InputError, which names both owners.
     """
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
     broken: list[Broken] = []
@@ -166,7 +151,7 @@ def load(extra: Iterable[object] = ()) -> Registry:
 
 
 def _objects(plugin: object) -> list[Plugin]:
-    """All that the hooks of one plugin return, each checked against its contract."""
+    """All objects that the hooks of one plugin module return, each checked against its contract."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)

@@ -1,5 +1,6 @@
 """The selection grammar, word by word."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +20,9 @@ class Prototype:
     exact: bool = False
     label: str = ""
     mode: Literal["soft", "hard"] = "soft"
-    index: str = nested("indices", "cka")
+    ranks: tuple[int, ...] = (4, 8)
+    levels: tuple[float, ...] = (0.5,)
+    index: object = nested(None, kind="indices")
 
     name = "prototype"
 
@@ -113,6 +116,8 @@ def test_arguments_are_typed_by_the_annotations():
         "exact": "true",
         "label": "12",
         "mode": "hard",
+        "ranks": "4+ 8+16",
+        "levels": "1e-3",
         "index": "cca[mean=rho]",
     }
     values = arguments(Prototype(), given, "spec", lambda kind, text: (kind, text))
@@ -123,6 +128,8 @@ def test_arguments_are_typed_by_the_annotations():
         "exact": True,
         "label": "12",
         "mode": "hard",
+        "ranks": (4, 8, 16),
+        "levels": (0.001,),
         "index": ("indices", "cca[mean=rho]"),
     }
     assert type(values["count"]) is int and values["exact"] is True
@@ -136,10 +143,14 @@ def test_arguments_are_typed_by_the_annotations():
         ("exact", "yes", "true or false"),
         ("limit", "x", "a whole number or none"),
         ("mode", "medium", "soft, hard"),
+        ("ranks", "4+x", r"whole numbers with plus signs between them, such as 4\+8\+16"),
+        ("ranks", "2.5", "whole numbers with plus signs"),
+        ("ranks", "4+", "whole numbers with plus signs"),
+        ("levels", "1+inf", "numbers with plus signs between them, such as"),
     ],
 )
 def test_a_value_of_another_type_is_rejected_with_what_is_allowed(key, text, allowed):
-    with pytest.raises(InputError, match=rf"prototype\[{key}=...\] is '{text}'; allowed: {allowed}$"):
+    with pytest.raises(InputError, match=rf"prototype\[{key}=...\] is '{re.escape(text)}'; allowed: {allowed}"):
         arguments(Prototype(), {key: text}, "spec", None)
 
 

@@ -21,7 +21,7 @@ class Penalty(Index):
     """An index that holds another one."""
 
     weight: float = 1.0
-    index: str = nested("indices", "svcca[variance=0.9]")
+    index: Index = nested(lambda: BUILT_IN.get("indices", "svcca[variance=0.9]"), kind="indices")
 
     name = "penalty"
     source = "none"
@@ -31,7 +31,7 @@ class Penalty(Index):
 class Twice(Index):
     """An index that holds one that holds one."""
 
-    outer: str = nested("indices", "penalty")
+    outer: Index = nested(Penalty, kind="indices")
 
     name = "twice"
     source = "none"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from simbench_plugins.datasets import decoded
-from simbench_plugins.datasets.published import Archive, Published, fetching
+from simbench_plugins.datasets.archives import Archive, fetching
+from simbench_plugins.datasets.published import Published
 
-from simbench import Dataset, InputError, Split, hookimpl
+from simbench import Dataset, InputError, Split, hookimpl, number
 from simbench.errors import unknown
 from simbench.system.cache import cache_folder
 
@@ -26,49 +27,47 @@ ARCHIVE, IMAGES = "img_align_celeba.zip", "img_align_celeba"
 MARGIN = 16 / 256
 #: normalisation -> (mean, std) per channel.
 STATISTICS = {"symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)), "inception": ((117 / 255,) * 3, (1 / 255,) * 3)}
-ATTRIBUTES = tuple(
-    [
-        "5_o_Clock_Shadow",
-        "Arched_Eyebrows",
-        "Attractive",
-        "Bags_Under_Eyes",
-        "Bald",
-        "Bangs",
-        "Big_Lips",
-        "Big_Nose",
-        "Black_Hair",
-        "Blond_Hair",
-        "Blurry",
-        "Brown_Hair",
-        "Bushy_Eyebrows",
-        "Chubby",
-        "Double_Chin",
-        "Eyeglasses",
-        "Goatee",
-        "Gray_Hair",
-        "Heavy_Makeup",
-        "High_Cheekbones",
-        "Male",
-        "Mouth_Slightly_Open",
-        "Mustache",
-        "Narrow_Eyes",
-        "No_Beard",
-        "Oval_Face",
-        "Pale_Skin",
-        "Pointy_Nose",
-        "Receding_Hairline",
-        "Rosy_Cheeks",
-        "Sideburns",
-        "Smiling",
-        "Straight_Hair",
-        "Wavy_Hair",
-        "Wearing_Earrings",
-        "Wearing_Hat",
-        "Wearing_Lipstick",
-        "Wearing_Necklace",
-        "Wearing_Necktie",
-        "Young",
-    ]
+ATTRIBUTES = (
+    "5_o_Clock_Shadow",
+    "Arched_Eyebrows",
+    "Attractive",
+    "Bags_Under_Eyes",
+    "Bald",
+    "Bangs",
+    "Big_Lips",
+    "Big_Nose",
+    "Black_Hair",
+    "Blond_Hair",
+    "Blurry",
+    "Brown_Hair",
+    "Bushy_Eyebrows",
+    "Chubby",
+    "Double_Chin",
+    "Eyeglasses",
+    "Goatee",
+    "Gray_Hair",
+    "Heavy_Makeup",
+    "High_Cheekbones",
+    "Male",
+    "Mouth_Slightly_Open",
+    "Mustache",
+    "Narrow_Eyes",
+    "No_Beard",
+    "Oval_Face",
+    "Pale_Skin",
+    "Pointy_Nose",
+    "Receding_Hairline",
+    "Rosy_Cheeks",
+    "Sideburns",
+    "Smiling",
+    "Straight_Hair",
+    "Wavy_Hair",
+    "Wearing_Earrings",
+    "Wearing_Hat",
+    "Wearing_Lipstick",
+    "Wearing_Necklace",
+    "Wearing_Necktie",
+    "Young",
 )
 
 
@@ -80,8 +79,8 @@ class CelebA(Published):
     (antialiased): with size=224 what the code of the matching paper evaluates on, a crop of 224 out of 256x256.
     Its random crops and rotations in training are not taken. The 19,867 images for validation are not used.
 
-    Fetched once (1.5 GB) from Google Drive, for which torchvision needs the package gdown, into the cache folder, where
-    a copy put there by hand, zipped or not, is taken as well. Decoded once for each size, into a file that is mapped
+    Downloaded once (1.5 GB) from Google Drive, for which torchvision needs the package gdown, into the cache folder; a
+    copy put there by hand, zipped or not, is used as well. Decoded once for each size, into a file that is mapped
     rather than read: on the disk, and in memory where all images are wanted at once, 2.2 GB for 64 pixels, 0.6 GB for
     32 and 28 GB for 224. Afterwards the 1.5 GB are not needed again.
 
@@ -90,7 +89,7 @@ class CelebA(Published):
         (pixel - 117) of values 0 to 255, which the weights of Inception V1 for ImageNet expect.
     """
 
-    size: int = 64
+    size: int = number(64, least=1)
     normalisation: Literal["symmetric", "inception"] = "symmetric"
 
     name = "celeba"
@@ -104,8 +103,7 @@ class CelebA(Published):
     epochs, augment = 8, True
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InputError(f"size is {self.size}; allowed: whole numbers from 1, in pixels per side")
+        super().__post_init__()
         if self.normalisation not in STATISTICS:
             raise unknown("normalisation", self.normalisation, STATISTICS)
 
@@ -130,12 +128,12 @@ class CelebA(Published):
         return decoded.read(self._decoded, name, self._decode)
 
     def fingerprint(self) -> str:
-        """As of every data set; kept beside the decoded images."""
+        """As of every data set; stored beside the decoded images."""
         return decoded.fingerprint(self._decoded, self.normalisation, partial(Dataset.fingerprint, self), self._decode)
 
     @cached_property
     def _decoded(self) -> Path:
-        """Folder of the decoded splits. What is published does not change, so it is not looked at again."""
+        """Folder of the decoded splits. The published files do not change, so they are not checked again."""
         folder = cache_folder("datasets", f"celeba-{self.size}-{self.version}")
         if not folder.exists():
             self._decode(folder)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simbench_plugins.datasets.published import Archive, Published
+from simbench_plugins.datasets.archives import Archive
+from simbench_plugins.datasets.published import Published
 
 from simbench import hookimpl
 

@@ -27,7 +27,7 @@ CONTENTS = "contents.json"
 
 
 class Hashed:
-    """A file that is written to, and the sha256 of what it was given: what the disk made of it is compared later."""
+    """An open file and the sha256 of the bytes written to it, with which the file on disk is compared later."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.sha = file, hashlib.sha256()
@@ -44,10 +44,11 @@ def write(
     size: int,
     threaded: bool,
 ) -> None:
-    """Decode images in order and write them with their labels and hashes to `folder`: each file appears whole or not
-    at all, a new folder too. What stood there before is replaced; who has it open keeps what he read.
+    """Decode images in order and write them with their labels and hashes to `folder`: each file, and a
+    new folder, appears whole or not at all. Existing files are replaced; processes that have them open keep the old
+    ones.
 
-    splits: name -> (what names each image, labels). pixels(split, image): uint8 (3, size, size). threaded: one thread
+    splits: name -> (a name of each image, labels). pixels(split, image): uint8 (3, size, size). threaded: one thread
     per core. Raises OSError where there is no room, and what `pixels` raises.
     """
     import numpy as np
@@ -70,7 +71,7 @@ def write(
 
 
 def _place(temporary: Path, folder: Path) -> None:
-    """Rename the folder, or where one stands already (damaged, or of a process that was first) its files."""
+    """Rename the folder, or its files where the folder exists already (damaged, or written by another process)."""
     if folder.exists() and not folder.is_dir():
         folder.unlink()
     try:
@@ -109,8 +110,8 @@ def _images(
 
 
 def damage(folder: Path) -> str:
-    """The first file that is not what was written, or ""; each is read whole once in a process, and again when it has
-    changed."""
+    """The first file that differs from what was written, or "". Each file is read whole once in a process, and again
+    when it has changed."""
     contents = unsealed(folder / CONTENTS)
     if contents is None:
         return CONTENTS
@@ -152,7 +153,7 @@ def _mend(folder: Path, again: Callable[[Path], None]) -> None:
 
 
 def fingerprint(folder: Path, normalisation: str, compute: Callable[[], str], again: Callable[[Path], None]) -> str:
-    """What `compute` gives, kept beside the images it stands for and told while none of their files is written to."""
+    """The value of `compute`, stored beside the images and read from there as long as none of their files changes."""
     file = folder / f"fingerprint-{normalisation}.json"
     known = unsealed(file)
     if known is not None and known["stamps"] == _stamps(folder):
@@ -168,6 +169,6 @@ def fingerprint(folder: Path, normalisation: str, compute: Callable[[], str], ag
 
 
 def _stamps(folder: Path) -> dict[str, list[int]]:
-    """Of the files that `write` makes."""
+    """Names of the files that `write` makes."""
     names = [CONTENTS, *(unsealed(folder / CONTENTS) or {})]
     return {name: list(stamps(folder / name)) for name in names}

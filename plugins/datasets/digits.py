@@ -33,8 +33,8 @@ class Digits(Dataset):
 
     1,437 train and 360 test images of one channel; a fixed split, stratified by digit, the same for every task.
     mean, std: of all pixels of the train images.
-    task: what the labels say. "digit": 10 classes. "parity": even (0) or odd (1). "size": up to four (0) or above (1).
-        "attributes": six binary labels, each a function of the digit, for work with several labels an image.
+    task: the meaning of the labels. "digit": 10 classes. "parity": even (0) or odd (1). "size": up to four (0) or
+        above (1). "attributes": six binary labels, each a function of the digit, for work with several labels an image.
     """
 
     task: Literal["digit", "parity", "size", "attributes"] = "digit"

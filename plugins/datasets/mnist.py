@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simbench_plugins.datasets.published import Archive, Published
+from simbench_plugins.datasets.archives import Archive
+from simbench_plugins.datasets.published import Published
 
 from simbench import hookimpl
 
@@ -48,7 +49,7 @@ class Mnist(Published):
         extract_archive(archive.file, folder / self.unpacked)
 
     def arrays(self, part: Any):
-        """Raises ValueError for files that do not belong together; torchvision looks at each alone."""
+        """Raises ValueError for files that do not belong together; torchvision checks each alone."""
         import numpy as np
 
         images, labels = part.data.numpy(), part.targets.numpy()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import socket
 import sys
-import uuid
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from simbench import Dataset, InputError, Split
+from simbench_plugins.datasets.archives import Archive, fetching, mend
+
+from simbench import Dataset, Split
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
@@ -20,33 +18,19 @@ from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 if TYPE_CHECKING:
     import numpy
 
-#: Seconds without an answer after which a download counts as failed; torchvision would wait for ever.
-PATIENCE = 30
-
-
-class Archive(NamedTuple):
-    """A file as published. file: where torchvision looks for it. url: where it comes from. md5: of its content."""
-
-    file: Path
-    url: str
-    md5: str
-
-    def intact(self) -> bool:
-        from torchvision.datasets.utils import check_integrity
-
-        return check_integrity(self.file, self.md5)
-
 
 class Published(Dataset):
-    """Images that a class of torchvision.datasets fetches once into the cache folder, where a copy put there by hand
-    is taken as well.
+    """Images that a class of torchvision.datasets downloads once into the cache folder; a copy put there by hand is
+    used as well.
 
-    original: the name of that class. unpacked: the folder of what it reads, below that of all data sets, known here
-    without importing it. otherwise: what else can be done where nothing can be fetched.
+    original: the name of that class. unpacked: the folder of the files that it reads, below the folder of all data
+    sets; it is stated here so that torchvision need not be imported. otherwise: the end of the message where nothing
+    can be fetched. patience: seconds without an answer after which a download fails; torchvision would wait for ever.
     """
 
     original: ClassVar[str]
     unpacked: ClassVar[str]
+    patience: ClassVar[float] = 30
     otherwise: ClassVar[str] = ", or use imagefolder[path=...] on a folder of images"
 
     def archives(self, original: Any, folder: Path) -> list[Archive]:
@@ -58,11 +42,11 @@ class Published(Dataset):
         raise TypeError(f"data set {self.name!r} has no arrays")
 
     def unverified(self, archives: list[Archive]) -> bool:
-        """True when `original` takes the unpacked files that are there without a look at their content."""
+        """Whether `original` uses existing unpacked files without verifying their content."""
         return False
 
     def unpack(self, archive: Archive, folder: Path) -> None:
-        """Unpack an archive into a folder that stands for the one above `unpacked`."""
+        """Unpack an archive into a folder that takes the place of the parent of `unpacked`."""
         from torchvision.datasets.utils import extract_archive
 
         extract_archive(archive.file, folder)
@@ -74,7 +58,7 @@ class Published(Dataset):
         return _splits(self, cache_folder("datasets"))[name]
 
     def fingerprint(self) -> str:
-        """As of every data set; kept beside the files, and read from there while those are not written to."""
+        """As of every data set; stored beside the files, and read from there as long as they do not change."""
         known = self.known()
         if known is not None and known["key"] == self._key():
             return known["fingerprint"]
@@ -84,7 +68,7 @@ class Published(Dataset):
         return value
 
     def known(self) -> dict | None:
-        """What has been kept, None where nothing is or it is damaged."""
+        """The stored fingerprint and contents of files; None where there are none or they are damaged."""
         known = unsealed(self._sidecar)
         if known is None and self._sidecar.exists():
             print(f"simbench: {self._sidecar} is damaged; it is computed again", file=sys.stderr)
@@ -103,7 +87,7 @@ class Published(Dataset):
         return sorted(file.name for file in self._home.glob("*"))
 
     def _key(self) -> str:
-        """Changes with the names, sizes and times of the unpacked files, and with the normalisation."""
+        """Digest of the names, sizes and times of the unpacked files, and of the normalisation."""
         written = [[name, *stamps(self._home / name)] for name in self._files()]
         return digest([self.version, written, list(self.mean), list(self.std)])
 
@@ -114,7 +98,7 @@ def _splits(data: Published, folder: Path) -> dict[str, Split]:
     import numpy as np
 
     with fetching(data, folder) as original:
-        _mend(data, original, folder)
+        mend(data, original, folder)
         parts = {
             name: data.arrays(original(folder, train=name == "train", download=True)) for name in ("train", "test")
         }
@@ -122,83 +106,3 @@ def _splits(data: Published, folder: Path) -> dict[str, Split]:
         name: Split(np.ascontiguousarray(images), np.asarray(labels, np.int64))
         for name, (images, labels) in parts.items()
     }
-
-
-def _mend(data: Published, original: Any, folder: Path) -> None:
-    """Unpack again what differs from what it was at first, or from what its archive holds, where there is one; else
-    put it aside, so that it is fetched."""
-    home, known = folder / data.unpacked, data.known()
-    contents = known["contents"] if known is not None else {}
-    archives = data.archives(original, folder)
-    packed = {archive.file.name for archive in archives}
-    broken = [
-        name
-        for name, content in contents.items()
-        if name not in packed and (home / name).exists() and content_of(home / name) != content
-    ]
-    if not broken and (contents or not data.unverified(archives)):
-        return
-    intact = [archive for archive in archives if archive.intact()]
-    temporary = folder / f".unpacking-{uuid.uuid4().hex}"
-    try:
-        for archive in intact:
-            data.unpack(archive, temporary)
-        fresh = {file.name: file for file in (temporary / data.unpacked).glob("*")}
-        broken += [
-            name
-            for name, file in fresh.items()
-            if not contents and (home / name).exists() and content_of(home / name) != content_of(file)
-        ]
-        for name in sorted(set(broken)):
-            source = (
-                f"unpacked again from {', '.join(archive.file.name for archive in intact)}"
-                if name in fresh
-                else "fetched again"
-            )
-            print(f"simbench: {home / name} is damaged; it is {source}", file=sys.stderr)
-            if (home / name).is_dir():
-                shutil.rmtree(home / name)
-            if name in fresh:
-                fresh[name].replace(home / name)
-            else:
-                (home / name).unlink(missing_ok=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def fetching(data: Published, folder: Path) -> Iterator[Any]:
-    """torchvision's class, for which new connections give up after PATIENCE seconds without an answer.
-
-    Whatever it raises becomes an InputError of one line."""
-    from torchvision import datasets
-
-    original = getattr(datasets, data.original)
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
-    try:
-        yield original
-    except Exception as error:  # network, proxy, disk, archive: each library below raises its own
-        raise _unavailable(data, data.archives(original, folder), error) from error
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _unavailable(data: Published, archives: list[Archive], error: Exception) -> InputError:
-    """What was tried, why it failed and what else there is, in one line."""
-    home = archives[0].file.parent
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    if data.unverified(archives):
-        return InputError(
-            f"{data.name}: the unpacked files in {home} are broken ({reason}); remove them, and they are "
-            "unpacked or fetched anew"
-        )
-    unusable = [archive for archive in archives if not archive.intact()]
-    broken = [archive.file.name for archive in unusable if archive.file.exists()]
-    state = f"the {broken[0]} in {home} is broken or incomplete" if broken else f"no usable copy is in {home}"
-    wanted = unusable or archives
-    by_hand = ", ".join(f"{archive.file.name} (md5 {archive.md5})" for archive in wanted)
-    return InputError(
-        f"{data.name}: {state}, and fetching {wanted[0].url} failed ({reason}); put {by_hand} there by "
-        f"hand{data.otherwise}"
-    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
+from simbench_plugins.experiments.presets import AUTHORS, SMALL
 
 from simbench import Case, Experiment, InputError, Preset, Result, Row, hookimpl
 from simbench.results import figures
@@ -14,11 +16,10 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Network, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Network, Selection
-    from simbench.measuring.bench import Context
 
-#: What tells the panels of the figure apart, beside the data set that the front was trained on.
+#: Columns that identify a panel of the figure, beside the data set that the front was trained on.
 PANEL = ["dataset", "model_b", "samples", "seed"]
 #: The stitcher that changes nothing, drawn for foreign fronts only.
 BASELINE = "identity"
@@ -49,7 +50,8 @@ class CrossDataset(Experiment):
     source = "Csiszarik et al. 2021, section 5.1 and appendix C.2"
     across = True
     presets: ClassVar = {
-        "default": Preset(
+        "default": replace(
+            SMALL,
             datasets="digits,digits[task=parity],digits[task=attributes]",
             seeds="2",
             indices="cka",
@@ -61,7 +63,7 @@ class CrossDataset(Experiment):
             seeds="5",
             indices="cka",
             datasets="celeba[size=224,normalisation=inception]",
-            stitchers="identity,least_squares,task_loss[epochs=30,schedule=step,augment=true]",
+            stitchers=f"identity,least_squares,task_loss[{AUTHORS}]",
         ),
     }
 
@@ -69,26 +71,24 @@ class CrossDataset(Experiment):
         setting, kinds = selection.setting, _kinds(selection)
         home = [network for network in selection.networks if kinds[network] == "home"]
         for network in home:
-            yield Case(self, setting, "network", None, network, "", network, "", "")
-        for a in selection.networks:
-            for b in home:
-                for layer in selection.layers[a.model.spec] if a != b else ():
-                    if layer in selection.layers[b.model.spec]:
-                        for stitcher in selection.stitchers:
-                            yield Case(self, setting, kinds[a], stitcher, a, layer, b, layer, "spatial")
+            yield Case.alone(self, setting, network)
+        for pair in selection.pairs():
+            if kinds[pair.b] == "home":
+                for stitcher in selection.stitchers:
+                    yield Case.stitch(self, setting, stitcher, pair, kinds[pair.a])
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         if case.kind == "network":
-            return curves.alone(case, context)
-        return context.stitched(context.fit(case.method, case), case)
+            return curves.alone(case, bench)
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: relative accuracy, a row per data set of front and end and layer."""
-        kept = _with_fronts(rows)
-        if kept.empty:
-            return kept[[]]
-        several = [name for name in ("model_a", "model_b", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(
+        scores = _with_fronts(rows)
+        if scores.empty:
+            return scores[[]]
+        several = [name for name in ("model_a", "model_b", "samples", "seed") if scores[name].nunique() > 1]
+        wide = scores.pivot_table(
             index=["front", "dataset", *several, "layer_a"], columns="stitcher", values="value", sort=False
         )
         names = {"front": "front trained on", "dataset": "end trained on", "layer_a": "relative accuracy at"}
@@ -131,7 +131,7 @@ class CrossDataset(Experiment):
 
 
 def _kinds(selection: Selection) -> dict[Network, str]:
-    """Network -> "home" or "foreign". Raises InputError for what cannot be stitched across data sets."""
+    """Network -> "home" or "foreign". Raises InputError where networks cannot be stitched across data sets."""
     dataset, kinds = selection.setting.dataset, {}
     for network in selection.networks:
         trained = network.home(selection.setting)
@@ -157,13 +157,13 @@ def _kinds(selection: Selection) -> dict[Network, str]:
 def _with_fronts(rows: pandas.DataFrame) -> pandas.DataFrame:
     """Relative accuracies of stitches, with the columns `stitcher` and `front`, the data set its front was trained
     on."""
-    kept = curves.numbers(rows, "relative_accuracy")
-    kept = curves.named(kept[kept["kind"].isin(["foreign", "home"])])
+    scores = curves.numbers(rows, "relative_accuracy")
+    scores = curves.named(scores[scores["kind"].isin(["foreign", "home"])])
     fronts = [
         seed.partition("@")[2] if kind == "foreign" else dataset
-        for kind, seed, dataset in zip(kept["kind"], kept["seed_a"], kept["dataset"], strict=True)
+        for kind, seed, dataset in zip(scores["kind"], scores["seed_a"], scores["dataset"], strict=True)
     ]
-    return kept.assign(front=fronts)
+    return scores.assign(front=fronts)
 
 
 @hookimpl

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
+    from simbench import Bench
     from simbench.contracts import Kept
-    from simbench.measuring.bench import Context
 
 #: Columns whose values are never averaged over.
 APART = ["dataset", "model_a", "model_b", "samples", "seed"]
-#: Place of black among the colours.
+#: Index of black among the colours.
 BLACK = figures.COLOURS.index("#000000")
 
 
 def numbers(rows: pandas.DataFrame, quantity: str) -> pandas.DataFrame:
-    """Rows of a quantity that hold a number, `value` as float."""
-    kept = rows[(rows["quantity"] == quantity) & (rows["status"] == "ok")]
-    return kept.assign(value=kept["value"].astype(float))
+    """The ok rows of a quantity, with `value` as float."""
+    ok = rows[(rows["quantity"] == quantity) & (rows["status"] == "ok")]
+    return ok.assign(value=ok["value"].astype(float))
 
 
 def named(rows: pandas.DataFrame) -> pandas.DataFrame:
@@ -38,11 +38,11 @@ def named(rows: pandas.DataFrame) -> pandas.DataFrame:
             part.partition("=")[::2] for part in (split_list(params) if params else [])
         )
     names = {}
-    for method, told in several.items():
-        keys = dict.fromkeys(key for given in told.values() for key in given)
-        telling = [key for key in keys if len({given.get(key) for given in told.values()}) > 1]
-        for params, given in told.items():
-            inside = ",".join(f"{key}={given[key]}" for key in telling if key in given)
+    for method, configurations in several.items():
+        keys = dict.fromkeys(key for given in configurations.values() for key in given)
+        varying = [key for key in keys if len({given.get(key) for given in configurations.values()}) > 1]
+        for params, given in configurations.items():
+            inside = ",".join(f"{key}={given[key]}" for key in varying if key in given)
             names[method, params] = f"{method}[{inside}]" if inside else method
     return rows.assign(stitcher=[names[pair] for pair in pairs])
 
@@ -53,7 +53,7 @@ def spread(rows: pandas.DataFrame, by: Sequence[str]) -> pandas.DataFrame:
 
 
 def size(rows: pandas.DataFrame) -> str:
-    """How many networks and pairs of them the rows are of, and on how many images: for titles."""
+    """Numbers of networks, of pairs and of images in the rows: for titles."""
     networks = {*zip(rows["model_a"], rows["seed_a"], strict=True), *zip(rows["model_b"], rows["seed_b"], strict=True)}
     pairs = rows[["model_a", "seed_a", "model_b", "seed_b"]].drop_duplicates()
     return f"{len(networks)} networks, {_count(len(pairs), 'pair')}, {int(rows['samples'].iloc[0])} images"
@@ -65,12 +65,12 @@ def models(model_a: str, model_b: str) -> str:
 
 
 def depths(kept: Iterable[Kept]) -> dict[str, tuple[str, ...]]:
-    """Model -> its layers in order of depth, from the cases that kept them as `layers`."""
+    """Model -> its layers in order of depth, from the cases with an array `layers`."""
     return {one.labels["model_a"]: tuple(map(str, one.arrays["layers"])) for one in kept if "layers" in one.arrays}
 
 
 def in_depth(layers: Iterable[str], model: str, known: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The layers, each once, in the model's order where that is known, else with numbers in order."""
+    """The layers, each once, in the model's order where that is known, else sorted with numbers in numeric order."""
     order = known.get(model, ())
     return sorted(
         dict.fromkeys(layers),
@@ -82,10 +82,10 @@ def in_depth(layers: Iterable[str], model: str, known: Mapping[str, tuple[str, .
 
 
 def places(stitchers: Iterable[str], baseline: str = "") -> dict[str, int]:
-    """Stitcher -> the place of its colour, in the order of names; the baseline, in black, last."""
+    """Stitcher -> the index of its colour, in the order of names; the baseline, in black, last."""
     names = sorted(set(stitchers) - {baseline})
-    found = {name: at + (at >= BLACK) for at, name in enumerate(names)}
-    return found | ({baseline: BLACK} if baseline in set(stitchers) else {})
+    indices = {name: at + (at >= BLACK) for at, name in enumerate(names)}
+    return indices | ({baseline: BLACK} if baseline in set(stitchers) else {})
 
 
 def draw(
@@ -98,13 +98,14 @@ def draw(
     shaded: bool = True,
     **line,
 ) -> None:
-    """A curve, with its band if `shaded`, for each stitcher of the rows, by the values `along` of a column, at places
-    0, 1, ... for names; the baseline dashed."""
-    found = spread(rows, ["stitcher", column]).set_index(["stitcher", column])
+    """Draw a curve, with its band if `shaded`, for each stitcher of the rows.
+
+    along: values of the column on the x axis, in order; names stand at 0, 1, ... The baseline is dashed."""
+    spreads = spread(rows, ["stitcher", column]).set_index(["stitcher", column])
     x = range(len(along)) if isinstance(along[0], str) else along
     for name, place in places.items():
-        if name in found.index.get_level_values(0):
-            one = found.loc[name].reindex(along)
+        if name in spreads.index.get_level_values(0):
+            one = spreads.loc[name].reindex(along)
             style = {"linestyle": "--"} if place == BLACK else {}
             deviation = one["std"] if shaded else one["std"] * 0
             figures.band(axes, x, one["mean"], deviation, name + suffix, place, **style | line)
@@ -114,11 +115,11 @@ def draw(
         figures.ticks(axes, along)
 
 
-def alone(case: Case, context: Context) -> Result:
-    """Of a case of one unstitched network: its accuracy, and its layers in order of depth, for figures."""
+def alone(case: Case, bench: Bench) -> Result:
+    """The result of a case of one unstitched network: its accuracy, and its layers in order of depth, for figures."""
     import numpy as np
 
-    return Result([Row("accuracy", context.accuracy(case.a))], {"layers": np.array(case.a.model.layers)})
+    return Result([Row("accuracy", bench.accuracy(case.a))], {"layers": np.array(case.a.model.layers)})
 
 
 def _count(number: int, noun: str) -> str:

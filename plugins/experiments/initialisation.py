@@ -7,22 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench_plugins.experiments import curves
-from simbench_plugins.experiments.pairs import settings, stitched
+from simbench_plugins.experiments import curves, trained
+from simbench_plugins.experiments.pairs import first_pairs, settings
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
-from simbench import Case, Experiment, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench import Case, Experiment, Row, Stitcher, hookimpl, nested, number
 from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
 
-#: Kind of case, which is the stitcher's init, and what it is called.
+#: Kind of case, which is the stitcher's `init` -> its name in figures.
 KINDS = {"random": "random", "least_squares": "least squares"}
 BINS = 24
 
@@ -31,15 +31,15 @@ BINS = 24
 class Initialisation(Experiment):
     """Accuracy of stitches trained on the task loss from random starts and from the least squares map.
 
-    Two networks are fixed, at one layer. Every training has a seed of its own, 0 to `starts` - 1, which is the
-    parameter `seed` of the stitcher and fixes the random start and the order of the batches (and the crops). The
-    least squares map is unique, so those trainings differ in the order of the batches (and the crops) alone; what
-    the paper means by "50 optimal least squares initializations" its text does not say. In its authors' code one
-    seed sets everything of a run, and the least squares map is that of images cropped at random, so that the starts
-    themselves differ a little; here it is that of the images as they are.
+    Two networks are fixed, at one layer. Every training has a seed of its own, 0 to `starts` - 1: the parameter `seed`
+    of the stitcher, which fixes the random start and the order of the batches (and the crops). The least squares map
+    is unique, so those trainings differ only in the order of the batches (and the crops). The paper does not say what
+    "50 optimal least squares initializations" are. In its authors' code one seed fixes a whole run, and the least
+    squares map is fitted to randomly cropped images, so that the starts differ slightly; here it is fitted to the
+    images as they are.
 
-    trained: what is trained, whatever its init and seed. starts: of each kind. pairs: so many first ordered pairs of
-    the networks, each with panels of its own.
+    stitcher: a trained one with the parameters init, which takes "random" and "least_squares", and seed; whatever
+    their values. starts: of each kind. pairs: number of ordered pairs of networks, each with panels of its own.
     Scored on test images, in the quantities of a stitched network. The figure is a histogram of relative accuracy.
     Starts are trained one after another: side by side in one batch they take as long on a CPU.
 
@@ -49,55 +49,49 @@ class Initialisation(Experiment):
     batches of 128, cropped and mirrored.
     """
 
-    trained: Stitcher = nested("stitchers", "task_loss[epochs=3,learning_rate=0.01]")
-    starts: int = 50
-    pairs: int = 1
+    stitcher: Stitcher = nested(lambda: TaskLoss(epochs=3, learning_rate=0.01), kind="stitchers")
+    starts: int = number(50, least=1)
+    pairs: int = number(1, least=1)
 
     name = "initialisation"
     source = "Csiszarik et al. 2021, section 8, experiment 5, figure 6"
+    version = 2
     presets: ClassVar = {
-        "default": Preset(seeds="2", layers="bn6"),
-        "paper": Preset(
-            "trained=task_loss[epochs=30,schedule=step,augment=true]",
-            "tiny10[padding=valid]",
-            "cifar10",
-            "2",
-            layers="bn3",
-            max_samples=50_000,
-        ),
+        "default": replace(SMALL, seeds="2", layers="bn6"),
+        "paper": replace(PAPER, params=f"stitcher=task_loss[{AUTHORS}]", seeds="2", layers="bn3"),
     }
 
     def __post_init__(self) -> None:
-        for key in ("starts", "pairs"):
-            if getattr(self, key) < 1:
-                raise InputError(f"{key} is {getattr(self, key)}; a whole number from 1 is allowed")
-        if not isinstance(self.trained, str | TaskLoss):
-            raise InputError(
-                f"trained is {self.trained.spec}; task_loss or bottleneck is wanted, such as task_loss[epochs=30]"
-            )
+        super().__post_init__()
+        trained.check(self.stitcher, "init", "seed")
+        for kind in KINDS:
+            trained.varied(self.stitcher, init=kind)
 
     def plan(self, selection: Selection) -> Iterator[Case]:
-        for layer, a, b in stitched(selection, self.pairs, self.spec):
+        for pair in first_pairs(selection, self.pairs, self.spec):
             for kind in KINDS:
-                for seed in range(self.starts):
-                    method = replace(self.trained, init=kind, seed=seed)
-                    yield Case(self, selection.setting, kind, method, a, layer, b, layer, "spatial")
+                for method in self._starts(kind):
+                    yield Case.stitch(self, selection.setting, method, pair, kind)
 
-    def run(self, case: Case, context: Context) -> list[Row]:
-        return context.stitched(context.fit(case.method, case), case)
+    def _starts(self, kind: str) -> list[Stitcher]:
+        """The stitcher from each start of a kind."""
+        return [trained.varied(self.stitcher, init=kind, seed=seed) for seed in range(self.starts)]
+
+    def run(self, case: Case, bench: Bench) -> list[Row]:
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Relative accuracy over the starts: a row for each pair of networks, layer and kind of start."""
-        kept = curves.numbers(rows, "relative_accuracy")
-        if kept.empty:
-            return kept[[]]
+        scores = curves.numbers(rows, "relative_accuracy")
+        if scores.empty:
+            return scores[[]]
         several = [
-            name for name in ("model_a", "model_b", "seed_a", "seed_b", "samples", "seed") if kept[name].nunique() > 1
+            name for name in ("model_a", "model_b", "seed_a", "seed_b", "samples", "seed") if scores[name].nunique() > 1
         ]
         by = ["dataset", *several, "layer_a", "kind"]
-        told = kept.groupby(by, sort=False)["value"].agg(["count", "min", "median", "max", "std"]).reset_index()
-        told["kind"] = told["kind"].map(KINDS)
-        return told.rename(columns={"layer_a": "relative accuracy at", "kind": "start", "count": "starts"})
+        table = scores.groupby(by, sort=False)["value"].agg(["count", "min", "median", "max", "std"]).reset_index()
+        table["kind"] = table["kind"].map(KINDS)
+        return table.rename(columns={"layer_a": "relative accuracy at", "kind": "start", "count": "starts"})
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
         """A panel for each pair of networks and layer: histogram of relative accuracy, by kind of start."""
@@ -122,7 +116,7 @@ class Initialisation(Experiment):
 
 
 def _edges(part: pandas.DataFrame) -> list[float]:
-    """Of the bins: equal ones over all values, none narrower than what one image makes."""
+    """Edges of equal bins over all values, none narrower than the share of one image."""
     low, high = part["value"].min(), part["value"].max()
     width = max((high - low) / BINS, 1 / part["samples"].iloc[0])
     return [low + (i - 0.5) * width for i in range(math.ceil((high - low) / width) + 2)]

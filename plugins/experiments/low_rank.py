@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench_plugins.experiments import curves
-from simbench_plugins.experiments.pairs import listed, parameter, settings, stitched
+from simbench_plugins.experiments import curves, trained
+from simbench_plugins.experiments.pairs import first_pairs, parameter, settings
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.stitchers.bottleneck import Bottleneck
 from simbench_plugins.stitchers.least_squares import LeastSquares, ReducedRank
 
-from simbench import Case, Experiment, Inapplicable, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench import Case, Experiment, Inapplicable, Row, Stitcher, hookimpl, nested, number, numbers
 from simbench.results import figures
 
 if TYPE_CHECKING:
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
 
-#: Kind of case -> what it is, in the order of the legend.
+#: Kind of case -> its name, in the order of the legend.
 KINDS = {"direct": "least squares", "task": "task loss"}
 
 
@@ -37,66 +37,65 @@ class LowRank(Experiment):
     are fitted on train images and scored on test images, for the first `pairs` ordered pairs of the networks at
     every layer. A rank of the width or more is no bound; such cases are skipped.
 
-    ranks: k, with plus signs between them. trained: a bottleneck, whatever its rank; the unbounded task loss
-    matching is trained in the same way, and all have a bias or none has.
-    The paper's are ranks 4, 8 and 16 and two layers of Tiny-10 that its text does not name (here bn3 and bn5), its
-    averages are of 10 runs; training is as in the authors' code, but from reduced_rank, where theirs starts from
-    random orthogonal factors.
+    ranks: values of k. stitcher: a trained one with the parameter rank, whatever its value; where it has an attribute
+    `unrestricted`, that is the same training without a bound. All maps have a bias or none has.
+    The paper has ranks 4, 8 and 16, two layers of Tiny-10 that it does not name (here bn3 and bn5), and averages of
+    10 runs. Training is as in the authors' code, except for its start: reduced_rank here, random orthogonal factors
+    there.
     """
 
-    ranks: str = "4+8+16"
-    trained: Stitcher = nested("stitchers", "bottleneck[epochs=2]")
-    pairs: int = 3
+    ranks: tuple[int, ...] = numbers((4, 8, 16), least=1)
+    stitcher: Stitcher = nested(lambda: Bottleneck(epochs=2), kind="stitchers")
+    pairs: int = number(3, least=1)
 
     name = "low_rank"
     source = "Csiszarik et al. 2021, section 7, figure 7"
+    version = 2
     presets: ClassVar = {
-        "default": Preset(layers="bn3,bn5"),
-        "paper": Preset(
-            "pairs=10,trained=bottleneck[epochs=30,schedule=step,augment=true]",
-            "tiny10[padding=valid]",
-            "cifar10",
-            layers="bn3,bn5",
+        "default": replace(SMALL, layers="bn3,bn5"),
+        "paper": replace(
+            PAPER, params=f"pairs=10,stitcher=bottleneck[{AUTHORS}]", layers="bn3,bn5", max_samples=SMALL.max_samples
         ),
     }
 
     def __post_init__(self) -> None:
-        listed(self.ranks, int, "ranks")
-        if self.pairs < 1:
-            raise InputError(f"pairs is {self.pairs}; a whole number from 1 is allowed")
-        if not isinstance(self.trained, str | Bottleneck):
-            raise InputError(f"trained is {self.trained.spec}; a bottleneck is wanted, such as bottleneck[epochs=30]")
+        super().__post_init__()
+        trained.check(self.stitcher, "rank", example="bottleneck")
+        self._stitchers()
 
     def plan(self, selection: Selection) -> Iterator[Case]:
-        for layer, a, b in stitched(selection, self.pairs, self.spec):
-            for kind, methods in self._methods().items():
-                for method in methods:
-                    yield Case(self, selection.setting, kind, method, a, layer, b, layer, "spatial")
+        for pair in first_pairs(selection, self.pairs, self.spec):
+            for kind, stitchers in self._stitchers().items():
+                for stitcher in stitchers:
+                    yield Case.stitch(self, selection.setting, stitcher, pair, kind)
 
-    def _methods(self) -> dict[str, list[Stitcher]]:
-        """Kind of case -> the unbounded stitcher, and one of each rank."""
-        ranks, bias = listed(self.ranks, int, "ranks"), self.trained.bias
+    def _stitchers(self) -> dict[str, list[Stitcher]]:
+        """Kind of case -> the unbounded stitcher, where there is one, and one of each rank."""
+        bias, unbounded = trained.with_bias(self.stitcher), getattr(self.stitcher, "unrestricted", None)
         return {
-            "direct": [LeastSquares(bias), *(ReducedRank(rank, bias) for rank in ranks)],
-            "task": [self.trained.unrestricted, *(replace(self.trained, rank=rank) for rank in ranks)],
+            "direct": [LeastSquares(bias), *(ReducedRank(rank, bias) for rank in self.ranks)],
+            "task": [
+                *([unbounded] if isinstance(unbounded, Stitcher) else []),
+                *(trained.varied(self.stitcher, rank=rank) for rank in self.ranks),
+            ],
         }
 
-    def run(self, case: Case, context: Context) -> list[Row]:
+    def run(self, case: Case, bench: Bench) -> list[Row]:
         rank = getattr(case.method, "rank", 0)
-        p, q = (context.activations.shape(*side)[0] for side in ((case.a, case.layer_a), (case.b, case.layer_b)))
+        p, q = (bench.activations.shape(*side)[0] for side in ((case.a, case.layer_a), (case.b, case.layer_b)))
         if rank >= min(p, q):
-            raise Inapplicable(
-                f"rank {rank} is no bound on maps from {p} to {q} neurons; see {self._methods()[case.kind][0].name}"
-            )
-        return context.stitched(context.fit(case.method, case), case)
+            unbounded = self._stitchers()[case.kind][0]
+            see = "" if getattr(unbounded, "rank", 0) else f"; see {unbounded.name}"
+            raise Inapplicable(f"rank {rank} is no bound on maps from {p} to {q} neurons{see}")
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean relative accuracy over the pairs, a row per layer and rank, the unbounded ones last."""
-        kept = _scored(rows)
-        if kept.empty:
-            return kept[[]]
-        several = [name for name in ("model_a", "model_b", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(index=["dataset", *several, "layer_a", "rank"], columns="kind", values="value")
+        scores = _scored(rows)
+        if scores.empty:
+            return scores[[]]
+        several = [name for name in ("model_a", "model_b", "samples", "seed") if scores[name].nunique() > 1]
+        wide = scores.pivot_table(index=["dataset", *several, "layer_a", "rank"], columns="kind", values="value")
         wide = wide[[kind for kind in KINDS if kind in wide]].rename(columns=KINDS)
         wide = wide.rename_axis(columns=None).reset_index().rename(columns={"layer_a": "relative accuracy at"})
         return wide.assign(rank=[f"{rank:.0f}" if rank < float("inf") else "full" for rank in wide["rank"]])
@@ -116,16 +115,16 @@ class LowRank(Experiment):
 
 def _scored(rows: pandas.DataFrame) -> pandas.DataFrame:
     """Relative accuracies, with their rank: infinite where there is no bound."""
-    kept = curves.numbers(rows, "relative_accuracy")
-    return kept.assign(rank=[rank if rank > 0 else float("inf") for rank in parameter(kept, "rank")])
+    scores = curves.numbers(rows, "relative_accuracy")
+    return scores.assign(rank=[rank if rank > 0 else float("inf") for rank in parameter(scores, "rank")])
 
 
 def _bars(axes: Axes, part: pandas.DataFrame) -> None:
     """Means and standard deviations over the pairs of one setting: a bar for each rank, a line for no bound."""
     ranks = sorted(rank for rank in part["rank"].unique() if rank < float("inf"))
     for at, (kind, name) in enumerate(KINDS.items()):
-        told = curves.spread(part[part["kind"] == kind], ["rank"]).set_index("rank")
-        bounded = told.reindex(ranks)
+        means = curves.spread(part[part["kind"] == kind], ["rank"]).set_index("rank")
+        bounded = means.reindex(ranks)
         axes.bar(
             [i + 0.38 * (at - 0.5) for i in range(len(ranks))],
             bounded["mean"],
@@ -135,9 +134,9 @@ def _bars(axes: Axes, part: pandas.DataFrame) -> None:
             error_kw={"elinewidth": 1},
             label=name,
         )
-        if float("inf") in told.index:
+        if float("inf") in means.index:
             axes.axhline(
-                told.at[float("inf"), "mean"],
+                means.at[float("inf"), "mean"],
                 color=figures.colour(at),
                 linestyle="--",
                 linewidth=1.2,

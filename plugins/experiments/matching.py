@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import permutations
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 
-from simbench import Case, Experiment, Preset, Result, Row, hookimpl
+from simbench import Case, Experiment, Result, Row, hookimpl
 from simbench.results import figures
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
 
-#: What a figure shows of a stitched network, a panel each.
+#: Quantity of a stitched network -> the label of its panel.
 PANELS = {
     "relative_accuracy": "relative accuracy (stitched / Model 2)",
     "cross_entropy": "cross-entropy to Model 2 (nats)",
@@ -43,45 +43,39 @@ class Matching(Experiment):
 
     name = "matching"
     source = "Csiszarik et al. 2021, section 5.1, figure 2"
+    default = True
     presets: ClassVar = {
-        "default": Preset(),
-        "paper": Preset(
-            models="tiny10[padding=valid]",
-            datasets="cifar10",
-            seeds="4",
-            max_samples=50_000,
-            stitchers="identity,least_squares,procrustes,task_loss[epochs=30,schedule=step,augment=true]",
-        ),
+        "default": SMALL,
+        "paper": replace(PAPER, seeds="4", stitchers=f"identity,least_squares,procrustes,task_loss[{AUTHORS}]"),
     }
 
     def plan(self, selection: Selection) -> Iterator[Case]:
         setting = selection.setting
         for network in selection.networks:
-            yield Case(self, setting, "network", None, network, "", network, "", "")
-        layers = dict.fromkeys(layer for chosen in selection.layers.values() for layer in chosen)
-        for layer in layers:
-            having = [n for n in selection.networks if layer in selection.layers[n.model.spec]]
-            for a, b in permutations(having, 2):
-                for view in selection.views:
-                    for index in selection.indices:
-                        yield Case(self, setting, "index", index, a, layer, b, layer, view)
-                for stitcher in selection.stitchers:
-                    yield Case(self, setting, "stitcher", stitcher, a, layer, b, layer, "spatial")
+            yield Case.alone(self, setting, network)
+        for pair in selection.pairs():
+            for view in selection.views:
+                for index in selection.indices:
+                    yield Case.compare(self, setting, index, pair, view)
+            for stitcher in selection.stitchers:
+                yield Case.stitch(self, setting, stitcher, pair)
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         if case.kind == "network":
-            return curves.alone(case, context)
+            return curves.alone(case, bench)
         if case.kind == "index":
-            return [context.similarity(case.method, case)]
-        return context.stitched(context.fit(case.method, case), case)
+            return [bench.similarity(case.method, case)]
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: stitched accuracy relative to Model 2, a row per layer, a column per stitcher."""
-        kept = curves.named(curves.numbers(rows, "relative_accuracy"))
-        if kept.empty:
-            return kept[[]]
-        several = [name for name in ("model_a", "model_b", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(index=["dataset", *several, "layer_a"], columns="stitcher", values="value", sort=False)
+        scores = curves.named(curves.numbers(rows, "relative_accuracy"))
+        if scores.empty:
+            return scores[[]]
+        several = [name for name in ("model_a", "model_b", "samples", "seed") if scores[name].nunique() > 1]
+        wide = scores.pivot_table(
+            index=["dataset", *several, "layer_a"], columns="stitcher", values="value", sort=False
+        )
         return wide.rename_axis(columns=None).reset_index().rename(columns={"layer_a": "relative accuracy at"})
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
@@ -100,14 +94,14 @@ class Matching(Experiment):
         panels = iter(axes)
         for (dataset, model_a, model_b, *_), group in groups:
             layers = curves.in_depth(group["layer_a"], model_a, depths)
-            for (quantity, label), told in zip(
+            for (quantity, label), subtitle in zip(
                 PANELS.items(),
                 (f"{curves.models(model_a, model_b)} on {dataset}: {curves.size(group)}", _unstitched(group)),
                 strict=True,
             ):
                 panel = next(panels)
                 curves.draw(panel, curves.numbers(group, quantity), "layer_a", layers, places)
-                figures.describe(panel, told, "stitched at layer", label)
+                figures.describe(panel, subtitle, "stitched at layer", label)
                 if quantity == "cross_entropy":
                     panel.set_yscale("log")
         figures.legend(figure, axes)

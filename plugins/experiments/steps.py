@@ -1,4 +1,4 @@
-"""Quantities along a training, over several runs of it: what figures of it draw."""
+"""Curves of quantities along a training, over several runs of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-#: Lines of the runs that are also drawn singly.
+#: Line styles of the runs that are also drawn alone.
 SINGLE = (":", "--")
 
 
@@ -21,8 +21,8 @@ def by_step(rows: pandas.DataFrame) -> pandas.Series:
 
 
 def draw(axes: Axes, runs: Sequence[pandas.Series], label: str, at: int = 0, single: Sequence[str] = ()) -> None:
-    """The mean of the runs, bold, with a band of one standard deviation; each run holds values by step. single: names
-    of the first runs, which are also drawn alone."""
+    """Draw the mean of the runs, bold, with a band of one standard deviation. Each run holds values by step.
+    single: names of the first runs, which are also drawn alone."""
     import pandas
 
     if not runs:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import permutations
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 
-from simbench import Case, Experiment, InputError, Model, Preset, Result, Row, hookimpl
+from simbench import Case, Experiment, InputError, Model, Result, Row, hookimpl
 from simbench.grammar import parse
 from simbench.results import figures
 
@@ -16,11 +17,10 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from simbench import Bench, Network, Selection
     from simbench.contracts import Kept
-    from simbench.contracts.selection import Network, Selection
-    from simbench.measuring.bench import Context
 
-#: What tells the panels of the figure apart.
+#: Columns that identify a panel of the figure.
 PANEL = ["dataset", "family", "samples", "seed"]
 
 
@@ -29,8 +29,8 @@ class Width(Experiment):
 
     A model's `width` is a number; models that differ in nothing else are compared. Fitted on train images, scored
     on test images. The figure is the paper's figure 3: relative accuracy by width, mean and standard deviation over
-    the pairs, a panel for each layer, and the accuracy of the unstitched networks beside it, which says how far a
-    width is one at which networks learn.
+    the pairs, a panel for each layer, and beside it the accuracy of the unstitched networks, which shows
+    whether networks of that width learn.
 
     Quantities: those of a stitched network; of each unstitched one its `accuracy` and its `width`.
     Preset default: narrow ResNet-20s, trained for 4 epochs, at a rate at which the narrowest learns. Preset paper:
@@ -43,20 +43,20 @@ class Width(Experiment):
     name = "width"
     source = "Csiszarik et al. 2021, section 5.2, figure 3"
     presets: ClassVar = {
-        "default": Preset(
+        "default": replace(
+            SMALL,
             models=",".join(f"resnet20[width={width},epochs=4,learning_rate=0.2]" for width in (0.25, 0.5, 0.75)),
             seeds="3",
             layers="layer2.0,layer3.0",
             indices="cka",
             stitchers="least_squares,task_loss[epochs=2,learning_rate=0.01]",
         ),
-        "paper": Preset(
+        "paper": replace(
+            PAPER,
             models="resnet20,resnet20[width=2],resnet20[width=3],resnet20[width=4],resnet20[width=5]",
-            datasets="cifar10",
             seeds="4",
             indices="cka",
-            stitchers="task_loss[epochs=30,schedule=step,augment=true]",
-            max_samples=50_000,
+            stitchers=f"task_loss[{AUTHORS}]",
         ),
     }
 
@@ -64,33 +64,33 @@ class Width(Experiment):
         groups = _grouped(selection.networks)
         for networks in groups:
             for network in networks:
-                yield Case(self, selection.setting, "network", None, network, "", network, "", "")
+                yield Case.alone(self, selection.setting, network)
         for networks in groups:
-            for layer in selection.layers[networks[0].model.spec]:
-                for a, b in permutations(networks, 2):
-                    for stitcher in selection.stitchers:
-                        yield Case(self, selection.setting, "stitch", stitcher, a, layer, b, layer, "spatial")
+            of_width = replace(selection, networks=tuple(networks))
+            for pair in of_width.pairs():
+                for stitcher in selection.stitchers:
+                    yield Case.stitch(self, selection.setting, stitcher, pair, "stitch")
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         if case.kind == "network":
-            alone = curves.alone(case, context)
+            alone = curves.alone(case, bench)
             return Result([*alone.rows, Row("width", width_of(case.a.model))], alone.arrays)
-        return context.stitched(context.fit(case.method, case), case)
+        return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: relative accuracy, a row per width, a column per layer; and the mean accuracy of the
         unstitched networks."""
-        kept, alone = _with_widths(rows, "relative_accuracy"), _with_widths(_alone(rows), "accuracy")
-        if kept.empty:
-            return kept[[]]
-        several = [name for name in ("stitcher", "samples", "seed") if kept[name].nunique() > 1]
-        wide = kept.pivot_table(index=["dataset", "family", *several, "width"], columns="layer_a", values="value")
+        scores, alone = _with_widths(rows, "relative_accuracy"), _with_widths(_alone(rows), "accuracy")
+        if scores.empty:
+            return scores[[]]
+        several = [name for name in ("stitcher", "samples", "seed") if scores[name].nunique() > 1]
+        wide = scores.pivot_table(index=["dataset", "family", *several, "width"], columns="layer_a", values="value")
         wide = wide[curves.in_depth(wide.columns, "", {})].rename_axis(columns=None).reset_index()
         same = ["dataset", "family", *(name for name in several if name != "stitcher"), "width"]
         own = alone.groupby(same)["value"].mean().rename("accuracy, unstitched")
-        told = wide.join(own, on=same)
-        told = told if told["family"].nunique() > 1 else told.drop(columns="family")
-        return told.rename(columns={"width": "relative accuracy at width"})
+        table = wide.join(own, on=same)
+        table = table if table["family"].nunique() > 1 else table.drop(columns="family")
+        return table.rename(columns={"width": "relative accuracy at width"})
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
         """A panel for each data set, family of models and layer; relative accuracy by width."""
@@ -125,20 +125,20 @@ class Width(Experiment):
 
 
 def width_of(model: Model) -> float | None:
-    """A model's width multiplier, None where it has none."""
+    """The width multiplier of a model; None where it has none."""
     width = getattr(model, "width", None)
     return float(width) if isinstance(width, (int, float)) and not isinstance(width, bool) else None
 
 
 def family_of(spec: str) -> str:
-    """What models of different width are called together: the spec without the width."""
+    """The spec without the width, which models of different width share."""
     name, given = parse(spec)
     inside = ",".join(f"{key}={value}" for key, value in given.items() if key != "width")
     return f"{name}[{inside}]" if inside else name
 
 
 def _grouped(networks: Sequence[Network]) -> list[list[Network]]:
-    """Networks of one model, narrow ones first. Raises InputError for what cannot be compared."""
+    """The networks of each model, narrow models first. Raises InputError where models cannot be compared."""
     models = {network.model.spec: network.model for network in networks}
     families: dict[str, list[Model]] = {}
     for model in models.values():
@@ -174,9 +174,9 @@ def _alone(rows: pandas.DataFrame) -> pandas.DataFrame:
 def _with_widths(rows: pandas.DataFrame, quantity: str) -> pandas.DataFrame:
     """Rows of a quantity that hold a number, with the columns `width`, `family` and, of stitches, `stitcher`."""
     widths = curves.numbers(rows, "width").drop_duplicates("model_a").set_index("model_a")["value"]
-    kept = curves.named(curves.numbers(rows, quantity))
-    kept = kept[kept["model_a"].isin(widths.index)]
-    return kept.assign(width=kept["model_a"].map(widths), family=[family_of(spec) for spec in kept["model_a"]])
+    scores = curves.named(curves.numbers(rows, quantity))
+    scores = scores[scores["model_a"].isin(widths.index)]
+    return scores.assign(width=scores["model_a"].map(widths), family=[family_of(spec) for spec in scores["model_a"]])
 
 
 @hookimpl

@@ -5,30 +5,25 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.request import urlopen
 
 from simbench_plugins.models import training
 
-from simbench import Dataset, InputError, Model, Recipe, hookimpl
+from simbench import Dataset, InputError, Model, Recipe, hookimpl, number
 from simbench.system import atomic as durable
 from simbench.system.cache import cache_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: Weights trained on ImageNet, as torchvision publishes them; the name holds the first digits of the sha256.
-URL = "https://download.pytorch.org/models/googlenet-1378be20.pth"
-#: Seconds without an answer after which a download counts as failed.
-PATIENCE = 30
-
 
 @dataclass(frozen=True)
 class ImageNet(Dataset):
-    """What those weights were trained on: its name, size and normalisation, without the images.
+    """The data set of the published weights: name, size and normalisation, without the images.
 
     mean, std: of the network as it was trained. torchvision asks for inputs with ImageNet's statistics and undoes
-    them inside the network (transform_input), x' = x std / 0.5 + (mean - 0.5) / 0.5, which is the same thing.
+    them inside the network (transform_input), x' = x std / 0.5 + (mean - 0.5) / 0.5, which is equivalent.
     """
 
     name = "imagenet"
@@ -46,23 +41,28 @@ class InceptionV1(Model):
     convolution, 3x3 for 5x5 convolutions, no auxiliary classifiers; state dicts of its googlenet load as they are.
     The authors of the matching paper used another Inception V1 (that of Lucid: local response norms, biases, other
     widths), whose checkpoints do not fit. Images have 15 pixels a side or more; at 32, inception5a is 1 x 1.
-    weights: imagenet takes torchvision's published weights instead of training, fetched once (50 MB) into the cache
-        folder, where a file put there by hand is taken as well.
+    weights: imagenet uses torchvision's published weights instead of training. They are downloaded once (50 MB) into
+        the cache folder; a file put there by hand is used as well.
     optimizer, epochs, learning_rate, augment: of its training, one-cycle with batches of 64; none takes the data set's
         epochs and augmentation, and 0.05 for sgd (0.98 on the test digits) or 0.002 for adam.
     """
 
     weights: Literal["imagenet"] | None = None
     optimizer: Literal["sgd", "adam"] = "sgd"
-    epochs: int | None = None
-    learning_rate: float | None = None
+    epochs: int | None = number(None, least=1)
+    learning_rate: float | None = number(None, above=0.0)
     augment: bool | None = None
+
+    #: Weights trained on ImageNet, as torchvision publishes them; the name ends in the first digits of the sha256.
+    url: ClassVar[str] = "https://download.pytorch.org/models/googlenet-1378be20.pth"
+    #: Seconds without an answer after which a download fails.
+    patience: ClassVar[float] = 30
 
     name = "inception_v1"
     source = "Szegedy et al. 2015, table 1; Csiszarik et al. 2021, section 5.1"
 
     def __post_init__(self) -> None:
-        training.check(self)
+        super().__post_init__()
         trained = (
             type(self)(
                 optimizer=self.optimizer, epochs=self.epochs, learning_rate=self.learning_rate, augment=self.augment
@@ -100,12 +100,12 @@ class InceptionV1(Model):
         return ImageNet() if self.weights else None
 
     def fetch(self) -> dict[str, Tensor]:
-        """Without the auxiliary classifiers. Raises InputError when the file cannot be had."""
+        """As published, without the auxiliary classifiers. Raises InputError when the file cannot be downloaded."""
         from simbench.networks.weights import read
 
-        file = cache_folder("weights", Path(URL).name)
+        file = cache_folder("weights", Path(self.url).name)
         if not _intact(file):
-            _download(file)
+            _download(self.url, file, self.patience)
         return {key: value for key, value in read(file).items() if not key.startswith("aux")}
 
     def recipe(self, dataset: Dataset) -> Recipe:
@@ -117,15 +117,15 @@ def _intact(file: Path) -> bool:
 
 
 def _genuine(content: bytes, stem: str) -> bool:
-    """True when the content has the sha256 that begins as the name ends."""
+    """Whether the sha256 of the content begins with the digits at the end of the name."""
     return hashlib.sha256(content).hexdigest().startswith(stem.rpartition("-")[2])
 
 
-def _download(file: Path) -> None:
-    """Fetch URL to `file`, whole and verified, or raise InputError that says what was tried and what else there is."""
+def _download(url: str, file: Path, patience: float) -> None:
+    """Download `url` to `file`, whole and verified. Raises InputError, which says what to do, where that fails."""
     broken = file.exists()
     try:
-        with urlopen(URL, timeout=PATIENCE) as answer:
+        with urlopen(url, timeout=patience) as answer:
             content = answer.read()
         if not _genuine(content, file.stem):
             raise ValueError("the answer has another sha256 than its name says")
@@ -138,7 +138,7 @@ def _download(file: Path) -> None:
         )
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
-            f"inception_v1: {state}, and fetching {URL} failed ({reason}); put the file there by hand, or "
+            f"inception_v1: {state}, and fetching {url} failed ({reason}); put the file there by hand, or "
             "train it: inception_v1 without weights=imagenet"
         ) from error
 

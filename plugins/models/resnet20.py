@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from simbench_plugins.models import training
 
-from simbench import Dataset, InputError, Model, Recipe, hookimpl
+from simbench import Dataset, InputError, Model, Recipe, hookimpl, number
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,8 +38,8 @@ class ResNet20(Model):
     width: float = 1.0
     batch_norm: bool = True
     optimizer: Literal["sgd", "adam"] = "sgd"
-    epochs: int | None = None
-    learning_rate: float | None = None
+    epochs: int | None = number(None, least=1)
+    learning_rate: float | None = number(None, above=0.0)
     augment: bool | None = None
 
     name = "resnet20"
@@ -51,11 +51,11 @@ class ResNet20(Model):
                 f"width is {self.width}; a number that leaves round({STAGES[0][0]} width) = 1 channel or "
                 "more is allowed, such as 0.25, 1 or 3"
             )
-        training.check(self)
+        super().__post_init__()
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of each stage."""
+        """Channels of each stage."""
         return tuple(round(channels * self.width) for channels, _ in STAGES)
 
     @property
@@ -77,7 +77,7 @@ class ResNet20(Model):
             net.add_module("bn1", nn.BatchNorm2d(self.widths[0]))
         net.add_module("relu", nn.ReLU())
         before = self.widths[0]
-        for i, (width, (_, stride)) in enumerate(zip(self.widths, STAGES), 1):
+        for i, (width, (_, stride)) in enumerate(zip(self.widths, STAGES, strict=True), 1):
             stage = nn.Sequential()
             for _ in range(BLOCKS):
                 stage.append(BasicBlock(before, width, stride, self.batch_norm))

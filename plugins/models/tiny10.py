@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from simbench_plugins.models import training
 
-from simbench import Dataset, Model, Recipe, hookimpl
+from simbench import Dataset, Model, Recipe, hookimpl, number
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,15 +43,12 @@ class Tiny10(Model):
     padding: Literal["same", "valid"] = "same"
     batch_norm: bool = True
     optimizer: Literal["sgd", "adam"] = "sgd"
-    epochs: int | None = None
-    learning_rate: float | None = None
+    epochs: int | None = number(None, least=1)
+    learning_rate: float | None = number(None, above=0.0)
     augment: bool | None = None
 
     name = "tiny10"
     source = "Kornblith et al. 2019, appendix E; Csiszarik et al. 2021, section 5.1"
-
-    def __post_init__(self) -> None:
-        training.check(self)
 
     @property
     def _parts(self) -> tuple[str, ...]:

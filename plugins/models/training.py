@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from simbench import Dataset, InputError, Recipe
+from simbench import Dataset, Recipe
 
 
 class Trained(Protocol):
@@ -14,14 +14,6 @@ class Trained(Protocol):
     epochs: int | None
     learning_rate: float | None
     augment: bool | None
-
-
-def check(model: Trained) -> None:
-    """Raise InputError for what cannot train."""
-    if model.epochs is not None and model.epochs < 1:
-        raise InputError(f"epochs is {model.epochs}; a whole number from 1 is allowed")
-    if model.learning_rate is not None and not 0 < model.learning_rate < float("inf"):
-        raise InputError(f"learning_rate is {model.learning_rate}; a number above 0 is allowed")
 
 
 def recipe(

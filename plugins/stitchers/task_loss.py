@@ -55,7 +55,7 @@ class TaskLoss(Stitcher):
     noise: float = 0.0
     mask: Literal["none", "semi_matching", "soft_semi_matching", "permutation"] = "none"
     l1: float = 0.0
-    index: Index | None = nested("indices", None)
+    index: Index | None = nested(None, kind="indices")
     weight: float = 1.0
     view: Literal["spatial", "flat", "pooled"] = "flat"
     epochs: int = 1

@@ -1,20 +1,21 @@
 """What a plugin is, and what it is handed.
 
 Five contracts, two of which mirror each other: an index turns two representations into a number; a stitcher turns them
-into an affine map. Everything asymmetric runs a -> b: b is what is explained, reached or replaced. Nothing here computes
+into an affine map. Everything asymmetric runs a -> b: b is explained, approximated or replaced. Nothing here computes
 anything, and nothing here imports torch.
 """
 
 from simbench.contracts.bench import Bench
 from simbench.contracts.case import Case
 from simbench.contracts.dataset import Dataset
-from simbench.contracts.experiment import Experiment, Preset
+from simbench.contracts.experiment import BoardColumn, Experiment, Preset
+from simbench.contracts.fields import nested, number, numbers
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, invariant
 from simbench.contracts.model import Model, Recipe
 from simbench.contracts.objective import Objective
-from simbench.contracts.plugin import Plugin, nested
+from simbench.contracts.plugin import Plugin
 from simbench.contracts.result import Kept, Result, Row
-from simbench.contracts.selection import Network, Selection, Setting
+from simbench.contracts.selection import Network, Pair, Selection, Setting
 from simbench.contracts.splits import Split
 from simbench.contracts.stitcher import Stitcher
 from simbench.contracts.task import Batch, Rows, Task
@@ -23,6 +24,7 @@ __all__ = [
     "INVARIANCES",
     "Batch",
     "Bench",
+    "BoardColumn",
     "Case",
     "Claims",
     "Dataset",
@@ -33,6 +35,7 @@ __all__ = [
     "Model",
     "Network",
     "Objective",
+    "Pair",
     "Plugin",
     "Preset",
     "Recipe",
@@ -46,4 +49,6 @@ __all__ = [
     "Task",
     "invariant",
     "nested",
+    "number",
+    "numbers",
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from simbench.contracts.fields import texts
 from simbench.contracts.plugin import Plugin
-from simbench.contracts.selection import Network, Setting
+from simbench.contracts.selection import Network, Pair, Setting
 from simbench.system.provenance import digest
 
 #: Raised when records of an older layout can no longer be read as what they say.
@@ -17,8 +19,11 @@ SCHEMA = 2
 class Case:
     """One method on one pair of representations in one view: the unit of work, of storage and of resuming.
 
-    experiment: the one that planned it. kind: "index", "stitcher", "network" (an unstitched one, a == b) or a word of the experiment's own.
-    method: the index or stitcher, None where there is none. view: "" where none applies.
+    experiment: that planned it. kind: "index", "stitcher", "network" (an unstitched one, a == b) or a word of the
+    experiment's own; `Experiment` says how each is read. method: the index or stitcher, None where there is none.
+    view: "" where none applies.
+
+    `stitch`, `compare` and `alone` make the cases that most experiments plan.
     """
 
     experiment: Plugin
@@ -32,8 +37,26 @@ class Case:
     view: str
     split: str = "test"
 
+    @classmethod
+    def stitch(cls, experiment: Plugin, setting: Setting, stitcher: Plugin, pair: Pair, kind: str = "stitcher") -> Case:
+        """A stitcher on a pair of networks, in view spatial."""
+        return cls.compare(experiment, setting, stitcher, pair, "spatial", kind)
+
+    @classmethod
+    def compare(
+        cls, experiment: Plugin, setting: Setting, index: Plugin, pair: Pair, view: str, kind: str = "index"
+    ) -> Case:
+        """An index on a pair of networks in a view."""
+        layer, a, b = pair
+        return cls(experiment, setting, kind, index, a, layer, b, layer, view)
+
+    @classmethod
+    def alone(cls, experiment: Plugin, setting: Setting, network: Network) -> Case:
+        """An unstitched network."""
+        return cls(experiment, setting, "network", None, network, "", network, "", "")
+
     @cached_property
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         """Plain data that fixes the measured numbers: no paths, versions of packages, devices or threads."""
         return {
             "schema": SCHEMA,
@@ -58,8 +81,8 @@ class Case:
         return (self.setting.fingerprint, self.layer_a, self.layer_b, self.a.content, self.b.content)
 
     @property
-    def labels(self) -> dict:
-        """The columns that name this case in measurements.csv (`samples` is known once it is measured)."""
+    def labels(self) -> dict[str, Any]:
+        """The columns that name this case in measurements.csv; `samples` is added when it is measured."""
         return {
             "dataset": self.setting.dataset.label,
             "split": self.split,
@@ -87,7 +110,4 @@ class Case:
 
 def parameters(plugin: Plugin) -> str:
     """All parameters, defaults too, as `estimator=biased,kernel=linear`."""
-    return ",".join(
-        f"{key}={str(value).lower() if isinstance(value, bool) or value is None else value}"
-        for key, value in plugin.params.items()
-    )
+    return texts(plugin.params.items())

@@ -1,4 +1,4 @@
-"""The contract of a data set: labelled images in two splits."""
+"""The contract of a data set: labelled images in a train and a test split."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Dataset(Plugin):
     range: the values (low, high) of an image that mean 0 and 1; None stands for (0, 255) of uint8, and float images
         need it. Every value lies in it.
     mean, std: per channel, of images scaled to [0, 1]; networks see ((image - low) / (high - low) - mean) / std.
-    epochs, augment: what a small network needs to be trained well on it.
+    epochs, augment: of the training of a small network on it.
     """
 
     kind = "datasets"
@@ -36,14 +36,14 @@ class Dataset(Plugin):
         return self.spec
 
     def prepare(self) -> None:
-        """Look before anything runs: raise InputError when the data cannot be had."""
+        """Called before anything is computed: raise InputError when the data cannot be read or fetched."""
 
     def split(self, name: str) -> Split:
-        """ "train" or "test"."""
+        """The split "train" or "test"."""
         raise TypeError(f"data set {self.name!r} has no splits")
 
     def fingerprint(self) -> str:
-        """sha256 of everything in both splits. Raises InputError for what this contract does not allow."""
+        """sha256 of both splits, mean and std. Raises InputError where the splits break this contract."""
         arrays = [array for part in both(self).values() for array in (part.inputs, part.labels)]
         floats = [str(array.dtype.newbyteorder("=")) for array in arrays if array.dtype.kind == "f"]
         return digest(

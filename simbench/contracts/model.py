@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simbench.contracts.dataset import Dataset
 from simbench.contracts.plugin import Plugin
@@ -31,26 +31,27 @@ class Recipe:
     clip: float | None = None
 
     @property
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         return asdict(self)
 
 
 class Model(Plugin):
-    """An architecture: named stages in a row, some of which can be stitched at.
+    """An architecture: a sequence of named stages, with the layers at which it can be stitched.
 
-    What `build` makes is part of every result's key and of the name of cached weights: an edit of it, or of the code of
-    its modules, is seen without another `version`, as long as it reads nothing but source files.
+    The network that `build` returns is part of the key of every result and of the name of cached weights: an edit of
+    `build`, or of the code of its modules, is noticed without a new `version`, as long as it reads source files only.
     """
 
     kind = "models"
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Every stage that can be stitched at, in order of depth."""
+        """Names of all stages at which the network can be stitched, in order of depth."""
         raise TypeError(f"model {self.name!r} names no layers")
 
     @property
     def default_layers(self) -> tuple[str, ...]:
+        """The layers that are measured where the user names none."""
         return self.layers
 
     def build(self, channels: int, classes: int) -> torch.nn.Sequential:

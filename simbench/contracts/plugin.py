@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field, fields, is_dataclass
-from typing import ClassVar
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, ClassVar
 
-
-def nested(kind: str, default: str):
-    """A dataclass field that holds another plugin, `kind` in the plural ("indices"), as in
-    `cka_penalty[index=cka[estimator=debiased]]`; the registry puts the configured object there."""
-    return field(default=default, metadata={"kind": kind})
+from simbench.contracts.fields import check, default_of, text, texts
 
 
 class Plugin:
@@ -17,6 +14,10 @@ class Plugin:
 
     name: what users type. source: citation with equation number. version: raised whenever the same
     parameters would give another number, so that stored results are computed anew.
+
+    A parameter is declared by its annotation (bool, int, float, str, Literal, tuple[int, ...] or a union of them) and
+    its default; `number`, `numbers` and `nested` declare bounds and other plugins. A plugin that checks more in a
+    `__post_init__` of its own calls `super().__post_init__()` first.
     """
 
     kind: ClassVar[str]
@@ -24,38 +25,40 @@ class Plugin:
     source: ClassVar[str]
     version: ClassVar[int] = 1
 
+    def __post_init__(self) -> None:
+        """Raise InputError for parameters that do not hold what their fields declare."""
+        check(self)
+
     def __eq__(self, other: object) -> bool:
-        """By content, as dataclasses are: one that has been to another process and back is the same plugin."""
-        return type(self) is type(other) and self.identity == other.identity
+        """By content, as dataclasses are: a plugin that has been sent to another process and back is the same."""
+        return isinstance(other, Plugin) and type(self) is type(other) and self.identity == other.identity
 
     def __hash__(self) -> int:
         return hash((type(self), self.name))
 
     @property
-    def params(self) -> dict:
-        """Parameter -> value; a nested plugin appears as its spec."""
+    def params(self) -> dict[str, Any]:
+        """Parameter -> value; a nested plugin appears as its spec, a tuple as users type it."""
         if not is_dataclass(self):
             return {}
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {key: value.spec if isinstance(value, Plugin) else value for key, value in values.items()}
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
     @property
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         """Plain data that fixes every number this plugin gives: part of a result's key."""
-        inner = (
-            {f.name: getattr(self, f.name).identity for f in fields(self) if isinstance(getattr(self, f.name), Plugin)}
-            if is_dataclass(self)
-            else {}
-        )
-        return {"name": self.name, "version": self.version, "params": self.params | inner}
+        params = self.params
+        for name in params:
+            value = getattr(self, name)
+            if isinstance(value, Plugin):
+                params[name] = value.identity
+        return {"name": self.name, "version": self.version, "params": params}
 
     @property
     def arguments(self) -> str:
         """The parameters that differ from their defaults, as in `variance=0.9,mean=squared`."""
-        if not is_dataclass(self):
-            return ""
-        given = {f.name: f.default for f in fields(self)}
-        return ",".join(f"{key}={_text(value)}" for key, value in self.params.items() if value != given[key])
+        kind: Any = type(self)
+        defaults = _defaults(kind)
+        return texts((key, value) for key, value in self.params.items() if value != defaults[key])
 
     @property
     def spec(self) -> str:
@@ -63,5 +66,13 @@ class Plugin:
         return self.name + (f"[{self.arguments}]" if self.arguments else "")
 
 
-def _text(value) -> str:
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+@cache
+def _defaults(kind: type[Any]) -> dict[str, Any]:
+    """Parameter -> default value, as in `params`."""
+    return {f.name: _plain(default_of(f)) for f in fields(kind)} if is_dataclass(kind) else {}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Plugin):
+        return value.spec
+    return text(value) if isinstance(value, tuple) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy
@@ -33,5 +33,5 @@ class Result:
 class Kept:
     """Arrays of one case. labels: the columns of measurements.csv that name it."""
 
-    labels: dict
+    labels: dict[str, Any]
     arrays: Mapping[str, numpy.ndarray]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice, permutations
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from simbench.contracts.dataset import Dataset
 from simbench.contracts.index import Index
@@ -18,10 +21,9 @@ from simbench.system.provenance import digest
 class Network:
     """A trained network.
 
-    seed: of its training, or the name of its weights file. weights: sha256 of its tensors.
-    file: where they lie. graph: hash of what the model has built, which computes with them. dataset, fingerprint: what
-    it was trained on, where that is another data set than the one it is measured on; its `seed` then names that data
-    set, too.
+    seed: of its training, or the name of its weights file. weights: sha256 of its tensors. file: their path.
+    graph: hash of the computation of the network that the model builds. dataset, fingerprint: the data set that it was
+    trained on, where that is another one than it is measured on; its `seed` then names that data set, too.
     """
 
     model: Model
@@ -37,32 +39,40 @@ class Network:
         return f"{self.model.spec}-{self.seed}"
 
     def home(self, setting: Setting) -> Dataset:
-        """The data set it was trained on: what it sees of an image, and what its outputs mean."""
+        """The data set it was trained on, which decides how inputs are normalised and what the outputs mean."""
         return self.dataset or setting.dataset
 
     def misfit(self, setting: Setting) -> str:
-        """Why the labels of a setting do not say what its outputs should be, or ""."""
+        """Why the labels of a setting do not fit the outputs of this network, or ""."""
         given, wanted = self.home(setting), setting.dataset
         if (given.classes, tuple(given.attributes)) == (wanted.classes, tuple(wanted.attributes)):
             return ""
         return f"{self.name} was trained for {_outputs(given)}; the labels of {_outputs(wanted)} do not fit"
 
     @property
-    def identity(self) -> list:
-        """Plain data that fixes what it computes."""
+    def identity(self) -> list[Any]:
+        """Plain data that fixes the outputs of this network."""
         return [self.model.identity, self.graph, self.weights, *([self.fingerprint] if self.dataset else [])]
 
     @cached_property
     def content(self) -> str:
-        """sha256 of `identity`: under this what it computes is held. Two architectures may have the same weights."""
+        """sha256 of `identity`, under which its activations are cached. Two architectures may have the same weights."""
         return digest(self.identity)
+
+
+class Pair(NamedTuple):
+    """An ordered pair of networks at a layer that both have: a is the front (Model 1), b the end (Model 2)."""
+
+    layer: str
+    a: Network
+    b: Network
 
 
 @dataclass(frozen=True)
 class Setting:
     """The data every case of a selection is measured on.
 
-    fingerprint: of the data set. limit: at most so many images of each split, drawn with `seed`.
+    fingerprint: of the data set. limit: largest number of images of each split; they are drawn with `seed`.
     """
 
     dataset: Dataset
@@ -71,7 +81,7 @@ class Setting:
     seed: int = 0
 
     @property
-    def identity(self) -> dict:
+    def identity(self) -> dict[str, Any]:
         return {"data": self.fingerprint, "limit": self.limit, "seed": self.seed}
 
 
@@ -79,8 +89,8 @@ class Setting:
 class Selection:
     """What the user chose, resolved: one data set, trained networks, methods.
 
-    networks: in the order they were typed; which are the *first* ones says `ordered`.
-    layers: model spec -> names of the layers asked for, in order of depth.
+    networks: in the order they were typed; `ordered` has them in an order of its own.
+    layers: model spec -> names of the selected layers, in order of depth.
     Selections of the same networks on the same data are equal: their cases can share computations.
     """
 
@@ -93,9 +103,29 @@ class Selection:
 
     @cached_property
     def ordered(self) -> tuple[Network, ...]:
-        """The networks by model, and those of one model by the number of the seed or else by name, however they were
-        typed: an experiment that takes the first few takes them from here."""
+        """The networks by model, and those of one model by the number of the seed or else by name, in whatever order
+        they were typed: an experiment that measures the first few networks takes them from here."""
         return tuple(sorted(self.networks, key=_place))
+
+    def having(self, layer: str) -> tuple[Network, ...]:
+        """The networks for which a layer is selected, in the order they were typed."""
+        return tuple(network for network in self.networks if layer in self.layers[network.model.spec])
+
+    def pairs(self, most: int | None = None) -> Iterator[Pair]:
+        """Ordered pairs of different networks at each selected layer of both, layer by layer.
+
+        most: at most so many pairs at each layer. They do not depend on the order in which networks were typed: the
+        networks stand in a ring, in the order of `ordered`; each is paired with the next one, then each with the next
+        but one, and so on, so that every network is a front and an end about equally often. None: all pairs, in the
+        order in which the networks were typed.
+        """
+        for layer in dict.fromkeys(layer for selected in self.layers.values() for layer in selected):
+            if most is None:
+                yield from (Pair(layer, a, b) for a, b in permutations(self.having(layer), 2))
+            else:
+                ring = [network for network in self.ordered if layer in self.layers[network.model.spec]]
+                shifted = ((a, ring[(i + by) % len(ring)]) for by in range(1, len(ring)) for i, a in enumerate(ring))
+                yield from (Pair(layer, a, b) for a, b in islice(shifted, most))
 
     @cached_property
     def _key(self) -> str:
@@ -108,12 +138,12 @@ class Selection:
         return hash(self._key)
 
 
-def _place(network: Network) -> tuple[list, list]:
-    """Where a network stands among others: numbers in names count as numbers, 2 before 10."""
+def _place(network: Network) -> tuple[list[int | str], list[int | str]]:
+    """Sort key of a network: numbers in names count as numbers, 2 before 10."""
     return _natural(network.model.spec), _natural(network.seed)
 
 
-def _natural(text: str) -> list:
+def _natural(text: str) -> list[int | str]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", text)]
 
 

@@ -1,11 +1,12 @@
-"""What a data set hands out, held to its contract before a network sees it."""
+"""The splits of a data set, checked against the contract before a network sees them."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simbench.errors import InputError
 
@@ -13,24 +14,28 @@ if TYPE_CHECKING:
     import numpy
 
 SPLITS = ("train", "test")
-#: Bytes of an array that are looked at, or hashed, at a time.
+#: Bytes of an array that are checked, or hashed, at a time.
 BLOCK = 2**24
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """inputs: (n, c, h, w) uint8, or floats where the data set states their range. labels: (n,) whole numbers below
-    the number of classes, or (n, attributes) of 0 and 1; simbench reads them as int64. numpy arrays of any order of
-    memory, read-only ones and memory maps too."""
+    """One split of a data set: numpy arrays of any memory order, read-only arrays and memory maps included.
+
+    inputs: (n, c, h, w) uint8, or floats where the data set states their range. labels: (n,) whole numbers below the
+    number of classes, or (n, attributes) of 0 and 1; simbench reads them as int64.
+    """
 
     inputs: numpy.ndarray
     labels: numpy.ndarray
 
 
 class Described(Protocol):
-    """What a data set says of its splits, and what gives them (see `simbench.Dataset`)."""
+    """The part of a data set that describes its splits and returns them (see `simbench.Dataset`)."""
 
-    label: str
+    @property
+    def label(self) -> str: ...
+
     channels: int
     classes: int
     mean: tuple[float, ...]
@@ -42,8 +47,7 @@ class Described(Protocol):
 
 
 def both(dataset: Described) -> dict[str, Split]:
-    """Both splits as of `read`. Raises InputError unless they, and what the data set says of them, are as the contract
-    wants them."""
+    """Both splits as `read` returns them. Raises InputError where they or their description break the contract."""
     parts = {name: read(dataset, name) for name in SPLITS}
     shapes = {name: part.inputs.shape[1:] for name, part in parts.items()}
     if shapes["train"] != shapes["test"]:
@@ -55,27 +59,26 @@ def both(dataset: Described) -> dict[str, Split]:
 
 
 def read(dataset: Described, name: str) -> Split:
-    """A split with its labels as int64; images as they were handed out, only looked at.
-
-    Raises InputError for what the contract does not allow."""
-    import numpy as np
-
+    """A split with labels as int64 and unchanged images. Raises InputError where it breaks the contract."""
     _statistics(dataset)
     split = dataset.split(name)
-    images, labels = getattr(split, "inputs", None), getattr(split, "labels", None)
-    for what, array in (("images", images), ("labels", labels)):
-        if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
-            raise _refusal(
-                dataset,
-                f"{name} {what} are {type(array).__module__}.{type(array).__name__}; a numpy array "
-                "without a mask is wanted",
-            )
+    images = _array(dataset, f"{name} images", getattr(split, "inputs", None))
+    labels = _array(dataset, f"{name} labels", getattr(split, "labels", None))
     _images(dataset, name, images)
     return Split(images, _labels(dataset, name, labels, len(images)))
 
 
+def _array(dataset: Described, what: str, value: object) -> numpy.ndarray:
+    import numpy as np
+
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
+        return value
+    kind = f"{type(value).__module__}.{type(value).__name__}"
+    raise _refusal(dataset, f"{what} are {kind}; a numpy array without a mask is wanted")
+
+
 def _statistics(dataset: Described) -> None:
-    """Numbers of channels and classes, mean, std and range."""
+    """Check the numbers of channels and classes, mean, std and range."""
     for what, least in (("channels", 1), ("classes", 1)):
         value = getattr(dataset, what)
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
@@ -137,12 +140,12 @@ def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
 
 
 def whole(span: tuple[float, float] | None) -> bool:
-    """True where a data set's range is that of uint8."""
+    """Whether the range of a data set is that of uint8."""
     return span is None or tuple(span) == (0, 255)
 
 
 def _labels(dataset: Described, name: str, labels: numpy.ndarray, n: int) -> numpy.ndarray:
-    """As int64 in memory of their own order."""
+    """The labels as contiguous int64."""
     import numpy as np
 
     shape = (n, dataset.classes) if dataset.attributes else (n,)
@@ -168,17 +171,17 @@ def content(array: numpy.ndarray) -> str:
 
     sha = hashlib.sha256()
     for block in blocks(array):
-        sha.update(np.ascontiguousarray(block, block.dtype.newbyteorder("<")))
+        sha.update(np.ascontiguousarray(block, block.dtype.newbyteorder("<")).data)
     return sha.hexdigest()
 
 
-def blocks(array: numpy.ndarray):
-    """The rows of an array, as many at a time as take BLOCK bytes."""
+def blocks(array: numpy.ndarray) -> Iterator[numpy.ndarray]:
+    """The rows of an array, at most BLOCK bytes at a time."""
     rows = max(1, BLOCK * len(array) // max(1, array.nbytes))
     return (array[start : start + rows] for start in range(0, len(array), rows))
 
 
-def _finite(value: object) -> bool:
+def _finite(value: Any) -> bool:
     try:
         return math.isfinite(value)
     except TypeError:

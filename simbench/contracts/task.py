@@ -72,15 +72,16 @@ class Task:
         for name in sorted(wanted):
             if getattr(self, name) is None:
                 raise Inapplicable(_LACKING[name])
-        if augment and self.augmented is None:
+        augmented = self.augmented if augment else None
+        if augment and augmented is None:
             raise Inapplicable("this task holds no images that could be augmented; take augment=false")
         import torch
 
         generator = torch.Generator().manual_seed(self.seed)
         for _ in range(epochs):
-            for chosen in torch.randperm(len(self.labels), generator=generator).split(size):
-                if augment:
-                    yield self.augmented(chosen, generator, wanted)
+            for chosen in torch.split(torch.randperm(len(self.labels), generator=generator), size):
+                if augmented is not None:
+                    yield augmented(chosen, generator, wanted)
                 else:
                     chosen = chosen.to(self.labels.device)
                     yield Batch(

@@ -16,6 +16,7 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from simbench.contracts.fields import NOUNS
 from simbench.errors import Spoilt
 from simbench.isolation.likeness import alike, alike_modules
 from simbench.system.surroundings import abroad, at_home
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 #: Bytes up to which what was made for one call alone is copied all the same, to see whether it is changed.
 SMALL = 2**26
-NOUNS = {"indices": "index", "stitchers": "stitcher", "experiments": "experiment"}
 
 
 def lend(
@@ -103,7 +103,7 @@ class Loan:
         if changed:
             told = ", ".join(path or "rows" for path in changed[:4]) + (" ..." if len(changed) > 4 else "")
             raise Spoilt(
-                f"{NOUNS.get(plugin.kind, plugin.kind)} {plugin.spec} changed what it was handed ({told}), so "
+                f"{NOUNS[plugin.kind]} {plugin.spec} changed what it was handed ({told}), so "
                 "its result is not taken; work on copies (x.clone()), and not in place"
             ) from error
 

@@ -162,7 +162,7 @@ def test_checkpoints(refused, line, message, dry):
         ("imagefolder", "imagefolder needs a folder; give imagefolder[path=DIR]"),
         ("'imagefolder[path=FILES/none]'", "there is no folder FILES/none;"),
         ("'imagefolder[path=FILES/half]'", "there is no folder FILES/half/train;"),
-        ("'imagefolder[size=0]'", "size is 0; allowed"),
+        ("'imagefolder[size=0]'", "size is 0; a whole number from 1 is allowed"),
     ],
 )
 def test_folders_of_images(refused, files, line, message):

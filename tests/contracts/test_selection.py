@@ -52,7 +52,7 @@ class Newer(Near):
 class Pushes(Experiment):
     """An experiment with a nested index."""
 
-    index: Index = nested("indices", "near")
+    index: Index = nested(Near, kind="indices")
     weight: float = 1.0
 
     name, source = "pushes", "made by the tests"

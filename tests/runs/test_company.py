@@ -147,7 +147,7 @@ def test_what_is_measured_in_less_company_is_the_same(whole, measured, request_)
         "cka_penalty[networks=1,pairs=1]",
         "low_rank[pairs=1]",
         "sparsity[pairs=1]",
-        "trajectory[runs=1]",
+        "trajectory[pairs=1]",
         "connectivity[pairs=1]",
         "initialisation[pairs=1]",
     ],

@@ -151,9 +151,23 @@ def test_another_preset_is_named_or_refused(preferring):
         resolved(preferring, experiments=("preferring",), preset="papre")
 
 
+@pytest.mark.parametrize("option", ["models", "datasets"])
+def test_a_preset_that_names_no_model_or_data_set_asks_for_one(option, registry):
+    class Unprepared(Preferring):
+        name = "unprepared"
+        presets = Experiment.presets
+
+    unprepared = load([Unprepared()])
+    given = {"models": ("tiny10",), "datasets": ("digits",)}
+    assert resolved(unprepared, experiments=("unprepared",), **given).limit == 10_000
+    message = f"^experiment unprepared has no preset for --{option}; give --{option}$"
+    with pytest.raises(InputError, match=message):
+        resolved(unprepared, experiments=("unprepared",), **given | {option: ()})
+
+
 def test_parameters_of_a_preset_give_way_to_those_that_are_typed(registry):
     class Weighted(type(registry.get("experiments", "cka_penalty"))):
-        presets = {"default": Preset(params="weight=3,every=7")}
+        presets = {"default": Preset(params="weight=3,every=7", models="tiny10", datasets="digits")}
 
     prototype = Weighted()
     entries = {

@@ -18,7 +18,7 @@ from simbench.runs.request import Request
 from simbench.system import surroundings
 
 HONEST = {"indices": "cca,cka,cka[estimator=debiased],r2_lr,svcca", "stitchers": "identity,least_squares,task_loss"}
-EXPERIMENTS = "matching,trajectory[runs=1,every=8,stitcher=task_loss[epochs=1]]"
+EXPERIMENTS = "matching,trajectory[pairs=1,every=8,stitcher=task_loss[epochs=1]]"
 NAMES = {plugin.name for plugin in (*Spoilers.INDICES, *Spoilers.STITCHERS)} | {"aaa_spoiling"}
 
 

@@ -228,7 +228,7 @@ def test_an_unreadable_image_is_named_and_leaves_nothing_behind(there, cache, co
 
 @pytest.mark.parametrize("given", ["size=0", "size=big", "normalisation=imagenet"])
 def test_parameters_are_checked(given):
-    with pytest.raises(InputError, match="celeba.*; "):
+    with pytest.raises(InputError, match=r"celeba.*; "):
         simbench.load().get("datasets", f"celeba[{given}]")
 
 

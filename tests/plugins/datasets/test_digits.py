@@ -119,7 +119,7 @@ def test_the_task_is_in_the_name_unless_it_is_the_digit(registry):
         assert registry.get("datasets", spec).spec == spec
     assert registry.get("datasets", "digits[task=digit]").spec == "digits"
     assert len({Digits(task).fingerprint() for task in TASKS}) == len(TASKS)
-    with pytest.raises(InputError, match="digits.*task.*parity"):
+    with pytest.raises(InputError, match=r"digits.*task.*parity"):
         registry.get("datasets", "digits[task=party]")
     with pytest.raises(InputError, match="'party' is unknown; did you mean 'parity'"):
         Digits("party")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from simbench_plugins.datasets import decoded, imagefolder
+from simbench_plugins.datasets import decoded
 from simbench_plugins.datasets.imagefolder import SPLITS, ImageFolder
 
 import simbench
@@ -110,7 +110,7 @@ def test_hidden_and_other_files_are_passed_over(root):
 
 def test_the_number_of_threads_changes_nothing(root, tmp_path, monkeypatch):
     first = ImageFolder(str(root)).split("train").inputs
-    monkeypatch.setattr(imagefolder, "THREADED", 0)
+    monkeypatch.setattr(ImageFolder, "threaded", 0)
     monkeypatch.setattr(decoded, "CHUNK", 1)
     monkeypatch.setattr(decoded, "BLOCK", 4)  # two blocks, the last one shorter
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "other"))
@@ -184,7 +184,7 @@ def test_a_cache_folder_that_cannot_be_made_is_an_error(root, tmp_path, monkeypa
 
 @pytest.mark.parametrize("given", ["size=0", "size=big", "normalisation=digits", "folder=x"])
 def test_parameters_are_checked(given):
-    with pytest.raises(InputError, match="imagefolder.*; "):
+    with pytest.raises(InputError, match=r"imagefolder.*; "):
         simbench.load().get("datasets", f"imagefolder[path=x,{given}]")
 
 

@@ -147,7 +147,7 @@ def test_without_network_the_error_says_what_to_do(data, published, cache):
 
 @every
 def test_a_server_that_never_answers_is_given_up(data, address, monkeypatch):
-    monkeypatch.setattr(published_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(published_module.Published, "patience", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address(silent.getsockname()[1])
         assert "timed out" in reason(data)

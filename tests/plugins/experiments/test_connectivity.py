@@ -36,7 +36,7 @@ def context(small) -> Context:
 def run(context: Context, arguments: str) -> Measured:
     """At conv2, from the first network to the second."""
     asked = replace(context.selection, layers=dict.fromkeys(context.selection.layers, ("conv2",)))
-    (case,) = get(f"trained={TRAINED},{arguments}").plan(asked)
+    (case,) = get(f"stitcher={TRAINED},{arguments}").plan(asked)
     found = measure(case, context)
     assert found.error == "", found.error
     return found
@@ -145,7 +145,7 @@ def test_plan_is_a_case_for_each_pair_and_layer(small):
     assert [(c.layer_a, c.a.name, c.b.name) for c in cases] == [
         (layer, *pair) for layer in ("bn1", "conv2") for pair in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))
     ]
-    assert {(c.kind, c.method.spec, c.view) for c in cases} == {("line", get().trained.spec, "spatial")}
+    assert {(c.kind, c.method.spec, c.view) for c in cases} == {("line", get().stitcher.spec, "spatial")}
     assert len({c.key for c in cases}) == 4
 
 
@@ -155,10 +155,10 @@ def test_plan_is_a_case_for_each_pair_and_layer(small):
         ("starts=1", "starts is 1; a whole number from 2 is allowed"),
         ("points=2", "points is 2; a whole number from 3 is allowed"),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-        ("threshold=-0.1", "threshold is -0.1; a number from 0 is allowed, such as 0.8"),
+        ("threshold=-0.1", "threshold is -0.1; a number from 0 is allowed"),
         (
-            "trained=procrustes",
-            "trained is procrustes; task_loss or bottleneck is wanted, such as task_loss[init=random]",
+            "stitcher=procrustes",
+            "stitcher is procrustes, which is not trained; a stitcher trained on the task is wanted, such as task_loss",
         ),
     ],
 )
@@ -175,11 +175,11 @@ def test_one_network_is_refused(small):
 
 def test_presets_are_parameters_that_are_allowed():
     for preset in get().presets.values():
-        assert get(preset.params).trained.init == "random"
+        assert get(preset.params).stitcher.init == "random"
 
 
 def test_a_model_2_that_is_never_right_is_a_failed_row(small, context, monkeypatch):
-    case = next(get(f"starts=2,trained={TRAINED}").plan(small))
+    case = next(get(f"starts=2,stitcher={TRAINED}").plan(small))
     alone = Context(small)
     monkeypatch.setattr(
         alone, "score", lambda logits, case: replace(context.score(logits, case), relative_accuracy=float("nan"))
@@ -219,7 +219,7 @@ def lines(**curves: list[float]) -> list[dict]:
             for share, value in (("0", second), ("0.5", middle), ("1", first))
         ]
     rows += [{"quantity": f"relative_accuracy/{end}", "value": value} for end, value in ends.items()]
-    return rows + [{"quantity": "cross_entropy/0", "value": 7.0}, {"quantity": "cross_entropy/0-1/0.5", "value": 7.0}]
+    return [*rows, {"quantity": "cross_entropy/0", "value": 7.0}, {"quantity": "cross_entropy/0-1/0.5", "value": 7.0}]
 
 
 THREE = lines(i0_1=[1.0, 0.4, 0.8], i0_2=[0.9, 0.9, 0.8], i1_2=[0.9, 0.6, 1.0])
@@ -303,7 +303,7 @@ def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
     words = [
         "run",
         "--experiments",
-        f"connectivity[starts=3,points=3,threshold=0,trained={TRAINED}]",
+        f"connectivity[starts=3,points=3,threshold=0,stitcher={TRAINED}]",
         "--models",
         "net",
         "--datasets",

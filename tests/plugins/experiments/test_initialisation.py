@@ -38,7 +38,7 @@ def context(small) -> Context:
 def cases(small) -> list[Case]:
     """Three starts of each kind at bn1, of width 6 on both sides."""
     asked = replace(small, layers=dict.fromkeys(small.layers, ("bn1",)))
-    return list(get(f"starts=3,trained={SHORT}").plan(asked))
+    return list(get(f"starts=3,stitcher={SHORT}").plan(asked))
 
 
 def steps(case: Case, context: Context) -> list[Affine]:
@@ -57,7 +57,7 @@ def test_plan_is_every_start_of_both_kinds_on_the_first_pairs_at_every_layer(sma
         for seed in range(4)
     )
     assert {(c.layer_a == c.layer_b, c.view, c.split) for c in cases} == {(True, "spatial", "test")}
-    assert all(c.method == replace(get().trained, init=c.kind, seed=c.method.seed) for c in cases)
+    assert all(c.method == replace(get().stitcher, init=c.kind, seed=c.method.seed) for c in cases)
 
 
 def test_every_start_has_a_record_and_a_row_of_its_own(small):
@@ -124,7 +124,7 @@ def _images(dataset) -> list[torch.Tensor]:
 
 
 def test_a_bottleneck_can_be_trained_from_both_starts(small):
-    cases = list(get("starts=1,trained=bottleneck[rank=2]").plan(small))
+    cases = list(get("starts=1,stitcher=bottleneck[rank=2]").plan(small))
     assert {c.method.name for c in cases} == {"bottleneck"}
     assert [c.method.init for c in cases] == [c.kind for c in cases]
 
@@ -135,8 +135,8 @@ def test_a_bottleneck_can_be_trained_from_both_starts(small):
         ("starts=0", "starts is 0; a whole number from 1 is allowed"),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
         (
-            "trained=least_squares",
-            "trained is least_squares; task_loss or bottleneck is wanted, such as task_loss[epochs=",
+            "stitcher=least_squares",
+            "stitcher is least_squares, which is not trained; a stitcher trained on the task is wanted",
         ),
     ],
 )
@@ -258,7 +258,7 @@ def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
     words = [
         "run",
         "--experiments",
-        f"initialisation[starts=3,trained={SHORT}]",
+        f"initialisation[starts=3,stitcher={SHORT}]",
         "--models",
         "net",
         "--datasets",

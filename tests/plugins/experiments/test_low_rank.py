@@ -38,7 +38,7 @@ def context(small) -> Context:
 @pytest.fixture(scope="module")
 def measured(context) -> dict[tuple, Measured]:
     """(kind, method, rank, front, end) -> what its case gave, at bn1."""
-    experiment = get(f"ranks=1+3+4,pairs=6,trained={SHORT}")
+    experiment = get(f"ranks=1+3+4,pairs=6,stitcher={SHORT}")
     asked = replace(context.selection, layers=dict.fromkeys(context.selection.layers, ("bn1",)))
     cases = list(experiment.plan(asked))
     return {
@@ -53,7 +53,7 @@ def value(found: Measured, quantity: str) -> float:
 
 
 def test_plan_is_every_rank_of_both_kinds_and_both_without_a_bound(small):
-    cases = list(get(f"ranks=2+5,pairs=2,trained={SHORT}").plan(small))
+    cases = list(get(f"ranks=2+5,pairs=2,stitcher={SHORT}").plan(small))
     wanted = [
         ("direct", "least_squares"),
         ("direct", "reduced_rank[rank=2]"),
@@ -76,7 +76,7 @@ def test_plan_is_every_rank_of_both_kinds_and_both_without_a_bound(small):
 
 
 def test_a_bias_is_had_by_all_or_by_none(small):
-    for given, bias in (("", True), (",trained=bottleneck[bias=false]", False)):
+    for given, bias in (("", True), (",stitcher=bottleneck[bias=false]", False)):
         assert {c.method.bias for c in get(f"ranks=2{given}").plan(small)} == {bias}
 
 
@@ -132,13 +132,13 @@ def test_five_numbers_are_measured_of_each_map(measured):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (
-            "ranks=0+4",
-            "ranks is '0+4'; allowed: different whole numbers above 0 with plus signs between them, such as 4+8",
-        ),
+        ("ranks=0+4", "ranks is 0+4; different whole numbers from 1 are allowed, such as 4+8+16"),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-        ("trained=task_loss", "trained is task_loss; a bottleneck is wanted, such as bottleneck[epochs=30]"),
-        ("trained=bottleneck[rank=0]", "rank is 0"),
+        (
+            "stitcher=task_loss",
+            "stitcher is task_loss, which has no parameter rank; a trained stitcher with rank is wanted",
+        ),
+        ("stitcher=bottleneck[rank=0]", "rank is 0"),
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
@@ -250,7 +250,7 @@ def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
     words = [
         "run",
         "--experiments",
-        f"low_rank[ranks=1+2,pairs=1,trained={SHORT}]",
+        f"low_rank[ranks=1+2,pairs=1,stitcher={SHORT}]",
         "--models",
         "net",
         "--datasets",

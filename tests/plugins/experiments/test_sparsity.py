@@ -21,7 +21,7 @@ from simbench.results import tables
 from simbench.results.tables import MEASUREMENTS
 
 #: 180 steps whose last rate, 2e-4, is well below the threshold.
-SETTLED = "trained=task_loss[epochs=60,batch=50,learning_rate=0.02,schedule=step],threshold=1e-3"
+SETTLED = "stitcher=task_loss[epochs=60,batch=50,learning_rate=0.02,schedule=step],threshold=1e-3"
 GRID = "alphas=0.03+0.3+1,l1=0.01+0.1,pairs=2"
 
 
@@ -56,7 +56,7 @@ def specs(experiment: Experiment, selection) -> list[tuple[str, str]]:
 
 
 def test_plan_is_each_side_without_a_penalty_and_at_every_strength(context):
-    one = specs(get("alphas=0.5+0.1,l1=0.01,pairs=1,trained=task_loss[epochs=2,l1=7]"), context.selection)
+    one = specs(get("alphas=0.5+0.1,l1=0.01,pairs=1,stitcher=task_loss[epochs=2,l1=7]"), context.selection)
     assert one == [
         ("direct", "least_squares"),
         ("direct", "lasso[alpha=0.5]"),
@@ -64,7 +64,7 @@ def test_plan_is_each_side_without_a_penalty_and_at_every_strength(context):
         ("task", "task_loss[epochs=2]"),
         ("task", "task_loss[l1=0.01,epochs=2]"),
     ]
-    bare = specs(get("alphas=0.5,l1=0.01,pairs=1,trained=task_loss[bias=false]"), context.selection)
+    bare = specs(get("alphas=0.5,l1=0.01,pairs=1,stitcher=task_loss[bias=false]"), context.selection)
     assert all("bias=false" in spec for _, spec in bare)
     keys = [case.key for case in get(GRID).plan(context.selection)]
     assert len(set(keys)) == len(keys) == 2 * (4 + 3)
@@ -113,7 +113,7 @@ def by_hand(selection, threshold: float) -> tuple[np.ndarray, float, float]:
 def test_the_scored_map_is_the_one_without_its_small_weights(context):
     residuals = []
     for threshold in (0, 0.3):
-        found = run(f"alphas=0.5,l1=0.01,pairs=1,trained=task_loss[epochs=1],threshold={threshold}", context)[:1]
+        found = run(f"alphas=0.5,l1=0.01,pairs=1,stitcher=task_loss[epochs=1],threshold={threshold}", context)[:1]
         weight, accuracy, residual = by_hand(context.selection, threshold)
         assert found[0].arrays["weight"] == pytest.approx(weight, abs=1e-5)
         assert values(found, "sparsity") == [(weight == 0).mean()]
@@ -127,7 +127,7 @@ def test_the_scored_map_is_the_one_without_its_small_weights(context):
 def test_weights_that_hover_around_zero_are_told_of(context, measured):
     """At a constant rate of 0.01 they are about that large, whatever the threshold says."""
     hovering = run(
-        "alphas=1,l1=0.1,pairs=1,trained=task_loss[epochs=15,batch=50,learning_rate=0.01],threshold=1e-3", context
+        "alphas=1,l1=0.1,pairs=1,stitcher=task_loss[epochs=15,batch=50,learning_rate=0.01],threshold=1e-3", context
     )
     notes = {}
     for one in (*measured, *hovering):
@@ -159,12 +159,15 @@ def test_six_numbers_are_measured_of_each_map(measured):
     ("arguments", "reason"),
     [
         ("alphas=0.1+2", "alpha is 2.0; a number above 0 and at most 1 is allowed"),
-        ("alphas=a", "alphas is 'a'; allowed: different numbers above 0 with plus signs between them"),
-        ("l1=0+1", "l1 is '0+1'; allowed: different numbers above 0"),
+        ("alphas=a", "sparsity[alphas=...] is 'a'; allowed: numbers with plus signs between them, such as 0.001"),
+        ("l1=0+1", "l1 is 0.0+1.0; different numbers above 0 are allowed"),
         ("threshold=-1", "threshold is -1.0; a number from 0 is allowed"),
         ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
-        ("trained=lasso", "trained is lasso; task_loss is wanted, such as task_loss[epochs=30]"),
-        ("trained=bottleneck", "trained is bottleneck; task_loss is wanted"),
+        (
+            "stitcher=lasso",
+            "stitcher is lasso, which is not trained; a stitcher trained on the task is wanted, such as task_loss",
+        ),
+        ("stitcher=bottleneck", "stitcher is bottleneck: l1 is given; a bottleneck takes neither mask nor l1"),
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):

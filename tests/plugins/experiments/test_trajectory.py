@@ -269,7 +269,7 @@ def test_every_pair_is_trained_once_and_every_index_followed_in_every_view(two):
         *(("trajectory", index.spec, view) for view in two.views for index in two.indices),
     ]
     assert len({one.key for one in cases}) == len(cases) and len({one.group for one in first}) == 1
-    assert {one.a.seed for one in get(f"{SHORT},runs=1").plan(two)} == {"0"}
+    assert {one.a.seed for one in get(f"{SHORT},pairs=1").plan(two)} == {"0"}
 
 
 def test_one_network_is_too_few(two):
@@ -280,11 +280,12 @@ def test_one_network_is_too_few(two):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("runs=0", "runs is 0; a whole number from 1 is allowed"),
+        ("pairs=0", "pairs is 0; a whole number from 1 is allowed"),
         ("every=0", "every is 0; a whole number from 1 is allowed"),
         (
             "stitcher=least_squares",
-            "stitcher least_squares is not trained, so there is nothing to follow; take one that is, such as task_loss",
+            "stitcher is least_squares, which is not trained; a stitcher trained on the task is wanted, such as "
+            "task_loss",
         ),
     ],
 )
@@ -296,10 +297,10 @@ def test_a_bad_parameter_is_one_clear_line(arguments, reason):
 
 def test_the_presets_name_layers_of_every_model():
     (default,) = resolve(Request(experiments=("trajectory",), models=("tiny10", "resnet20")), installed()).scopes
-    assert default.layers == {"tiny10": ("bn3", "bn5"), "resnet20": ("layer2.0",)} and default.experiment.runs == 10
+    assert default.layers == {"tiny10": ("bn3", "bn5"), "resnet20": ("layer2.0",)} and default.experiment.pairs == 10
     (paper,) = resolve(Request(experiments=("trajectory",), preset="paper"), installed()).scopes
     assert paper.layers == {"tiny10[padding=valid]": ("bn3",)} and paper.datasets[0].name == "cifar10"
-    assert paper.experiment.stitcher.epochs == 30 and paper.experiment.runs == 10
+    assert paper.experiment.stitcher.epochs == 30 and paper.experiment.pairs == 10
 
 
 # Summary and figure.

@@ -164,7 +164,7 @@ def test_summary_is_the_mean_over_pairs_by_width_and_layer(measured):
 
 
 def test_figure_has_a_panel_for_each_layer_and_widths_from_left_to_right(measured):
-    part, frame, drawn = measured
+    _, frame, drawn = measured
     figure = WIDTH.figure(frame, [Kept({"model_a": "net[width=3]"}, {"layers": ["conv2", "bn1"]})])
     assert [panel.get_title() for panel in figure.axes] == [
         "conv2\nnet on blobs: 6 pairs a width",

@@ -8,7 +8,6 @@ import threading
 
 import pytest
 import torch
-from simbench_plugins.models import inception_v1
 from simbench_plugins.models.inception_v1 import ImageNet, InceptionV1
 from torch import nn
 from torchvision.models import GoogLeNet_Weights, googlenet
@@ -151,7 +150,7 @@ def test_other_weights_are_rejected_by_name():
 
 
 def test_the_address_is_torchvision_s():
-    assert GoogLeNet_Weights.IMAGENET1K_V1.url == inception_v1.URL
+    assert GoogLeNet_Weights.IMAGENET1K_V1.url == InceptionV1.url
 
 
 @pytest.fixture
@@ -177,7 +176,7 @@ def published(content, tmp_path, monkeypatch):
     file.write_bytes(content)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        monkeypatch.setattr(inception_v1, "URL", f"http://127.0.0.1:{free.getsockname()[1]}/{file.name}")
+        monkeypatch.setattr(InceptionV1, "url", f"http://127.0.0.1:{free.getsockname()[1]}/{file.name}")
     return file
 
 
@@ -196,7 +195,7 @@ def served(published, monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        monkeypatch.setattr(inception_v1, "URL", f"http://127.0.0.1:{server.server_port}/{published.name}")
+        monkeypatch.setattr(InceptionV1, "url", f"http://127.0.0.1:{server.server_port}/{published.name}")
         yield requests
         server.shutdown()
         thread.join()
@@ -207,7 +206,7 @@ def reason(model=PRETRAINED):
     with pytest.raises(InputError) as caught:
         model.fetch()
     message = str(caught.value)
-    assert "\n" not in message and inception_v1.URL in message and "put the file there by hand" in message
+    assert "\n" not in message and InceptionV1.url in message and "put the file there by hand" in message
     return message
 
 
@@ -234,9 +233,9 @@ def test_without_network_the_error_says_what_to_do(published, cache):
 
 
 def test_a_server_that_never_answers_is_given_up(cache, monkeypatch):
-    monkeypatch.setattr(inception_v1, "PATIENCE", 0.1)
+    monkeypatch.setattr(InceptionV1, "patience", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(inception_v1, "URL", f"http://127.0.0.1:{silent.getsockname()[1]}/googlenet-00000000.pth")
+        monkeypatch.setattr(InceptionV1, "url", f"http://127.0.0.1:{silent.getsockname()[1]}/googlenet-00000000.pth")
         assert "timed out" in reason()
 
 

@@ -33,6 +33,7 @@ _WHERE = {
     "Row": "simbench.contracts",
     "Result": "simbench.contracts",
     "Preset": "simbench.contracts",
+    "BoardColumn": "simbench.contracts",
     "invariant": "simbench.contracts",
     "nested": "simbench.contracts",
     "Case": "simbench.contracts",

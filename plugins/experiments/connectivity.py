@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
 from simbench_plugins.experiments.pairs import settings, stitched
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
-from simbench import Affine, Case, Experiment, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench import Affine, Case, Experiment, InputError, Row, Stitcher, hookimpl, nested
 from simbench.results import figures
 
 if TYPE_CHECKING:
@@ -61,14 +62,8 @@ class Connectivity(Experiment):
     name = "connectivity"
     source = "Csiszarik et al. 2021, section 8, experiment 6"
     presets: ClassVar = {
-        "default": Preset(seeds="2", layers="bn1,bn2,bn3,bn5,bn7"),
-        "paper": Preset(
-            "starts=5,trained=task_loss[init=random,epochs=30,schedule=step,augment=true]",
-            "tiny10[padding=valid]",
-            "cifar10",
-            "2",
-            max_samples=50_000,
-        ),
+        "default": replace(SMALL, seeds="2", layers="bn1,bn2,bn3,bn5,bn7"),
+        "paper": replace(PAPER, params=f"starts=5,trained=task_loss[init=random,{AUTHORS}]", seeds="2"),
     }
 
     def __post_init__(self) -> None:

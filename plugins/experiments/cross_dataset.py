@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
+from simbench_plugins.experiments.presets import AUTHORS, SMALL
 
 from simbench import Case, Experiment, InputError, Preset, Result, Row, hookimpl
 from simbench.results import figures
@@ -49,7 +51,8 @@ class CrossDataset(Experiment):
     source = "Csiszarik et al. 2021, section 5.1 and appendix C.2"
     across = True
     presets: ClassVar = {
-        "default": Preset(
+        "default": replace(
+            SMALL,
             datasets="digits,digits[task=parity],digits[task=attributes]",
             seeds="2",
             indices="cka",
@@ -61,7 +64,7 @@ class CrossDataset(Experiment):
             seeds="5",
             indices="cka",
             datasets="celeba[size=224,normalisation=inception]",
-            stitchers="identity,least_squares,task_loss[epochs=30,schedule=step,augment=true]",
+            stitchers=f"identity,least_squares,task_loss[{AUTHORS}]",
         ),
     }
 

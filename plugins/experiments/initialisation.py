@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
 from simbench_plugins.experiments.pairs import settings, stitched
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
-from simbench import Case, Experiment, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench import Case, Experiment, InputError, Row, Stitcher, hookimpl, nested
 from simbench.results import figures
 
 if TYPE_CHECKING:
@@ -56,15 +57,8 @@ class Initialisation(Experiment):
     name = "initialisation"
     source = "Csiszarik et al. 2021, section 8, experiment 5, figure 6"
     presets: ClassVar = {
-        "default": Preset(seeds="2", layers="bn6"),
-        "paper": Preset(
-            "trained=task_loss[epochs=30,schedule=step,augment=true]",
-            "tiny10[padding=valid]",
-            "cifar10",
-            "2",
-            layers="bn3",
-            max_samples=50_000,
-        ),
+        "default": replace(SMALL, seeds="2", layers="bn6"),
+        "paper": replace(PAPER, params=f"trained=task_loss[{AUTHORS}]", seeds="2", layers="bn3"),
     }
 
     def __post_init__(self) -> None:

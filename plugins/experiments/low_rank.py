@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
 from simbench_plugins.experiments.pairs import listed, parameter, settings, stitched
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.stitchers.bottleneck import Bottleneck
 from simbench_plugins.stitchers.least_squares import LeastSquares, ReducedRank
 
-from simbench import Case, Experiment, Inapplicable, InputError, Preset, Row, Stitcher, hookimpl, nested
+from simbench import Case, Experiment, Inapplicable, InputError, Row, Stitcher, hookimpl, nested
 from simbench.results import figures
 
 if TYPE_CHECKING:
@@ -51,12 +52,9 @@ class LowRank(Experiment):
     name = "low_rank"
     source = "Csiszarik et al. 2021, section 7, figure 7"
     presets: ClassVar = {
-        "default": Preset(layers="bn3,bn5"),
-        "paper": Preset(
-            "pairs=10,trained=bottleneck[epochs=30,schedule=step,augment=true]",
-            "tiny10[padding=valid]",
-            "cifar10",
-            layers="bn3,bn5",
+        "default": replace(SMALL, layers="bn3,bn5"),
+        "paper": replace(
+            PAPER, params=f"pairs=10,trained=bottleneck[{AUTHORS}]", layers="bn3,bn5", max_samples=SMALL.max_samples
         ),
     }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 
-from simbench import Case, Experiment, Preset, Result, Row, hookimpl
+from simbench import Case, Experiment, Result, Row, hookimpl
 from simbench.results import figures
 
 if TYPE_CHECKING:
@@ -43,15 +45,10 @@ class Matching(Experiment):
 
     name = "matching"
     source = "Csiszarik et al. 2021, section 5.1, figure 2"
+    default = True
     presets: ClassVar = {
-        "default": Preset(),
-        "paper": Preset(
-            models="tiny10[padding=valid]",
-            datasets="cifar10",
-            seeds="4",
-            max_samples=50_000,
-            stitchers="identity,least_squares,procrustes,task_loss[epochs=30,schedule=step,augment=true]",
-        ),
+        "default": SMALL,
+        "paper": replace(PAPER, seeds="4", stitchers=f"identity,least_squares,procrustes,task_loss[{AUTHORS}]"),
     }
 
     def plan(self, selection: Selection) -> Iterator[Case]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
 from simbench_plugins.experiments.pairs import listed, parameter, settings, stitched
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.stitchers.bottleneck import Bottleneck
 from simbench_plugins.stitchers.lasso import Lasso
 from simbench_plugins.stitchers.least_squares import LeastSquares
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
-from simbench import Affine, Case, Experiment, InputError, Preset, Result, Row, Stitcher, hookimpl, nested
+from simbench import Affine, Case, Experiment, InputError, Result, Row, Stitcher, hookimpl, nested
 from simbench.results import figures
 
 if TYPE_CHECKING:
@@ -64,12 +65,9 @@ class Sparsity(Experiment):
     name = "sparsity"
     source = "Csiszarik et al. 2021, section 8, experiment 7, figure 8"
     presets: ClassVar = {
-        "default": Preset(layers="bn7"),
-        "paper": Preset(
-            "pairs=10,trained=task_loss[epochs=30,schedule=step,augment=true]",
-            "tiny10[padding=valid]",
-            "cifar10",
-            layers="bn7",
+        "default": replace(SMALL, layers="bn7"),
+        "paper": replace(
+            PAPER, params=f"pairs=10,trained=task_loss[{AUTHORS}]", layers="bn7", max_samples=SMALL.max_samples
         ),
     }
 

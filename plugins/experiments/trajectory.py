@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves, steps
 from simbench_plugins.experiments.pairs import settings, stitched
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 from simbench_plugins.indices.reversed import Reversed
 
-from simbench import Affine, Case, Experiment, Index, InputError, Preset, Result, Row, Stitcher, hookimpl, nested
+from simbench import Affine, Case, Experiment, Index, InputError, Result, Row, Stitcher, hookimpl, nested
 from simbench.isolation.answers import asked, refusal
 from simbench.results import figures
 
@@ -66,15 +67,13 @@ class Trajectory(Experiment):
     name = "trajectory"
     source = "Csiszarik et al. 2021, section 6.2, figure 4"
     presets: ClassVar = {
-        "default": Preset(layers="bn3,bn5,layer2.0"),
-        "paper": Preset(
-            "every=90,stitcher=task_loss[epochs=30,schedule=step,augment=true]",
-            "tiny10[padding=valid]",
-            "cifar10",
-            "5",
-            "bn3",
-            "cka,r2_lr,cca,svcca",
-            max_samples=50_000,
+        "default": replace(SMALL, layers="bn3,bn5,layer2.0"),
+        "paper": replace(
+            PAPER,
+            params=f"every=90,stitcher=task_loss[{AUTHORS}]",
+            seeds="5",
+            layers="bn3",
+            indices="cka,r2_lr,cca,svcca",
         ),
     }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
+from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
 
-from simbench import Case, Experiment, InputError, Model, Preset, Result, Row, hookimpl
+from simbench import Case, Experiment, InputError, Model, Result, Row, hookimpl
 from simbench.grammar import parse
 from simbench.results import figures
 
@@ -43,20 +45,20 @@ class Width(Experiment):
     name = "width"
     source = "Csiszarik et al. 2021, section 5.2, figure 3"
     presets: ClassVar = {
-        "default": Preset(
+        "default": replace(
+            SMALL,
             models=",".join(f"resnet20[width={width},epochs=4,learning_rate=0.2]" for width in (0.25, 0.5, 0.75)),
             seeds="3",
             layers="layer2.0,layer3.0",
             indices="cka",
             stitchers="least_squares,task_loss[epochs=2,learning_rate=0.01]",
         ),
-        "paper": Preset(
+        "paper": replace(
+            PAPER,
             models="resnet20,resnet20[width=2],resnet20[width=3],resnet20[width=4],resnet20[width=5]",
-            datasets="cifar10",
             seeds="4",
             indices="cka",
-            stitchers="task_loss[epochs=30,schedule=step,augment=true]",
-            max_samples=50_000,
+            stitchers=f"task_loss[{AUTHORS}]",
         ),
     }
 

@@ -8,7 +8,7 @@ anything, and nothing here imports torch.
 from simbench.contracts.bench import Bench
 from simbench.contracts.case import Case
 from simbench.contracts.dataset import Dataset
-from simbench.contracts.experiment import Experiment, Preset
+from simbench.contracts.experiment import BoardColumn, Experiment, Preset
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, invariant
 from simbench.contracts.model import Model, Recipe
 from simbench.contracts.objective import Objective
@@ -23,6 +23,7 @@ __all__ = [
     "INVARIANCES",
     "Batch",
     "Bench",
+    "BoardColumn",
     "Case",
     "Claims",
     "Dataset",

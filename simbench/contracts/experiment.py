@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench.contracts.plugin import Plugin
@@ -20,41 +21,78 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preset:
-    """What an experiment takes where the user says nothing: options of `simbench run`, as typed.
+    """What an experiment uses for each option of `simbench run` that the user leaves out, as typed on the command line.
 
-    params: parameters of the experiment, as typed between its brackets. layers: "" takes the models' own default.
+    params: parameters of the experiment, as typed between its brackets. models, datasets: "" requires the user to name
+    them. layers: "" uses the default layers of each model.
     """
 
     params: str = ""
-    models: str = "tiny10"
-    datasets: str = "digits"
+    models: str = ""
+    datasets: str = ""
     seeds: str = "6"
     layers: str = ""
     indices: str = "all"
-    stitchers: str = "identity,least_squares,procrustes,reduced_rank,task_loss"
+    stitchers: str = "all"
     view: str = "spatial"
     max_samples: int = 10_000
+
+
+@dataclass(frozen=True)
+class BoardColumn:
+    """How the leaderboard shows a quantity that an experiment measures of an index.
+
+    The rows with this quantity and status ok, whose method is the index, are averaged over networks. The mean stands in
+    a column named as the quantity, beside the columns `{prefix}_networks` (number of networks), `{prefix}_layer` (the
+    layer, or layers a -> b) and `{prefix}_by` (the experiment). Of several settings, the one with the most networks is
+    shown. The mean is a value of the index: it is published with as many digits as the index's range allows.
+
+    heading: of the column in the printed table. meaning: of the column in leaderboard.csv. legend: the line below the
+    printed table; `{where}` in it becomes "by EXPERIMENT at LAYER".
+    """
+
+    prefix: str
+    heading: str
+    meaning: str
+    legend: str
 
 
 class Experiment(Plugin):
     """A plan of cases, how to measure one, a summary and a figure of all.
 
-    presets: name -> what is taken where the user says nothing; every experiment has "default", and "paper" holds
+    presets: name -> what is used where the user says nothing; every experiment has "default", and "paper" holds
         the settings of the publication it comes from.
     across: True measures networks of every selected data set on each of them; a network of another data set
-        carries it as `network.dataset`. Else all networks were trained on the data they are measured on.
+        carries it as `network.dataset`. Otherwise all networks were trained on the data they are measured on.
+    default: True runs the experiment when the user names none.
+    board: quantity -> the column that it adds to the leaderboard.
+
+    What the statistics read of the rows. Correlations and the leaderboard compare the rows of one experiment, data set
+    and pair of models:
+
+    - kind "index", quantity `similarity`: the value of the case's index. Oriented by the direction that it claims.
+    - kind "stitcher", quantities `relative_accuracy`, `agreement` and `cross_entropy`: the targets, as `bench.stitched`
+      returns them. A row of this kind that is not ok and has another quantity counts for all targets.
+    - kind "network": an unstitched network (a == b).
+
+    Pairs of a network with itself are left out. Where one network pair and layer has several values, the one on the
+    most samples is read, then that of the smallest seed, then the last `step`. Cases of any other kind are the
+    experiment's own: only its `summary`, its `figure` and `board` read them. In every kind, the quantity `similarity`
+    and quantities that end in `_similarity` are values of the index that is the case's method.
     """
 
     kind = "experiments"
-    presets: ClassVar[Mapping[str, Preset]] = {"default": Preset()}
+    presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({"default": Preset()})
     across: ClassVar[bool] = False
+    default: ClassVar[bool] = False
+    board: ClassVar[Mapping[str, BoardColumn]] = MappingProxyType({})
 
     def plan(self, selection: Selection) -> Iterator[Case]:
         """Every case of the selection; computes nothing. Raises InputError for what cannot be asked."""
         raise TypeError(f"experiment {self.name!r} plans nothing")
 
     def run(self, case: Case, bench: Bench) -> list[Row] | Result:
-        """Measure one case. Raise Inapplicable(reason) for a row `skipped`; any other exception is a row
+        """Measure one case. Raise Inapplicable(reason) for a row `skipped`; any other exception gives a row
         `failed`."""
         raise TypeError(f"experiment {self.name!r} runs nothing")
 
@@ -63,6 +101,6 @@ class Experiment(Plugin):
         return rows.groupby(["dataset", "method", "quantity"], as_index=False)["value"].mean()
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
-        """What the measurements look like (see `simbench.results.figures`), from the same rows and the arrays that `run`
-        returned; None where there is nothing to see."""
+        """A figure of the measurements (see `simbench.results.figures`), drawn from the same rows and from the arrays
+        that `run` returned; None where there is nothing to draw."""
         return None

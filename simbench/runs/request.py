@@ -94,7 +94,7 @@ def _preset(experiment: Experiment, name: str) -> Preset:
 def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], registry: Registry) -> Scope:
     """What this experiment is asked for, the rest as its preset has it."""
     preset = _preset(experiment, request.preset)
-    models = registry.select("models", _parts("--models", request.models or (preset.models,)))
+    models = registry.select("models", _named("--models", request.models, preset.models, experiment))
     if files and len(models) != 1:
         raise InputError(
             f"--weights is given with {len(models)} models ({', '.join(m.spec for m in models)}) for "
@@ -116,13 +116,20 @@ def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], re
         registry.select("indices", _parts("--indices", request.indices or (preset.indices,))),
         registry.select("stitchers", _parts("--stitchers", request.stitchers or (preset.stitchers,))),
         models,
-        registry.select("datasets", _parts("--datasets", request.datasets or (preset.datasets,))),
+        registry.select("datasets", _named("--datasets", request.datasets, preset.datasets, experiment)),
         () if files else seeds(preset.seeds if request.seeds is None else request.seeds),
         _layers(models, request.layers) if request.layers else _usual(models, preset.layers),
         views,
         limit,
         files,
     )
+
+
+def _named(option: str, given: tuple[str, ...], preset: str, experiment: Experiment) -> tuple[str, ...]:
+    """The parts of an option that is given or that a preset names. Raises InputError where neither names anything."""
+    if not given and not preset:
+        raise InputError(f"experiment {experiment.name} has no preset for {option}; give {option}")
+    return _parts(option, given or (preset,))
 
 
 def _parts(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,13 @@
+"""Presets that the built-in experiments share: the small default and the training of the paper's authors."""
+
+from __future__ import annotations
+
+from simbench import Preset
+
+#: Six networks of Tiny-10 on digits, every index, five stitchers: minutes on two cores.
+SMALL = Preset(models="tiny10", datasets="digits", stitchers="identity,least_squares,procrustes,reduced_rank,task_loss")
+#: Tiny-10 as the authors of Csiszarik et al. 2021 trained it, on CIFAR-10, all of its images.
+PAPER = Preset(models="tiny10[padding=valid]", datasets="cifar10", stitchers=SMALL.stitchers, max_samples=50_000)
+#: Parameters of task_loss or bottleneck, as in the authors' code: 30 epochs of Adam from 1e-3, the rate cut by 10 after
+#: each third, images cropped and mirrored.
+AUTHORS = "epochs=30,schedule=step,augment=true"

@@ -108,7 +108,9 @@ def _run(job, registry, results: Path, command: str, profile: bool) -> int:
         from simbench.results import folder as publish
         from simbench.results import tables
         from simbench.results import text as report
+        from simbench.results.board import board
         from simbench.results.store import Contents, Store
+        from simbench.runs.declared import board_columns
         from simbench.runs.driver import run
         from simbench.runs.progress import progress
 
@@ -117,10 +119,11 @@ def _run(job, registry, results: Path, command: str, profile: bool) -> int:
 
     outcome = run(job, registry, progress(), command)
     contents = Store(results).read() if outcome.measured else Contents(outcome.records, job.contents.runs)
-    left_out = publish.publish(contents, results, preferred=outcome.selected)
+    declared = board_columns(registry)
+    left_out = publish.publish(contents, results, preferred=outcome.selected, declared=declared)
     methods = publish.read(results, "methods.csv")
     drawn, problems = publish.draw(contents, results, job.resolved.experiments, preferred=outcome.selected)
-    shown = [report.board(publish.read(results, "leaderboard.csv"), methods)]
+    shown = [board(publish.read(results, "leaderboard.csv", declared), methods, declared)]
     shown += [
         text
         for experiment in job.resolved.experiments

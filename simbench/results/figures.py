@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simbench.system import atomic as durable
+from simbench.system import atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,16 +23,29 @@ LETTERS = 13
 #: Told apart by colour-blind readers (Okabe and Ito 2008), in the order they are given out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 STYLE = {
-    "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
-    "ytick.labelsize": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-    "grid.alpha": 0.3, "grid.linewidth": 0.5, "lines.linewidth": 1.5, "legend.frameon": False,
-    "svg.hashsalt": "simbench", "svg.fonttype": "none", "axes.axisbelow": True,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.5,
+    "legend.frameon": False,
+    "svg.hashsalt": "simbench",
+    "svg.fonttype": "none",
+    "axes.axisbelow": True,
 }
 
 
-def panels(count: int, columns: int = 3, title: str = "", width: float = WIDTH,
-           height: float = HEIGHT) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels, at most `columns` side by side, and their axes in reading order."""
+def panels(
+    count: int, columns: int = 3, title: str = "", width: float = WIDTH, height: float = HEIGHT
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, at most `columns` side by side, and their axes in reading order."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -75,8 +88,13 @@ def describe(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
 def ticks(axes: Axes, names: Sequence[str]) -> None:
     """Name the places 0, 1, ... of the horizontal axis; slanted where they would run into each other."""
     slanted = sum(len(name) + 2 for name in names) > 60
-    axes.set_xticks(range(len(names)), names, rotation=40 if slanted else 0, ha="right" if slanted else "center",
-                    rotation_mode="anchor" if slanted else None)
+    axes.set_xticks(
+        range(len(names)),
+        names,
+        rotation=40 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor" if slanted else None,
+    )
 
 
 def legend(figure: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
@@ -89,8 +107,14 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
     if found:
         inches = 0.65 + 0.062 * max(map(len, found))  # of a line and the longest text
         columns = max(1, min(columns, len(found), int(figure.get_figwidth() / inches)))
-        figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns,
-                      fontsize=STYLE["legend.fontsize"], frameon=False)
+        figure.legend(
+            list(found.values()),
+            list(found),
+            loc="outside lower center",
+            ncols=columns,
+            fontsize=STYLE["legend.fontsize"],
+            frameon=False,
+        )
 
 
 def name_of(spec: str) -> str:
@@ -115,7 +139,7 @@ def save(figure: Figure, folder: Path, name: str, stamp: str) -> None:
 
     png, svg = files(folder, name)
     with matplotlib.rc_context(STYLE):
-        for path, told in ((png, {"Software": None}), (svg, {"Date": None, "Identifier": stamp})):
+        for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Identifier": stamp})):
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=path.suffix[1:], dpi=DOTS, metadata=told)
-            durable.write(path, buffer.getvalue())
+            figure.savefig(buffer, format=path.suffix[1:], dpi=DOTS, metadata=metadata)
+            atomic.write(path, buffer.getvalue())

@@ -14,7 +14,7 @@ import numpy as np
 
 from simbench.contracts import Row
 from simbench.errors import InputError
-from simbench.system import atomic as durable
+from simbench.system import atomic
 from simbench.system.provenance import digest
 from simbench.system.seals import sealed, unsealed
 from simbench.system.stopwatch import stage
@@ -66,8 +66,9 @@ class Store:
         for folder in (self.folder, self.folder / "records", self.folder / "runs"):
             reason = unwritable(folder)
             if reason:
-                raise InputError(f"results folder {str(self.folder)!r} is not writable ({reason}); give another with "
-                                 "--results")
+                raise InputError(
+                    f"results folder {str(self.folder)!r} is not writable ({reason}); give another with --results"
+                )
 
     @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
@@ -75,9 +76,9 @@ class Store:
         Returns it as `read` will."""
         if arrays:
             data = _packed(arrays)
-            durable.write(self._arrays(record.key), data)
+            atomic.write(self._arrays(record.key), data)
             record = replace(record, arrays=digest(data))
-        durable.write(self._path(record.key), sealed(asdict(record)))
+        atomic.write(self._path(record.key), sealed(asdict(record)))
         return record
 
     @stage("reading records")
@@ -93,7 +94,7 @@ class Store:
     @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
         """Write how a run was made: command line, versions, device, times."""
-        durable.write(self.folder / "runs" / f"{name}.json", sealed(description))
+        atomic.write(self.folder / "runs" / f"{name}.json", sealed(description))
 
     @stage("reading records")
     def read(self) -> Contents:
@@ -119,7 +120,6 @@ class Store:
 
     def _path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key}.json"
-
 
     def _arrays(self, key: str) -> Path:
         return self._path(key).with_suffix(".npz")

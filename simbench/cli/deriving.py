@@ -80,8 +80,10 @@ def leaderboard_command(results: Path) -> int:
 
 
 def _derive(results: Path) -> dict[str, BoardColumn]:
-    """Write every table anew. Returns the columns that experiments add to the leaderboard. Raises InputError if there are
-    no records."""
+    """Write every table anew and return the columns that experiments add to the leaderboard.
+
+    Raises InputError if there are no records.
+    """
     from simbench.cli.installed import installed
     from simbench.errors import InputError
     from simbench.results import folder as publish

@@ -128,3 +128,8 @@ def read(path: Path, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.D
     types = {name: known.get(name, str) for name in names}
     empty = {name: [""] for name in names if types[name] is not str}
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty)
+
+
+def empty(table: Mapping[str, columns.Column]) -> pd.DataFrame:
+    """A table without rows, typed as `read` would."""
+    return pd.DataFrame(columns=list(table)).astype(columns.dtypes(table))

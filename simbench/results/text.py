@@ -70,7 +70,18 @@ def specs(methods: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 def warnings(correlations: pd.DataFrame, methods: pd.DataFrame) -> list[str]:
     """A line for each stitcher whose results leave indices nothing to predict."""
-    return [f"warning: {line}" for line in leaderboard.warnings(correlations, specs(methods))]
+    return leaderboard.warnings(correlations, specs(methods))
+
+
+def left_out(records: int) -> list[str]:
+    """A line on records that are not in the tables, if there are any."""
+    if not records:
+        return []
+    count = f"{records} record{'' if records == 1 else 's'}"
+    return [
+        f"{count} of other data, weights, limits or versions under the same names {'is' if records == 1 else 'are'} "
+        "not in the tables; use a --results folder for each setting"
+    ]
 
 
 def spent(rows: Iterable[Spent]) -> str:

@@ -9,13 +9,14 @@ from simbench.registry import Registry
 
 
 def default_experiments(registry: Registry) -> tuple[str, ...]:
-    """Names of the experiments that are run when none is named, in alphabetical order.
+    """Names of the experiments that are run when none is named: those that only add columns to the leaderboard last.
 
     >>> import simbench
     >>> default_experiments(simbench.load())
-    ('cka_penalty', 'matching')
+    ('matching', 'cka_penalty')
     """
-    return tuple(sorted(name for name, entry in registry.entries["experiments"].items() if entry.plugin.default))
+    experiments = [entry.plugin for entry in registry.entries["experiments"].values() if entry.plugin.default]
+    return tuple(plugin.name for plugin in sorted(experiments, key=lambda plugin: (bool(plugin.board), plugin.name)))
 
 
 def board_columns(registry: Registry) -> dict[str, BoardColumn]:

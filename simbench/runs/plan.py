@@ -13,7 +13,7 @@ from simbench.errors import InputError
 from simbench.isolation.copies import handed
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
-from simbench.runs.request import Resolved, Scope
+from simbench.runs.resolved import Resolved, Scope
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
 
@@ -116,6 +116,11 @@ def _networks(
                 if foreign
                 else network
             )
+
+
+def trained_as(network: Network, setting: Setting) -> tuple:
+    """What a training depends on: networks that agree in this are one."""
+    return network.model.spec, network.home(setting).label, network.seed.partition("@")[0]
 
 
 def train(network: Network, setting: Setting, device: str) -> Network:

@@ -227,7 +227,7 @@ def test_warnings_name_the_saturated_stitcher_as_typed(found):
     assert report.warnings(found, METHODS) == []
     found.loc[found["stitcher_params"] == "bias=false", "note"] = f"{SATURATED}: 95% of the cells above 0.99"
     assert report.warnings(found, METHODS) == [
-        "warning: ls[bias=false] in matching on d, net -> net: target saturated: 95% of the cells above 0.99; ranks "
+        "ls[bias=false] in matching on d, net -> net: target saturated: 95% of the cells above 0.99; ranks "
         "say little there"
     ]
 

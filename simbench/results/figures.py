@@ -1,4 +1,4 @@
-"""Figures: one look for all, written as PNG and SVG. Knows matplotlib and numbers only."""
+"""Figures in one common style, written as PNG and SVG. Knows matplotlib and numbers only."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 #: Inches of one panel; with DOTS per inch a PNG is readable at its own size.
 WIDTH, HEIGHT, DOTS = 4.6, 3.3, 130
-#: Letters of a title to the inch.
+#: Letters of a title per inch.
 LETTERS = 13
-#: Told apart by colour-blind readers (Okabe and Ito 2008), in the order they are given out.
+#: Colours that colour-blind readers can tell apart (Okabe and Ito 2008), in the order of use.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 STYLE = {
     "font.size": 9,
@@ -62,7 +62,7 @@ def panels(
 
 
 def colour(at: int) -> str:
-    """The colour of the at-th thing."""
+    """The colour of the curve with number `at`; colours repeat after the last."""
     return COLOURS[at % len(COLOURS)]
 
 
@@ -76,8 +76,7 @@ def band(axes: Axes, x: Sequence, mean: np.ndarray, spread: np.ndarray, label: s
 
 
 def describe(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
-    """Title and axis labels of a panel, in the common look wherever they are written from; a title that is wider
-    than its panel takes several lines."""
+    """Title and axis labels of a panel, in the common style; a title wider than its panel is wrapped."""
     inches = axes.figure.get_figwidth() / axes.get_subplotspec().get_gridspec().ncols
     lines = [textwrap.fill(line, max(16, int(inches * LETTERS))) for line in title.splitlines()]
     axes.set_title("\n".join(lines), fontsize=STYLE["axes.titlesize"])
@@ -123,18 +122,18 @@ def name_of(spec: str) -> str:
 
 
 def files(folder: Path, name: str) -> tuple[Path, Path]:
-    """Where a figure lies: (PNG, SVG)."""
+    """The two files of a figure: (PNG, SVG)."""
     return folder / f"{name}.png", folder / f"{name}.svg"
 
 
 def current(folder: Path, name: str, stamp: str) -> bool:
-    """True when both files are there and were drawn from what `stamp` stands for."""
+    """Whether both files exist and were drawn from the numbers that `stamp` is the hash of."""
     png, svg = files(folder, name)
     return png.is_file() and svg.is_file() and stamp in svg.read_text()
 
 
 def save(figure: Figure, folder: Path, name: str, stamp: str) -> None:
-    """Write a figure whole, as PNG and SVG; the same figure gives the same bytes."""
+    """Write a figure atomically as PNG and SVG; the same figure gives the same bytes."""
     import matplotlib
 
     png, svg = files(folder, name)

@@ -1,4 +1,4 @@
-"""The results folder's CSVs, all derived from its records."""
+"""The tables and figures of a results folder, all derived from its records."""
 
 from __future__ import annotations
 
@@ -68,8 +68,10 @@ def read(folder: Path, name: str, declared: Mapping[str, BoardColumn] = columns.
 def draw(
     contents: Contents, folder: Path, experiments: Iterable[Experiment], preferred: Set[str] = frozenset()
 ) -> tuple[list[Path], dict[str, str]]:
-    """Draw the figure of each experiment into `folder`/figures, unless it is there, drawn from the same numbers.
-    Returns the PNGs that are there, and why an experiment's could not be drawn."""
+    """Draw the figure of each experiment into `folder`/figures, unless it was drawn from the same numbers already.
+
+    Returns the PNG files of these experiments, and for each figure that could not be drawn the reason.
+    """
     records, _ = tables.current(contents.records.values(), preferred)
     there, problems = [], {}
     for experiment in experiments:

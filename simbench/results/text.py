@@ -1,4 +1,4 @@
-"""What a run says at its end: short tables for people. Knows only data frames and rows."""
+"""Short tables and lines for people, from data frames and rows."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def specs(methods: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def warnings(correlations: pd.DataFrame, methods: pd.DataFrame) -> list[str]:
-    """A line for each stitcher whose results leave indices nothing to predict."""
+    """A line for each stitcher whose results vary too little to be predicted."""
     return leaderboard.warnings(correlations, specs(methods))
 
 
@@ -85,7 +85,7 @@ def left_out(records: int) -> list[str]:
 
 
 def spent(rows: Iterable[Spent]) -> str:
-    """Seconds of every stage, their share of the wall time and how often it was entered."""
+    """Seconds of every stage, its share of the wall time and how often it was entered."""
     rows = list(rows)
     wall = sum(row.seconds for row in rows)
     found = [(row.stage, row.seconds, f"{row.seconds / wall:.1%}" if wall else "", row.calls or "") for row in rows]
@@ -98,7 +98,7 @@ def spent(rows: Iterable[Spent]) -> str:
 
 
 def slowest(timings: pd.DataFrame, methods: pd.DataFrame, most: int = 5) -> str:
-    """The methods (or, where a case has none, kinds of an experiment) whose cases took most seconds; "" without."""
+    """The methods whose cases took most seconds (kinds of cases where there is no method); "" without timings."""
     if timings.empty:
         return ""
     names = specs(methods)

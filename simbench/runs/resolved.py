@@ -18,7 +18,7 @@ from simbench.runs.request import Request
 
 @dataclass(frozen=True)
 class Scope:
-    """What one experiment is asked for, every name turned into an object.
+    """What one experiment is asked to measure, with every name turned into an object.
 
     layers: model spec -> names. limit: of the images of each split. files: checkpoints in place of seeds.
     """
@@ -37,7 +37,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A request with every name turned into an object: a scope per experiment."""
+    """A request with every name turned into an object: one scope per experiment. memory: in bytes."""
 
     request: Request
     scopes: tuple[Scope, ...]
@@ -120,7 +120,7 @@ def _files(texts: tuple[str, ...]) -> tuple[Path, ...]:
 
 
 def _usual(models: tuple[Model, ...], preset: str) -> dict[str, tuple[str, ...]]:
-    """Model spec -> the layers that a preset names, those of the model's default where it has none of them."""
+    """Model spec -> the layers that a preset names, or the default layers of a model that has none of them."""
     patterns = split_list(preset) if preset else []
     return {model.spec: _matching(model, patterns) or model.default_layers for model in models}
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unit:
-    """Cases that share forward passes: what is submitted to an executor. Plain data."""
+    """Cases that share forward passes, submitted to an executor together. Plain data."""
 
     selection: Selection
     device: str
@@ -32,7 +32,7 @@ class Unit:
 
 
 def measure_unit(unit: Unit) -> list[Measured]:
-    """Measure the cases of a unit in the context this process keeps for its selection."""
+    """Measure the cases of a unit on the bench that this process keeps for its selection."""
     from simbench.measuring.measure import measure
 
     context = _context(unit.selection, unit.device, unit.memory)
@@ -47,7 +47,7 @@ def _context(selection: Selection, device: str, memory: int) -> Context:
 
 
 def measured(job: Job, executor: Executor, progress: Progress) -> Iterator[Measured]:
-    """Every open case, measured, unit by unit as they finish; a few more units than workers are in flight."""
+    """Every open case, measured, in the order in which units finish; at most two units per worker are submitted."""
     window = 2 * getattr(executor, "_max_workers", 1)
     flying: dict[Future, Unit] = {}
     try:
@@ -82,7 +82,7 @@ def _collected(done: Iterable[Future], flying: dict[Future, Unit], progress: Pro
 
 
 def _lost(unit: Unit, error: BaseException) -> list[Measured]:
-    """Rows for cases whose worker died."""
+    """Failed rows for the cases of a unit whose worker died."""
     from simbench.measuring.measure import Measured
 
     row = Row("", None, status="failed", note=f"the worker was lost: {type(error).__name__}: {error}")

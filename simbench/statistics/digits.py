@@ -1,4 +1,4 @@
-"""Digits: down to where a number is told apart from another, and where rounding begins."""
+"""Digits: which of them hold, and where rounding errors begin."""
 
 from __future__ import annotations
 

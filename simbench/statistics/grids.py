@@ -60,7 +60,7 @@ class Grid:
 
 def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
     """A grid for each (dataset, experiment, model_a, model_b), in ascending order, from the rows of kind "index"
-    and "stitcher"; rows of other kinds are an experiment's own affair.
+    and "stitcher"; rows of other kinds are ignored.
 
     Rows with a status other than ok, or whose value is not finite, leave their status and no value. Where there
     are several values for a place, that on the most images counts, of these that of the smallest seed, and the
@@ -99,7 +99,7 @@ def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
 
 
 def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row that is not ok and names no target, as of a case that gave no numbers, stands for every target."""
+    """The rows of every target. A row that is not ok and has no target as its quantity counts for all targets."""
     rows = rows[rows["kind"] == STITCHER]
     nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
     parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}

@@ -52,7 +52,7 @@ def test_the_tables_are_those_of_the_folder_typed_and_ready_to_use(run):
             column: str(frame[column].dtype) for column in frame if columns.dtypes(table)[column] is not str
         }
     stitched = outcome.measurements.query("quantity == 'relative_accuracy' and method == 'least_squares'")
-    assert 0 < stitched["value"].mean() and set(stitched["samples"]) == {60}
+    assert stitched["value"].mean() > 0 and set(stitched["samples"]) == {60}
     assert set(outcome.timings["run"]) == {outcome.run} == set(outcome.runs["run"])
 
 

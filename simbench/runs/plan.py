@@ -98,7 +98,7 @@ def _networks(
         raise InputError(
             f"{model.spec} was trained on {published.label} ({published.classes} outputs), and "
             f"{scope.experiment.name} measures networks on the data they were trained on, here "
-            f"{dataset.label}; use the experiment cross_dataset, or train {model.name}"
+            f"{dataset.label}; use an experiment across data sets, or train {model.name}"
         )
     if published:
         made = weights.cached(model, published, "", 0) or Network(

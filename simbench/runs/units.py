@@ -35,12 +35,12 @@ def measure_unit(unit: Unit) -> list[Measured]:
     """Measure the cases of a unit on the bench that this process keeps for its selection."""
     from simbench.measuring.measure import measure
 
-    context = _context(unit.selection, unit.device, unit.memory)
-    return [measure(case, context) for case in unit.cases]
+    bench = _bench(unit.selection, unit.device, unit.memory)
+    return [measure(case, bench) for case in unit.cases]
 
 
 @lru_cache(maxsize=1)
-def _context(selection: Selection, device: str, memory: int) -> Context:
+def _bench(selection: Selection, device: str, memory: int) -> Context:
     from simbench.measuring.bench import Context
 
     return Context(selection, device, memory)
@@ -62,7 +62,7 @@ def measured(job: Job, executor: Executor, progress: Progress) -> Iterator[Measu
     finally:
         for future in flying:
             future.cancel()
-        _context.cache_clear()
+        _bench.cache_clear()
 
 
 def _collected(done: Iterable[Future], flying: dict[Future, Unit], progress: Progress) -> Iterator[Measured]:

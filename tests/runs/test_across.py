@@ -247,6 +247,6 @@ def test_published_weights_are_refused_where_networks_are_measured_on_their_own_
         InputError,
         match=r"famous\[weights=elsewhere\] was trained on elsewhere \(5 outputs\), and "
         "matching measures networks on the data they were trained on, here blobs; use "
-        "the experiment cross_dataset, or train famous",
+        "an experiment across data sets, or train famous",
     ):
         plan(resolve(replace(FAMOUS, experiments=("matching",)), everywhere))

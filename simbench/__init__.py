@@ -2,6 +2,7 @@
 
     simbench.similarity("cka", a, b)        one index on two sets of activations
     simbench.similarities("cka", net_a, net_b, batches)     all layers of two networks
+    simbench.run(seeds=6)                   a whole benchmark run: networks, measurements, correlations, figures
     simbench.load()                         every installed plugin, as a Registry
 
 Everything is imported when it is first asked for, so that `import simbench` costs nothing.
@@ -14,6 +15,9 @@ import importlib
 _WHERE = {
     "similarity": "simbench.comparison.arrays",
     "similarities": "simbench.comparison.layers",
+    "run": "simbench.runs.whole",
+    "Request": "simbench.runs.request",
+    "Outcome": "simbench.runs.outcome",
     "load": "simbench.registry",
     "Registry": "simbench.registry",
     "Moments": "simbench.moments.pair",

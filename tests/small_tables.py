@@ -5,23 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from simbench import BoardColumn
+from simbench.columns import MEASUREMENTS
 from simbench.statistics.correlate import correlate
 
-PLACE = ["dataset", "split", "view", "model_a", "seed_a", "layer_a", "model_b", "seed_b", "layer_b"]
-MEASUREMENTS = [
-    *PLACE,
-    "experiment",
-    "kind",
-    "method",
-    "params",
-    "quantity",
-    "step",
-    "samples",
-    "seed",
-    "value",
-    "status",
-    "note",
-]
+#: An experiment shows to what value it pushed an index.
+PUSHED = {
+    "pushed_to": BoardColumn(
+        "pushed", "pushed to", "made by the tests", "what the index was brought to {where} while accuracy stayed"
+    )
+}
 
 
 def rows(
@@ -64,7 +57,7 @@ def rows(
                     **others,
                 }
             )
-    return pd.DataFrame(table, columns=MEASUREMENTS)
+    return pd.DataFrame(table, columns=list(MEASUREMENTS))
 
 
 def index(method: str, values: np.ndarray, **others) -> pd.DataFrame:

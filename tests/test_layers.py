@@ -17,7 +17,7 @@ PLUGINS = Path(simbench_plugins.__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
-    {"errors", "system"},
+    {"columns", "errors", "system"},
     {"grammar", "moments", "statistics"},
     {"contracts"},
     {"hookspecs", "isolation", "networks", "results", "tracing"},
@@ -87,6 +87,10 @@ def test_statistics_know_data_frames_only():
     for path in files:
         assert rooms_of(path) <= {"errors", "columns", "statistics"}, path
         assert not {"torch", "simbench_plugins"} & {module.split(".")[0] for module in imports(path)}, path
+
+
+def test_columns_import_nothing():
+    assert not rooms_of(FILES["simbench.columns"])
 
 
 def test_the_host_knows_no_plugin():

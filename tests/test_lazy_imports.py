@@ -14,6 +14,7 @@ HEAVY = {"torch", "torchvision", "pandas", "scipy", "sklearn", "matplotlib"}
         "import simbench",
         "import simbench; registry = simbench.load(); assert registry.entries['indices'] and not registry.broken",
         "import simbench; simbench.load().get('indices', 'svcca[variance=0.9]').claims",
+        "import simbench; simbench.run; simbench.Request(seeds=2)",
         "from simbench import Affine, Index, Stitcher, InputError, hookimpl",
         "import simbench.comparison.arrays, simbench.grammar, simbench.registry, simbench.moments.views",
     ],

@@ -170,10 +170,14 @@ def test_the_test_command_is_what_ci_reads():
 def test_the_table_shown_is_that_of_the_published_run():
     from simbench.results import folder as publish
     from simbench.results import text as report
+    from simbench.results.board import board
+    from simbench.runs.declared import board_columns
 
     folder = Path(__file__).parents[1] / "results" / "tiny10-digits"
-    wanted = report.board(publish.read(folder, "leaderboard.csv"), publish.read(folder, "methods.csv"))
-    experiment = simbench.load().get("experiments", "matching")
+    registry = simbench.load()
+    declared = board_columns(registry)
+    wanted = board(publish.read(folder, "leaderboard.csv", declared), publish.read(folder, "methods.csv"), declared)
+    experiment = registry.get("experiments", "matching")
     wanted += "\n\n" + report.summary(experiment, publish.read(folder, "measurements.csv"))
     shown = README.split("<!-- board -->\n```text\n")[1].split("\n```\n<!-- /board -->")[0]
     assert shown == wanted, f"put this between the marks in README.md:\n{wanted}"

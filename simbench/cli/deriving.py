@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from simbench.contracts import BoardColumn
+
 RESULTS = click.option(
     "--results",
     default="simbench-results",
@@ -34,10 +36,10 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
     from simbench.results import text as report
 
     _derive(results)
-    found = publish.read(results, "correlations.csv")
-    if len(found) and scope not in set(found["scope"]):
-        raise unknown("scope", scope, set(found["scope"]))
-    chosen = found[(found["scope"] == scope) & (found["statistic"] == statistic) & (found["target"] == target)]
+    correlations = publish.read(results, "correlations.csv")
+    if len(correlations) and scope not in set(correlations["scope"]):
+        raise unknown("scope", scope, set(correlations["scope"]))
+    chosen = correlations.query("scope == @scope and statistic == @statistic and target == @target")
     specs = report.specs(publish.read(results, "methods.csv"))
     for side in ("stitcher", "index"):
         chosen = chosen.assign(
@@ -58,8 +60,8 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
         "networks",
         "pairs",
     ]
-    click.echo(report.table(chosen[names].astype({"networks": int, "pairs": int})))
-    click.echo(f"\n{len(found)} correlations in {results / 'correlations.csv'}")
+    click.echo(report.table(chosen[names]))
+    click.echo(f"\n{len(correlations)} correlations in {results / 'correlations.csv'}")
     return 0
 
 
@@ -68,20 +70,25 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
 def leaderboard_command(results: Path) -> int:
     """Derive every table of a results folder from its records, and show the leaderboard."""
     from simbench.results import folder as publish
-    from simbench.results import text as report
+    from simbench.results.board import board
 
-    _derive(results)
+    declared = _derive(results)
     methods = publish.read(results, "methods.csv")
-    click.echo(report.board(publish.read(results, "leaderboard.csv"), methods))
+    click.echo(board(publish.read(results, "leaderboard.csv", declared), methods, declared))
     click.echo(f"\nleaderboard in {results / 'leaderboard.csv'}")
     return 0
 
 
-def _derive(results: Path) -> None:
-    """Write every table anew. Raises InputError where there are no records."""
+def _derive(results: Path) -> dict[str, BoardColumn]:
+    """Write every table anew and return the columns that experiments add to the leaderboard.
+
+    Raises InputError if there are no records.
+    """
+    from simbench.cli.installed import installed
     from simbench.errors import InputError
     from simbench.results import folder as publish
     from simbench.results.store import Store
+    from simbench.runs.declared import board_columns
 
     store = Store(results)
     contents = store.read()
@@ -93,4 +100,6 @@ def _derive(results: Path) -> None:
             "folder with --results"
         )
     store.check_writable()
-    publish.publish(contents, results, anew=True)
+    declared = board_columns(installed())
+    publish.publish(contents, results, anew=True, declared=declared)
+    return declared

@@ -15,6 +15,7 @@ def list_command(kind: str | None) -> None:
 
     from simbench.cli.installed import installed
     from simbench.contracts.case import parameters
+    from simbench.runs.declared import default_experiments
 
     registry = installed()
     for each in [kind] if kind else CONTRACTS:
@@ -23,4 +24,6 @@ def list_command(kind: str | None) -> None:
             for name, entry in registry.entries[each].items()
         ]
         click.echo(tabulate(rows, headers=[each, "parameters", "package", "source"], maxcolwidths=[None, 44, None, 60]))
+        if each == "experiments":
+            click.echo(f"run by default: {', '.join(default_experiments(registry))}")
         click.echo()

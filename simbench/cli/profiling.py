@@ -1,4 +1,4 @@
-"""`--profile`: where the wall time of a command went."""
+"""`--profile`: the seconds of every stage of a command."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def profiled(function: Callable[..., int]) -> Callable[..., int]:
     def timed(command: str, profile: bool, **options) -> int:
         if not profile:
             return function(command, profile=False, **options)
-        with recording(before=since_start() if _own(command) else 0.0) as found:
+        with recording(before=since_start() if _own(command) else 0.0) as profile_so_far:
             try:
                 code = function(command, profile=True, **options)
             except KeyboardInterrupt:
-                _show(found)
+                _show(profile_so_far)
                 raise
-            _show(found)
+            _show(profile_so_far)
             return code
 
     return timed
@@ -40,10 +40,10 @@ def _own(command: str) -> bool:
     return command == command_line(sys.argv[1:])
 
 
-def _show(found) -> None:
-    from simbench.results import text as report
+def _show(recorded) -> None:
+    from simbench.results import text
 
-    click.echo("\n" + report.spent(found.rows))
+    click.echo("\n" + text.spent(recorded.rows))
     peak = peak_memory()
     if peak is not None:
-        click.echo(f"peak resident memory: {report.size(peak)}")
+        click.echo(f"peak resident memory: {text.size(peak)}")

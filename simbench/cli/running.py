@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from simbench.cli.profiling import profiled
-from simbench.runs.request import EXPERIMENTS
 from simbench.system.stopwatch import START, stage
 
 
@@ -24,13 +23,13 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 
 
 @click.command("run")
-@click.option("--experiments", default=EXPERIMENTS, show_default=True, help="Experiments.", **MANY)
+@click.option("--experiments", help="Experiments.  [default: see simbench list experiments]", **MANY)
 @click.option(
     "--preset",
     default="default",
     show_default=True,
     metavar="NAME",
-    help="What an experiment takes where no option says otherwise: default (small, on digits) or paper.",
+    help="Values of the options that are left out, by experiment: default (small, on digits) or paper.",
 )
 @click.option("--indices", help="Similarity indices.", **MANY)
 @click.option("--stitchers", help="Stitchers.", **MANY)
@@ -40,7 +39,6 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option("--layers", multiple=True, type=Whole(), metavar="NAMES", help="Layers: names, patterns or all.")
 @click.option(
     "--view",
-    "views",
     multiple=True,
     type=Whole(),
     metavar="NAMES",
@@ -57,7 +55,7 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
     default="1GB",
     show_default=True,
     metavar="SIZE",
-    help="What activations may take; more is computed again whenever it is needed.",
+    help="Memory for activations; those that do not fit are computed again when needed.",
 )
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
 @click.option(
@@ -68,14 +66,15 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
     help="Folder of records and tables.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done; measure nothing.")
-@click.option("--force", is_flag=True, help="Measure what is on record, too.")
-@click.option("--profile", is_flag=True, help="Say at the end where the time went, stage by stage, and peak memory.")
+@click.option("--force", is_flag=True, help="Measure cases that are on record, too.")
+@click.option("--profile", is_flag=True, help="Show at the end the time of every stage, and peak memory.")
 @click.pass_obj
 @profiled
-def run_command(command: str, threads: int | None, dry_run: bool, profile: bool, **options) -> int:
-    """Measure every selected index and stitcher on pairs of networks, and tabulate how well looks predict work.
+def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
+    """Measure every selected index and stitcher on pairs of networks, and tabulate how well each index predicts
+    stitched accuracy.
 
-    What is not given is taken from each experiment's preset: for `matching`, six networks of tiny10 trained on
+    Options that are left out are taken from each experiment's preset: for `matching`, six networks of tiny10 trained on
     digits, every index, five stitchers, at most 10,000 images of each split.
 
     SELECTIONS repeat or take commas; `all`, * and ? match names; parameters stand in brackets:
@@ -84,79 +83,17 @@ def run_command(command: str, threads: int | None, dry_run: bool, profile: bool,
     """
     with stage(START):
         from simbench.cli.installed import installed
-        from simbench.runs.driver import prepare
+        from simbench.runs import whole
+        from simbench.runs.progress import progress
         from simbench.runs.request import Request
 
         registry = installed()
-    job = prepare(Request(**options), registry)
-    for path in job.contents.corrupt:
-        click.echo(f"simbench: {path} is corrupt: ignored, and measured again when its case is selected", err=True)
-    plan = f"{_count(job.cases, 'case')}: {job.cases - job.pending} on record, {job.pending} to measure"
-    click.echo(plan + (f", after training {_count(job.untrained, 'network')}" if job.untrained else ""), err=True)
+    outcome = whole.run(Request(**options), registry=registry, progress=progress(), command=command, dry_run=dry_run)
     if dry_run:
         return 0
-    if threads and job.pending:
-        with stage(START):
-            import torch
-
-        torch.set_num_threads(threads)
-    return _run(job, registry, options["results"], command, profile)
-
-
-def _run(job, registry, results: Path, command: str, profile: bool) -> int:
-    with stage(START):
-        from simbench.results import folder as publish
-        from simbench.results import tables
-        from simbench.results import text as report
-        from simbench.results.store import Contents, Store
-        from simbench.runs.driver import run
-        from simbench.runs.progress import progress
-
-        if job.pending:
-            pass  # and torch with it: the first to need them would seem slow
-
-    outcome = run(job, registry, progress(), command)
-    contents = Store(results).read() if outcome.measured else Contents(outcome.records, job.contents.runs)
-    left_out = publish.publish(contents, results, preferred=outcome.selected)
-    methods = publish.read(results, "methods.csv")
-    drawn, problems = publish.draw(contents, results, job.resolved.experiments, preferred=outcome.selected)
-    shown = [report.board(publish.read(results, "leaderboard.csv"), methods)]
-    shown += [
-        text
-        for experiment in job.resolved.experiments
-        if (text := report.summary(experiment, publish.read(results, "measurements.csv")))
-    ]
-    for block in filter(None, shown):
-        click.echo(block + "\n")
-    for line in report.warnings(publish.read(results, "correlations.csv"), methods):
-        click.echo(line)
-    if left_out:
-        click.echo(
-            f"warning: {_count(left_out, 'record')} of other data, weights, limits or versions under the same "
-            f"names {'is' if left_out == 1 else 'are'} not in the tables; use a --results folder for "
-            "each setting"
-        )
-    for status in ("degenerate", "skipped", "failed"):
-        for line in report.reasons(outcome.rows, status):
-            click.echo(line)
-    click.echo(report.closing(row for _, row in outcome.rows))
-    if outcome.measured:
-        click.echo(
-            f"measured {outcome.measured} of {_count(outcome.cases, 'case')} in {outcome.seconds:.0f} s"
-            + (f", {_count(outcome.trained, 'network')} trained" if outcome.trained else "")
-        )
-    else:
-        click.echo(f"nothing to compute: {_count(outcome.cases, 'case')} on record")
-    click.echo(f"tables in {results}: {', '.join(publish.FILES)}")
-    if drawn:
-        click.echo(f"figures in {results / 'figures'}: {', '.join(path.name for path in drawn)} (and .svg)")
-    for spec, reason in problems.items():
-        click.echo(f"figure of {spec} could not be drawn: {reason}")
+    click.echo(outcome)
     if profile and outcome.measured:
-        new = [record for key, record in outcome.records.items() if record is not job.contents.records.get(key)]
-        click.echo(f"\n{report.slowest(tables.timings(new), methods)}")
-    return 1 if problems or any(row.status == "failed" for _, row in outcome.rows) else 0
+        from simbench.results import text
 
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+        click.echo(f"\n{text.slowest(outcome.timings[outcome.timings['run'] == outcome.run], outcome.methods)}")
+    return 0 if outcome.ok else 1

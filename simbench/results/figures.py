@@ -1,4 +1,4 @@
-"""Figures: one look for all, written as PNG and SVG. Knows matplotlib and numbers only."""
+"""Figures in one common style, written as PNG and SVG. Knows matplotlib and numbers only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simbench.system import atomic as durable
+from simbench.system import atomic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,21 +18,34 @@ if TYPE_CHECKING:
 
 #: Inches of one panel; with DOTS per inch a PNG is readable at its own size.
 WIDTH, HEIGHT, DOTS = 4.6, 3.3, 130
-#: Letters of a title to the inch.
+#: Letters of a title per inch.
 LETTERS = 13
-#: Told apart by colour-blind readers (Okabe and Ito 2008), in the order they are given out.
+#: Colours that colour-blind readers can tell apart (Okabe and Ito 2008), in the order of use.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 STYLE = {
-    "font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
-    "ytick.labelsize": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-    "grid.alpha": 0.3, "grid.linewidth": 0.5, "lines.linewidth": 1.5, "legend.frameon": False,
-    "svg.hashsalt": "simbench", "svg.fonttype": "none", "axes.axisbelow": True,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.5,
+    "legend.frameon": False,
+    "svg.hashsalt": "simbench",
+    "svg.fonttype": "none",
+    "axes.axisbelow": True,
 }
 
 
-def panels(count: int, columns: int = 3, title: str = "", width: float = WIDTH,
-           height: float = HEIGHT) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels, at most `columns` side by side, and their axes in reading order."""
+def panels(
+    count: int, columns: int = 3, title: str = "", width: float = WIDTH, height: float = HEIGHT
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, at most `columns` side by side, and their axes in reading order."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -49,7 +62,7 @@ def panels(count: int, columns: int = 3, title: str = "", width: float = WIDTH,
 
 
 def colour(at: int) -> str:
-    """The colour of the at-th thing."""
+    """The colour of the curve with number `at`; colours repeat after the last."""
     return COLOURS[at % len(COLOURS)]
 
 
@@ -63,8 +76,7 @@ def band(axes: Axes, x: Sequence, mean: np.ndarray, spread: np.ndarray, label: s
 
 
 def describe(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
-    """Title and axis labels of a panel, in the common look wherever they are written from; a title that is wider
-    than its panel takes several lines."""
+    """Title and axis labels of a panel, in the common style; a title wider than its panel is wrapped."""
     inches = axes.figure.get_figwidth() / axes.get_subplotspec().get_gridspec().ncols
     lines = [textwrap.fill(line, max(16, int(inches * LETTERS))) for line in title.splitlines()]
     axes.set_title("\n".join(lines), fontsize=STYLE["axes.titlesize"])
@@ -75,8 +87,13 @@ def describe(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
 def ticks(axes: Axes, names: Sequence[str]) -> None:
     """Name the places 0, 1, ... of the horizontal axis; slanted where they would run into each other."""
     slanted = sum(len(name) + 2 for name in names) > 60
-    axes.set_xticks(range(len(names)), names, rotation=40 if slanted else 0, ha="right" if slanted else "center",
-                    rotation_mode="anchor" if slanted else None)
+    axes.set_xticks(
+        range(len(names)),
+        names,
+        rotation=40 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor" if slanted else None,
+    )
 
 
 def legend(figure: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
@@ -89,8 +106,14 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
     if found:
         inches = 0.65 + 0.062 * max(map(len, found))  # of a line and the longest text
         columns = max(1, min(columns, len(found), int(figure.get_figwidth() / inches)))
-        figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns,
-                      fontsize=STYLE["legend.fontsize"], frameon=False)
+        figure.legend(
+            list(found.values()),
+            list(found),
+            loc="outside lower center",
+            ncols=columns,
+            fontsize=STYLE["legend.fontsize"],
+            frameon=False,
+        )
 
 
 def name_of(spec: str) -> str:
@@ -99,23 +122,23 @@ def name_of(spec: str) -> str:
 
 
 def files(folder: Path, name: str) -> tuple[Path, Path]:
-    """Where a figure lies: (PNG, SVG)."""
+    """The two files of a figure: (PNG, SVG)."""
     return folder / f"{name}.png", folder / f"{name}.svg"
 
 
 def current(folder: Path, name: str, stamp: str) -> bool:
-    """True when both files are there and were drawn from what `stamp` stands for."""
+    """Whether both files exist and were drawn from the numbers that `stamp` is the hash of."""
     png, svg = files(folder, name)
     return png.is_file() and svg.is_file() and stamp in svg.read_text()
 
 
 def save(figure: Figure, folder: Path, name: str, stamp: str) -> None:
-    """Write a figure whole, as PNG and SVG; the same figure gives the same bytes."""
+    """Write a figure atomically as PNG and SVG; the same figure gives the same bytes."""
     import matplotlib
 
     png, svg = files(folder, name)
     with matplotlib.rc_context(STYLE):
-        for path, told in ((png, {"Software": None}), (svg, {"Date": None, "Identifier": stamp})):
+        for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Identifier": stamp})):
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=path.suffix[1:], dpi=DOTS, metadata=told)
-            durable.write(path, buffer.getvalue())
+            figure.savefig(buffer, format=path.suffix[1:], dpi=DOTS, metadata=metadata)
+            atomic.write(path, buffer.getvalue())

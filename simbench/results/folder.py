@@ -1,13 +1,14 @@
-"""The results folder's CSVs, all derived from its records."""
+"""The tables and figures of a results folder, all derived from its records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 import pandas as pd
 
-from simbench.contracts import Experiment, Kept
+from simbench import columns
+from simbench.contracts import BoardColumn, Experiment, Kept
 from simbench.results import figures, tables
 from simbench.results.store import Contents, Store
 from simbench.statistics.correlate import correlate
@@ -16,45 +17,68 @@ from simbench.system.provenance import digest
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
 
-#: What a results folder holds beside records/ and runs/.
-FILES = ("measurements.csv", "methods.csv", "timings.csv", "runs.csv", "correlations.csv", "leaderboard.csv")
+#: What a results folder holds beside records/, runs/ and figures/.
+FILES = tuple(columns.TABLES)
 
 
 @stage("deriving tables")
-def publish(contents: Contents, folder: Path, anew: bool = False, preferred: Set[str] = frozenset()) -> int:
-    """Write every table; correlations and leaderboard only when measurements or methods have changed, or
-    `anew`. Returns how many records are left out of the tables, because others have the same labels: of these a
-    `preferred` one (by key) stands, else the latest run's."""
+def publish(
+    contents: Contents,
+    folder: Path,
+    anew: bool = False,
+    preferred: Set[str] = frozenset(),
+    declared: Mapping[str, BoardColumn] = columns.NONE,
+) -> int:
+    """Write every table. Correlations and leaderboard are computed only if measurements, methods or the columns of the
+    leaderboard have changed, or if `anew`.
+
+    preferred: keys of records that stand in the tables where several records have the same labels; without one, the
+    record of the latest run does. declared: quantity -> column that experiments add to the leaderboard.
+    Returns how many records are left out of the tables because others have the same labels.
+    """
     records = list(contents.records.values())
-    measured, methods = tables.measurements(records, preferred), tables.methods(records)
+    measured, methods = tables.measurements(records, preferred, declared), tables.methods(records)
     changed = [tables.write(measured, folder / "measurements.csv"), tables.write(methods, folder / "methods.csv")]
     tables.write(tables.timings(records), folder / "timings.csv")
     tables.write(tables.runs(contents), folder / "runs.csv")
-    if anew or any(changed) or not all((folder / name).is_file() for name in FILES):
-        for name in ("correlations.csv", "leaderboard.csv"):  # cut short from here on, the next call makes them anew
+    if anew or any(changed) or not _derived(folder, columns.board(declared)):
+        for name in ("correlations.csv", "leaderboard.csv"):  # if interrupted from here on, the next call computes them
             (folder / name).unlink(missing_ok=True)
         correlations = correlate(measured, methods)
         tables.write(correlations, folder / "correlations.csv")
-        tables.write(leaderboard(correlations, measured), folder / "leaderboard.csv")
+        tables.write(leaderboard(correlations, measured, declared), folder / "leaderboard.csv")
     return tables.current(records, preferred)[1]
 
 
+def _derived(folder: Path, board: Iterable[str]) -> bool:
+    """Whether every table is there, and the leaderboard with these columns."""
+    if not all((folder / name).is_file() for name in FILES):
+        return False
+    with (folder / "leaderboard.csv").open() as file:
+        return file.readline().rstrip("\n") == ",".join(board)
+
+
 @stage("deriving tables")
-def read(folder: Path, name: str) -> pd.DataFrame:
-    """A table of the results folder, text columns '' where empty."""
-    return tables.read(folder / name)
+def read(folder: Path, name: str, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.DataFrame:
+    """A table of the results folder, typed as `simbench.columns` says. declared: as for `publish`."""
+    return tables.read(folder / name, declared)
 
 
 @stage("figures")
-def draw(contents: Contents, folder: Path, experiments: Iterable[Experiment],
-         preferred: Set[str] = frozenset()) -> tuple[list[Path], dict[str, str]]:
-    """Draw the figure of each experiment into `folder`/figures, unless it is there, drawn from the same numbers.
-    Returns the PNGs that are there, and why an experiment's could not be drawn."""
+def draw(
+    contents: Contents, folder: Path, experiments: Iterable[Experiment], preferred: Set[str] = frozenset()
+) -> tuple[list[Path], dict[str, str]]:
+    """Draw the figure of each experiment into `folder`/figures, unless it was drawn from the same numbers already.
+
+    Returns the PNG files of these experiments, and for each figure that could not be drawn the reason.
+    """
     records, _ = tables.current(contents.records.values(), preferred)
     there, problems = [], {}
     for experiment in experiments:
-        mine = sorted((record for record in records if record.labels["experiment"] == experiment.spec),
-                      key=lambda record: record.key)
+        mine = sorted(
+            (record for record in records if record.labels["experiment"] == experiment.spec),
+            key=lambda record: record.key,
+        )
         name, stamp = figures.name_of(experiment.spec), digest([[r.key, r.run, r.arrays] for r in mine])
         if mine and not figures.current(folder / "figures", name, stamp):
             try:
@@ -63,7 +87,7 @@ def draw(contents: Contents, folder: Path, experiments: Iterable[Experiment],
                 import matplotlib
 
                 with abroad(), matplotlib.rc_context():
-                    figure = experiment.figure(tables.measurements(mine), kept)
+                    figure = experiment.figure(tables.measurements(mine, declared=experiment.board), kept)
             except Exception as error:
                 problems[experiment.spec] = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 continue

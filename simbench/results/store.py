@@ -14,7 +14,7 @@ import numpy as np
 
 from simbench.contracts import Row
 from simbench.errors import InputError
-from simbench.system import atomic as durable
+from simbench.system import atomic
 from simbench.system.provenance import digest
 from simbench.system.seals import sealed, unsealed
 from simbench.system.stopwatch import stage
@@ -22,12 +22,12 @@ from simbench.system.stopwatch import stage
 
 @dataclass(frozen=True)
 class Record:
-    """What one case gave.
+    """The result of one case.
 
-    key: sha256 of `identity`, the plain data that fixes the numbers. labels: how tables name the case.
-    method: what methods.csv says of it. rows: the measured numbers. seconds: of this case alone, shared
-    forward passes counted where they were first needed. run: which run made it. error: traceback of a
-    failed case, else "". arrays: sha256 of the file of arrays that lies beside, "" when there is none.
+    key: sha256 of `identity`, the plain data that determines the numbers. labels: the columns that name the case.
+    method: its row in methods.csv. rows: the measured numbers. seconds: of this case; forward passes that cases share
+    are counted where they were first needed. run: name of the run that measured it. error: traceback of a failed case,
+    else "". arrays: sha256 of the file of arrays beside the record, "" if there is none.
     """
 
     key: str
@@ -42,13 +42,13 @@ class Record:
 
     @property
     def failed(self) -> bool:
-        """A failed case is not done: it is tried again."""
+        """Whether a row failed: the case is then measured again by the next run."""
         return any(row.status == "failed" for row in self.rows)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a store holds: records by key, run descriptions by name, files that cannot be trusted."""
+    """Everything in a store. records: by key. runs: descriptions by name. corrupt: files with a wrong checksum."""
 
     records: dict[str, Record] = field(default_factory=dict)
     runs: dict[str, dict] = field(default_factory=dict)
@@ -66,23 +66,24 @@ class Store:
         for folder in (self.folder, self.folder / "records", self.folder / "runs"):
             reason = unwritable(folder)
             if reason:
-                raise InputError(f"results folder {str(self.folder)!r} is not writable ({reason}); give another with "
-                                 "--results")
+                raise InputError(
+                    f"results folder {str(self.folder)!r} is not writable ({reason}); give another with --results"
+                )
 
     @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
-        """Write a record, and its arrays before it; afterwards it is there whole, also after a power failure.
+        """Write a record, after its arrays. It is complete on disk afterwards, even after a power failure.
         Returns it as `read` will."""
         if arrays:
             data = _packed(arrays)
-            durable.write(self._arrays(record.key), data)
+            atomic.write(self._arrays(record.key), data)
             record = replace(record, arrays=digest(data))
-        durable.write(self._path(record.key), sealed(asdict(record)))
+        atomic.write(self._path(record.key), sealed(asdict(record)))
         return record
 
     @stage("reading records")
     def arrays(self, record: Record) -> dict[str, np.ndarray]:
-        """The arrays of a record that has some. Raises InputError when they are not those it was written with."""
+        """The arrays of a record that has some. Raises InputError if they are missing or were changed."""
         path = self._arrays(record.key)
         data = _content(path)
         if digest(data) != record.arrays:
@@ -93,11 +94,11 @@ class Store:
     @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
         """Write how a run was made: command line, versions, device, times."""
-        durable.write(self.folder / "runs" / f"{name}.json", sealed(description))
+        atomic.write(self.folder / "runs" / f"{name}.json", sealed(description))
 
     @stage("reading records")
     def read(self) -> Contents:
-        """Everything that is there. Files whose checksum does not fit are listed, not believed."""
+        """All records and runs. Files whose checksum does not fit are listed as corrupt and left out."""
         records, runs, corrupt = {}, {}, []
         for path in _files(self.folder / "records"):
             data = unsealed(path)
@@ -120,7 +121,6 @@ class Store:
     def _path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key}.json"
 
-
     def _arrays(self, key: str) -> Path:
         return self._path(key).with_suffix(".npz")
 
@@ -130,7 +130,7 @@ def _content(path: Path) -> bytes:
 
 
 def unwritable(folder: Path) -> str:
-    """Why files cannot be written below `folder`, or ""; tries it with a file that leaves no trace."""
+    """Why files cannot be written below `folder`, or "". It is tried with a temporary file."""
     there = folder.absolute()
     while not os.path.lexists(there):
         there = there.parent

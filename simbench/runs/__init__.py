@@ -1,1 +1,1 @@
-"""Running a request: resolve, plan, train, measure, record."""
+"""Running a request: resolve, plan, train, measure, record, report."""

@@ -13,25 +13,27 @@ from simbench.errors import InputError
 from simbench.isolation.copies import handed
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
-from simbench.runs.request import Resolved, Scope
+from simbench.runs.resolved import Resolved, Scope
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
 
-#: Stands for the content of weights that are not trained yet.
+#: Placeholder for the hash of weights that are not trained yet.
 UNTRAINED = ""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The share of a request that is measured on one data set, with one set of networks: what each experiment
-    asks of them, and its cases."""
+    """The part of a request that is measured on one data set with one set of networks.
+
+    wishes: each experiment with the selection that it is asked for. cases: of all of them.
+    """
 
     wishes: tuple[tuple[Experiment, Selection], ...]
     cases: tuple[Case, ...]
 
     @property
     def selection(self) -> Selection:
-        """Whose data and networks are those of every case."""
+        """A selection with the data and networks of every case."""
         return self.wishes[0][1]
 
     @property
@@ -41,8 +43,8 @@ class Part:
 
 @stage("planning")
 def plan(resolved: Resolved) -> tuple[Part, ...]:
-    """Parts in the order of the experiments. Networks that are not trained yet are stood in for, so that every wish
-    that cannot be granted raises its InputError before anything runs."""
+    """Parts in the order of the experiments. Networks that are not trained yet are placeholders, so that what cannot be
+    measured raises InputError before anything runs."""
     fingerprints = _fingerprints({d.spec: d for scope in resolved.scopes for d in scope.datasets}.values())
     wishes: dict[Selection, list[tuple[Experiment, Selection]]] = {}
     for scope in resolved.scopes:
@@ -54,7 +56,7 @@ def plan(resolved: Resolved) -> tuple[Part, ...]:
 
 @stage("reading data")
 def _fingerprints(datasets: Iterable[Dataset]) -> dict[str, str]:
-    """Label -> fingerprint of data sets that are looked at whole."""
+    """Label -> fingerprint of each data set. Raises InputError if two data sets have the same label."""
     named: dict[str, Dataset] = {}
     for dataset in datasets:
         other = named.setdefault(dataset.label, dataset)
@@ -70,8 +72,7 @@ def _fingerprints(datasets: Iterable[Dataset]) -> dict[str, str]:
 
 @stage("reading data")
 def look(resolved: Resolved, pending: int) -> None:
-    """Raise InputError unless every data set hands out what its contract says. A run without pending cases reads no
-    image, and so it does not look."""
+    """Raise InputError unless every data set returns what its contract says. Nothing is read if no case is pending."""
     for dataset in {d.spec: d for scope in resolved.scopes for d in scope.datasets}.values() if pending else ():
         splits.both(dataset)
 
@@ -118,8 +119,13 @@ def _networks(
             )
 
 
+def trained_as(network: Network, setting: Setting) -> tuple:
+    """What a training depends on: networks that agree in this are one."""
+    return network.model.spec, network.home(setting).label, network.seed.partition("@")[0]
+
+
 def train(network: Network, setting: Setting, device: str) -> Network:
-    """A network that was stood in for, trained (or fetched) and cached."""
+    """A placeholder's network, trained (or fetched) and cached."""
     home = network.home(setting)
     if network.model.published():
         made = weights.fetched(network.model, home)
@@ -132,7 +138,7 @@ def train(network: Network, setting: Setting, device: str) -> Network:
 
 @stage("planning")
 def cases_of(wishes: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]:
-    """All cases, each once, those that share forward passes next to each other, in order of depth."""
+    """All cases, each once, in order of depth; cases that share forward passes are neighbours."""
     cases: dict[tuple, Case] = {}
     for experiment, selection in wishes:
         copied, back = handed(selection)
@@ -148,13 +154,13 @@ def cases_of(wishes: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]
 
 
 def _depth(case: Case) -> int:
-    """Position of the case's layer in its network: deeper activations go on from shallower ones."""
+    """Position of the case's layer in its network: deeper activations are computed from shallower ones."""
     layers = case.a.model.layers
     return layers.index(case.layer_a) if case.layer_a in layers else -1
 
 
 def _given(model: Model, files: tuple[Path, ...], dataset: Dataset) -> tuple[Network, ...]:
-    """Networks of checkpoint files; names and contents must differ."""
+    """Networks of checkpoint files. Raises InputError if two files have the same name or the same weights."""
     networks = tuple(replace(weights.checkpoint(model, file), graph=architecture(model, dataset)) for file in files)
     for at, network in enumerate(networks):
         for other in networks[:at]:

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Progress of a run: silence, plain lines, or a bar with the time left."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import sys
 import time
 from typing import Protocol
 
+from simbench.errors import unknown
+
 
 class Progress(Protocol):
-    """What the driver reports while it works."""
+    """What a run reports while it works.
+
+    begin: a phase of `total` steps. advance: `done` more of them, the last of them `what`. say: a line of its own. end:
+    nothing follows.
+    """
 
     def begin(self, what: str, total: int) -> None: ...
 
@@ -19,8 +25,24 @@ class Progress(Protocol):
     def end(self) -> None: ...
 
 
+class Silent:
+    """Nothing is shown."""
+
+    def begin(self, what: str, total: int) -> None:
+        pass
+
+    def advance(self, done: int, what: str) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
 class Lines:
-    """A plain line per finished group of cases, with the time left by the average so far."""
+    """On stderr, a plain line per finished group of cases, with the time left by the average so far."""
 
     def __init__(self) -> None:
         self._start, self._total, self._done = 0.0, 0, 0
@@ -42,7 +64,7 @@ class Lines:
 
 
 class Bar:
-    """A live bar on a terminal."""
+    """A live bar, on stderr or in a notebook."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -79,3 +101,17 @@ class Bar:
 def progress() -> Progress:
     """A bar if stderr is a terminal, else lines."""
     return Bar() if sys.stderr.isatty() else Lines()
+
+
+def shown(asked: str | Progress | None) -> Progress:
+    """A progress by name, "bar" or "lines"; None is silence, and an object of one's own stays.
+
+    >>> shown("lines").__class__.__name__, shown(None).__class__.__name__
+    ('Lines', 'Silent')
+    """
+    names = {"bar": Bar, "lines": Lines}
+    if isinstance(asked, str):
+        if asked not in names:
+            raise unknown("progress", asked, names)
+        return names[asked]()
+    return Silent() if asked is None else asked

@@ -1,178 +1,79 @@
-"""What the user asked for, and its resolution against what is installed."""
+"""What the user asks for."""
 
 from __future__ import annotations
 
-import fnmatch
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from simbench.contracts import Dataset, Experiment, Index, Model, Preset, Stitcher
-from simbench.errors import InputError, unknown
-from simbench.grammar import memory, seeds, split_list
-from simbench.moments.views import VIEWS
-from simbench.registry import Registry
+from simbench.contracts import Plugin
+from simbench.errors import unknown
 
-#: Experiments run when none is named.
-EXPERIMENTS = ("matching", "cka_penalty")
+#: Options that take one or several values.
+SEVERAL = ("experiments", "indices", "stitchers", "models", "datasets", "layers", "view", "weights")
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of `simbench run`, as typed. What is empty is taken from each experiment's preset.
+    """The options of `simbench run`. An option that is left out is taken from the preset of each experiment.
 
-    max_samples: images drawn of each split at most. memory: that activations may take.
+    experiments, indices, stitchers, models, datasets: names as typed on the command line, configured plugin objects, or
+        several of either. Without experiments those are run that declare themselves `default`.
+    preset: "default" or "paper".
+    seeds: of the networks to train: a count (6: seeds 0 to 5) or a list ([0, 3], "0,3").
+    layers, view: names or patterns. weights: checkpoint files to use in place of training.
+    max_samples: number of images drawn of each split at most. device: "cpu", "cuda" or "cuda:N".
+    memory: what activations may take. threads: of torch while the run lasts; None leaves them as they are.
+    results: folder of records and tables. force: measure cases that are on record, too.
+
+    >>> request = Request(indices="cka,r2_lr", seeds=2, layers=["bn7", "bn8"])
+    >>> request.indices, request.seeds, request.layers
+    (('cka,r2_lr',), '2', ('bn7', 'bn8'))
     """
 
-    experiments: tuple[str, ...] = EXPERIMENTS
+    experiments: str | Plugin | Iterable[str | Plugin] = ()
     preset: str = "default"
-    indices: tuple[str, ...] = ()
-    stitchers: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    datasets: tuple[str, ...] = ()
-    seeds: str | None = None
-    layers: tuple[str, ...] = ()
-    views: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ()
+    indices: str | Plugin | Iterable[str | Plugin] = ()
+    stitchers: str | Plugin | Iterable[str | Plugin] = ()
+    models: str | Plugin | Iterable[str | Plugin] = ()
+    datasets: str | Plugin | Iterable[str | Plugin] = ()
+    seeds: int | str | Iterable[int] | None = None
+    layers: str | Iterable[str] = ()
+    view: str | Iterable[str] = ()
+    weights: str | Path | Iterable[str | Path] = ()
     max_samples: int | None = None
     device: str = "cpu"
     memory: str = "1GB"
-    results: Path = Path("simbench-results")
+    threads: int | None = None
+    results: Path | str = Path("simbench-results")
     force: bool = False
 
+    def __post_init__(self) -> None:
+        values = {name: _several(getattr(self, name)) for name in SEVERAL}
+        values["weights"] = tuple(map(str, values["weights"]))
+        values |= {"seeds": _seeds(self.seeds), "results": Path(self.results)}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
-@dataclass(frozen=True)
-class Scope:
-    """What one experiment is asked for, every name turned into an object.
-
-    layers: model spec -> names. limit: of the images of each split. files: checkpoints in place of seeds.
-    """
-
-    experiment: Experiment
-    indices: tuple[Index, ...]
-    stitchers: tuple[Stitcher, ...]
-    models: tuple[Model, ...]
-    datasets: tuple[Dataset, ...]
-    seeds: tuple[int, ...]
-    layers: dict[str, tuple[str, ...]]
-    views: tuple[str, ...]
-    limit: int
-    files: tuple[Path, ...]
+    @classmethod
+    def of(cls, **options) -> Request:
+        """A request of these options. Raises InputError for a name that is no option."""
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise unknown("option of a run", name, known)
+        return cls(**options)
 
 
-@dataclass(frozen=True)
-class Resolved:
-    """A request with every name turned into an object: a scope per experiment."""
-
-    request: Request
-    scopes: tuple[Scope, ...]
-    memory: int
-
-    @property
-    def experiments(self) -> tuple[Experiment, ...]:
-        return tuple(scope.experiment for scope in self.scopes)
+def _several(value) -> tuple:
+    return (value,) if isinstance(value, str | Path | Plugin) else tuple(value)
 
 
-def resolve(request: Request, registry: Registry) -> Resolved:
-    """Look every name up. Raises InputError for the first that cannot be used; computes nothing."""
-    files, room = _files(request.weights), memory(request.memory)
-    if files and request.seeds is not None:
-        raise InputError("--weights and --seeds are both given; --weights uses trained networks, --seeds trains them")
-    experiments = registry.select(
-        "experiments",
-        _parts("--experiments", request.experiments),
-        lambda experiment: _preset(experiment, request.preset).params,
-    )
-    return Resolved(request, tuple(_scope(experiment, request, files, registry) for experiment in experiments), room)
-
-
-def _preset(experiment: Experiment, name: str) -> Preset:
-    if name not in experiment.presets:
-        raise unknown(f"preset of {experiment.name}", name, experiment.presets)
-    return experiment.presets[name]
-
-
-def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], registry: Registry) -> Scope:
-    """What this experiment is asked for, the rest as its preset has it."""
-    preset = _preset(experiment, request.preset)
-    models = registry.select("models", _named("--models", request.models, preset.models, experiment))
-    if files and len(models) != 1:
-        raise InputError(
-            f"--weights is given with {len(models)} models ({', '.join(m.spec for m in models)}) for "
-            f"{experiment.name}; name the one model of the files with --models"
-        )
-    if files and experiment.across:
-        raise InputError(
-            f"--weights is given for {experiment.name}, which trains networks on every data set; leave --weights out"
-        )
-    limit = preset.max_samples if request.max_samples is None else request.max_samples
-    if limit < 16:
-        raise InputError(f"--max-samples is {limit}; at least 16 images are needed")
-    views = tuple(dict.fromkeys(_parts("--view", request.views or (preset.view,))))
-    for view in views:
-        if view not in VIEWS:
-            raise unknown("view", view, VIEWS)
-    return Scope(
-        experiment,
-        registry.select("indices", _parts("--indices", request.indices or (preset.indices,))),
-        registry.select("stitchers", _parts("--stitchers", request.stitchers or (preset.stitchers,))),
-        models,
-        registry.select("datasets", _named("--datasets", request.datasets, preset.datasets, experiment)),
-        () if files else seeds(preset.seeds if request.seeds is None else request.seeds),
-        _layers(models, request.layers) if request.layers else _usual(models, preset.layers),
-        views,
-        limit,
-        files,
-    )
-
-
-def _named(option: str, given: tuple[str, ...], preset: str, experiment: Experiment) -> tuple[str, ...]:
-    """The parts of an option that is given or that a preset names. Raises InputError where neither names anything."""
-    if not given and not preset:
-        raise InputError(f"experiment {experiment.name} has no preset for {option}; give {option}")
-    return _parts(option, given or (preset,))
-
-
-def _parts(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:
-    """What stands between the commas of an option's texts; InputError that names the option."""
-    try:
-        return tuple(part for text in texts for part in split_list(text))
-    except InputError as error:
-        raise InputError(f"{option}: {error}") from None
-
-
-def _files(texts: tuple[str, ...]) -> tuple[Path, ...]:
-    """Paths between commas."""
-    parts = [part.strip() for text in texts for part in text.split(",")]
-    if not all(parts):
-        raise InputError(f"--weights is {','.join(texts)!r}, which has an empty part; give files separated by commas")
-    return tuple(Path(part).expanduser() for part in parts)
-
-
-def _usual(models: tuple[Model, ...], preset: str) -> dict[str, tuple[str, ...]]:
-    """Model spec -> the layers that a preset names, those of the model's default where it has none of them."""
-    patterns = split_list(preset) if preset else []
-    return {model.spec: _matching(model, patterns) or model.default_layers for model in models}
-
-
-def _matching(model: Model, patterns: list[str]) -> tuple[str, ...]:
-    """Stitchable layers that match a pattern, in order of depth."""
-    return tuple(layer for layer in model.layers if any(fnmatch.fnmatchcase(layer, pattern) for pattern in patterns))
-
-
-def _layers(models: tuple[Model, ...], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Model spec -> stitchable layers that match, in order of depth."""
-    patterns = ["*" if part == "all" else part for part in _parts("--layers", asked)]
-    everywhere = {layer for model in models for layer in model.layers}
-    for pattern in patterns:
-        if not fnmatch.filter(everywhere, pattern):
-            raise unknown(
-                f"layer of {', '.join(model.spec for model in models)}",
-                pattern,
-                everywhere,
-                "only layers between stages can be stitched",
-            )
-    chosen = {model.spec: _matching(model, patterns) for model in models}
-    for model in models:
-        if not chosen[model.spec]:
-            raise InputError(f"--layers names no layer of {model.spec}; allowed: {', '.join(model.layers)}")
-    return chosen
+def _seeds(value) -> str | None:
+    """Seeds as typed; the comma tells a list of one from a count."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    listed = [str(seed) for seed in value]
+    return ",".join(listed) + ("," if len(listed) == 1 else "")

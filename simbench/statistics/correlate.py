@@ -15,37 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
+from simbench.columns import CORRELATIONS, dtypes
 from simbench.errors import InputError
+from simbench.statistics.cells import MIN_PAIRS, Cells
 from simbench.statistics.estimates import STATISTICS, Estimate, Plan, estimates
 from simbench.statistics.grids import Grid, Variable, grids
-from simbench.statistics.resampling import MIN_PAIRS, Cells
-
-#: Column -> meaning, in the order of the table that `correlate` returns.
-COLUMNS = {
-    "dataset": "data set both were measured on",
-    "experiment": "experiment that measured them",
-    "model_a": "model of the front networks",
-    "model_b": "model of the end networks",
-    "stitcher": "name of the stitcher",
-    "stitcher_params": "its parameters",
-    "target": "what is to be predicted: relative_accuracy, agreement or cross_entropy (negated: larger is better)",
-    "index": "name of the index that predicts, oriented so that larger is more similar",
-    "index_params": "its parameters",
-    "view": "how activations became rows for the index: spatial, flat or pooled",
-    "scope": "pooled (all layers together), within (mean over the layers where it is defined), or one layer's name",
-    "statistic": "spearman, pearson or kendall (tau-b)",
-    "value": "the correlation in [-1, 1], +1 for a perfect predictor; empty where undefined",
-    "low": "lower end of the 95 % percentile bootstrap interval over networks; empty below 6 networks (its coverage "
-    "is right from 8), and for kendall, which takes too long to resample",
-    "high": "upper end of that interval",
-    "p_value": "two-sided, from relabelling the networks on the index's side, in all layers alike: small when it "
-    "matters which networks meet, beyond depth; empty for kendall",
-    "networks": "number of networks the value rests on; of two models, that of the model with fewer",
-    "pairs": "number of ordered pairs of networks it rests on",
-    "layers": "number of layers it rests on",
-    "coverage": "share of the target's ok cells in this scope where the index is ok too, before cells are made common",
-    "note": "why something is empty, what was left out, and whether the target is saturated",
-}
 
 #: An index that covers less of a target than this does not shrink the cells of the others.
 MIN_COVERAGE = 0.5
@@ -54,22 +28,11 @@ MIN_COVERAGE = 0.5
 SATURATED = "target saturated"
 MIN_SPREAD, HIGH, MOST = 0.02, 0.99, 0.9
 
-_NUMBERS = {
-    "value": float,
-    "low": float,
-    "high": float,
-    "p_value": float,
-    "networks": int,
-    "pairs": int,
-    "layers": int,
-    "coverage": float,
-}
-
 
 def correlate(
     measurements: pd.DataFrame, methods: pd.DataFrame, resamples: int = 1000, permutations: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
-    """The table of correlations, columns as in COLUMNS, from the rows of kind "index" and "stitcher".
+    """The table of correlations, columns as in `columns.CORRELATIONS`, from the rows of kind "index" and "stitcher".
 
     measurements: columns as in measurements.csv; only rows with status ok and a finite value enter. Where there
         are several for one cell, that on the most images does, of these that of the smallest seed.
@@ -86,7 +49,7 @@ def correlate(
         for grid in grids(measurements, methods)
         for row in _grid_rows(grid, Plan(resamples, permutations, (int(seed), *grid.group)))
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({column: _NUMBERS.get(column, str) for column in COLUMNS})
+    return pd.DataFrame(rows, columns=list(CORRELATIONS)).astype(dtypes(CORRELATIONS))
 
 
 def _grid_rows(grid: Grid, plan: Plan) -> Iterator[dict]:

@@ -1,4 +1,4 @@
-"""Digits: down to where a number is told apart from another, and where rounding begins."""
+"""Digits: which of them hold, and where rounding errors begin."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ DIGITS = 9
 
 
 def rounded(value: float, digits: int = DIGITS, unit: float = 0.0) -> float:
-    """value to so many significant digits, and in no finer steps than the last of so many digits of `unit`, the size
-    that the value is of: to so many decimals where it is 1. What cancels to almost nothing is rounding down there; 0
-    says that nothing is known of the size.
+    """`value` to `digits` significant digits, in steps no finer than those of a number of the size `unit`.
 
-    The nearest number of so many decimal digits, so what is rounded stays what it is. No negative zero; NaN and
-    infinity stay.
+    unit: the size of the terms that add up to the value; a difference of such terms has rounding errors of their size.
+        With 1 the value has at most `digits` decimals; 0 says that the size is not known.
+
+    The nearest decimal number, so a rounded value stays as it is. There is no negative zero; NaN and infinity stay.
+
+    >>> rounded(123.456789, digits=4), rounded(0.000123456789, digits=4), rounded(0.000123456789, digits=4, unit=1.0)
+    (123.5, 0.0001235, 0.0001)
     """
     if not math.isfinite(value) or value == 0:
         return value + 0.0
@@ -26,7 +29,11 @@ def rounded(value: float, digits: int = DIGITS, unit: float = 0.0) -> float:
 
 
 def significant(values: Iterable[float]) -> list[float]:
-    """Each to DIGITS significant digits: values that differ by rounding alone become equal, and tie in rank."""
+    """Each value to DIGITS significant digits: values that differ by rounding errors alone become equal, so they tie.
+
+    >>> significant([0.1 + 0.2, 0.3])
+    [0.3, 0.3]
+    """
     return [rounded(float(value)) for value in values]
 
 

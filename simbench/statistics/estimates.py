@@ -9,16 +9,11 @@ import numpy as np
 from numpy import ndarray
 from scipy import stats
 
-from simbench.statistics.resampling import (
-    MIN_PAIRS,
-    Cells,
-    Replicates,
-    correlations,
-    exact,
-    generator,
-    relabelled,
-    resampled,
-)
+from simbench.statistics.cells import Cells, Replicates
+from simbench.statistics.intervals import interval, p_value
+from simbench.statistics.resampling import exact, generator, relabelled, resampled
+from simbench.statistics.support import Support, supports_of
+from simbench.statistics.weighted import correlations
 
 STATISTICS: dict[str, Callable[[ndarray, ndarray], float]] = {
     "spearman": lambda x, y: stats.spearmanr(x, y).statistic,
@@ -31,10 +26,6 @@ DRAWN = ("spearman", "pearson")
 MIN_NETWORKS = 6
 #: Share of undefined resamples above which a note says so.
 _MANY = 0.05
-#: Correlations closer than this are tied: they differ by rounding.
-_TIE = 1e-10
-#: Values whose range is this small beside their size differ by rounding.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -60,15 +51,6 @@ class Estimate:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Support:
-    """What the correlation of one x with one y in one scope rests on. undefined: why there is none, or ""."""
-
-    cells: Cells
-    undefined: str
-    notes: tuple[str, ...] = ()
-
-
 def estimates(
     xs: ndarray, ys: ndarray, cells: Cells, layers: list[str], plan: Plan
 ) -> dict[tuple[int, int, str, str], Estimate]:
@@ -79,7 +61,7 @@ def estimates(
     """
     rows = {"pooled": np.arange(cells.n)}
     rows |= {layer: np.flatnonzero(cells.layer == code) for code, layer in enumerate(layers)}
-    supports = _supports(xs, ys, cells, rows)
+    supports = supports_of(xs, ys, cells, rows)
     complete = bool(cells.n) and exact(cells, plan.permutations)
     found = {}
     for statistic, correlation in STATISTICS.items():
@@ -102,34 +84,6 @@ def estimates(
                 replicates = {kind: array[s, i, j] for kind, array in drawn.items()}
                 found[i, j, scope, statistic] = _estimate(values[s, i, j], supports[i, j, scope], replicates, complete)
     return found
-
-
-def _supports(xs: ndarray, ys: ndarray, cells: Cells, rows: dict[str, ndarray]) -> dict[tuple[int, int, str], Support]:
-    """For every i, j and scope."""
-    parts = {scope: cells.at(at) for scope, at in rows.items()}
-    supports = {}
-    for i, j in np.ndindex(len(xs), len(ys)):
-        for scope, at in rows.items():
-            supports[i, j, scope] = Support(parts[scope], _undefined(xs[i, at], ys[j, at], parts[scope]))
-        layers = [scope for scope in rows if scope != "pooled"]
-        defined = [layer for layer in layers if not supports[i, j, layer].undefined]
-        at = np.sort(np.concatenate([rows[layer] for layer in defined or layers]))
-        supports[i, j, "within"] = Support(
-            cells.at(at) if len(at) < cells.n else cells,
-            "" if defined else "undefined in every layer",
-            (f"mean of {len(defined)} of {len(layers)} layers",) if 0 < len(defined) < len(layers) else (),
-        )
-    return supports
-
-
-def _undefined(x: ndarray, y: ndarray, cells: Cells) -> str:
-    """Why x and y have no correlation, or ""."""
-    if not cells.n:
-        return "undefined: no cells"
-    if cells.pairs < MIN_PAIRS:
-        return f"undefined: {cells.pairs} pairs of networks, {MIN_PAIRS} are needed"
-    constant = [name for name, v in (("index", x), ("target", y)) if np.ptp(v) <= _ROUNDING * np.abs(v).max()]
-    return f"undefined: {' and '.join(constant)} constant" if constant else ""
 
 
 def _draws(cells: Cells, plan: Plan) -> dict[str, Iterable[Replicates]]:
@@ -188,26 +142,3 @@ def _estimate(value: float, support: Support, replicates: dict[str, ndarray], co
     if "relabelled" in replicates:
         p = p_value(value, replicates["relabelled"], complete)
     return Estimate(float(value), low, high, p, cells.networks, cells.pairs, cells.layers, tuple(notes))
-
-
-def interval(replicates: ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of those of the R replicates that are defined."""
-    defined = replicates[np.isfinite(replicates)]
-    if not len(defined):
-        return np.nan, np.nan
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def p_value(value: float, replicates: ndarray, exact: bool) -> float:
-    """Two-sided: twice the smaller of the shares of relabellings at least as low, and at least as high.
-
-    The distribution need not be centred at 0: pooled over layers it carries the effect of depth. exact: the
-    R replicates are all relabellings, the identity among them; else it is added to the random ones.
-    """
-    defined = replicates[np.isfinite(replicates)]
-    if not len(defined):
-        return np.nan
-    lower, upper = (defined <= value + _TIE).sum(), (defined >= value - _TIE).sum()
-    tail = min(lower, upper) / len(defined) if exact else (min(lower, upper) + 1) / (len(defined) + 1)
-    return float(min(1.0, 2 * tail))

@@ -10,13 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
+from simbench.columns import GROUP, INDEX, SIMILARITY, STITCHER, TARGETS
 from simbench.errors import InputError
 from simbench.statistics.digits import significant
 
-#: Target -> +1 when larger is better, -1 when smaller is.
-TARGETS = {"relative_accuracy": 1, "agreement": 1, "cross_entropy": -1}
-
-_GROUP = ["dataset", "experiment", "model_a", "model_b"]
 _PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
 _NAME = ["method", "params", "variable"]
 _SETTING = ["split", "samples", "seed"]
@@ -63,19 +60,19 @@ class Grid:
 
 def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
     """A grid for each (dataset, experiment, model_a, model_b), in ascending order, from the rows of kind "index"
-    and "stitcher"; rows of other kinds are an experiment's own affair.
+    and "stitcher"; rows of other kinds are ignored.
 
     Rows with a status other than ok, or whose value is not finite, leave their status and no value. Where there
     are several values for a place, that on the most images counts, of these that of the smallest seed, and the
     last step. Raises InputError for an index without a direction in `methods` and for two values in one setting.
     """
-    rows = measurements[measurements["kind"].isin(["index", "stitcher"])]
+    rows = measurements[measurements["kind"].isin([INDEX, STITCHER])]
     rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
     indices, targets = (_settled(part) for part in (_index_rows(rows, methods), _target_rows(rows)))
-    parts = dict(iter(indices.groupby(_GROUP)))
-    for group, part in targets.groupby(_GROUP, sort=True):
+    parts = dict(iter(indices.groupby(GROUP)))
+    for group, part in targets.groupby(GROUP, sort=True):
         both = pd.concat([parts.get(group, indices[:0]), part])
         pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
         layers = sorted(set(both["layer"]), key=_natural)
@@ -85,8 +82,8 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[(rows["kind"] == "index") & rows["quantity"].isin(["similarity", ""])]
-    known = methods[methods["kind"] == "index"]
+    rows = rows[(rows["kind"] == INDEX) & rows["quantity"].isin([SIMILARITY, ""])]
+    known = methods[methods["kind"] == INDEX]
     directions = pd.to_numeric(known["direction"], errors="coerce")
     direction = {(m, p): d for m, p, d in zip(known["method"], known["params"], directions, strict=True)}
     names = list(zip(rows["method"], rows["params"], strict=True))
@@ -102,8 +99,8 @@ def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
 
 
 def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row that is not ok and names no target, as of a case that gave no numbers, stands for every target."""
-    rows = rows[rows["kind"] == "stitcher"]
+    """The rows of every target. A row that is not ok and has no target as its quantity counts for all targets."""
+    rows = rows[rows["kind"] == STITCHER]
     nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
     parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}
     return pd.concat(
@@ -113,7 +110,7 @@ def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _settled(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per cell: an ok one if there is any, on the most images, of the smallest seed, at the last step."""
-    cell = _GROUP + _PLACE + _NAME
+    cell = GROUP + _PLACE + _NAME
     rows = rows.drop_duplicates(cell + _SETTING + ["step", "value", "status"])
     step = pd.to_numeric(rows["step"]).astype(float).fillna(np.inf)  # what has no step comes after all steps
     rows = rows.assign(step=step, ok=rows["status"] == "ok")

@@ -1,8 +1,6 @@
-"""Correlations over pairs of networks under resampled and relabelled networks.
+"""Networks resampled and relabelled.
 
-Pairs that share a network are not independent, so what is drawn is networks, never pairs. A correlation of
-cells is recomputed for many replicates at once: each replicate is a column of weights (how often a cell
-counts), and weighted mid-ranks are cumulative sums of weights along the order of the values.
+Pairs that share a network are not independent, so what is drawn is networks, never pairs.
 
 Sources: Snijders and Borgatti, "Non-parametric standard errors and tests for network statistics" (1999), for
 one model, and Owen, "The pigeonhole bootstrap" (2007), for two, where a pair weighs the product of the
@@ -17,93 +15,14 @@ import itertools
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy import ndarray
 
-#: A correlation of fewer different pairs is not defined: two points are always on a line.
-MIN_PAIRS = 3
+from simbench.statistics.cells import Cells, Replicates
+
 #: Weights in one array: 2 MB, for a processor's cache.
 _CHUNK = 2**18
-
-
-@dataclass(frozen=True, eq=False)
-class Cells:
-    """n places where an index and a stitched accuracy meet: (front network, end network, layer).
-
-    a, b, layer: (n,) integer codes, in ascending order of (a, b, layer), no place twice.
-    shared: both sides are networks of one model: a code means the same network on either side, a != b.
-    """
-
-    a: ndarray
-    b: ndarray
-    layer: ndarray
-    shared: bool
-
-    def at(self, rows: ndarray) -> Cells:
-        return Cells(self.a[rows], self.b[rows], self.layer[rows], self.shared)
-
-    @property
-    def n(self) -> int:
-        return len(self.a)
-
-    @cached_property
-    def pairs(self) -> int:
-        return len(self.first_of_pair)
-
-    @cached_property
-    def layers(self) -> int:
-        return len(np.unique(self.layer))
-
-    @cached_property
-    def first_of_pair(self) -> ndarray:
-        """Where each pair begins."""
-        change = (np.diff(self.a, prepend=-1) != 0) | (np.diff(self.b, prepend=-1) != 0)
-        return np.flatnonzero(change)
-
-    @cached_property
-    def networks(self) -> int:
-        """Number of networks; of two models, that of the model with fewer."""
-        if self.shared:
-            return len(np.union1d(self.a, self.b))
-        return min(len(np.unique(self.a)), len(np.unique(self.b)))
-
-    @cached_property
-    def sizes(self) -> tuple[int, int]:
-        """How many codes each side has."""
-        a, b = self.a.max() + 1, self.b.max() + 1
-        return (max(a, b),) * 2 if self.shared else (a, b)
-
-
-@dataclass(frozen=True, eq=False)
-class Replicates:
-    """R replicates of n cells, one per column.
-
-    weights: (n, R) how often each cell counts.
-    partner: (n, R) the cell whose x stands opposite to this cell's y, -1 for none; None: its own.
-    """
-
-    weights: ndarray
-    partner: ndarray | None = None
-
-    def at(self, rows: ndarray) -> Replicates:
-        """The same replicates of some cells; partners must be among them."""
-        if self.partner is None:
-            return Replicates(self.weights[rows])
-        place = np.full(len(self.weights) + 1, -1)
-        place[rows] = np.arange(len(rows))
-        return Replicates(self.weights[rows], place[self.partner[rows]])
-
-    @property
-    def weights_x(self) -> ndarray:
-        """(n, R) how often the x of each cell counts."""
-        if self.partner is None:
-            return self.weights
-        weights = np.zeros((len(self.weights) + 1, self.weights.shape[1]))
-        np.put_along_axis(weights, self.partner, self.weights, axis=0)  # -1 is the row that is cut off
-        return weights[:-1]
 
 
 def generator(*key: str | int) -> np.random.Generator:
@@ -157,45 +76,3 @@ def _relabellings(cells: Cells, permutations: int, rng: np.random.Generator) -> 
 def _chunks(n: int, replicates: int) -> Iterator[slice]:
     step = max(1, _CHUNK // n)
     return (slice(start, start + step) for start in range(0, replicates, step))
-
-
-def midranks(values: ndarray, weights: ndarray) -> ndarray:
-    """(n, R) mid-ranks of values (n,), as if value i were there weights[i, r] times; exact, ties included."""
-    order = np.argsort(values, kind="stable")
-    ascending = values[order]
-    last = np.flatnonzero(np.append(ascending[1:] != ascending[:-1], True))  # of each group of ties
-    upto = np.cumsum(weights[order], axis=0)[last]
-    below = np.concatenate([np.zeros((1, weights.shape[1])), upto[:-1]])
-    group = np.empty(len(values), dtype=np.intp)
-    group[order] = np.repeat(np.arange(len(last)), np.diff(last, prepend=-1))
-    return ((below + upto + 1) / 2)[group]
-
-
-def correlations(xs: ndarray, ys: ndarray, cells: Cells, replicates: Replicates, ranked: bool) -> ndarray:
-    """(k, t, R) Pearson correlation, or Spearman's where `ranked`, of xs (k, n) with ys (t, n) in each replicate.
-
-    NaN where fewer than MIN_PAIRS different pairs are left or either side does not vary.
-    """
-    weights, weights_x, partner = replicates.weights, replicates.weights_x, replicates.partner
-    left = [_unit(x, weights_x, ranked) for x in xs]
-    if partner is not None:
-        left = [np.take_along_axis(x, partner, axis=0) for x in left]
-    left = [x * weights for x in left]
-    right = [_unit(y, weights, ranked) for y in ys]
-    value = np.array([[np.einsum("nr,nr->r", x, y) for y in right] for x in left])
-    pairs = np.add.reduceat(weights, cells.first_of_pair, axis=0) > 0
-    return np.where(pairs.sum(axis=0) < MIN_PAIRS, np.nan, np.clip(value, -1, 1))
-
-
-def _unit(values: ndarray, weights: ndarray, ranked: bool) -> ndarray:
-    """(n, R) values (or their mid-ranks), of weighted mean 0 and weighted sum of squares 1; NaN where constant."""
-    if ranked:
-        values = midranks(values, weights)
-    else:
-        values = values - values.mean()
-        values = (values / max(np.abs(values).max(), np.finfo(float).tiny))[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        total = weights.sum(axis=0)
-        centred = values - (weights * values).sum(axis=0) / total
-        square = np.einsum("nr,nr,nr->r", weights, centred, centred)
-        return centred / np.sqrt(np.where(square > 1e-24 * total, square, np.nan))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from simbench.results import folder as publish
+from simbench.runs.declared import board_columns
 
 
-def test_both_experiments_are_run_drawn_and_added_to_by_an_index(call, warm):
+def test_both_experiments_are_run_drawn_and_added_to_by_an_index(call, warm, registry):
     words = [
         "run",
         "--seeds",
@@ -34,7 +35,7 @@ def test_both_experiments_are_run_drawn_and_added_to_by_an_index(call, warm):
     rows = publish.read(results, "measurements.csv")
     assert set(rows["status"]) == {"ok"}
     pushed = rows[(rows["quantity"] == "pushed_to") & (rows["view"] == "spatial")]
-    board = publish.read(results, "leaderboard.csv")
+    board = publish.read(results, "leaderboard.csv", board_columns(registry))
     assert board["pushed_to"].tolist() == [pushed["value"].mean()] * len(board) and len(pushed) == 2 == len(board)
     assert "pushed_to" in first.out and "with cross_entropy" in first.out
 

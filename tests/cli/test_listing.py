@@ -28,6 +28,10 @@ def test_a_kind_shows_every_plugin_with_parameters_package_and_source(call, regi
         assert all(f"{key}=" in text for key in entry.plugin.params)
 
 
+def test_the_experiments_that_are_run_by_default_are_shown(call):
+    assert call("list", "experiments").out.splitlines()[-2] == "run by default: matching, cka_penalty"
+
+
 def test_without_a_kind_all_are_shown(call):
     done = call("list")
     assert [line.split()[0] for line in done.out.splitlines() if line.endswith("source")] == list(KINDS)

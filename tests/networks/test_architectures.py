@@ -19,6 +19,7 @@ from simbench.errors import InputError
 from simbench.networks import architectures, weights
 from simbench.networks.architectures import architecture, remembered
 from simbench.runs import driver
+from simbench.runs.job import prepare
 from simbench.runs.request import Request
 
 MODEL = """
@@ -193,7 +194,7 @@ def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(
     quiet = SimpleNamespace(begin=lambda *_: None, advance=lambda *_: None, say=lambda *_: None, end=lambda: None)
 
     def rows(request):
-        outcome = driver.run(driver.prepare(request, small_registry), small_registry, quiet)
+        outcome = driver.run(prepare(request, small_registry), small_registry, quiet)
         return [(name, row.quantity, row.value) for name, row in outcome.rows], outcome.trained, outcome.measured
 
     relu, *_ = rows(request)
@@ -207,7 +208,7 @@ def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(
 
     with monkeypatch.context() as patch:
         patch.setattr(Net, "build", build)
-        job = driver.prepare(request, small_registry)
+        job = prepare(request, small_registry)
         assert (job.pending, job.untrained) == (job.cases, 2)
         tanh, trained, measured = rows(request)
         assert tanh != relu and (trained, measured) == (2, job.cases)
@@ -234,7 +235,7 @@ def test_the_same_weights_in_an_edited_network_are_other_cases(small_registry, c
         stitchers=("identity",),
         layers=("relu1",),
     )
-    keys = [{case.key for part in driver.prepare(request, small_registry).parts for case in part.cases}]
+    keys = [{case.key for part in prepare(request, small_registry).parts for case in part.cases}]
     whole = Net.build
     monkeypatch.setattr(
         Net,
@@ -245,7 +246,7 @@ def test_the_same_weights_in_an_edited_network_are_other_cases(small_registry, c
             )
         ),
     )
-    keys += [{case.key for part in driver.prepare(request, small_registry).parts for case in part.cases}]
+    keys += [{case.key for part in prepare(request, small_registry).parts for case in part.cases}]
     assert keys[0] and not keys[0] & keys[1]
 
 

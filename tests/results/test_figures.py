@@ -52,9 +52,14 @@ def test_a_figure_is_current_while_both_files_are_there_and_bear_the_stamp(tmp_p
     assert not figures.current(tmp_path, "two", "1234")
 
 
-@pytest.mark.parametrize("spec, name", [("matching", "matching"), ("cka_penalty[index=cka[kernel=rbf],weight=2.0]",
-                                                                   "cka_penalty_index=cka_kernel=rbf_,weight=2.0"),
-                                        ("a[b=/etc/x y]", "a_b=_etc_x_y")])
+@pytest.mark.parametrize(
+    "spec, name",
+    [
+        ("matching", "matching"),
+        ("cka_penalty[index=cka[kernel=rbf],weight=2.0]", "cka_penalty_index=cka_kernel=rbf_,weight=2.0"),
+        ("a[b=/etc/x y]", "a_b=_etc_x_y"),
+    ],
+)
 def test_a_spec_becomes_a_file_name(spec, name):
     assert figures.name_of(spec) == name
 
@@ -69,7 +74,7 @@ def test_a_legend_has_everything_once_and_no_more_columns_than_fit():
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c" * 60]
     figure.canvas.draw()
     box = legend.get_window_extent()
-    assert 0 <= box.x0 and box.x1 <= figure.bbox.x1
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
     bare, empty = figures.panels(1)
     figures.legend(bare, empty)
     assert not bare.legends
@@ -77,7 +82,7 @@ def test_a_legend_has_everything_once_and_no_more_columns_than_fit():
 
 @pytest.mark.parametrize("names, angle", [(["bn1", "bn2"], 0), ([f"inception4{letter}" for letter in "abcdefgh"], 40)])
 def test_names_at_an_axis_are_slanted_where_they_would_meet(names, angle):
-    figure, (axes,) = figures.panels(1)
+    _, (axes,) = figures.panels(1)
     figures.ticks(axes, names)
     figures.describe(axes, "title", "layer", "accuracy")
     assert [tick.get_text() for tick in axes.get_xticklabels()] == names
@@ -90,7 +95,9 @@ def test_a_title_stays_within_its_panel():
     """Measured in pixels of the drawn figure."""
     figure, panels = figures.panels(2)
     for axes in panels:
-        figures.describe(axes, "tiny10[padding=valid] on imagefolder[path=cifar10-jpeg]: 4 networks, 12 pairs, 5000 images")
+        figures.describe(
+            axes, "tiny10[padding=valid] on imagefolder[path=cifar10-jpeg]: 4 networks, 12 pairs, 5000 images"
+        )
     figure.draw_without_rendering()
     for at, axes in enumerate(panels):
         box = axes.title.get_window_extent()

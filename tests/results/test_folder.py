@@ -9,22 +9,41 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbench import Experiment
+from simbench import Experiment, columns
 from simbench.contracts import Row
-from simbench.results import figures, tables
+from simbench.results import figures
 from simbench.results import folder as publish
 from simbench.results.store import Contents, Record, Store
-from simbench.statistics import correlate, leaderboard
+from simbench.statistics import correlate
 
 DIRECTION = {"cka": 1, "distance": -1}
 
 
 def record(a: int, b: int, kind: str, method: str, *rows: Row) -> Record:
-    labels = {"dataset": "d", "split": "test", "view": "spatial", "model_a": "net", "seed_a": str(a), "layer_a": "bn1",
-              "model_b": "net", "seed_b": str(b), "layer_b": "bn1", "experiment": "matching", "kind": kind,
-              "method": method, "params": "", "seed": 0, "samples": 60}
-    told = dict.fromkeys(tables.METHODS, "") | {"kind": kind, "method": method, "spec": method, "version": 1,
-                                                "direction": DIRECTION.get(method, "")}
+    labels = {
+        "dataset": "d",
+        "split": "test",
+        "view": "spatial",
+        "model_a": "net",
+        "seed_a": str(a),
+        "layer_a": "bn1",
+        "model_b": "net",
+        "seed_b": str(b),
+        "layer_b": "bn1",
+        "experiment": "matching",
+        "kind": kind,
+        "method": method,
+        "params": "",
+        "seed": 0,
+        "samples": 60,
+    }
+    told = dict.fromkeys(columns.METHODS, "") | {
+        "kind": kind,
+        "method": method,
+        "spec": method,
+        "version": 1,
+        "direction": DIRECTION.get(method, ""),
+    }
     return Record(f"{a}{b}{method}", {}, labels, told, rows, 0.5, "r1")
 
 
@@ -36,9 +55,11 @@ def contents() -> Contents:
         for b in range(4):
             if a != b:
                 x = 0.05 * (3 * a + b)
-                records += [record(a, b, "index", "cka", Row("similarity", x)),
-                            record(a, b, "index", "distance", Row("similarity", -x)),
-                            record(a, b, "stitcher", "ls", Row("relative_accuracy", x**2), Row("residual", 1 - x))]
+                records += [
+                    record(a, b, "index", "cka", Row("similarity", x)),
+                    record(a, b, "index", "distance", Row("similarity", -x)),
+                    record(a, b, "stitcher", "ls", Row("relative_accuracy", x**2), Row("residual", 1 - x)),
+                ]
     return Contents({each.key: each for each in records}, {"r1": {"command": "simbench run", "seconds": 1.0}})
 
 
@@ -54,9 +75,7 @@ def stamps(folder: Path) -> dict[str, int]:
 
 def test_all_six_files_are_written_with_their_documented_columns(folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted(publish.FILES) and len(publish.FILES) == 6
-    columns = {"measurements.csv": tables.MEASUREMENTS, "methods.csv": tables.METHODS,
-               "correlations.csv": correlate.COLUMNS, "leaderboard.csv": leaderboard.COLUMNS}
-    for name, wanted in columns.items():
+    for name, wanted in columns.TABLES.items():
         assert list(publish.read(folder, name).columns) == list(wanted)
     assert len(publish.read(folder, "measurements.csv")) == 12 * 4 and len(publish.read(folder, "timings.csv")) == 36
     assert publish.read(folder, "methods.csv")["method"].tolist() == ["cka", "distance", "ls"]
@@ -68,8 +87,11 @@ def test_correlations_and_leaderboard_are_those_of_the_measurements(folder):
     ls = board[board["stitcher"] == "ls"]
     assert ls["index"].tolist() == ["cka", "distance"] and ls["within"].tolist() == [1, 1]  # oriented by methods.csv
     again = correlate.correlate(publish.read(folder, "measurements.csv"), publish.read(folder, "methods.csv"))
-    pd.testing.assert_frame_equal(publish.read(folder, "correlations.csv")[["index", "scope", "value"]],
-                                  again[["index", "scope", "value"]], check_dtype=False)
+    pd.testing.assert_frame_equal(
+        publish.read(folder, "correlations.csv")[["index", "scope", "value"]],
+        again[["index", "scope", "value"]],
+        check_dtype=False,
+    )
 
 
 def test_nothing_is_correlated_or_written_again_when_nothing_changed(folder, contents, monkeypatch):
@@ -119,8 +141,11 @@ def test_correlations_cut_short_are_not_taken_for_those_of_the_new_measurements(
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    changed = {key: replace(each, rows=tuple(replace(row, value=row.value**2) for row in each.rows[:1]))
-               for key, each in contents.records.items() if "3" not in key}
+    changed = {
+        key: replace(each, rows=tuple(replace(row, value=row.value**2) for row in each.rows[:1]))
+        for key, each in contents.records.items()
+        if "3" not in key
+    }
     with monkeypatch.context() as patch:
         patch.setattr(publish, "correlate", interrupted)
         with pytest.raises(KeyboardInterrupt):

@@ -13,7 +13,11 @@ from simbench.system.provenance import digest
 
 
 def record(**identity) -> Record:
-    rows = (Row("accuracy", 0.1 + 0.2), Row("residual", 1e-300, 5), Row("similarity", None, status="skipped", note="why"))
+    rows = (
+        Row("accuracy", 0.1 + 0.2),
+        Row("residual", 1e-300, 5),
+        Row("similarity", None, status="skipped", note="why"),
+    )
     return Record(digest(identity), identity, {"dataset": "digits"}, {"kind": "index"}, rows, 0.25, "run")
 
 
@@ -27,13 +31,16 @@ def test_a_record_comes_back_equal_to_the_last_digit(tmp_path):
     assert contents.corrupt == ()
 
 
-@pytest.mark.parametrize("damage", [
-    lambda text: text[: len(text) // 2],
-    lambda text: text.replace("0.30000000000000004", "0.31"),
-    lambda text: "",
-    lambda text: "[]",
-    lambda text: text.replace("checksum", "sum"),
-])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("0.30000000000000004", "0.31"),
+        lambda text: "",
+        lambda text: "[]",
+        lambda text: text.replace("checksum", "sum"),
+    ],
+)
 def test_a_damaged_record_is_listed_and_not_believed(tmp_path, damage):
     store = Store(tmp_path)
     store.put(record(a=1))
@@ -100,7 +107,13 @@ def test_a_read_only_folder_is_one_clear_line(tmp_path):
 def test_the_file_is_json_that_a_person_can_read(tmp_path):
     Store(tmp_path).put(record(a=1))
     data = json.loads(next(tmp_path.rglob("*.json")).read_text())
-    assert data["rows"][0] == {"quantity": "accuracy", "value": 0.30000000000000004, "step": None, "status": "ok", "note": ""}
+    assert data["rows"][0] == {
+        "quantity": "accuracy",
+        "value": 0.30000000000000004,
+        "step": None,
+        "status": "ok",
+        "note": "",
+    }
 
 
 def test_arrays_come_back_equal_and_the_record_says_what_lies_beside_it(tmp_path):
@@ -122,8 +135,14 @@ def test_the_same_arrays_give_the_same_bytes(tmp_path):
     assert Store(tmp_path / "3").put(record(a=1), {"b": np.ones((3, 2)).T, "a": np.ones(1)}).arrays != first.arrays
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK"),
-                                    lambda path: path.write_bytes(path.read_bytes()[:-3])])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b"PK"),
+        lambda path: path.write_bytes(path.read_bytes()[:-3]),
+    ],
+)
 def test_a_record_without_its_arrays_is_not_believed(tmp_path, damage):
     store = Store(tmp_path)
     kept = store.put(record(a=1), {"weight": np.ones(3)})

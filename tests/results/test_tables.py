@@ -10,16 +10,33 @@ import numpy as np
 import pandas as pd
 import pytest
 from small_networks import case, installed
+from small_tables import PUSHED
 
 import simbench
+from simbench.columns import IDENTITY, MEASUREMENTS, METHODS
 from simbench.contracts import Row
 from simbench.results import tables
+from simbench.results.published import published as rounded_to_publish
 from simbench.results.store import Contents, Record
 
 RESULTS = Path(__file__).parents[2] / "results"
-LABELS = {"dataset": "d", "split": "test", "view": "spatial", "model_a": "net", "seed_a": "0", "layer_a": "bn1",
-          "model_b": "net", "seed_b": "1", "layer_b": "bn1", "experiment": "matching", "kind": "index", "method": "cka",
-          "params": "", "seed": 0, "samples": 60}
+LABELS = {
+    "dataset": "d",
+    "split": "test",
+    "view": "spatial",
+    "model_a": "net",
+    "seed_a": "0",
+    "layer_a": "bn1",
+    "model_b": "net",
+    "seed_b": "1",
+    "layer_b": "bn1",
+    "experiment": "matching",
+    "kind": "index",
+    "method": "cka",
+    "params": "",
+    "seed": 0,
+    "samples": 60,
+}
 
 
 def record(*rows: Row, key: str = "k", run: str = "r1", method: dict | None = None, **labels) -> Record:
@@ -28,15 +45,17 @@ def record(*rows: Row, key: str = "k", run: str = "r1", method: dict | None = No
 
 def test_measurements_have_exactly_the_documented_columns():
     table = tables.measurements([record(Row("similarity", 0.5))])
-    assert list(table.columns) == list(tables.MEASUREMENTS) and len(table) == 1
+    assert list(table.columns) == list(MEASUREMENTS) and len(table) == 1
     assert table.iloc[0][["method", "samples", "value", "status", "note"]].tolist() == ["cka", 60, 0.5, "ok", ""]
-    assert list(tables.measurements([]).columns) == list(tables.MEASUREMENTS)
-    assert tables.IDENTITY == list(tables.MEASUREMENTS)[:-3]
+    assert list(tables.measurements([]).columns) == list(MEASUREMENTS)
+    assert list(MEASUREMENTS)[:-3] == IDENTITY
 
 
 def test_measurements_are_sorted_by_what_was_measured_whatever_the_order_of_the_records():
-    records = [record(Row("similarity", 0.1 * i), key=str(i), seed_a=seed, method=method)
-               for i, (seed, method) in enumerate([("1", {}), ("0", {}), ("2", {})])]
+    records = [
+        record(Row("similarity", 0.1 * i), key=str(i), seed_a=seed, method=method)
+        for i, (seed, method) in enumerate([("1", {}), ("0", {}), ("2", {})])
+    ]
     steps = [Row("accuracy", 0.3, 20), Row("accuracy", 0.2, 3), Row("accuracy", 0.1, 0)]
     records += [record(*steps, key="s", kind="penalty")]
     table = tables.measurements(records)
@@ -67,32 +86,55 @@ def test_a_later_run_replaces_the_earlier_whole():
 
 
 def test_other_labels_do_not_replace():
-    records = [record(Row("similarity", 0.1)), record(Row("similarity", 0.2), key="l", run="r2", samples=30),
-               record(Row("similarity", 0.3), key="m", run="r3", seed=1)]
+    records = [
+        record(Row("similarity", 0.1)),
+        record(Row("similarity", 0.2), key="l", run="r2", samples=30),
+        record(Row("similarity", 0.3), key="m", run="r3", seed=1),
+    ]
     assert len(tables.measurements(records)) == 3
 
 
 def test_methods_are_listed_once_as_their_latest_record_describes_them():
-    told = dict.fromkeys(tables.METHODS, "") | {"kind": "index", "method": "cka"}
-    table = tables.methods([record(key="b", run="r2", method=told | {"version": 2}),
-                            record(key="c", run="r1", method=told | {"version": 1}), record(key="d"),
-                            record(key="e", method=told | {"method": "cca", "version": 1})])
-    assert list(table.columns) == list(tables.METHODS)
+    told = dict.fromkeys(METHODS, "") | {"kind": "index", "method": "cka"}
+    table = tables.methods(
+        [
+            record(key="b", run="r2", method=told | {"version": 2}),
+            record(key="c", run="r1", method=told | {"version": 1}),
+            record(key="d"),
+            record(key="e", method=told | {"method": "cca", "version": 1}),
+        ]
+    )
+    assert list(table.columns) == list(METHODS)
     assert table[["method", "version"]].values.tolist() == [["cca", 1], ["cka", 2]]
 
 
 def test_a_method_is_described_by_its_claims(small):
     index = tables.describe(case(small, installed().get("indices", "cka[estimator=debiased]")), "simbench", "0.1")
     assert index == {
-        "kind": "index", "method": "cka", "params": "estimator=debiased,kernel=linear,batch=128",
-        "spec": "cka[estimator=debiased]", "source": installed().get("indices", "cka").source, "version": 1,
-        "package": "simbench", "package_version": "0.1",
-        "direction": 1, "symmetric": True, "needs": "samples", "low": -1.0, "high": 1.0,
+        "kind": "index",
+        "method": "cka",
+        "params": "estimator=debiased,kernel=linear,batch=128",
+        "spec": "cka[estimator=debiased]",
+        "source": installed().get("indices", "cka").source,
+        "version": 1,
+        "package": "simbench",
+        "package_version": "0.1",
+        "direction": 1,
+        "symmetric": True,
+        "needs": "samples",
+        "low": -1.0,
+        "high": 1.0,
         "invariances_a": "orthogonal permutation scaling translation",
-        "invariances_b": "orthogonal permutation scaling translation", "differentiable": True}
+        "invariances_b": "orthogonal permutation scaling translation",
+        "differentiable": True,
+    }
     stitcher = tables.describe(case(small, installed().get("stitchers", "task_loss")), "p", "1")
     assert (stitcher["kind"], stitcher["needs"], stitcher["family"], stitcher["objective"]) == (
-        "stitcher", "task", "affine", "cross_entropy")
+        "stitcher",
+        "task",
+        "affine",
+        "cross_entropy",
+    )
     assert tables.describe(replace(case(small, None), kind="network"), "p", "1") == {}
 
 
@@ -118,8 +160,9 @@ def test_an_unbounded_range_is_read_as_a_number(tmp_path):
 
 
 def test_timings_and_runs_tell_of_every_record_and_run():
-    table = tables.timings([record(Row("similarity", 0.5)),
-                            record(Row("similarity", 0.5), key="l", run="r2", seed_a="3")])
+    table = tables.timings(
+        [record(Row("similarity", 0.5)), record(Row("similarity", 0.5), key="l", run="r2", seed_a="3")]
+    )
     assert table[["seed_a", "seconds", "run"]].values.tolist() == [["0", 0.123457, "r1"], ["3", 0.123457, "r2"]]
     assert not {"quantity", "step", "value"} & set(table.columns)
     told = {"command": "simbench run", "machine": {"cores": "2", "memory": "8 GiB"}, "seconds": 1.5}
@@ -130,11 +173,18 @@ def test_timings_and_runs_tell_of_every_record_and_run():
 
 # Digits.
 
+
 def published(value, kind="index", quantity="similarity", told: dict | None = None) -> str:
     """What the table has of a value, as it is written."""
-    method = dict.fromkeys(tables.METHODS, "") | {"method": "some"} | told if told else {}
-    rows = tables.measurements([replace(record(Row(quantity, value), kind=kind), method=method,
-                                        labels=LABELS | {"kind": kind, "method": "some"})])
+    method = dict.fromkeys(METHODS, "") | {"method": "some"} | told if told else {}
+    rows = tables.measurements(
+        [
+            replace(
+                record(Row(quantity, value), kind=kind), method=method, labels=LABELS | {"kind": kind, "method": "some"}
+            )
+        ],
+        declared=PUSHED,
+    )
     return rows["value"].to_csv(index=False, header=False).strip()
 
 
@@ -143,60 +193,76 @@ DIRECT, TASK = ({"kind": "stitcher", "needs": needs} for needs in ("moments", "t
 LONG = 0.000123456789123
 
 
-@pytest.mark.parametrize("kind, quantity, told, text", [
-    ("index", "similarity", INDEX, "0.000123457"),
-    ("index", "similarity", INDEX | {"low": -1000.0}, "0.000123"),
-    ("index", "similarity", UNBOUNDED, "0.000123456789"),
-    ("index", "similarity", UNBOUNDED | {"low": "-inf", "high": 1.0}, "0.000123457"),
-    ("stitcher", "residual", DIRECT, "0.000123457"),
-    ("stitcher", "cross_entropy", DIRECT, "0.000123456789"),
-    ("stitcher", "residual", TASK, "0.0001235"),
-    ("foreign", "cross_entropy", TASK, "0.0001235"),
-    ("foreign", "residual", DIRECT, "0.000123457"),
-    ("penalty", "similarity", INDEX, "0.0001235"),
-    ("penalty", "pushed_to", UNBOUNDED, "0.0001235"),
-    ("training", "residual", TASK, "0.0001235"),
-])
+@pytest.mark.parametrize(
+    "kind, quantity, told, text",
+    [
+        ("index", "similarity", INDEX, "0.000123457"),
+        ("index", "similarity", INDEX | {"low": -1000.0}, "0.000123"),
+        ("index", "similarity", UNBOUNDED, "0.000123456789"),
+        ("index", "similarity", UNBOUNDED | {"low": "-inf", "high": 1.0}, "0.000123457"),
+        ("stitcher", "residual", DIRECT, "0.000123457"),
+        ("stitcher", "cross_entropy", DIRECT, "0.000123456789"),
+        ("stitcher", "residual", TASK, "0.0001235"),
+        ("foreign", "cross_entropy", TASK, "0.0001235"),
+        ("foreign", "residual", DIRECT, "0.000123457"),
+        ("penalty", "similarity", INDEX, "0.0001235"),
+        ("penalty", "pushed_to", UNBOUNDED, "0.0001235"),
+        ("training", "residual", TASK, "0.0001235"),
+    ],
+)
 def test_a_value_is_published_to_the_digits_that_hold(kind, quantity, told, text):
     assert published(LONG, kind, quantity, told) == text
     assert published(LONG * (1 + 1e-12), kind, quantity, told) == text
 
 
-@pytest.mark.parametrize("value, text", [(123.456789, "123.5"), (0.0123456789, "0.01235"), (1.23456789e-5, "1.23e-05"),
-                                         (-4e-8, "0.0")])
+@pytest.mark.parametrize(
+    "value, text", [(123.456789, "123.5"), (0.0123456789, "0.01235"), (1.23456789e-5, "1.23e-05"), (-4e-8, "0.0")]
+)
 def test_what_rests_on_a_trained_stitch_has_four_digits_and_at_most_seven_decimals(value, text):
     assert published(value, "stitcher", "residual", TASK) == text
 
 
-@pytest.mark.parametrize("kind, quantity, told", [
-    ("network", "accuracy", None), ("stitcher", "relative_accuracy", TASK), ("stitcher", "relative_accuracy/odd", TASK),
-    ("penalty", "agreement", INDEX)])
+@pytest.mark.parametrize(
+    "kind, quantity, told",
+    [
+        ("network", "accuracy", None),
+        ("stitcher", "relative_accuracy", TASK),
+        ("stitcher", "relative_accuracy/odd", TASK),
+        ("penalty", "agreement", INDEX),
+    ],
+)
 def test_shares_of_images_are_counted_and_published_whole(kind, quantity, told):
     assert float(published(2 / 3, kind, quantity, told)) == 2 / 3
 
 
 def test_records_keep_every_digit_and_tables_made_of_tables_stay():
-    told = dict.fromkeys(tables.METHODS, "") | INDEX | {"method": "cka"}
+    told = dict.fromkeys(METHODS, "") | INDEX | {"method": "cka"}
     one = record(Row("similarity", 1 / 3), Row("residual", -1e-17), Row("accuracy", None, status="failed"), method=told)
     table = tables.measurements([one])
     assert one.rows[0].value == 1 / 3 and table["value"].tolist()[1:] == [0.0, 0.333333333]
     assert str(table["value"][1]) == "0.0" and np.isnan(table["value"][0])
-    assert tables.published(table, tables.methods([one])).equals(table)
+    assert rounded_to_publish(table, tables.methods([one])).equals(table)
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent for path in RESULTS.glob("*/measurements.csv")),
-                         ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in RESULTS.glob("*/measurements.csv")), ids=lambda folder: folder.name
+)
 def test_published_runs_have_the_digits_that_hold(folder):
     table = tables.read(folder / "measurements.csv")
-    assert tables.published(table, tables.read(folder / "methods.csv")).equals(table)
+    assert rounded_to_publish(table, tables.read(folder / "methods.csv"), PUSHED).equals(table)
 
 
 # Files.
 
+
 def test_floats_keep_every_digit(tmp_path):
     rng = np.random.default_rng(0)
-    values = np.concatenate([rng.normal(size=5000) * 10.0 ** rng.integers(-300, 300, 5000),
-                             [0.1 + 0.2, 5e-324, 1.7976931348623157e308, 0.0, -0.0, 1 / 3]])
+    values = np.concatenate(
+        [
+            rng.normal(size=5000) * 10.0 ** rng.integers(-300, 300, 5000),
+            [0.1 + 0.2, 5e-324, 1.7976931348623157e308, 0.0, -0.0, 1 / 3],
+        ]
+    )
     tables.write(pd.DataFrame({"value": values}), tmp_path / "x.csv")
     assert (tables.read(tmp_path / "x.csv")["value"].to_numpy() == values).all()
 
@@ -204,8 +270,12 @@ def test_floats_keep_every_digit(tmp_path):
 def test_a_table_comes_back_as_it_was_written(tmp_path):
     """Text that looks like a number or like nothing stays text; '' is empty text and NaN an empty number."""
     told = {"seed_a": "007", "layer_a": "nan", "params": "", "note": 'a, "quoted"\nreason: NA'}
-    table = tables.measurements([record(Row("similarity", 0.1, 3)), record(
-        Row("similarity", None, status="failed", note=told.pop("note")), key="l", **told)])
+    table = tables.measurements(
+        [
+            record(Row("similarity", 0.1, 3)),
+            record(Row("similarity", None, status="failed", note=told.pop("note")), key="l", **told),
+        ]
+    )
     tables.write(table, tmp_path / "x.csv")
     back = tables.read(tmp_path / "x.csv")
     assert back["layer_a"].tolist() == ["bn1", "nan"] and back["seed_a"].tolist() == ["0", "007"]
@@ -218,7 +288,7 @@ def test_a_table_comes_back_as_it_was_written(tmp_path):
 
 def test_an_empty_table_is_its_header_and_can_be_read(tmp_path):
     tables.write(tables.measurements([]), tmp_path / "x.csv")
-    assert (tmp_path / "x.csv").read_text() == ",".join(tables.MEASUREMENTS) + "\n"
+    assert (tmp_path / "x.csv").read_text() == ",".join(MEASUREMENTS) + "\n"
     assert tables.read(tmp_path / "x.csv").empty
 
 
@@ -227,7 +297,7 @@ def test_a_file_is_touched_only_when_it_changes(tmp_path, monkeypatch):
     assert tables.write(pd.DataFrame({"value": [0.1]}), path)
     inode = path.stat().st_ino
     with monkeypatch.context() as patch:
-        patch.setattr(tables.durable, "write", lambda *_: pytest.fail("written again"))
+        patch.setattr(tables.atomic, "write", lambda *_: pytest.fail("written again"))
         assert not tables.write(pd.DataFrame({"value": [0.1]}), path)
     assert path.stat().st_ino == inode
     assert tables.write(pd.DataFrame({"value": [0.2]}), path) and path.read_text() == "value\n0.2\n"

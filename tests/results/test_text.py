@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from small_tables import PUSHED
 
+from simbench.columns import CORRELATIONS
 from simbench.contracts import Experiment, Row
 from simbench.results import text as report
-from simbench.statistics.correlate import COLUMNS as CORRELATIONS
+from simbench.results.board import board
 from simbench.statistics.correlate import SATURATED
 from simbench.statistics.leaderboard import leaderboard
 
@@ -19,13 +21,16 @@ def rows(**counts: int) -> list[Row]:
 
 def cells(text: str) -> list[list[str]]:
     """A printed table without its rule, split at the gaps between columns."""
-    return [[cell.strip() for cell in line.split("  ") if cell.strip()]
-            for line in text.splitlines() if line.strip("- ")]
+    return [
+        [cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines() if line.strip("- ")
+    ]
 
 
 def test_closing_counts_rows_by_status_and_in_all():
     assert cells(report.closing(rows(ok=3, failed=2, skipped=1))) == [
-        ["ok", "degenerate", "skipped", "failed", "rows"], ["3", "0", "1", "2", "6"]]
+        ["ok", "degenerate", "skipped", "failed", "rows"],
+        ["3", "0", "1", "2", "6"],
+    ]
     assert cells(report.closing([]))[1] == ["0"] * 5
 
 
@@ -37,15 +42,19 @@ def test_reasons_are_counted_most_frequent_first_with_the_first_example():
     told = failed("once", "often", "often", "often")
     told += [("fine", Row("x", 1.0)), ("s", Row("x", None, status="skipped"))]
     assert report.reasons(told, "failed") == [
-        "failed: often (3 rows, e.g. case 1)", "failed: once (1 row, e.g. case 0)"]
+        "failed: often (3 rows, e.g. case 1)",
+        "failed: once (1 row, e.g. case 0)",
+    ]
     assert report.reasons(told, "degenerate") == []
 
 
 def test_reasons_beyond_the_most_frequent_are_counted():
     told = failed(*"aaabbcd")
     assert report.reasons(told, "failed", most=2) == [
-        "failed: a (3 rows, e.g. case 0)", "failed: b (2 rows, e.g. case 3)",
-        "failed: 2 more reasons in measurements.csv"]
+        "failed: a (3 rows, e.g. case 0)",
+        "failed: b (2 rows, e.g. case 3)",
+        "failed: 2 more reasons in measurements.csv",
+    ]
     assert len(report.reasons(told, "failed", most=4)) == 4
 
 
@@ -63,8 +72,9 @@ class Counts(Experiment):
 
 
 def test_summary_is_the_experiment_s_own_of_its_own_rows():
-    frame = pd.DataFrame({"experiment": ["counts", "counts", "other"], "method": ["a", "a", "b"],
-                          "value": [0.25, 0.75, 9.0]})
+    frame = pd.DataFrame(
+        {"experiment": ["counts", "counts", "other"], "method": ["a", "a", "b"], "value": [0.25, 0.75, 9.0]}
+    )
     text = report.summary(Counts(), frame)
     assert text.splitlines()[0] == "counts" and cells(text)[1:] == [["method", "value"], ["a", "0.500"]]
 
@@ -74,22 +84,44 @@ def test_summary_without_rows_or_content_is_empty():
     assert report.summary(Counts(), frame) == "" == report.summary(Counts(), frame.assign(experiment="other"))
 
 
-METHODS = pd.DataFrame([
-    ("cka", "estimator=biased,kernel=linear", "cka"),
-    ("cka", "estimator=debiased,kernel=linear", "cka[estimator=debiased]"),
-    ("r2_lr", "centred=true", "r2_lr"), ("ls", "bias=true", "ls"), ("ls", "bias=false", "ls[bias=false]"),
-], columns=["method", "params", "spec"])
+METHODS = pd.DataFrame(
+    [
+        ("cka", "estimator=biased,kernel=linear", "cka"),
+        ("cka", "estimator=debiased,kernel=linear", "cka[estimator=debiased]"),
+        ("r2_lr", "centred=true", "r2_lr"),
+        ("ls", "bias=true", "ls"),
+        ("ls", "bias=false", "ls[bias=false]"),
+    ],
+    columns=["method", "params", "spec"],
+)
 BIASED, DEBIASED = METHODS["params"][:2]
 
 
 def entry(index: str, params: str, stitcher_params: str, within: float, low: float = np.nan, **others) -> list[dict]:
     """The two rows of `correlate` behind a cell of the boards; the pooled value is the negative."""
-    plain = {"dataset": "d", "experiment": "matching", "model_a": "net", "model_b": "net", "stitcher": "ls",
-             "stitcher_params": stitcher_params, "target": "relative_accuracy", "index": index, "index_params": params,
-             "view": "spatial", "statistic": "spearman", "p_value": 0.01, "networks": 8, "pairs": 56, "layers": 3,
-             "coverage": 1.0, "note": ""} | others
-    return [plain | {"scope": "within", "value": within, "low": low, "high": low + 0.5},
-            plain | {"scope": "pooled", "value": -within, "low": np.nan, "high": np.nan}]
+    plain = {
+        "dataset": "d",
+        "experiment": "matching",
+        "model_a": "net",
+        "model_b": "net",
+        "stitcher": "ls",
+        "stitcher_params": stitcher_params,
+        "target": "relative_accuracy",
+        "index": index,
+        "index_params": params,
+        "view": "spatial",
+        "statistic": "spearman",
+        "p_value": 0.01,
+        "networks": 8,
+        "pairs": 56,
+        "layers": 3,
+        "coverage": 1.0,
+        "note": "",
+    } | others
+    return [
+        plain | {"scope": "within", "value": within, "low": low, "high": low + 0.5},
+        plain | {"scope": "pooled", "value": -within, "low": np.nan, "high": np.nan},
+    ]
 
 
 def correlations(*entries: list[dict]) -> pd.DataFrame:
@@ -99,9 +131,13 @@ def correlations(*entries: list[dict]) -> pd.DataFrame:
 @pytest.fixture
 def found() -> pd.DataFrame:
     return correlations(
-        entry("cka", BIASED, "bias=true", 0.4, 0.123), entry("cka", BIASED, "bias=false", 0.2),
-        entry("cka", DEBIASED, "bias=true", 0.9, -0.05), entry("cka", DEBIASED, "bias=false", 0.7),
-        entry("r2_lr", "centred=true", "bias=true", np.nan), entry("r2_lr", "centred=true", "bias=false", np.nan))
+        entry("cka", BIASED, "bias=true", 0.4, 0.123),
+        entry("cka", BIASED, "bias=false", 0.2),
+        entry("cka", DEBIASED, "bias=true", 0.9, -0.05),
+        entry("cka", DEBIASED, "bias=false", 0.7),
+        entry("r2_lr", "centred=true", "bias=true", np.nan),
+        entry("r2_lr", "centred=true", "bias=false", np.nan),
+    )
 
 
 def boards(text: str) -> list[list[str]]:
@@ -109,71 +145,91 @@ def boards(text: str) -> list[list[str]]:
 
 
 def test_board_ranks_indices_by_the_mean_and_names_methods_as_typed(found):
-    within, pooled = boards(report.board(leaderboard(found), METHODS))
-    assert within[0] == ("matching, net on d, 8 networks, 56 pairs: how well each index predicts relative accuracy, "
-                         "within layers")
+    within, pooled = boards(board(leaderboard(found), METHODS))
+    assert within[0] == (
+        "matching, net on d, 8 networks, 56 pairs: how well each index predicts relative accuracy, within layers"
+    )
     assert pooled[0].endswith("all layers pooled")
     assert within[1].split() == ["rank", "index", "view", "mean", "ls[bias=false]", "ls"]
     assert [line.split()[:4] for line in within[3:5]] == [
-        ["1", "cka[estimator=debiased]", "spatial", "0.80"], ["2", "cka", "spatial", "0.30"]]
+        ["1", "cka[estimator=debiased]", "spatial", "0.80"],
+        ["2", "cka", "spatial", "0.30"],
+    ]
 
 
 def test_board_cells_are_value_and_interval_and_empty_where_undefined(found):
-    within, pooled = boards(report.board(leaderboard(found), METHODS))
+    within, pooled = boards(board(leaderboard(found), METHODS))
     assert cells("\n".join(within[3:])) == [
         ["1", "cka[estimator=debiased]", "spatial", "0.80", "0.70", "0.90 [-0.05, 0.45]"],
         ["2", "cka", "spatial", "0.30", "0.20", "0.40 [0.12, 0.62]"],
-        ["r2_lr", "spatial"]]
+        ["r2_lr", "spatial"],
+    ]
     assert cells("\n".join(pooled[3:]))[0][2:] == ["-0.80", "-0.70", "-0.90"]
 
 
 def test_board_has_two_tables_per_pair_of_models_and_data_set(found):
     others = found.assign(model_b="wide"), found.assign(dataset="e")
-    text = report.board(leaderboard(pd.concat([found, *others], ignore_index=True)), METHODS)
+    text = board(leaderboard(pd.concat([found, *others], ignore_index=True)), METHODS)
     titles = [lines[0] for lines in boards(text)]
     assert len(titles) == 6
     assert [title.split(",")[1].strip() for title in titles[::2]] == ["net on d", "net -> wide on d", "net on e"]
 
 
 def test_views_of_one_index_are_rows_of_their_own(found):
-    more = pd.concat([found, correlations(entry("cka", BIASED, "bias=true", 0.5, view="flat"),
-                                          entry("cka", BIASED, "bias=false", 0.5, view="flat"))], ignore_index=True)
-    within, _ = boards(report.board(leaderboard(more), METHODS))
+    more = pd.concat(
+        [
+            found,
+            correlations(
+                entry("cka", BIASED, "bias=true", 0.5, view="flat"),
+                entry("cka", BIASED, "bias=false", 0.5, view="flat"),
+            ),
+        ],
+        ignore_index=True,
+    )
+    within, _ = boards(board(leaderboard(more), METHODS))
     assert [line.split()[:3] for line in within[3:6]] == [
-        ["1", "cka[estimator=debiased]", "spatial"], ["2", "cka", "flat"], ["3", "cka", "spatial"]]
+        ["1", "cka[estimator=debiased]", "spatial"],
+        ["2", "cka", "flat"],
+        ["3", "cka", "spatial"],
+    ]
 
 
 def test_what_an_index_was_pushed_to_stands_after_its_view_and_is_explained(found):
-    leaders = leaderboard(found)
+    leaders = leaderboard(found, declared=PUSHED)
     told = leaders["index_params"] == BIASED
-    leaders = leaders.assign(pushed_to=np.where(told, 0.407, np.nan), pushed_layer=np.where(told, "bn5", ""),
-                             pushed_networks=pd.array(np.where(told, 3, 0), dtype="Int64"),
-                             pushed_by=np.where(told, "push", ""))
-    within, pooled = boards(report.board(leaders, METHODS))
+    leaders = leaders.assign(
+        pushed_to=np.where(told, 0.407, np.nan),
+        pushed_layer=np.where(told, "bn5", ""),
+        pushed_networks=pd.array(np.where(told, 3, 0), dtype="Int64"),
+        pushed_by=np.where(told, "push", ""),
+    )
+    within, pooled = boards(board(leaders, METHODS, PUSHED))
     assert cells(within[1])[0][2:5] == cells(pooled[1])[0][1:4] == ["view", "pushed to", "mean"]
     assert [row[2:4] for row in cells("\n".join(within[3:]))[:2]] == [["spatial", "0.80"], ["spatial", "0.41"]]
-    assert pooled[-1] == ("pushed to: what the index was brought to by push at bn5 while accuracy stayed, mean over 3 "
-                          "networks")
+    assert pooled[-1] == (
+        "pushed to: what the index was brought to by push at bn5 while accuracy stayed, mean over 3 networks"
+    )
 
 
 @pytest.mark.parametrize("older", [False, True])
 def test_a_board_without_pushes_has_no_such_column(found, older):
-    leaders = leaderboard(found)
+    leaders = leaderboard(found, declared=PUSHED)
     leaders = leaders.drop(columns=[name for name in leaders if name.startswith("pushed_")]) if older else leaders
-    text = report.board(leaders, METHODS)
-    assert "pushed" not in text and text == report.board(leaderboard(found), METHODS)
+    text = board(leaders, METHODS, PUSHED)
+    assert "pushed" not in text and text == board(leaderboard(found), METHODS, PUSHED)
 
 
 def test_board_without_correlations_is_empty():
-    assert report.board(leaderboard(correlations()), METHODS) == ""
+    assert board(leaderboard(correlations()), METHODS) == ""
 
 
 def test_warnings_name_the_saturated_stitcher_as_typed(found):
     assert report.warnings(found, METHODS) == []
     found.loc[found["stitcher_params"] == "bias=false", "note"] = f"{SATURATED}: 95% of the cells above 0.99"
     assert report.warnings(found, METHODS) == [
-        "warning: ls[bias=false] in matching on d, net -> net: target saturated: 95% of the cells above 0.99; ranks "
-        "say little there"]
+        "ls[bias=false] in matching on d, net -> net: target saturated: 95% of the cells above 0.99; ranks "
+        "say little there"
+    ]
 
 
 def test_specs_are_what_a_user_would_type():

@@ -18,9 +18,10 @@ from simbench import Case, Experiment, Inapplicable, InputError
 from simbench.measuring.bench import Context
 from simbench.measuring.measure import measure
 from simbench.networks import weights
-from simbench.runs.driver import prepare
+from simbench.runs.job import prepare
 from simbench.runs.plan import UNTRAINED, plan
-from simbench.runs.request import Request, resolve
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 
 class Abroad(Experiment):

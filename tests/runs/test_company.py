@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_runs import Silent
 
 from simbench.results import folder as publish
 from simbench.results.store import Store
-from simbench.runs.driver import prepare, run
+from simbench.runs.driver import run
+from simbench.runs.job import prepare
 from simbench.runs.plan import plan
-from simbench.runs.request import Request, resolve
+from simbench.runs.progress import Silent
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 WHOLE = Request(
     experiments=("matching", "cka_penalty[networks=1,epochs=1,every=4,pairs=2]", "low_rank[ranks=2,pairs=2]"),
@@ -20,7 +22,7 @@ WHOLE = Request(
     datasets=("blobs",),
     seeds="2,10",
     layers=("bn1,conv2",),
-    views=("spatial,flat",),
+    view=("spatial,flat",),
     indices=("cka,cka[estimator=debiased],r2_lr,pwcca",),
     stitchers=("identity,least_squares,task_loss[epochs=1,init=identity]",),
 )
@@ -61,7 +63,7 @@ REVERSED = replace(
     models=WHOLE.models[::-1],
     seeds="10,2",
     layers=("conv2,bn1",),
-    views=("flat,spatial",),
+    view=("flat,spatial",),
     indices=("pwcca,r2_lr,cka[estimator=debiased],cka",),
     stitchers=("task_loss[epochs=1,init=identity],least_squares,identity",),
 )
@@ -130,7 +132,7 @@ def test_what_is_published_without_training_is_the_same_on_two_threads(small_reg
             experiments=("matching",),
             layers=("conv2",),
             indices=("pwcca",),
-            views=("spatial",),
+            view=("spatial",),
             stitchers=("least_squares",),
         ),
     ],
@@ -158,7 +160,7 @@ def test_an_experiment_takes_the_first_networks_in_whatever_order_they_are_typed
 ):
     """By number: 3 before 10."""
     request = replace(
-        WHOLE, experiments=(experiment,), models=("net",), indices=("cka,cka[estimator=debiased]",), views=("flat",)
+        WHOLE, experiments=(experiment,), models=("net",), indices=("cka,cka[estimator=debiased]",), view=("flat",)
     )
     (part,) = plan(resolve(replace(request, seeds=seeds), small_registry))
     few = {

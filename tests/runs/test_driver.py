@@ -20,7 +20,8 @@ import simbench
 from simbench.networks import weights
 from simbench.results import folder as publish
 from simbench.results.store import Store
-from simbench.runs.driver import prepare, run
+from simbench.runs.driver import run
+from simbench.runs.job import prepare
 from simbench.runs.request import Request
 
 SMALL = Request(
@@ -216,7 +217,7 @@ def test_a_spoilt_network_costs_the_rows_it_is_in(request_, small_registry, tmp_
         seeds=None,
         weights=checkpoints(tmp_path / "w", damage),
         layers=("bn1",),
-        views=("spatial,pooled,flat",),
+        view=("spatial,pooled,flat",),
         indices=("cka", "cka[kernel=rbf]"),
     )
     outcome, _ = go(request, small_registry)
@@ -312,7 +313,7 @@ def test_layers_of_different_size_are_skipped_in_spatial_and_pooled_is_measured(
             models=("net,net[width=4]",),
             seeds="1,",
             layers=("bn1",),
-            views=("spatial,pooled",),
+            view=("spatial,pooled",),
             stitchers=("all",),
         ),
         small_registry,

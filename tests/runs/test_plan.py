@@ -11,7 +11,8 @@ from simbench import Case, Experiment
 from simbench.errors import InputError
 from simbench.networks import weights
 from simbench.runs.plan import UNTRAINED, plan
-from simbench.runs.request import Request, resolve
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 SMALL = Request(
     models=("net",),
@@ -50,7 +51,7 @@ def places(part):
 
 
 def test_cases_of_one_group_stand_next_to_each_other_in_order_of_depth(small_registry, cache):
-    (part,) = plan(resolve(replace(SMALL, views=("spatial,pooled",)), small_registry))
+    (part,) = plan(resolve(replace(SMALL, view=("spatial,pooled",)), small_registry))
     runs = [place for place, _ in groupby(places(part))]
     assert len(runs) == len(set(runs)) == 3 + 6 * 3
     assert [layer for layer, _ in groupby(place[2] for place in runs)] == ["", "bn1", "relu1", "conv2"]

@@ -87,7 +87,8 @@ def test_a_bar_that_never_began_can_end(monkeypatch):
 
 
 def test_an_interrupted_run_ends_its_progress(small_registry, tmp_path, cache, monkeypatch):
-    from simbench.runs.driver import prepare, run
+    from simbench.runs.driver import run
+    from simbench.runs.job import prepare
     from simbench.runs.request import Request
 
     def interrupted(*_, **__):

@@ -6,7 +6,8 @@ import pytest
 
 from simbench import Experiment, Preset, hookimpl, load
 from simbench.errors import InputError
-from simbench.runs.request import Request, resolve
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 DEFAULT = tuple(f"bn{i}" for i in range(1, 9))
 
@@ -115,7 +116,7 @@ def test_what_is_given_goes_before_the_preset(preferring):
         seeds="1,2",
         indices=("r2_lr",),
         stitchers=("procrustes",),
-        views=("flat",),
+        view=("flat",),
         max_samples=99,
     )
     assert ([m.spec for m in found.models], [d.spec for d in found.datasets], found.seeds) == (
@@ -216,7 +217,7 @@ def test_each_model_has_its_own_layers(registry):
 
 
 def test_views_keep_their_order_each_once(registry):
-    assert resolved(registry, views=("flat,spatial", "flat")).views == ("flat", "spatial")
+    assert resolved(registry, view=("flat,spatial", "flat")).views == ("flat", "spatial")
 
 
 @pytest.mark.parametrize("text, seeds", [("2", (0, 1)), ("4,2", (4, 2)), ("7,", (7,))])

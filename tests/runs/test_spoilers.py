@@ -6,14 +6,15 @@ import pandas as pd
 import pytest
 import torch
 from small_plugins import SmallPlugins
-from small_runs import Silent
 from spoilers import Spoilers, Spoiling
 
 import simbench
 from simbench.results import folder as publish
 from simbench.results import text as report
 from simbench.results.store import Store
-from simbench.runs.driver import prepare, run
+from simbench.runs.driver import run
+from simbench.runs.job import prepare
+from simbench.runs.progress import Silent
 from simbench.runs.request import Request
 from simbench.system import surroundings
 
@@ -35,7 +36,7 @@ def runs(tmp_path_factory) -> tuple[list[str], list[str], pd.DataFrame, list[str
                 key: (value,)
                 for key, value in ({"experiments": EXPERIMENTS, "datasets": "blobs"} | HONEST | more).items()
             }
-            request = Request(models=("net",), seeds="2", views=("spatial", "flat"), results=folder / name, **asked)
+            request = Request(models=("net",), seeds="2", view=("spatial", "flat"), results=folder / name, **asked)
             run(prepare(request, registry), registry, Silent())
             contents = Store(request.results).read()
             publish.publish(contents, request.results)

@@ -8,17 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from simbench.statistics.estimates import Plan, estimates, interval, p_value
-from simbench.statistics.resampling import (
-    Cells,
-    Replicates,
-    correlations,
-    exact,
-    generator,
-    midranks,
-    relabelled,
-    resampled,
-)
+from simbench.statistics.cells import Cells, Replicates
+from simbench.statistics.estimates import Plan, estimates
+from simbench.statistics.intervals import interval, p_value
+from simbench.statistics.resampling import exact, generator, relabelled, resampled
+from simbench.statistics.weighted import correlations, midranks
 
 
 def complete(networks: int, layers: int = 1) -> Cells:

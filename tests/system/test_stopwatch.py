@@ -310,7 +310,7 @@ def test_every_stage_of_a_run_is_seen_and_little_of_it_is_other(small_registry, 
         datasets=("blobs",),
         seeds="2",
         layers=("conv2",),
-        views=("spatial,flat",),
+        view=("spatial,flat",),
         results=tmp_path / "results",
     )
     start = time.perf_counter()

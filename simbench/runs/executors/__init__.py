@@ -1,1 +1,1 @@
-"""Where work runs: executors with the interface of concurrent.futures."""
+"""Executors, with the interface of concurrent.futures."""

@@ -1,4 +1,4 @@
-"""Where work runs: in this process by default, behind the interface of concurrent.futures."""
+"""The default executor: this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future
 
 
 class InProcess(Executor):
-    """Runs each call at once in the calling thread; an interruption ends the run, not just the call."""
+    """Runs each call immediately in the calling thread. An interruption ends the run, not only the call."""
 
     def submit(self, fn, /, *args, **kwargs) -> Future:
         future: Future = Future()

@@ -19,7 +19,8 @@ from simbench.measuring.bench import Context
 from simbench.measuring.measure import Measured, measure
 from simbench.results.tables import MEASUREMENTS
 from simbench.results.text import summary
-from simbench.runs.request import Request, resolve
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 #: Five batches of 32 images an epoch, the last of them short: 32 steps.
 SHORT = "batch=32,every=7"

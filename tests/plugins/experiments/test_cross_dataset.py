@@ -18,7 +18,8 @@ from simbench import InputError
 from simbench.contracts import Kept
 from simbench.measuring.bench import Context
 from simbench.runs.plan import plan
-from simbench.runs.request import Request, resolve
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 CROSS = CrossDataset()
 REQUEST = Request(

@@ -15,7 +15,8 @@ from simbench.measuring.bench import Context
 from simbench.measuring.measure import measure
 from simbench.results import figures
 from simbench.results.tables import MEASUREMENTS
-from simbench.runs.request import Request, resolve
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 MATCHING = installed().get("experiments", "matching")
 INDICES = installed().select("indices", ["cka", "cka[estimator=debiased]"])

@@ -20,7 +20,8 @@ from simbench.contracts.task import Task
 from simbench.measuring.bench import Context
 from simbench.measuring.measure import Measured, measure
 from simbench.results.tables import MEASUREMENTS
-from simbench.runs.request import Request, resolve
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 #: Five batches of 32 images an epoch: ten steps.
 SHORT = "every=4,stitcher=task_loss[epochs=2,batch=32,learning_rate=0.02]"

@@ -15,7 +15,8 @@ from simbench import Experiment, InputError, Model
 from simbench.contracts import Kept
 from simbench.measuring.bench import Context
 from simbench.runs.plan import plan
-from simbench.runs.request import Request, resolve
+from simbench.runs.request import Request
+from simbench.runs.resolved import resolve
 
 WIDTH = Width()
 REQUEST = Request(

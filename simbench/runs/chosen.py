@@ -1,0 +1,60 @@
+"""Plugins that a request chooses: by name, as typed, or as configured objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from simbench.contracts import Plugin
+from simbench.errors import InputError
+from simbench.grammar import split_list
+from simbench.registry import CONTRACTS, NOUNS, Entry, Registry
+from simbench.runs.request import Request
+
+
+def select(
+    registry: Registry, kind: str, given: Iterable[str | Plugin], preset: Callable[[Any], str] = lambda plugin: ""
+) -> tuple[Any, ...]:
+    """Configured plugins of one kind, in the order given, each once.
+
+    preset: plugin -> parameters that it has where a name gives none; an object keeps its own.
+    Raises InputError for what names nothing that is installed and for an object of another kind.
+    """
+    chosen: dict[str, Plugin] = {}
+    for item in given:
+        if isinstance(item, str):
+            plugins = registry.select(kind, parts(f"--{kind}", (item,)), preset)
+        elif isinstance(item, CONTRACTS[kind]):
+            plugins = (item,)
+        else:
+            raise InputError(f"{kind} hold {item!r}; allowed: names and objects of {CONTRACTS[kind].__name__}")
+        chosen.update((plugin.spec, plugin) for plugin in plugins)
+    return tuple(chosen.values())
+
+
+def including(registry: Registry, request: Request) -> Registry:
+    """The registry with the plugin objects of a request that are not installed, as of the module that defines them.
+
+    Raises InputError if another plugin of that kind and name is installed.
+    """
+    entries = {kind: dict(named) for kind, named in registry.entries.items()}
+    for item in (plugin for kind in entries for plugin in getattr(request, kind)):
+        if isinstance(item, Plugin):
+            entry = entries[item.kind].setdefault(item.name, Entry(item, type(item).__module__, ""))
+            if type(entry.plugin) is not type(item):
+                raise InputError(
+                    f"{NOUNS[item.kind]} {item.name!r} is not the one that {entry.owner} provides; give it another name"
+                )
+    return replace(
+        registry, entries=MappingProxyType({kind: MappingProxyType(named) for kind, named in entries.items()})
+    )
+
+
+def parts(option: str, texts: Iterable[str]) -> tuple[str, ...]:
+    """What stands between the commas of an option's texts. Raises InputError that names the option."""
+    try:
+        return tuple(part for text in texts for part in split_list(text))
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from None

@@ -1,0 +1,91 @@
+"""A job: a request looked at whole, before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simbench.contracts.case import Case
+from simbench.errors import InputError
+from simbench.networks import weights
+from simbench.registry import Registry
+from simbench.results.store import Contents, Store, unwritable
+from simbench.runs.plan import UNTRAINED, Part, look, plan, trained_as
+from simbench.runs.request import Request
+from simbench.runs.resolved import Resolved, resolve
+from simbench.system.cache import cache_folder
+from simbench.system.surroundings import of_plugin
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request looked at whole, before anything runs.
+
+    parts: the cases of each data set and set of networks. contents: what the results folder holds already.
+    untrained: number of networks to train. cases: number of selected cases. pending: number of cases to measure, among
+    them every case with an untrained network.
+    """
+
+    resolved: Resolved
+    parts: tuple[Part, ...]
+    contents: Contents
+
+    @property
+    def untrained(self) -> int:
+        return len({trained_as(network, part.selection.setting) for part in self.parts for network in part.untrained})
+
+    @property
+    def cases(self) -> int:
+        return sum(len(part.cases) for part in self.parts)
+
+    @property
+    def pending(self) -> int:
+        return sum(len(self.open(part)) for part in self.parts)
+
+    def open(self, part: Part) -> list[Case]:
+        """Cases of a part without a finished record."""
+        if self.resolved.request.force:
+            return list(part.cases)
+        return [
+            case
+            for case in part.cases
+            if UNTRAINED in (case.a.weights, case.b.weights)
+            or (record := self.contents.records.get(case.key)) is None
+            or record.failed
+        ]
+
+
+@of_plugin
+def prepare(request: Request, registry: Registry) -> Job:
+    """Look at everything a run needs. Raises InputError for what cannot be had; writes no result."""
+    resolved = resolve(request, registry)
+    store = Store(request.results)
+    store.check_writable()
+    job = Job(resolved, plan(resolved), store.read())
+    check_device(request.device)
+    reason = job.untrained and unwritable(cache_folder("weights"))
+    if reason:
+        raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
+    look(resolved, job.pending)
+    for part in job.parts:
+        if request.weights and job.open(part):
+            for network in part.selection.networks:
+                weights.load(network, part.selection.setting.dataset)
+    return job
+
+
+def check_device(name: str) -> None:
+    """Raise InputError unless the device is here. Imports torch for CUDA only."""
+    if name == "cpu":
+        return
+    import torch
+
+    here = [
+        "cpu",
+        *(["cuda"] if torch.cuda.is_available() else []),
+        *(f"cuda:{number}" for number in range(torch.cuda.device_count())),
+    ]
+    if name not in here:
+        raise InputError(
+            f"--device is {name!r}; allowed here: {', '.join(here)}"
+            + ("" if len(here) > 1 else " (torch finds no CUDA device)")
+        )

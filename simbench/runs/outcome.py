@@ -1,0 +1,132 @@
+"""What a whole run gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from simbench import columns
+from simbench.contracts import BoardColumn, Row
+from simbench.results import folder as publish
+from simbench.results import text
+from simbench.results.board import board
+from simbench.results.tables import empty
+from simbench.runs.job import Job
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Outcome:
+    """What a whole run gave: its tables as data frames, its files, and how it went.
+
+    measurements, methods, timings, runs, correlations, leaderboard: the tables of the results folder, whichever run
+        measured them, with the columns and types of `simbench.columns`; without rows after a dry run.
+    summaries: experiment -> its own short table. figures: the PNG files of the selected experiments.
+    rows: (case, row) of every selected case, new and old, with every digit.
+    folder: of results. cases: number of selected cases. pending: how many of them were to be measured. measured: how
+        many were. untrained: number of networks that were to be trained. trained: number of networks that were.
+    run: name of the run in the columns `run`, "" if it measured nothing. seconds: of training and measuring.
+    warnings: what to know before trusting the tables. undrawn: experiment -> why its figure could not be drawn.
+    corrupt: files of the results folder that were ignored.
+    declared: quantity -> column that experiments add to the leaderboard.
+    """
+
+    folder: Path
+    cases: int
+    pending: int
+    untrained: int
+    measurements: pd.DataFrame
+    methods: pd.DataFrame
+    timings: pd.DataFrame
+    runs: pd.DataFrame
+    correlations: pd.DataFrame
+    leaderboard: pd.DataFrame
+    declared: Mapping[str, BoardColumn]
+    corrupt: tuple[Path, ...]
+    trained: int = 0
+    measured: int = 0
+    seconds: float = 0.0
+    run: str = ""
+    rows: tuple[tuple[str, Row], ...] = ()
+    summaries: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    figures: tuple[Path, ...] = ()
+    undrawn: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Status -> number of rows of the selected cases."""
+        statuses = [row.status for _, row in self.rows]
+        return {status: statuses.count(status) for status in text.STATUSES}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """A line for each reason why rows failed, and for each figure that could not be drawn."""
+        undrawn = [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
+        return (*text.reasons(self.rows, "failed"), *undrawn)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no problems."""
+        return not self.problems
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Table -> its file: `paths["leaderboard"]`."""
+        return {Path(name).stem: self.folder / name for name in publish.FILES}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
+        done = f"measured {self.measured} of {self.cases} cases"
+        return f"<Outcome: {done}; rows: {counts or 'none'}; results in {self.folder}>"
+
+    def __str__(self) -> str:
+        """The report that `simbench run` prints: board, summaries, warnings, reasons for rows that are not ok, counts,
+        and where the files are."""
+        blocks = [board(self.leaderboard, self.methods, self.declared)]
+        blocks += [f"{spec}\n{text.table(frame)}" for spec, frame in self.summaries.items()]
+        lines = [f"{block}\n" for block in blocks if block]
+        lines += [f"warning: {line}" for line in self.warnings]
+        for status in ("degenerate", "skipped", "failed"):
+            lines += text.reasons(self.rows, status)
+        lines.append(text.closing(row for _, row in self.rows))
+        lines.append(self._done())
+        lines.append(f"tables in {self.folder}: {', '.join(publish.FILES)}")
+        if self.figures:
+            names = ", ".join(path.name for path in self.figures)
+            lines.append(f"figures in {self.folder / 'figures'}: {names} (and .svg)")
+        lines += [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
+        return "\n".join(lines)
+
+    def _done(self) -> str:
+        """What was computed."""
+        if not self.measured:
+            return f"nothing to compute: {count(self.cases, 'case')} on record"
+        trained = f", {count(self.trained, 'network')} trained" if self.trained else ""
+        return f"measured {self.measured} of {count(self.cases, 'case')} in {self.seconds:.0f} s{trained}"
+
+
+def planned(job: Job, declared: Mapping[str, BoardColumn]) -> Outcome:
+    """The outcome of a dry run: what a run would do."""
+    tables = columns.TABLES | {"leaderboard.csv": columns.board(declared)}
+    frames = {Path(name).stem: empty(table) for name, table in tables.items()}
+    request = job.resolved.request
+    return Outcome(
+        folder=request.results,
+        cases=job.cases,
+        pending=job.pending,
+        untrained=job.untrained,
+        declared=declared,
+        corrupt=job.contents.corrupt,
+        **frames,
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """
+    >>> count(1, "case"), count(2, "case")
+    ('1 case', '2 cases')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")

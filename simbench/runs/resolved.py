@@ -1,0 +1,149 @@
+"""A request resolved against what is installed: every name turned into an object."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from pathlib import Path
+
+from simbench.contracts import Dataset, Experiment, Index, Model, Preset, Stitcher
+from simbench.errors import InputError, unknown
+from simbench.grammar import memory, seeds, split_list
+from simbench.moments.views import VIEWS
+from simbench.registry import Registry
+from simbench.runs.chosen import parts, select
+from simbench.runs.declared import default_experiments
+from simbench.runs.request import Request
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What one experiment is asked to measure, with every name turned into an object.
+
+    layers: model spec -> names. limit: of the images of each split. files: checkpoints in place of seeds.
+    """
+
+    experiment: Experiment
+    indices: tuple[Index, ...]
+    stitchers: tuple[Stitcher, ...]
+    models: tuple[Model, ...]
+    datasets: tuple[Dataset, ...]
+    seeds: tuple[int, ...]
+    layers: dict[str, tuple[str, ...]]
+    views: tuple[str, ...]
+    limit: int
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A request with every name turned into an object: one scope per experiment. memory: in bytes."""
+
+    request: Request
+    scopes: tuple[Scope, ...]
+    memory: int
+
+    @property
+    def experiments(self) -> tuple[Experiment, ...]:
+        return tuple(scope.experiment for scope in self.scopes)
+
+
+def resolve(request: Request, registry: Registry) -> Resolved:
+    """Look every name up. Raises InputError for the first that cannot be used; computes nothing."""
+    files, room = _files(request.weights), memory(request.memory)
+    if files and request.seeds is not None:
+        raise InputError("--weights and --seeds are both given; --weights uses trained networks, --seeds trains them")
+    experiments = select(
+        registry,
+        "experiments",
+        request.experiments or default_experiments(registry),
+        lambda experiment: _preset(experiment, request.preset).params,
+    )
+    if not experiments:
+        raise InputError("no installed experiment is run by default; name one with --experiments")
+    return Resolved(request, tuple(_scope(experiment, request, files, registry) for experiment in experiments), room)
+
+
+def _preset(experiment: Experiment, name: str) -> Preset:
+    if name not in experiment.presets:
+        raise unknown(f"preset of {experiment.name}", name, experiment.presets)
+    return experiment.presets[name]
+
+
+def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], registry: Registry) -> Scope:
+    """What this experiment is asked for: the request, and its preset for what the request leaves out."""
+    preset = _preset(experiment, request.preset)
+    models = select(registry, "models", _named("--models", request.models, preset.models, experiment))
+    if files and len(models) != 1:
+        raise InputError(
+            f"--weights is given with {len(models)} models ({', '.join(m.spec for m in models)}) for "
+            f"{experiment.name}; name the one model of the files with --models"
+        )
+    if files and experiment.across:
+        raise InputError(
+            f"--weights is given for {experiment.name}, which trains networks on every data set; leave --weights out"
+        )
+    limit = preset.max_samples if request.max_samples is None else request.max_samples
+    if limit < 16:
+        raise InputError(f"--max-samples is {limit}; at least 16 images are needed")
+    views = tuple(dict.fromkeys(parts("--view", request.view or (preset.view,))))
+    for view in views:
+        if view not in VIEWS:
+            raise unknown("view", view, VIEWS)
+    return Scope(
+        experiment,
+        select(registry, "indices", request.indices or (preset.indices,)),
+        select(registry, "stitchers", request.stitchers or (preset.stitchers,)),
+        models,
+        select(registry, "datasets", _named("--datasets", request.datasets, preset.datasets, experiment)),
+        () if files else seeds(preset.seeds if request.seeds is None else request.seeds),
+        _layers(models, request.layers) if request.layers else _usual(models, preset.layers),
+        views,
+        limit,
+        files,
+    )
+
+
+def _named(option: str, given: tuple, preset: str, experiment: Experiment) -> tuple:
+    """An option as it is given or as a preset has it. Raises InputError where neither names anything."""
+    if not given and not preset:
+        raise InputError(f"experiment {experiment.name} has no preset for {option}; give {option}")
+    return given or (preset,)
+
+
+def _files(texts: tuple[str, ...]) -> tuple[Path, ...]:
+    """Paths between commas."""
+    parts = [part.strip() for text in texts for part in text.split(",")]
+    if not all(parts):
+        raise InputError(f"--weights is {','.join(texts)!r}, which has an empty part; give files separated by commas")
+    return tuple(Path(part).expanduser() for part in parts)
+
+
+def _usual(models: tuple[Model, ...], preset: str) -> dict[str, tuple[str, ...]]:
+    """Model spec -> the layers that a preset names, or the default layers of a model that has none of them."""
+    patterns = split_list(preset) if preset else []
+    return {model.spec: _matching(model, patterns) or model.default_layers for model in models}
+
+
+def _matching(model: Model, patterns: list[str]) -> tuple[str, ...]:
+    """Stitchable layers that match a pattern, in order of depth."""
+    return tuple(layer for layer in model.layers if any(fnmatch.fnmatchcase(layer, pattern) for pattern in patterns))
+
+
+def _layers(models: tuple[Model, ...], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Model spec -> stitchable layers that match, in order of depth."""
+    patterns = ["*" if part == "all" else part for part in parts("--layers", asked)]
+    everywhere = {layer for model in models for layer in model.layers}
+    for pattern in patterns:
+        if not fnmatch.filter(everywhere, pattern):
+            raise unknown(
+                f"layer of {', '.join(model.spec for model in models)}",
+                pattern,
+                everywhere,
+                "only layers between stages can be stitched",
+            )
+    chosen = {model.spec: _matching(model, patterns) for model in models}
+    for model in models:
+        if not chosen[model.spec]:
+            raise InputError(f"--layers names no layer of {model.spec}; allowed: {', '.join(model.layers)}")
+    return chosen

@@ -1,0 +1,133 @@
+"""A whole run: look at everything, train, measure, tabulate, draw. The command line and `simbench.run` are this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simbench.runs.progress import Progress, shown
+from simbench.runs.request import Request
+from simbench.system.stopwatch import START, stage
+
+if TYPE_CHECKING:
+    from simbench.registry import Registry
+    from simbench.runs.job import Job
+    from simbench.runs.outcome import Outcome
+
+
+def run(
+    request: Request | None = None,
+    /,
+    *,
+    registry: Registry | None = None,
+    progress: str | Progress | None = None,
+    executor: Executor | None = None,
+    command: str = "",
+    dry_run: bool = False,
+    **options,
+) -> Outcome:
+    """Train networks, measure every case that is not on record, and write tables and figures: `simbench run` in Python.
+
+    request, options: what to measure; the options are the fields of `Request`, as in `run(seeds=2, layers="bn8")`, and
+        go before those of a request.
+    registry: the plugins, by default all that are installed. Plugin objects among the options need not be installed.
+    progress: nothing is shown by default; "bar", "lines", or an object with the methods of `Progress`.
+    executor: measures the cases; by default, this process. command: what to type for the same run, for runs.csv.
+    dry_run: say what would be done; train, measure and write nothing.
+
+    Returns the tables of the results folder as data frames, and how the run went. A row that failed is in
+    `outcome.problems` and raises nothing. Raises InputError, before anything is trained or written, for what cannot be
+    used. If it is interrupted, the same call goes on from there.
+
+    >>> import simbench
+    >>> simbench.run(seeds=2, layers="bn8", experiments="matching", indices="cka", stitchers="identity", dry_run=True)
+    <Outcome: measured 0 of 6 cases; rows: none; results in simbench-results>
+    """
+    with stage(START):
+        from simbench.registry import load
+        from simbench.runs.chosen import including
+        from simbench.runs.declared import board_columns
+        from simbench.runs.job import prepare
+        from simbench.runs.outcome import planned
+
+        request = Request.of(**options) if request is None else replace(request, **options)
+        notes = []
+        if registry is None:
+            registry = load()
+            notes = [f"plugin {broken.name!r} could not be loaded: {broken.reason}" for broken in registry.broken]
+        registry = including(registry, request)
+        declared = board_columns(registry)
+    progress = shown(progress)
+    job = prepare(request, registry)
+    _announce(job, progress)
+    if dry_run:
+        return planned(job, declared)
+    with _threads(request.threads if job.pending else None):
+        return _finished(job, registry, progress, command, executor, declared, notes)
+
+
+def _finished(job: Job, registry: Registry, progress: Progress, command: str, executor, declared, notes) -> Outcome:
+    """Measure, tabulate and draw."""
+    with stage(START):
+        from simbench.results import folder as publish
+        from simbench.results import text
+        from simbench.results.store import Contents, Store
+        from simbench.runs.driver import run
+        from simbench.runs.outcome import Outcome
+
+    recorded = run(job, registry, progress, command, executor)
+    folder, experiments = job.resolved.request.results, job.resolved.experiments
+    contents = Store(folder).read() if recorded.measured else Contents(recorded.records, job.contents.runs)
+    left_out = publish.publish(contents, folder, preferred=recorded.selected, declared=declared)
+    figures, undrawn = publish.draw(contents, folder, experiments, preferred=recorded.selected)
+    tables = {Path(name).stem: publish.read(folder, name, declared) for name in publish.FILES}
+    summaries = {each.spec: text.summarised(each, tables["measurements"]) for each in experiments}
+    return Outcome(
+        folder=folder,
+        cases=recorded.cases,
+        pending=job.pending,
+        untrained=job.untrained,
+        declared=declared,
+        corrupt=job.contents.corrupt,
+        trained=recorded.trained,
+        measured=recorded.measured,
+        seconds=recorded.seconds,
+        run=recorded.name,
+        rows=recorded.rows,
+        summaries={spec: frame for spec, frame in summaries.items() if frame is not None},
+        figures=tuple(figures),
+        undrawn=undrawn,
+        warnings=(*notes, *text.warnings(tables["correlations"], tables["methods"]), *text.left_out(left_out)),
+        **tables,
+    )
+
+
+def _announce(job: Job, progress: Progress) -> None:
+    """Say what is ignored and what there is to do."""
+    from simbench.runs.outcome import count
+
+    for path in job.contents.corrupt:
+        progress.say(f"simbench: {path} is corrupt: ignored, and measured again when its case is selected")
+    plan = f"{count(job.cases, 'case')}: {job.cases - job.pending} on record, {job.pending} to measure"
+    progress.say(plan + (f", after training {count(job.untrained, 'network')}" if job.untrained else ""))
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    """Threads of torch inside; None imports nothing and leaves them as they are."""
+    if number is None:
+        yield
+        return
+    with stage(START):
+        import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

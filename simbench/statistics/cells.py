@@ -1,0 +1,89 @@
+"""Cells, where an index and a stitched accuracy meet, and replicates of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy import ndarray
+
+#: A correlation of fewer different pairs is not defined: two points are always on a line.
+MIN_PAIRS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """n places where an index and a stitched accuracy meet: (front network, end network, layer).
+
+    a, b, layer: (n,) integer codes, in ascending order of (a, b, layer), no place twice.
+    shared: both sides are networks of one model: a code means the same network on either side, a != b.
+    """
+
+    a: ndarray
+    b: ndarray
+    layer: ndarray
+    shared: bool
+
+    def at(self, rows: ndarray) -> Cells:
+        return Cells(self.a[rows], self.b[rows], self.layer[rows], self.shared)
+
+    @property
+    def n(self) -> int:
+        return len(self.a)
+
+    @cached_property
+    def pairs(self) -> int:
+        return len(self.first_of_pair)
+
+    @cached_property
+    def layers(self) -> int:
+        return len(np.unique(self.layer))
+
+    @cached_property
+    def first_of_pair(self) -> ndarray:
+        """Where each pair begins."""
+        change = (np.diff(self.a, prepend=-1) != 0) | (np.diff(self.b, prepend=-1) != 0)
+        return np.flatnonzero(change)
+
+    @cached_property
+    def networks(self) -> int:
+        """Number of networks; of two models, that of the model with fewer."""
+        if self.shared:
+            return len(np.union1d(self.a, self.b))
+        return min(len(np.unique(self.a)), len(np.unique(self.b)))
+
+    @cached_property
+    def sizes(self) -> tuple[int, int]:
+        """How many codes each side has."""
+        a, b = self.a.max() + 1, self.b.max() + 1
+        return (max(a, b),) * 2 if self.shared else (a, b)
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """R replicates of n cells, one per column.
+
+    weights: (n, R) how often each cell counts.
+    partner: (n, R) the cell whose x stands opposite to this cell's y, -1 for none; None: its own.
+    """
+
+    weights: ndarray
+    partner: ndarray | None = None
+
+    def at(self, rows: ndarray) -> Replicates:
+        """The same replicates of some cells; partners must be among them."""
+        if self.partner is None:
+            return Replicates(self.weights[rows])
+        place = np.full(len(self.weights) + 1, -1)
+        place[rows] = np.arange(len(rows))
+        return Replicates(self.weights[rows], place[self.partner[rows]])
+
+    @property
+    def weights_x(self) -> ndarray:
+        """(n, R) how often the x of each cell counts."""
+        if self.partner is None:
+            return self.weights
+        weights = np.zeros((len(self.weights) + 1, self.weights.shape[1]))
+        np.put_along_axis(weights, self.partner, self.weights, axis=0)  # -1 is the row that is cut off
+        return weights[:-1]

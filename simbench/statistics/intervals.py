@@ -1,0 +1,32 @@
+"""Intervals and p-values from replicates of a correlation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import ndarray
+
+#: Correlations closer than this are tied: they differ by rounding.
+_TIE = 1e-10
+
+
+def interval(replicates: ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of those of the R replicates that are defined."""
+    defined = replicates[np.isfinite(replicates)]
+    if not len(defined):
+        return np.nan, np.nan
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def p_value(value: float, replicates: ndarray, exact: bool) -> float:
+    """Two-sided: twice the smaller of the shares of relabellings at least as low, and at least as high.
+
+    The distribution need not be centred at 0: pooled over layers it carries the effect of depth. exact: the
+    R replicates are all relabellings, the identity among them; else it is added to the random ones.
+    """
+    defined = replicates[np.isfinite(replicates)]
+    if not len(defined):
+        return np.nan
+    lower, upper = (defined <= value + _TIE).sum(), (defined >= value - _TIE).sum()
+    tail = min(lower, upper) / len(defined) if exact else (min(lower, upper) + 1) / (len(defined) + 1)
+    return float(min(1.0, 2 * tail))

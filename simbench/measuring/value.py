@@ -71,8 +71,9 @@ def narrow(x: Tensor, scaled: bool) -> Scatter:
     where that changes nothing but the rounding."""
     import torch
 
+    from simbench.moments.coordinates import principal_coordinates
     from simbench.moments.precision import precision
-    from simbench.moments.scatter import Scatter, principal_coordinates
+    from simbench.moments.scatter import Scatter
 
     eps, x = precision(x), x.to(torch.float64)
     if scaled:
@@ -83,8 +84,8 @@ def narrow(x: Tensor, scaled: bool) -> Scatter:
 
 def compare(index: Index, a, b, view: str, layout: str | tuple[str | None, str | None] | None = None) -> float:
     """Value of an index on arrays or tensors, looked at first; see `simbench.similarity`."""
+    from simbench.moments.coordinates import rounding_only
     from simbench.moments.precision import measured
-    from simbench.moments.scatter import rounding_only
 
     a, b, masked = paired_rows(a, b, view, layout)
     if len(a) < MIN_ROWS:

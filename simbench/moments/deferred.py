@@ -31,10 +31,6 @@ class Deferred:
     def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self._name] = value
 
-    def given(self, instance: Any) -> bool:
-        """True where the field is there already."""
-        return instance.__dict__[self._name] is not None
-
 
 def product(x: Tensor, y: Tensor) -> Tensor:
     """x^T y of rows x (n, p), y (n, q); InputError where p x q numbers do not fit into the machine."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,14 +10,13 @@ from torch import Tensor
 
 from simbench.errors import InputError, Undefined
 from simbench.moments.affine import Affine
-from simbench.moments.comoments import Comoments, Pairwise
+from simbench.moments.basis import Basis
+from simbench.moments.comoments import Comoments
 from simbench.moments.deferred import Deferred, product
 from simbench.moments.precision import precision
 from simbench.moments.reals import require_reals
-from simbench.moments.scatter import Basis, Scatter, streamable
+from simbench.moments.scatter import Scatter, streamable
 from simbench.moments.singular import left_singular, singular_values
-
-__all__ = ["Basis", "Moments", "Scatter"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +48,11 @@ class Moments:
                 "Moments needs (n, p) and (n, q) with the same n, from 1, on one device"
             )
         if not keep_rows and streamable(a, b):
-            p, q = a.shape[1], b.shape[1]
-            left, right = slice(0, p), slice(p, p + q)
-            sums = Comoments([p, q], [(left, left), (right, right), (left, right)], a.device)
+            sums = Comoments([a.shape[1], b.shape[1]], [(0, 0), (1, 1), (0, 1)], a.device)
             sums.add([a, b])
-            (aa, bb, ab), mean = sums.matrices(), sums.mean()
-            return cls(
-                Scatter(len(a), mean[left], aa, precision(a)), Scatter(len(b), mean[right], bb, precision(b)), ab
-            )
+            sums.close()
+            left, right = (Scatter(len(x), sums.mean(i), sums.matrix(i, i), precision(x)) for i, x in enumerate((a, b)))
+            return cls(left, right, sums.matrix(0, 1))
         m = cls.between(Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True))
         return m if keep_rows else cls(m.a.forget(), m.b.forget(), m.ab)
 
@@ -149,8 +144,6 @@ class Moments:
     @cached_property
     def correlations(self) -> Tensor:
         """(min(rank_a, rank_b),) canonical correlations, largest first (Hotelling, 1936)."""
-        if "canonical" in self.__dict__:
-            return self.canonical[1]
         return self.correlations_within(self.a.whitened, self.b.whitened)
 
     def correlations_within(self, left: Basis, right: Basis) -> Tensor:
@@ -163,6 +156,11 @@ class Moments:
     def _exact(self) -> bool:
         """True where rows were kept, so that nothing is squared."""
         return self.a.rows is not None and self.b.rows is not None
+
+    def mean_to_mean(self, weight: Tensor, bias: bool = True) -> Affine:
+        """The affine map of this weight (p, q) whose bias maps the mean of a to the mean of b; without a bias where
+        that is not wanted."""
+        return Affine(weight, self.mean_b - self.mean_a @ weight if bias else None)
 
     def residual(self, affine: Affine) -> Tensor:
         """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is.
@@ -179,38 +177,3 @@ class Moments:
             )
         error = moved.a.total - 2 * moved.ab.trace() + moved.b.total
         return (error + m.n * (moved.mean_a - moved.mean_b).square().sum()) / m.b.total
-
-
-@dataclass(frozen=True, eq=False)
-class Stack:
-    """Moments of all pairs of several representations of the same rows, taken in one pass.
-
-    Those of a pair are, to the last bit, what they are without the others; of (j, i) they are those of (i, j) swapped.
-    Eigendecompositions are computed once per representation, not once per pair.
-    """
-
-    sums: Pairwise
-    eps: tuple[float, ...]
-
-    @classmethod
-    def of(cls, batches: Iterable[Sequence[Tensor]]) -> Stack:
-        """Stack of rows that come in batches [(n, p_1), ..., (n, p_k)], at least one."""
-        sums = None
-        for batch in batches:
-            if sums is None:
-                eps = tuple(map(precision, batch))
-                sums = Pairwise([x.shape[1] for x in batch], batch[0].device)
-            sums.add(batch)
-        sums.close()
-        return cls(sums, eps)
-
-    @cached_property
-    def sides(self) -> tuple[Scatter, ...]:
-        """The Scatter of each representation, shared by all its pairs."""
-        return tuple(
-            Scatter(self.sums.n, self.sums.mean(i), self.sums.matrix(i, i), eps) for i, eps in enumerate(self.eps)
-        )
-
-    def pair(self, i: int, j: int) -> Moments:
-        """Moments of (X_i, X_j)."""
-        return Moments(self.sides[i], self.sides[j], self.sides[i].matrix if i == j else self.sums.matrix(i, j))

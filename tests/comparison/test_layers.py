@@ -12,7 +12,7 @@ from torch import nn
 
 import simbench
 from simbench import Claims, Inapplicable, Index, InputError, similarities
-from simbench.moments.layers import Blocks
+from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
 
 A, B = net(0, width=5), net(1, width=3)
@@ -245,7 +245,7 @@ def test_blocks_are_the_moments_of_every_pair_and_constants_are_exactly_zero(siz
     generator = torch.Generator().manual_seed(0)
     rows = [torch.randn(sum(sizes), p, generator=generator, dtype=torch.float64) + 1e3 for p in (3, 150, 2, 7)]
     rows[0][:, 1], rows[1][:, 4] = 0.1, 1 / 3
-    blocks = Blocks([*itertools.product((0, 1), (2, 3)), (1, 1)], limit)
+    blocks = LayerMoments([*itertools.product((0, 1), (2, 3)), (1, 1)], limit)
     for parts in zip(*(x.split(sizes) for x in rows), strict=True):
         blocks.add(dict(enumerate(parts)))
     blocks.close()

@@ -13,7 +13,7 @@ from simbench_plugins.indices.cka import CKA
 from simbench_plugins.indices.r2_lr import R2LR
 
 from simbench import Affine, InputError, Moments
-from simbench.moments.pair import Stack
+from simbench.moments.layers import LayerMoments
 
 # Well away from rank cuts, and from the borders of the SVCCA truncation.
 FROM_MOMENTS = [CKA(), R2LR(), R2LR(centred=False), CCA(), CCA("rho_squared"), SVCCA(), SVCCA(0.8), PWCCA()]
@@ -111,7 +111,7 @@ def test_swapped_moments_are_those_of_b_and_a():
 def test_pairs_of_a_stack_are_the_moments_of_the_pair():
     x, y = pair()
     z = pair(seed=3)[0][:, :2]
-    stack = Stack.of([[x[:25], y[:25], z[:25]], [x[25:], y[25:], z[25:]]])
+    stack = LayerMoments.of([[x[:25], y[:25], z[:25]], [x[25:], y[25:], z[25:]]])
     blocks = [x, y, z]
     for i, left in enumerate(blocks):
         for j, right in enumerate(blocks):
@@ -125,7 +125,7 @@ def test_moments_of_a_pair_are_the_same_bits_whatever_is_taken_beside_them(p, q)
     x, y, *others = (torch.from_numpy(rng.normal(size=(2500, width)) + 3).float() for width in (p, q, 9, 33, 150))
 
     def taken(*representations, size=2500):
-        return Stack.of(zip(*(each.split(size) for each in representations), strict=True))
+        return LayerMoments.of(zip(*(each.split(size) for each in representations), strict=True))
 
     alone = taken(x, y).pair(0, 1)
     for stack, i, j in (
@@ -147,15 +147,16 @@ def test_a_representation_with_nan_spoils_its_own_pairs_alone(spoilt):
     y = x.clone()
     y[17, 3] = spoilt
     stack, clean = (
-        Stack.of([[part[:1000] for part in parts], [part[1000:] for part in parts]]) for parts in ([x, y, z], [x, x, z])
+        LayerMoments.of([[part[:1000] for part in parts], [part[1000:] for part in parts]])
+        for parts in ([x, y, z], [x, x, z])
     )
     assert_same(stack.pair(0, 2), clean.pair(0, 2), 1e-12)
-    assert not stack.sides[1].matrix.isfinite().all() and not stack.pair(0, 1).ab.isfinite().all()
+    assert not stack.scatter(1).matrix.isfinite().all() and not stack.pair(0, 1).ab.isfinite().all()
 
 
 def test_pairs_of_a_stack_share_the_bases_of_a_representation():
     x, y = pair()
-    stack = Stack.of([[x, y, x + 1]])
+    stack = LayerMoments.of([[x, y, x + 1]])
     assert stack.pair(0, 1).a.whitened is stack.pair(2, 0).b.whitened
 
 

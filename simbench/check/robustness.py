@@ -10,13 +10,13 @@ from torch import Tensor
 
 from simbench.check import data, extremes
 from simbench.check.claims import EXACT, HOLDS, within
-from simbench.check.contract import implements
 from simbench.check.data import Pair
 from simbench.check.handed import Handed, parts
 from simbench.check.outcome import Skip, Violation, require
 from simbench.check.roundings import roundings
 from simbench.check.values import compute, gap, value, values
 from simbench.contracts import Index, Plugin
+from simbench.contracts.plugin import overrides
 from simbench.errors import Inapplicable, InputError, Spoilt
 from simbench.isolation.handed import lend
 from simbench.measuring.value import compare, evaluate
@@ -87,7 +87,7 @@ def routes(index: Index) -> str:
     """from_moments and from_samples agree where both are there, and so do sums of of_batch."""
     if index.minibatches is not None:
         return extremes.sums(index)
-    if index.needs != "moments" or not implements(index, "from_samples"):
+    if index.needs != "moments" or not overrides(index, "from_samples"):
         raise Skip(f"computed from {index.needs} only")
     largest = 0.0
     for pair, number in values(index, data.regular()):
@@ -127,7 +127,7 @@ def _roads(index: Index, pair: Pair) -> dict[str, tuple]:
     by_moments, by_samples = {"from_moments": (Moments.of(pair.a, pair.b),)}, {"from_samples": (pair.a, pair.b)}
     if index.needs != "moments":
         return by_samples
-    return by_moments | (by_samples if implements(index, "from_samples") else {})
+    return by_moments | (by_samples if overrides(index, "from_samples") else {})
 
 
 def _calls(index: Index, pair: Pair) -> list[tuple[str, Handed, Callable[[], Tensor]]]:
@@ -137,7 +137,7 @@ def _calls(index: Index, pair: Pair) -> list[tuple[str, Handed, Callable[[], Ten
     by_samples = ("from_samples", Handed([a, b]), lambda: index.from_samples(a, b))
     if index.needs == "samples":
         return [by_samples]
-    return [by_moments, by_samples] if implements(index, "from_samples") else [by_moments]
+    return [by_moments, by_samples] if overrides(index, "from_samples") else [by_moments]
 
 
 def deterministic(index: Index) -> str:

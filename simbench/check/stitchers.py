@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from simbench.check import maps, training
-from simbench.check.contract import declared, implements
+from simbench.check.contract import declared
 from simbench.check.families import FAMILIES, MATCHINGS
 from simbench.check.fits import fit, rank, regular, shaped
 from simbench.check.outcome import Check, Violation, require
 from simbench.contracts import Stitcher
+from simbench.contracts.plugin import overrides
 from simbench.errors import Inapplicable
 
 #: What is minimised by its own `loss`, and all that can be minimised.
@@ -64,7 +65,7 @@ def contract(stitcher: Stitcher) -> str:
         f"objective is {stitcher.objective!r}; one of {', '.join(map(repr, OBJECTIVES))} is wanted",
     )
     require(
-        stitcher.objective not in OWN_LOSS or implements(stitcher, "loss"),
+        stitcher.objective not in OWN_LOSS or overrides(stitcher, "loss"),
         f"objective is {stitcher.objective!r}, but no `loss` says which",
     )
     require(

@@ -63,5 +63,11 @@ class Plugin:
         return self.name + (f"[{self.arguments}]" if self.arguments else "")
 
 
+def overrides(plugin: Plugin, method: str) -> bool:
+    """True where the class of a plugin defines a method of its contract (`Index`, `Stitcher`, ...) anew."""
+    contract = next(parent for parent in type(plugin).__mro__ if parent.__module__.startswith("simbench.contracts"))
+    return getattr(type(plugin), method) is not getattr(contract, method)
+
+
 def _text(value) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

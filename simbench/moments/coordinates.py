@@ -37,7 +37,7 @@ def rounding_only(x: Tensor) -> bool:
     """True when no feature of rows x (n, p) varies by more than constants that were rounded in the precision in which
     x was measured; see `Scatter.rounding`."""
     eps = measured(x)
-    for part in x.detach().split(max(1, 2**20 // len(x)), 1):
+    for part in x.detach().split(max(1, 2**20 // len(x)), 1):  # type: ignore[no-untyped-call]
         mean, moved = centred(rescaled(part.to(torch.float64), each=True))
         if not within_rounding(len(x), mean, moved.square().sum(0), eps):
             return False
@@ -63,4 +63,5 @@ def principal_coordinates(x: Tensor, eps: float | None = None) -> Tensor:
         vectors, sigma = wide(rows) if p > n else torch.linalg.svd(rows, full_matrices=False)[:2]
         values = sigma.square()
     rank = rank_of(values, n, p, eps, squared)
-    return vectors[:, :rank] * values[:rank].sqrt()
+    scores: Tensor = vectors[:, :rank] * values[:rank].sqrt()
+    return scores

@@ -1,4 +1,4 @@
-"""Moments: all that a linear index or a direct matching needs to know of two representations."""
+"""Moments: all that a linear index or a direct matching needs to know about two representations."""
 
 from __future__ import annotations
 
@@ -24,22 +24,30 @@ class Moments:
     """Centred comoments of paired rows a (n, p) and b (n, q), in float64.
 
     a, b: the `Scatter` of each side (n, mean, matrix, whitening bases).
-    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; made only when it is asked for where both
-        sides hold their rows (None where it is given to the constructor).
+    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; where both sides keep their rows, computed
+        only when it is first read (None where it is given to the constructor).
 
     `Moments.of(a, b)` takes a batch, `+` merges disjoint batches, so a data set of any length streams
     through in O((p + q)^2) memory. `m.through(affine)` is the Moments of (a W + bias, b).
+
+    >>> import torch
+    >>> a = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 6.0]])
+    >>> m = Moments.of(a, a[:, :1] + a[:, 1:])
+    >>> m.n, m.ab.tolist(), m.bb.tolist()
+    (3, [[20.0], [36.0]], [[56.0]])
+    >>> m.residual(Affine(torch.ones(2, 1))).item()
+    0.0
     """
 
     a: Scatter
     b: Scatter
-    ab: Tensor = Deferred(lambda self: product(self.a.rows, self.b.rows))
+    ab: Deferred = Deferred(lambda self: product(self.a.rows, self.b.rows))
 
     @classmethod
     def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
-        """Moments of rows a (n, p), b (n, q). `keep_rows` holds on to the centred rows, so that bases
-        keep their digits up to the condition number 1/eps of the data instead of its square root.
-        InputError for what is no dense tensor of real numbers, and for rows that do not pair."""
+        """Moments of rows a (n, p), b (n, q). `keep_rows` keeps the centred rows, so that bases are
+        accurate up to the condition number 1/eps of the data instead of its square root.
+        InputError for anything but dense tensors of real numbers, and for rows that do not pair."""
         require_reals(a, "a")
         require_reals(b, "b")
         if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
@@ -58,7 +66,7 @@ class Moments:
 
     @classmethod
     def between(cls, a: Scatter, b: Scatter) -> Moments:
-        """Moments of two sides that hold their rows."""
+        """Moments of two sides that keep their rows."""
         return cls(a, b, None)
 
     def __add__(self, other: Moments) -> Moments:
@@ -66,11 +74,30 @@ class Moments:
         shift = torch.outer(other.mean_a - self.mean_a, other.mean_b - self.mean_b)
         return Moments(self.a + other.a, self.b + other.b, self.ab + other.ab + shift * (self.n * other.n / n))
 
-    n = property(lambda self: self.a.n, doc="Number of rows.")
-    mean_a = property(lambda self: self.a.mean, doc="(p,)")
-    mean_b = property(lambda self: self.b.mean, doc="(q,)")
-    aa = property(lambda self: self.a.matrix, doc="(p, p) centred comoments of a.")
-    bb = property(lambda self: self.b.matrix, doc="(q, q) centred comoments of b.")
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.a.n
+
+    @property
+    def mean_a(self) -> Tensor:
+        """(p,)"""
+        return self.a.mean
+
+    @property
+    def mean_b(self) -> Tensor:
+        """(q,)"""
+        return self.b.mean
+
+    @property
+    def aa(self) -> Tensor:
+        """(p, p) centred comoments of a."""
+        return self.a.matrix
+
+    @property
+    def bb(self) -> Tensor:
+        """(q, q) centred comoments of b."""
+        return self.b.matrix
 
     @property
     def degrees(self) -> int:
@@ -121,13 +148,15 @@ class Moments:
             return rows_a.mT @ rows_b
         if left is None:
             ab = self.ab
+        elif left is self.a.whitened:
+            ab = self._half
         else:
-            ab = self._half if left is self.a.whitened else left.whitening.mT @ self.ab
+            ab = left.whitening.mT @ self.ab
         return ab if right is None else ab @ right.whitening
 
     @cached_property
     def _half(self) -> Tensor:
-        """Comoments of whitened a with b, on the way to most of what is asked of a pair."""
+        """Comoments of whitened a with b, which most indices and stitchers start from."""
         return self.a.whitened.whitening.mT @ self.ab
 
     @cached_property
@@ -154,7 +183,7 @@ class Moments:
 
     @property
     def _exact(self) -> bool:
-        """True where rows were kept, so that nothing is squared."""
+        """True where rows were kept, so that no condition number is squared."""
         return self.a.rows is not None and self.b.rows is not None
 
     def mean_to_mean(self, weight: Tensor, bias: bool = True) -> Affine:

@@ -25,18 +25,27 @@ class Scatter:
     eps: machine epsilon of the *input*; directions below `p eps^2` (float32 and coarser) or
         `p eps` (float64) of the largest are rounding, not signal, and are cut from the rank.
     centre: what is subtracted in `matrix`: "mean", or "zero" after `uncentred()`.
-    rows: (n, p) centred rows, kept only by `of(x, keep_rows=True)`: bases then come from their
-        singular value decomposition and do not square the condition number, and `matrix` is made only when it is
-        asked for (None where it is given to the constructor).
+    rows: (n, p) centred rows, kept only by `of(x, keep_rows=True)`: bases then come from their singular value
+        decomposition and do not square the condition number, and `matrix` is computed only when it is first read (None
+        where it is given to the constructor).
 
     `+` merges disjoint sets of rows (pairwise update of Chan, Golub and LeVeque, 1979); InputError when
     the two differ in width or in centre.
+
+    >>> import torch
+    >>> x = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 6.0]])
+    >>> s = Scatter.of(x)
+    >>> s.mean.tolist(), s.matrix.tolist()
+    ([3.0, 2.0], [[8.0, 12.0], [12.0, 24.0]])
+    >>> merged = Scatter.of(x[:2]) + Scatter.of(x[2:])
+    >>> torch.allclose(merged.matrix, s.matrix)
+    True
     """
 
     n: int
     mean: Tensor
-    matrix: Tensor = Deferred(lambda self: product(self.rows, self.rows))
-    eps: float
+    matrix: Deferred = Deferred(lambda self: product(self.rows, self.rows))
+    eps: float  # type: ignore[misc]  # a deferred field has no default
     centre: str = "mean"
     rows: Tensor | None = None
 
@@ -82,7 +91,8 @@ class Scatter:
         """(p,) squared deviations of each feature, the diagonal of `matrix`."""
         if self.rows is None:
             return self.matrix.diagonal()
-        return torch.linalg.vector_norm(self.rows, dim=0).square()
+        lengths: Tensor = torch.linalg.vector_norm(self.rows, dim=0)
+        return lengths.square()
 
     @cached_property
     def total(self) -> Tensor:
@@ -151,17 +161,18 @@ class Scatter:
         return self._basis(torch.where(self.alive, ones, 0), ones)
 
     def _basis(self, shrink: Tensor, stretch: Tensor) -> Basis:
-        """Basis of the features times `shrink` (p,), given back in the old ones by `stretch` (p,)."""
+        """Basis of the features times `shrink` (p,); `stretch` (p,) gives its loadings in the original features."""
         if self.rows is not None and self.width > self.n:
-            scores, sigma = wide(self.rows * shrink)
+            left, sigma = wide(self.rows * shrink)
             rank = rank_of(sigma.square(), self.n, self.width, self.eps, squared=False)
-            return Basis(sigma[:rank].square(), None, None, scores[:, :rank], self.rows, shrink)
+            return Basis(sigma[:rank].square(), None, None, left[:, :rank], self.rows, shrink)
+        scores: Tensor | None = None
         if self.rows is not None:
             scores, sigma, directions = torch.linalg.svd(self.rows * shrink, full_matrices=False)
             values, vectors = sigma.square(), directions.mT
         else:
             values, vectors = torch.linalg.eigh(shrink[:, None] * self.matrix * shrink)
-            values, vectors, scores = values.flip(0).clamp_min(0), vectors.flip(1), None
+            values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
         rank = rank_of(values, self.n, self.width, self.eps, squared=self.rows is None)
         root = values[:rank].sqrt()
         vectors = vectors[:, :rank]

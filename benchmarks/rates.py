@@ -16,7 +16,7 @@ from alternating import alternate, ratio
 from command import answer, asked
 from record import Figure
 
-from simbench.moments.pair import Moments, Scatter
+from simbench.moments import Moments, Scatter
 
 WIDTHS, LENGTHS = (64, 128, 256, 512), (4_096, 16_384, 65_536)
 TYPES = {"float32": torch.float32, "float64": torch.float64}

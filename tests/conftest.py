@@ -15,7 +15,6 @@ from simbench.contracts import Recipe
 from simbench.contracts.selection import Selection
 from simbench.networks import weights
 
-
 #: The same examples in every run: a suite that is green today is green tomorrow.
 hypothesis.settings.register_profile("steady", derandomize=True)
 hypothesis.settings.load_profile("steady")

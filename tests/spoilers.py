@@ -16,7 +16,7 @@ import simbench
 from simbench import Affine, Claims, Experiment, Index, Row, Stitcher
 from simbench.contracts import Split
 from simbench.contracts.case import Case
-from simbench.moments.pair import Basis
+from simbench.moments.basis import Basis
 
 
 def half(*_) -> torch.Tensor:

@@ -1,17 +1,17 @@
-"""Canonical correlation analysis and its two remedies, SVCCA and PWCCA."""
+"""Canonical correlation analysis, and its variants SVCCA and PWCCA."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Claims, Index, KnownAnswer, hookimpl, invariant
-from simbench.errors import InputError
+from simbench import Claims, Index, InputError, KnownAnswer, hookimpl, invariant
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from simbench import Moments
+    from simbench.moments import Basis
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class CCA(Index):
 
     @property
     def claims(self) -> Claims:
-        kept = invariant("linear", "translation")
-        return Claims(symmetric=True, invariances_a=kept, invariances_b=kept)
+        invariances = invariant("linear", "translation")
+        return Claims(symmetric=True, invariances_a=invariances, invariances_b=invariances)
 
     def from_moments(self, m: Moments) -> Tensor:
         rho = m.defined().correlations
@@ -70,24 +70,24 @@ class SVCCA(Index):
     @property
     def claims(self) -> Claims:
         # With every component kept it is cca.
-        kept = invariant("linear" if self.variance == 1 else "orthogonal", "scaling", "translation")
-        return Claims(symmetric=True, invariances_a=kept, invariances_b=kept)
+        invariances = invariant("linear" if self.variance == 1 else "orthogonal", "scaling", "translation")
+        return Claims(symmetric=True, invariances_a=invariances, invariances_b=invariances)
 
     def from_moments(self, m: Moments) -> Tensor:
-        return m.correlations_within(*self._kept(m.defined())).mean()
+        return m.correlations_within(*self._truncated(m.defined())).mean()
 
-    def _kept(self, m: Moments):
+    def _truncated(self, m: Moments) -> tuple[Basis, Basis]:
         """The truncated principal bases of both sides."""
-        kept = []
+        bases = []
         for basis in (m.a.principal, m.b.principal):
             share = basis.values.cumsum(0) / basis.values.sum()
-            # A share that differs from the border by rounding alone has reached it; the whole leaves nothing out.
+            # A share that misses the border by rounding alone has reached it; a variance of 1 leaves nothing out.
             short = share < self.variance - 1e-12
-            kept.append(basis if self.variance == 1 else basis.first(int(short.sum()) + 1))
-        return kept
+            bases.append(basis if self.variance == 1 else basis.first(int(short.sum()) + 1))
+        return bases[0], bases[1]
 
     def degenerate(self, m: Moments) -> str | None:
-        a, b = self._kept(m)
+        a, b = self._truncated(m)
         return _too_few_rows(m, a.rank, b.rank)
 
     def known_answers(self) -> list[KnownAnswer]:

@@ -65,9 +65,11 @@ class CKA(Index):
 
     @property
     def claims(self) -> Claims:
-        kept = invariant("orthogonal", "scaling", "translation")
+        invariances = invariant("orthogonal", "scaling", "translation")
         low = 0.0 if self.estimator == "biased" else -1.0
-        return Claims(symmetric=True, range=(low, 1.0), invariances_a=kept, invariances_b=kept, differentiable=True)
+        return Claims(
+            symmetric=True, range=(low, 1.0), invariances_a=invariances, invariances_b=invariances, differentiable=True
+        )
 
     @property
     def needs(self) -> str:
@@ -76,7 +78,7 @@ class CKA(Index):
     def from_moments(self, m: Moments) -> Tensor:
         from simbench_plugins.indices.gram import ratio
 
-        from simbench.moments.precision import exponents
+        from simbench.moments import exponents
 
         m = m.defined()
         # Half the exponents of the scatters, so that a power of two takes the scale off either side.
@@ -91,7 +93,7 @@ class CKA(Index):
     def of_batch(self, x: Tensor) -> Tensor:
         """(m^2,) U-centred Gram matrix over sqrt(m (m - 3)): inner products are the unbiased HSIC (Song et al. 2012,
         eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2). Exactly zero where it is no more than rounding."""
-        from simbench.moments.precision import measured, widened
+        from simbench.moments import measured, widened
 
         return self._vector(widened(x), measured(x))
 
@@ -114,8 +116,7 @@ class CKA(Index):
         import torch
         from simbench_plugins.indices.gram import centred_gram, hsics, ratio
 
-        from simbench.moments.pair import Moments
-        from simbench.moments.precision import measured, rescaled, widened
+        from simbench.moments import Moments, measured, rescaled, widened
 
         n, unbiased, eps = len(a), self.estimator != "biased", (measured(a), measured(b))
         a, b = (rescaled(widened(x)) for x in (a, b))
@@ -136,7 +137,7 @@ class CKA(Index):
                 f"{self.spec} compares every row with every other: {n} rows are given, at most "
                 f"{MOST_ROWS} are allowed; give a sample of them, or another view"
             )
-        f, g = (centred_gram(x, self.kernel, unbiased, fine) for x, fine in zip((a, b), eps))
+        f, g = (centred_gram(x, self.kernel, unbiased, fine) for x, fine in zip((a, b), eps, strict=True))
         return ratio(f @ g, f @ f, g @ g, len(f), _ALIKE if unbiased else _STILL)
 
     def known_answers(self) -> list[KnownAnswer]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from simbench import Undefined
-from simbench.moments.precision import FLOAT32, exponents
+from simbench.moments import FLOAT32, exponents
 
 #: Elements of the rows that are centred and multiplied at a time, few enough to stay near the processor.
 _BLOCK = 2**21
@@ -75,14 +75,14 @@ def hsics(a: Tensor, b: Tensor, eps: tuple[float, float]) -> tuple[Tensor, Tenso
     n, (x, y) = len(a), (z - z.mean(0) for z in (a, b))
     lengths = [z.square().sum(1) for z in (x, y)]
     totals = [d.sum() for d in lengths]
-    uneven = [d - total / n for d, total in zip(lengths, totals)]
+    uneven = [d - total / n for d, total in zip(lengths, totals, strict=True)]
 
     def terms(i: int, j: int) -> tuple[Tensor, Tensor]:
         products = ((x, y)[i].mT @ (x, y)[j]).square().sum()
         return products, totals[i] * totals[j] / (n - 1) + n / (n - 2) * uneven[i] @ uneven[j]
 
     own = [terms(0, 0), terms(1, 1)]
-    for z, total, (more, less), fine in zip((a, b), totals, own, eps):
+    for z, total, (more, less), fine in zip((a, b), totals, own, eps, strict=True):
         rounding = (_noise(fine) * _largest(z)) ** 2 * total
         if not bool(more - less > torch.maximum(rounding, _LEFT * (more + less))):
             return None

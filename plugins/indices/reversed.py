@@ -24,8 +24,8 @@ class Reversed(Index):
 
     @property
     def claims(self) -> Claims:
-        told = self.of.claims
-        return replace(told, invariances_a=told.invariances_b, invariances_b=told.invariances_a)
+        claims = self.of.claims
+        return replace(claims, invariances_a=claims.invariances_b, invariances_b=claims.invariances_a)
 
     @property
     def needs(self) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simbench import Affine, Stitcher, hookimpl
-from simbench.errors import Inapplicable
+from simbench import Affine, Inapplicable, Stitcher, hookimpl
 
 if TYPE_CHECKING:
     from simbench import Moments

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simbench import Affine, InputError, Stitcher, hookimpl
+from simbench import InputError, Stitcher, hookimpl
 
 if TYPE_CHECKING:
     import numpy
     from torch import Tensor
 
-    from simbench import Moments
+    from simbench import Affine, Moments
 
 #: A slope may exceed the penalty by this part of it, and by this part of the largest slope there is.
 _SLACK, _ROUNDING = 1e-10, 1e-14
@@ -32,8 +32,8 @@ class Lasso(Stitcher):
     bias: True centres both sides and maps mean to mean, the intercept going unpenalised; False is uncentred.
     The paper's eq. 3 has the norm unsquared, ||A M - B||_F + alpha_3 ||M||_1. Its subgradient is that of the
     above over ||A M - B||_F, so the same M minimises it at alpha_3 = alpha L / ||A M - B||_F: one path of maps,
-    numbered otherwise. All of M shares one alpha, and neurons are not standardised, as in eq. 3: of two that
-    say the same, the one of larger scale is cheaper.
+    with another parameter. All of M shares one alpha, and neurons are not standardised, as in eq. 3: of two
+    neurons with the same information, the one of larger scale is cheaper.
     """
 
     alpha: float = 0.01
@@ -54,7 +54,7 @@ class Lasso(Stitcher):
         return lasso_path(m, [self.alpha], self.bias)[0]
 
     def loss(self, m: Moments, affine: Affine) -> Tensor:
-        """What is minimised, over ||B||_F^2."""
+        """The minimised function, divided by ||B||_F^2."""
         m = m if self.bias else m.uncentred()
         penalty = self.alpha * m.ab.abs().max() / m.b.total
         return m.residual(affine) / 2 + penalty * affine.weight.abs().sum()
@@ -64,9 +64,9 @@ def lasso_path(m: Moments, alphas: Sequence[float], bias: bool = True) -> list[A
     """The map of `Lasso(alpha, bias)` for each of the alphas, in their order; each starts from the next larger one.
 
     Every neuron of b is a lasso of its own. With R^T R = A^T A of the rank of A and z = R^-T A^T b, scikit-learn's
-    coordinate descent on (R, z) finds about the support, and an active set method the exact minimum on from
-    there: descent alone takes 10^5 sweeps where neurons are nearly dependent. Where they are exactly so, as with
-    fewer rows than neurons, one of several minima. Constant neurons have weights of exactly 0.
+    coordinate descent on (R, z) finds the support approximately, and an active set method continues to the
+    exact minimum: descent alone takes 10^5 sweeps where neurons are nearly dependent. Where they are exactly dependent,
+    as with fewer rows than neurons, the result is one of several minima. Constant neurons have weights of exactly 0.
     """
     import numpy as np
     import torch
@@ -91,8 +91,7 @@ def lasso_path(m: Moments, alphas: Sequence[float], bias: bool = True) -> list[A
                 start = _descent(root, targets[:, column], gram, slopes[:, column], penalty, weight)
                 weight = _minimum(gram, slopes[:, column], penalty, start, _ROUNDING * largest)
                 weights[i, :, column] = weight
-    found = torch.from_numpy(weights).to(m.ab)
-    return [Affine(weight, m.mean_b - m.mean_a @ weight if bias else None) for weight in found]
+    return [m.mean_to_mean(weight, bias) for weight in torch.from_numpy(weights).to(m.ab)]
 
 
 def _descent(
@@ -109,7 +108,7 @@ def _descent(
     from sklearn.linear_model import lasso_path as coordinate_descent
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a start is all that is asked for
+        warnings.simplefilter("ignore", ConvergenceWarning)  # only a start is needed
         return coordinate_descent(
             root,
             target,
@@ -171,9 +170,9 @@ def _solution(system: numpy.ndarray, right: numpy.ndarray) -> tuple[numpy.ndarra
     except np.linalg.LinAlgError:
         pass
     values, vectors = np.linalg.eigh(system)
-    kept = values > _DEPENDENT * values[-1]
+    solvable = values > _DEPENDENT * values[-1]
     parts = vectors.T @ right
-    return vectors[:, kept] @ (parts[kept] / values[kept]), vectors[:, ~kept] @ parts[~kept]
+    return vectors[:, solvable] @ (parts[solvable] / values[solvable]), vectors[:, ~solvable] @ parts[~solvable]
 
 
 def _allowed(alpha: float) -> None:

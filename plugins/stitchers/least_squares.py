@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simbench import Affine, Stitcher, hookimpl
-from simbench.errors import InputError
+from simbench import InputError, Stitcher, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simbench import Moments
+    from simbench import Affine, Moments
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class LeastSquares(Stitcher):
 
     def from_moments(self, m: Moments) -> Affine:
         m = m if self.bias else m.uncentred()
-        return _with_bias(m, _solution(m)) if self.bias else Affine(_solution(m))
+        return m.mean_to_mean(_solution(m), self.bias)
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ class ReducedRank(Stitcher):
         fitted = m.cross(m.a.whitened, None)  # (r, q): the fitted values in orthonormal coordinates
         _, _, directions = torch.linalg.svd(fitted, full_matrices=False)
         leading = directions[: self.rank].mT
-        weight = _solution(m) @ leading @ leading.mT
-        return _with_bias(m, weight) if self.bias else Affine(weight)
+        return m.mean_to_mean(_solution(m) @ leading @ leading.mT, self.bias)
 
 
 def _solution(m: Moments) -> Tensor:
@@ -79,11 +77,6 @@ def _solution(m: Moments) -> Tensor:
         span = torch.linalg.qr(basis.loadings).Q
         weight = span @ (span.mT @ weight)
     return weight
-
-
-def _with_bias(m: Moments, weight: Tensor) -> Affine:
-    """The affine map of this weight that maps mean to mean."""
-    return Affine(weight, m.mean_b - m.mean_a @ weight)
 
 
 @hookimpl

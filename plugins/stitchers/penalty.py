@@ -1,4 +1,4 @@
-"""The penalty on looking alike that a stitch can be trained against (paper, section 6.3)."""
+"""The penalty on similarity that a stitch can be trained with (paper, section 6.3)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from simbench import Index
 from simbench.measuring.value import evaluate
-from simbench.moments.views import rows
+from simbench.moments import rows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def penalty(index: Index, view: str, stitched: Tensor, own: Tensor) -> Tensor:
-    """Index of stitched activations (n, ...) against Model 2's own (n, ...) in a view, larger for more alike: 0-dim;
-    or (k,) for those of k maps, (k, n, ...)."""
+    """Index of stitched activations (n, ...) against Model 2's own (n, ...) in a view, larger for more similar ones:
+    0-dim; or (k,) for the activations (k, n, ...) of k maps."""
     import torch
 
     alone, target = stitched.ndim == own.ndim, rows(own, view)

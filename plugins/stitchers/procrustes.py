@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simbench import Affine, Stitcher, hookimpl
+from simbench import Stitcher, hookimpl
 
 if TYPE_CHECKING:
-    from simbench import Moments
+    from simbench import Affine, Moments
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class Procrustes(Stitcher):
 
         m = m if self.bias else m.uncentred()
         left, _, right = torch.linalg.svd(m.ab, full_matrices=False)
-        weight = left @ right
-        return Affine(weight, m.mean_b - m.mean_a @ weight if self.bias else None)
+        return m.mean_to_mean(left @ right, self.bias)
 
 
 @hookimpl

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from simbench_plugins.stitchers.descent import descent, differentiate, require_arithmetic
 from simbench_plugins.stitchers.penalty import penalty, unpushable
+from simbench_plugins.stitchers.starts import initial
 
 from simbench import Affine, Index, InputError, Stitcher, hookimpl, nested
-from simbench.errors import Inapplicable
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts.task import Batch, Task
 
-#: What the labels are made of.
+#: labels -> the parts of a batch that they come from.
 LABELS = {"soft": {"logits_b"}, "hard": set(), "soft_1": {"logits_a"}, "soft_12": {"logits_a", "logits_b"}}
 
 
@@ -35,8 +37,8 @@ class TaskLoss(Stitcher):
     mask: entries of M that stay zero, by correlation of the neurons: "semi_matching", "soft_semi_matching"
         (entries are scaled) or "permutation" (Li et al. 2016).
     l1: of the sum of absolute weights, as the paper has it (the authors' code takes their mean).
-    index, weight, view: a penalty on looking alike (on looking different for a negative weight), in the view of
-        the activations in one batch, whose few rows bias it; a short last batch is then left out.
+    index, weight, view: a penalty on similarity (on dissimilarity for a negative weight), in this view of the
+        activations of one batch, whose few rows bias it; a short last batch is then left out.
     epochs: passes over the train images. batch: images per step. bias: False trains a linear map.
     optimizer, learning_rate: "sgd" has momentum 0.9. schedule: "step" cuts the rate by 10 after each third of
         the steps (the authors' code: 30 epochs of Adam from 1e-3, in steps, augmented).
@@ -101,17 +103,15 @@ class TaskLoss(Stitcher):
         import torch
 
         start = (self.start(task) if starts is None else starts).to(task.labels.device, torch.float32)
-        self._computable(task.labels.device)
+        require_arithmetic(self.precision, task.labels.device)
         alone = start.weight.ndim == 2  # trained as the only one of k maps
-        free, made = self._parameters(
-            Affine(start.weight[None], None if start.bias is None else start.bias[None]) if alone else start, task
-        )
-        optimizer, schedule = self._descent(free, len(task.labels))
+        free, maps = self._parameters(start[None] if alone else start, task)
+        steps = self._steps(len(task.labels))
+        optimizer, schedule = descent(free, self.optimizer, self.learning_rate, self.schedule, steps)
 
         def current() -> Affine:
-            affine = made(*(part.detach() for part in free))
-            weight, bias = affine.weight.clone(), None if affine.bias is None else affine.bias.clone()
-            return Affine(weight[0], None if bias is None else bias[0]) if alone else Affine(weight, bias)
+            affine = maps(*(part.detach() for part in free)).clone()
+            return affine[0] if alone else affine
 
         if on_step:
             on_step(0, current())
@@ -119,7 +119,7 @@ class TaskLoss(Stitcher):
         for batch in replace(task, seed=task.seed + self.seed).batches(self.batch, self.epochs, wanted, self.augment):
             if self.index and len(batch.labels) < min(self.batch, len(task.labels)):
                 continue  # the index of a short last batch is biased differently
-            self._slopes(free, made, batch, task)
+            differentiate(free, maps, partial(self._loss, batch=batch, task=task), len(batch.labels), batch.x.device)
             optimizer.step()
             schedule.step()
             step += 1
@@ -127,65 +127,24 @@ class TaskLoss(Stitcher):
                 on_step(step, current())
         return current()
 
-    def _computable(self, device: torch.device) -> None:
-        import torch
-
-        told = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
-        if (
-            self.precision == "bfloat16"
-            and told.get("architecture") == "x86_64"
-            and not any(told.get(name) for name in ("avx512_bf16", "amx_bf16"))
-        ):
-            raise Inapplicable(
-                "this processor has no bfloat16 arithmetic and would imitate it slowly; take precision=float32"
-            )
-
-    def _slopes(self, free: list[Tensor], made: Callable[..., Affine], batch: Batch, task: Task) -> None:
-        """The gradients of each map's loss, put where the optimizer looks for them. Maps that share a pass through the
-        end are free of each other, because it is frozen and in eval mode."""
-        from simbench.measuring.stitched import shares
-
-        for part in free:
-            part.grad = None
-        for some in shares(len(free[0]), len(batch.labels), batch.x.device):
-            parts = [part.detach()[some].requires_grad_() for part in free]
-            self._loss(made(*parts), batch, task).sum().backward()
-            for whole, part in zip(free, parts, strict=True):
-                if len(part) == len(whole):
-                    whole.grad = part.grad
-                else:
-                    whole.grad = whole.new_empty(whole.shape) if whole.grad is None else whole.grad
-                    whole.grad[some] = part.grad
-
     def start(self, task: Task) -> Affine:
         """The map that training starts from, weight (p, q)."""
         import torch
 
         generator = torch.Generator().manual_seed(task.seed + self.seed)
-        found = self._initial(task, generator)
+        start = self._initial(task, generator)
         if not self.noise:
-            return found
-        weight = found.weight.float()
-        return Affine(weight + self.noise * torch.randn(weight.shape, generator=generator).to(weight), found.bias)
+            return start
+        weight = start.weight.float()
+        return Affine(weight + self.noise * torch.randn(weight.shape, generator=generator).to(weight), start.bias)
 
     def _initial(self, task: Task, generator: torch.Generator) -> Affine:
         """The start without its noise."""
-        import torch
-        from simbench_plugins.stitchers.identity import Identity
-        from simbench_plugins.stitchers.least_squares import LeastSquares
-        from simbench_plugins.stitchers.neuron_matching import assignment
-
-        m, p, q = task.moments, task.moments.a.width, task.moments.b.width
-        if self.init == "random":
-            weight, bias = (torch.rand(size, generator=generator) * 2 - 1 for size in ((p, q), (q,)))
-            return Affine(weight / p**0.5, bias / p**0.5 if self.bias else None)
-        if self.init == "least_squares":
-            return LeastSquares(self.bias).from_moments(m)
-        return assignment(m) if self.init == "permutation" else Identity().from_moments(m)
+        return initial(self.init, task.moments, self.bias, generator)
 
     def _parameters(self, start: Affine, task: Task) -> tuple[list[Tensor], Callable[..., Affine]]:
-        """What is trained, (k, ...) each, from the start's weight (k, p, q), and the maps that (a share of) these stand
-        for."""
+        """The trained parameters, (k, ...) each, from the start's weight (k, p, q), and the function that makes maps of
+        them (or of those of some maps)."""
         bias, weight, mask = self._bias(start), start.weight.clone(), None
         if self.mask != "none":
             from simbench_plugins.stitchers.neuron_matching import mask as by_correlation
@@ -202,37 +161,29 @@ class TaskLoss(Stitcher):
         zeros = start.weight.new_zeros(start.weight[..., 0, :].shape)
         return zeros if start.bias is None else start.bias.clone()
 
-    def _descent(self, free: list[Tensor], images: int):
-        """Optimizer and schedule."""
-        import torch
-
+    def _steps(self, images: int) -> int:
+        """Steps of the whole training."""
         whole, short = divmod(images, self.batch)
-        steps = self.epochs * (whole + bool(short and not (self.index and whole)))
-        cuts = [] if self.schedule == "constant" else [max(1, steps // 3), max(2, 2 * steps // 3)]
-        optimizer = (
-            torch.optim.Adam(free, lr=self.learning_rate)
-            if self.optimizer == "adam"
-            else torch.optim.SGD(free, lr=self.learning_rate, momentum=0.9)
-        )
-        return optimizer, torch.optim.lr_scheduler.MultiStepLR(optimizer, cuts)
+        return self.epochs * (whole + bool(short and not (self.index and whole)))
 
     def _loss(self, affine: Affine, batch: Batch, task: Task) -> Tensor:
         """(k,) for k maps."""
         import torch
 
+        from simbench.measuring.stitched import pass_together
+
         objective = task.objective
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            y = affine.each(batch.x)
-            logits = task.end(y.flatten(0, 1)).unflatten(0, y.shape[:2]).float()
-        told = [
+            moved, logits = pass_together(affine, task.end, batch.x)
+        soft = [
             objective.probabilities(getattr(batch, name).double(), self.temperature) for name in LABELS[self.labels]
         ]
-        target = (sum(told) / len(told)).float() if told else batch.labels  # linear in the target: the mean of losses
-        loss = objective.cross_entropy(logits / self.temperature, target)
+        target = (sum(soft) / len(soft)).float() if soft else batch.labels  # linear in the target: the mean of losses
+        loss = objective.cross_entropy(logits.float() / self.temperature, target)
         if self.l1:
             loss = loss + self.l1 * affine.weight.abs().sum((-2, -1))
         if self.index:
-            loss = loss + self.weight * penalty(self.index, self.view, y, batch.own)
+            loss = loss + self.weight * penalty(self.index, self.view, moved, batch.own)
         return loss
 
 

@@ -6,6 +6,7 @@ from dataclasses import is_dataclass
 
 from simbench.check.outcome import require
 from simbench.contracts import Plugin
+from simbench.contracts.plugin import overrides
 from simbench.system.provenance import digest
 
 
@@ -28,11 +29,5 @@ def declared(plugin: Plugin, methods: dict[str, str]) -> None:
         require(False, f"parameters {plugin.params} are not plain data: {error}")
     require(plugin.needs in methods, f"needs is {plugin.needs!r}; one of {', '.join(methods)} is wanted")
     require(
-        implements(plugin, methods[plugin.needs]), f"needs {plugin.needs!r} but implements no {methods[plugin.needs]}"
+        overrides(plugin, methods[plugin.needs]), f"needs {plugin.needs!r} but implements no {methods[plugin.needs]}"
     )
-
-
-def implements(plugin: Plugin, method: str) -> bool:
-    """Whether the plugin's class overrides the method of its contract."""
-    contract = next(parent for parent in type(plugin).__mro__ if parent.__module__.startswith("simbench.contracts"))
-    return getattr(type(plugin), method) is not getattr(contract, method)

@@ -14,7 +14,8 @@ from simbench.contracts import Claims, Index
 from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
 from simbench.isolation.answers import asked, nan, number, refusal
 from simbench.measuring.value import MIN_ROWS
-from simbench.moments.layers import Blocks, Shared, taken
+from simbench.moments.layers import LayerMoments
+from simbench.moments.memory import taken
 from simbench.moments.pair import Moments
 from simbench.moments.views import rows
 
@@ -50,7 +51,7 @@ class MomentStream:
         self._shapes: dict[Layer, Shape] = {}
         self._kept: dict[Layer, Tensor] = {}
         self._wanted: set[Layer] | None = None
-        self._tiles: list[tuple[Tile, Blocks]] = []
+        self._tiles: list[tuple[Tile, LayerMoments]] = []
 
     def take(self, side: str, layer: str, x: Tensor) -> Tensor | None:
         """Rows of the output of a layer of side a or b, (n, p) or (n, c, h, w), good until its next; none of what is
@@ -117,7 +118,7 @@ class MomentStream:
     def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None]) -> None:
         """Look at these pairs from now on."""
         self._tiles = [
-            (tile, Blocks(self._pairs(tile.a, tile.b), self._planned(tile.a, tile.b, room, images)[1]))
+            (tile, LayerMoments(self._pairs(tile.a, tile.b), self._planned(tile.a, tile.b, room, images)[1]))
             for tile in parts
         ]
         self._wanted = {key for tile in parts for key in tile.layers}
@@ -129,7 +130,7 @@ class MomentStream:
             blocks.add(taken)
             self._finite(blocks)
 
-    def _finite(self, blocks: Blocks) -> None:
+    def _finite(self, blocks: LayerMoments) -> None:
         spoilt = blocks.spoilt()
         if spoilt is not None:
             raise InputError(f"layer {spoilt[1]!r} of {spoilt[0]} has NaN or infinite activations; give finite ones")
@@ -144,7 +145,7 @@ class MomentStream:
         while self._tiles:
             yield from self._values(*self._tiles.pop(0))
 
-    def _values(self, tile: Tile, blocks: Blocks) -> Iterator[tuple[Index, Layer, Layer, Value]]:
+    def _values(self, tile: Tile, blocks: LayerMoments) -> Iterator[tuple[Index, Layer, Layer, Value]]:
         single = len(blocks.pairs) == 1
         spans = Spans(blocks.rows, 0 if single else tile.bytes - blocks.held())
         wanted = {(i, j) for i in tile.a for j in tile.b}
@@ -154,12 +155,12 @@ class MomentStream:
                     f"the batches have {blocks.n} rows in view {self.view!r}; at least {MIN_ROWS} are needed"
                 )
             wide = blocks.wide(i, j)
-            m = None if wide else blocks.pair(i, j, shared=len(self.indices) > 1)
+            m = None if wide else blocks.pair(i, j)
             for a, b in dict.fromkeys(((i, j), (j, i))):
                 if (a, b) not in wanted:
                     continue
                 if m is not None and (a, b) != (i, j):
-                    m = type(m)(m.b, m.a, m.ab.mT)
+                    m = m.swap()
                 names = [(key, f"{key[1]!r} of {name}") for key, name in ((a, "a"), (b, "b"))]
                 still = [name for key, name in names if blocks.constant(key)]
                 rounded = [name for key, name in names if blocks.rounding(key)]
@@ -177,7 +178,7 @@ class MomentStream:
                         )
                         continue
                     if single and m is not None:
-                        m = Shared(replace(m.a), replace(m.b), m.ab)  # without what the last index made of it
+                        m = Moments(replace(m.a), replace(m.b), m.ab)  # without what the last index made of it
                     yield index, a, b, _value(index, spans.moments(index, a, b) if wide else m)
 
     def unpaired(self, a: Layer, b: Layer) -> Iterator[tuple[Index, Value]]:

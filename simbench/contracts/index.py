@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench.contracts.plugin import Plugin
+from simbench.contracts.plugin import Plugin, overrides
 from simbench.errors import unknown
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Index(Plugin):
     @property
     def needs(self) -> str:
         """ "moments" or "samples": what this configured object computes from."""
-        return "moments" if type(self).from_moments is not Index.from_moments else "samples"
+        return "moments" if overrides(self, "from_moments") else "samples"
 
     def from_moments(self, m: Moments) -> torch.Tensor:
         """0-dim value from the moments of rows a (n, p), b (n, q)."""

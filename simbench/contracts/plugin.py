@@ -76,3 +76,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Plugin):
         return value.spec
     return text(value) if isinstance(value, tuple) else value
+
+
+def overrides(plugin: Plugin, method: str) -> bool:
+    """True where the class of a plugin defines a method of its contract (`Index`, `Stitcher`, ...) anew."""
+    contract = next(parent for parent in type(plugin).__mro__ if parent.__module__.startswith("simbench.contracts"))
+    return getattr(type(plugin), method) is not getattr(contract, method)

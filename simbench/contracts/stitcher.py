@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from simbench.contracts.plugin import Plugin
+from simbench.contracts.plugin import Plugin, overrides
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ class Stitcher(Plugin):
     @property
     def needs(self) -> str:
         """ "moments" or "task"."""
-        return "task" if type(self).from_task is not Stitcher.from_task else "moments"
+        return "task" if overrides(self, "from_task") else "moments"
 
     def from_moments(self, m: Moments) -> Affine:
         """Affine map, weight (p, q) in float64."""

@@ -16,9 +16,10 @@ from simbench.contracts.selection import Network, Setting
 from simbench.contracts.task import Rows, take
 from simbench.errors import Undefined
 from simbench.measuring.held import Held, OnDemand
-from simbench.moments.pair import Stack
+from simbench.moments.coordinates import principal_coordinates, rounding_only
+from simbench.moments.layers import LayerMoments
 from simbench.moments.precision import precision
-from simbench.moments.scatter import Scatter, principal_coordinates, rounding_only
+from simbench.moments.scatter import Scatter
 from simbench.moments.views import rows
 from simbench.networks import weights
 from simbench.networks.cut import cut, fold
@@ -189,7 +190,7 @@ class Activations:
             )
         return self._logits[key]
 
-    def stack(self, members: tuple[tuple[Network, str], ...], split: str, view: str) -> Stack:
+    def stack(self, members: tuple[tuple[Network, str], ...], split: str, view: str) -> LayerMoments:
         """Moments of all the (network, layer) members side by side, in one pass over the images.
 
         A member with NaN or infinite activations spoils the pairs it is in, and no other.
@@ -200,7 +201,7 @@ class Activations:
             for network, layer in members:
                 self.all(network, layer, split, together)
         batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
-        return Stack.of([rows(x, view) for x in batch] for batch in batches)
+        return LayerMoments.of([rows(x, view) for x in batch] for batch in batches)
 
     @torch.no_grad()
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:

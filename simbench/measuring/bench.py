@@ -23,8 +23,8 @@ from simbench.measuring.stacks import Stacks
 from simbench.measuring.stitched import Score, score, stitched_logits
 from simbench.measuring.value import evaluate, turnable
 from simbench.moments.affine import Affine
+from simbench.moments.coordinates import rounding_only
 from simbench.moments.pair import Moments
-from simbench.moments.scatter import rounding_only
 from simbench.moments.views import rows
 from simbench.system.provenance import digest
 from simbench.system.stopwatch import stages

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from simbench.contracts.selection import Network
 from simbench.measuring.activations import Activations, finite
-from simbench.moments.pair import Moments, Stack
+from simbench.moments.layers import LayerMoments
+from simbench.moments.pair import Moments
 
 #: A network and one of its layers.
 Member = tuple[Network, str]
@@ -15,12 +16,12 @@ Member = tuple[Network, str]
 class Stacks:
     """Moments of any two representations of the networks, from one pass over the images for all that share a layer.
 
-    They are a function of the two alone, to the last bit: see `simbench.moments.comoments.Pairwise`.
+    They are a function of the two alone, to the last bit: see `simbench.moments.comoments.Comoments`.
     """
 
     def __init__(self, activations: Activations, networks: Sequence[Network]) -> None:
         self.activations, self.networks = activations, networks
-        self._kept: dict[tuple, Stack] = {}
+        self._kept: dict[tuple, LayerMoments] = {}
 
     def __iter__(self) -> Iterator[tuple]:
         """What is held: (contents of the representations, split, view)."""
@@ -40,7 +41,7 @@ class Stacks:
         stack, order = self._kept[key], list(members)
         places = [order.index(_content(member)) for member in (a, b)]
         for (network, layer), place in zip((a, b), places, strict=True):
-            finite(stack.sides[place].matrix, f"activations of {network.name} at {layer}")
+            finite(stack.scatter(place).matrix, f"activations of {network.name} at {layer}")
         return stack.pair(*places)
 
     def _members(self, a: Member, b: Member) -> dict[tuple[str, str], Member]:

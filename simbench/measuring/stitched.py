@@ -40,9 +40,14 @@ def forward(affine: Affine, end: nn.Sequential, x: Tensor) -> Tensor:
         return end(affine(x))
     parts = []
     for some in shares(len(affine.weight), len(x), x.device):
-        moved = Affine(affine.weight[some], None if affine.bias is None else affine.bias[some]).each(x)
-        parts.append(end(moved.flatten(0, 1)).unflatten(0, moved.shape[:2]))
+        parts.append(pass_together(affine[some], end, x)[1])
     return torch.cat(parts)
+
+
+def pass_together(affine: Affine, end: nn.Sequential, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Activations (k, n, ...) and logits (k, n, outputs) of k maps, which run through the end as one batch."""
+    moved = affine.each(x)
+    return moved, end(moved.flatten(0, 1)).unflatten(0, moved.shape[:2])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from simbench.contracts import Index
+from simbench.contracts.plugin import overrides
 from simbench.errors import DegenerateWarning, InputError, Spoilt, Undefined
 from simbench.isolation.answers import nan, number, refusal
 from simbench.isolation.handed import lend
@@ -46,7 +47,7 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
         claims = index.claims
     a, b = _scaled(a, claims.invariances_a), _scaled(b, claims.invariances_b)
     wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
-    if index.needs == "samples" or (wide and type(index).from_samples is not Index.from_samples):
+    if index.needs == "samples" or (wide and overrides(index, "from_samples")):
         a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
         return lend(index, index.from_samples, a, b), None
     if not wide:
@@ -71,8 +72,9 @@ def narrow(x: Tensor, scaled: bool) -> Scatter:
     where that changes nothing but the rounding."""
     import torch
 
+    from simbench.moments.coordinates import principal_coordinates
     from simbench.moments.precision import precision
-    from simbench.moments.scatter import Scatter, principal_coordinates
+    from simbench.moments.scatter import Scatter
 
     eps, x = precision(x), x.to(torch.float64)
     if scaled:
@@ -83,8 +85,8 @@ def narrow(x: Tensor, scaled: bool) -> Scatter:
 
 def compare(index: Index, a, b, view: str, layout: str | tuple[str | None, str | None] | None = None) -> float:
     """Value of an index on arrays or tensors, looked at first; see `simbench.similarity`."""
+    from simbench.moments.coordinates import rounding_only
     from simbench.moments.precision import measured
-    from simbench.moments.scatter import rounding_only
 
     a, b, masked = paired_rows(a, b, view, layout)
     if len(a) < MIN_ROWS:

@@ -1,22 +1,64 @@
-"""Moments: comoments, scatter, the pair, many layers at once, the affine map, views. Mathematics without networks."""
+"""Moments: comoments, scatter, the pair, many layers at once, the affine map, views. Mathematics without networks.
+
+The names below are what users and plugins need; each is imported when it is first asked for, so that views and layouts
+are read without torch.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simbench.moments.affine import Affine
+    from simbench.moments.basis import Basis
+    from simbench.moments.coordinates import principal_coordinates, rounding_only
+    from simbench.moments.layers import LayerMoments
     from simbench.moments.pair import Moments
+    from simbench.moments.precision import FLOAT32, exponents, measured, rescaled, widened
     from simbench.moments.scatter import Scatter
+    from simbench.moments.views import LAYOUTS, VIEWS, channels_first, layout_of, rows
 
-__all__ = ["Affine", "Moments", "Scatter"]
+__all__ = [
+    "FLOAT32",
+    "LAYOUTS",
+    "VIEWS",
+    "Affine",
+    "Basis",
+    "LayerMoments",
+    "Moments",
+    "Scatter",
+    "channels_first",
+    "exponents",
+    "layout_of",
+    "measured",
+    "principal_coordinates",
+    "rescaled",
+    "rounding_only",
+    "rows",
+    "widened",
+]
+
+_WHERE = {
+    "affine": ("Affine",),
+    "basis": ("Basis",),
+    "coordinates": ("principal_coordinates", "rounding_only"),
+    "layers": ("LayerMoments",),
+    "pair": ("Moments",),
+    "precision": ("FLOAT32", "exponents", "measured", "rescaled", "widened"),
+    "scatter": ("Scatter",),
+    "views": ("LAYOUTS", "VIEWS", "channels_first", "layout_of", "rows"),
+}
 
 
-def __getattr__(name: str):
-    """`Moments` and its parts, imported when asked for: views are read without torch."""
-    from importlib import import_module
+def __getattr__(name: str) -> Any:
+    for module, names in _WHERE.items():
+        if name in names:
+            value = getattr(importlib.import_module(f"simbench.moments.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'simbench.moments' has no attribute {name!r}")
 
-    where = {"Affine": "affine", "Moments": "pair", "Scatter": "scatter"}
-    if name not in where:
-        raise AttributeError(f"module 'simbench.moments' has no attribute {name!r}")
-    return getattr(import_module(f"simbench.moments.{where[name]}"), name)
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simbench.errors import InputError
 from simbench.moments.views import LAYOUTS, layout_of
@@ -19,6 +19,13 @@ class Affine:
     weight: (p, q), rows of a times weight, as in the paper's `A M` (section 4.2).
     bias: (q,), or None for a linear map.
     Several maps share one Affine with leading dimensions: weight (k, p, q), bias (k, q).
+
+    >>> import torch
+    >>> affine = Affine(torch.tensor([[1.0, 0.0], [2.0, 3.0]]), torch.tensor([0.0, 1.0]))
+    >>> affine(torch.tensor([[1.0, 1.0]])).tolist()
+    [[3.0, 4.0]]
+    >>> affine(torch.ones(5, 2, 8, 8)).shape
+    torch.Size([5, 2, 8, 8])
     """
 
     weight: Tensor
@@ -33,16 +40,24 @@ class Affine:
             )
 
     @classmethod
-    def identity(cls, p: int, q: int | None = None, bias: bool = False, **like) -> Affine:
+    def identity(cls, p: int, q: int | None = None, bias: bool = False, **like: Any) -> Affine:
         """Ones on the diagonal, zeros elsewhere; `like` is passed to torch (dtype, device)."""
         import torch
 
         q = p if q is None else q
         return cls(torch.eye(p, q, **like), torch.zeros(q, **like) if bias else None)
 
-    def to(self, *where) -> Affine:
+    def to(self, *where: Any) -> Affine:
         """The same map on another device or in another dtype (arguments of `Tensor.to`)."""
         return Affine(self.weight.to(*where), None if self.bias is None else self.bias.to(*where))
+
+    def __getitem__(self, maps: int | slice | None) -> Affine:
+        """One or some of several maps; `affine[None]` is one map as the only one of several."""
+        return Affine(self.weight[maps], None if self.bias is None else self.bias[maps])
+
+    def clone(self) -> Affine:
+        """The same map in memory of its own."""
+        return Affine(self.weight.clone(), None if self.bias is None else self.bias.clone())
 
     def __call__(self, x: Tensor, layout: str | None = None) -> Tensor:
         """Rows (n, p) -> (n, q), maps (n, p, h, w) -> (n, q, h, w), or, with a layout, (n, h, w, p) -> (n, h, w, q) and

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from simbench.moments.deferred import Deferred
+from simbench.moments.deferred import Deferred, product
 from simbench.moments.precision import FLOAT32
 
 #: An input of a larger epsilon is float32 or coarser, and its own rounding sets the rank.
@@ -20,21 +20,22 @@ class Basis:
 
     values: (r,) scatter along each direction, largest first.
     whitening: (p, r), whitened rows are `(x - mean) @ whitening`.
-    loadings: (p, r), back again: `S = loadings @ loadings.T`, `x - mean = scores @ loadings.T`.
+    loadings: (p, r), the way back: `S = loadings @ loadings.T`, `x - mean = scores @ loadings.T`.
     scores: (n, r) the whitened rows themselves, where the rows were kept, else None.
-    rows: (n, p) centred rows and shrink: (p,) what their features were scaled by, of rows that are wider than many:
-        whitening and loadings, as large as these, are then made of them when they are asked for.
+    rows, shrink: (n, p) centred rows and (p,) the factors that scaled their features, where there are more features
+        than rows: whitening and loadings, which are as large as the rows, are then computed from them when they are
+        first read (None where they are given to the constructor).
     """
 
     values: Tensor
-    whitening: Tensor = Deferred(lambda self: self._spread(self.shrink.square()) / self.values)
-    loadings: Tensor = Deferred(lambda self: self._spread(self.shrink != 0))
+    whitening: Deferred = Deferred(lambda self: self._spread(self.shrink.square()) / self.values)
+    loadings: Deferred = Deferred(lambda self: self._spread(self.shrink != 0))
     scores: Tensor | None = None
     rows: Tensor | None = None
     shrink: Tensor | None = None
 
     def _spread(self, weights: Tensor) -> Tensor:
-        return weights[:, None] * (self.rows.mT @ self.scores)
+        return weights[:, None] * product(self.rows, self.scores)
 
     @property
     def rank(self) -> int:

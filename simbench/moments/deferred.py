@@ -1,4 +1,4 @@
-"""Fields of a frozen dataclass that are made when they are first asked for."""
+"""Fields of a frozen dataclass that are computed when they are first asked for."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from simbench.errors import InputError
 
 
 class Deferred:
-    """A field that may be given as None: what `make(self)` returns then takes its place at the first look."""
+    """A tensor field that may be given as None: the result of `make(self)` takes its place when it is first read.
 
-    def __init__(self, make: Callable[[Any], Any]) -> None:
+    It must be a function of the other fields alone, so that no value depends on when it is read.
+    """
+
+    def __init__(self, make: Callable[[Any], Tensor]) -> None:
         self._make = make
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, instance: Any, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> Tensor:
         if instance is None:
             raise AttributeError(self._name)  # to a dataclass: a field without a default
-        value = instance.__dict__[self._name]
+        value: Tensor | None = instance.__dict__[self._name]
         if value is None:
             value = instance.__dict__[self._name] = self._make(instance)
         return value
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: object, value: Tensor | None) -> None:
         instance.__dict__[self._name] = value
 
-    def given(self, instance: Any) -> bool:
-        """True where the field is there already."""
-        return instance.__dict__[self._name] is not None
 
-
-def product(x: Tensor, y: Tensor) -> Tensor:
-    """x^T y of rows x (n, p), y (n, q); InputError where p x q numbers do not fit into the machine."""
+def product(x: Tensor | None, y: Tensor | None) -> Tensor:
+    """x^T y of rows x (n, p), y (n, q) in float64; InputError where p x q numbers do not fit into the machine, and
+    where no rows are kept."""
+    if x is None or y is None:
+        raise InputError("neither a matrix nor rows are given, of which it could be made")
     p, q = x.shape[1], y.shape[1]
     if p * q * x.itemsize > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") and x.device.type == "cpu":
         raise InputError(

@@ -1,113 +1,110 @@
-"""Blocks: the moments of many pairs of representations at once, over rows that come in batches."""
+"""LayerMoments: the moments of many pairs of representations of the same rows, taken in one pass."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor
 
-from simbench.moments.centred import STEP, CentredRows, Cross, span_of
+from simbench.moments.comoments import Comoments
+from simbench.moments.coordinates import rounding_only
 from simbench.moments.pair import Moments
 from simbench.moments.precision import precision
-from simbench.moments.scatter import Scatter, rounding_only
+from simbench.moments.scatter import Scatter
 
 
 class Outgrown(Exception):
     """There are more rows than were expected."""
 
 
-class Shared(Moments):
-    """Moments that several indices look at: canonical correlations come with their variates, from one decomposition."""
+class LayerMoments:
+    """Moments of pairs of representations, such as layers of networks, each known by a key.
 
-    @cached_property
-    def correlations(self) -> Tensor:
-        return self.canonical[1]
+    pairs: the keys (i, j) of each pair. The moments of (j, i) are then those of (i, j) swapped.
+    limit: where it is not 0, all rows are kept, and more than `limit` of them raise `Outgrown`.
+    keep_rows: keep the rows until there are more of them than neurons in the widest representation, and their products
+        from then on; False: take products from the first row on. Products are p_i^2 numbers a representation and
+        p_i p_j a pair, however many the rows.
 
-
-class Blocks:
-    """The moments of some pairs of representations, each known by a key.
-
-    The rows are kept as they come until there are more of them than neurons in the widest; from then on their products
-    are, p_i^2 numbers a representation and p_i q_j a pair, however many the rows. limit: where it is not 0, rows are
-    kept throughout, and more than this many raise `Outgrown`. The moments of a pair that is not `wide` come from
-    products, to the last bit the same ones however they came about and whatever other pairs there are.
+    `add` takes batches of rows, `close` ends them. The moments of a pair come from products, and depend on the rows of
+    the pair alone, to the last bit: not on the batches, on the other pairs, on whether rows were kept, nor on what was
+    asked for before. Decompositions are computed once per representation, not once per pair.
     """
 
-    def __init__(self, pairs: Sequence[tuple[Hashable, Hashable]], limit: int = 0) -> None:
+    def __init__(self, pairs: Iterable[tuple[Hashable, Hashable]], limit: int = 0, keep_rows: bool = True) -> None:
         self.pairs, self._limit, self.n = list(pairs), limit, 0
-        self._rows: dict[Hashable, list[Tensor]] | None = {key: [] for pair in self.pairs for key in pair}
-        self._sides: dict[Hashable, CentredRows] = {}
-        self._crosses: dict[tuple, Cross] = {}
+        #: Every representation of the pairs, once.
+        self.keys: list[Hashable] = list(dict.fromkeys(key for pair in self.pairs for key in pair))
+        self._rows: dict[Hashable, list[Tensor]] | None = {key: [] for key in self.keys} if keep_rows else None
+        self._place = {key: i for i, key in enumerate(self.keys)}
+        self._asked = set(self.pairs)
+        self._comoments: Comoments | None = None
+        self._eps: dict[Hashable, float] = {}
         self._scatters: dict[Hashable, Scatter] = {}
 
-    @property
-    def keys(self) -> list[Hashable]:
-        """Every representation of the pairs, once."""
-        return list(dict.fromkeys(key for pair in self.pairs for key in pair))
+    @classmethod
+    def of(cls, batches: Iterable[Sequence[Tensor]]) -> LayerMoments:
+        """Moments of all pairs of k representations, known by the keys 0 to k - 1, from batches of their rows
+        [(n, p_1), ..., (n, p_k)], at least one."""
+        moments: LayerMoments | None = None
+        for batch in batches:
+            if moments is None:
+                moments = cls(combinations_with_replacement(range(len(batch)), 2), keep_rows=False)
+            moments.add(dict(enumerate(batch)))
+        if moments is None:
+            raise ValueError("no batches are given")
+        moments.close()
+        return moments
 
     def add(self, rows: Mapping[Hashable, Tensor]) -> None:
-        """The next rows of every representation, (m, p_i); they are copied."""
-        rows = {key: rows[key] for key in self.keys}
-        self.n += len(next(iter(rows.values())))
+        """Add the next rows of every representation, (m, p_i); they are copied."""
+        parts = {key: rows[key] for key in self.keys}
+        self.n += len(next(iter(parts.values())))
         if self._limit and self.n > self._limit:
             raise Outgrown
-        widest = max(x.shape[1] for x in rows.values())
-        if self._rows is None:
-            self._stream(rows)
-        elif not self._limit and self.n > widest:
+        self._eps = self._eps or {key: precision(x) for key, x in parts.items()}
+        if self._rows is not None and not self._limit and self.n > max(x.shape[1] for x in parts.values()):
             kept, self._rows = self._rows, None
-            parts = len(next(iter(kept.values())))
-            for k in range(parts):
-                self._stream({key: kept[key][k] for key in rows})
-                for each in kept.values():
-                    each[k] = None
-            self._stream(rows)
+            while kept[self.keys[0]]:
+                self._multiply({key: batches.pop(0) for key, batches in kept.items()})
+        if self._rows is None:
+            self._multiply(parts)
         else:
-            for key, x in rows.items():
+            for key, x in parts.items():
                 self._rows[key].append(x.clone())
 
-    def _stream(self, rows: Mapping[Hashable, Tensor]) -> None:
-        if not self._sides:
-            self._sides = {key: _side(x) for key, x in rows.items()}
-            self._crosses = {(i, j): Cross(self._sides[i], self._sides[j]) for i, j in self.pairs if i != j}
-        total, at = len(next(iter(rows.values()))), 0
-        while at < total:
-            done = next(iter(self._sides.values())).n
-            step = min(total - at, STEP - done % STEP)
-            for key, x in rows.items():
-                self._sides[key].put(x[at : at + step])
-            if (done + step) % STEP == 0:
-                for cross in self._crosses.values():
-                    cross.follow()
-            at += step
+    def _multiply(self, rows: Mapping[Hashable, Tensor]) -> None:
+        parts = [rows[key] for key in self.keys]
+        if self._comoments is None:
+            pairs = [(self._place[i], self._place[j]) for i, j in self.pairs]
+            own = [(i, i) for i in range(len(parts))]
+            self._comoments = Comoments([x.shape[1] for x in parts], dict.fromkeys([*own, *pairs]), parts[0].device)
+        self._comoments.add(parts)
 
     def close(self) -> None:
-        """All rows are in."""
+        """All rows have been added."""
         if self._rows is not None:
-            for key, parts in self._rows.items():
-                self._rows[key] = [torch.cat(parts)]
-            return
-        for side in self._sides.values():
-            side.finish()
-        for cross in self._crosses.values():
-            cross.follow(last=True)
-        for side in self._sides.values():
-            side.forget()
+            self._rows = {key: [torch.cat(parts)] for key, parts in self._rows.items()}
+        elif self._comoments is not None:
+            self._comoments.close()
 
     def spoilt(self) -> Hashable | None:
         """A representation that has shown NaN or infinity so far; None where none has."""
-        if self._rows is None:
-            return next((key for key, side in self._sides.items() if not bool(side.running.isfinite().all())), None)
-        return next((key for key, parts in self._rows.items() if parts and not bool(parts[-1].isfinite().all())), None)
+        if self._rows is not None:
+            latest = {key: parts[-1] for key, parts in self._rows.items() if parts}
+        else:
+            latest = dict(zip(self.keys, self._comoments.sums, strict=True)) if self._comoments is not None else {}
+        return next((key for key, x in latest.items() if not bool(x.isfinite().all())), None)
 
     def rows(self, key: Hashable) -> Tensor | None:
-        """(n, p) rows of a representation, where they are kept."""
+        """(n, p) rows of a representation, where they are kept; after `close`."""
         return None if self._rows is None else self._rows[key][0]
 
     def held(self) -> int:
-        """Bytes of rows that are kept, of what is made of the narrower ones, and of one decomposition."""
+        """Bytes of the kept rows, of the products of the narrower ones, and of one decomposition; 0 where no rows are
+        kept."""
         if self._rows is None:
             return 0
         kept = [parts[0] for parts in self._rows.values()]
@@ -116,85 +113,51 @@ class Blocks:
             narrow + 9 * min(self.n, most) ** 2 + 4 * self.n * most
         )
 
-    def wide(self, i: Hashable, j: Hashable) -> bool:
-        """True where one of two representations has as many neurons as there are rows, so that n x n is less."""
-        return self._rows is not None and max(self._rows[key][0].shape[1] for key in (i, j)) >= self.n
+    def wide(self, *keys: Hashable) -> bool:
+        """True where rows are kept and one of the representations has at least as many neurons as there are rows, so
+        that n x n products are smaller than p x p ones."""
+        kept = [x for x in map(self.rows, keys) if x is not None]
+        return any(x.shape[1] >= self.n for x in kept)
 
     def constant(self, key: Hashable) -> bool:
         """True for a representation that does not vary."""
-        if self._rows is not None and self._rows[key][0].shape[1] >= self.n:
-            return bool((self._rows[key][0] == self._rows[key][0][:1]).all())
+        x = self.rows(key)
+        if x is not None and self.wide(key):
+            return bool((x == x[:1]).all())
         return self.scatter(key).constant
 
     def rounding(self, key: Hashable) -> bool:
         """True for a representation that varies by no more than the rounding of its numbers."""
-        if self._rows is not None and self._rows[key][0].shape[1] >= self.n:
-            return rounding_only(self._rows[key][0])
+        x = self.rows(key)
+        if x is not None and self.wide(key):
+            return rounding_only(x)
         return self.scatter(key).rounding
 
     def scatter(self, key: Hashable) -> Scatter:
-        """The Scatter of a representation, shared by all its pairs."""
+        """The Scatter of a representation, shared by all its pairs; after `close`."""
         if key not in self._scatters:
-            if self._rows is not None:
-                side = self._sides[key] = _side(self._rows[key][0])
-                for part in self._rows[key][0].split(STEP):
-                    side.put(part)
-                side.finish()
-                side.forget()
-            self._scatters[key] = self._sides[key].scatter()
+            sums, i, _ = self._sums(key, key)
+            self._scatters[key] = Scatter(self.n, sums.mean(i), sums.matrix(i, i), self._eps[key])
         return self._scatters[key]
 
-    def pair(self, i: Hashable, j: Hashable, shared: bool = True) -> Moments:
-        """Moments of a pair that is not wide; `Shared` where several indices look at them."""
+    def pair(self, i: Hashable, j: Hashable) -> Moments:
+        """Moments of a pair; after `close`. KeyError for one that was not asked for."""
         a, b = self.scatter(i), self.scatter(j)
-        return (Shared if shared else Moments)(a, b, a.matrix if i == j else self._matrix(i, j))
+        if i == j:
+            return Moments(a, b, a.matrix)
+        if (i, j) not in self._asked and (j, i) in self._asked:
+            return self.pair(j, i).swap()
+        sums, left, right = self._sums(i, j)
+        return Moments(a, b, sums.matrix(left, right))
 
-    def _matrix(self, i: Hashable, j: Hashable) -> Tensor:
-        if self._rows is not None:
-            cross = Cross(self._sides[i], self._sides[j])
-            cross.again(self._rows[i][0], self._rows[j][0])
-            return cross.matrix()
-        return self._crosses.pop((i, j)).matrix()
-
-
-def taken(
-    a: Mapping[Hashable, int],
-    b: Mapping[Hashable, int],
-    bytes: Mapping[Hashable, int],
-    batch: int,
-    expected: int | None,
-    room: int,
-) -> tuple[int, int]:
-    """Bytes that Blocks of all pairs of a with b take at most, the values of their indices with them, and the `limit`
-    to give.
-
-    a, b: the widths of representations. bytes: of a row of each, as it is given. batch: rows that come at a time.
-    expected: the most rows in all, where that is known; they are kept, all of them, where products would take more
-    than there is room.
-    """
-    widths = {**a, **b}
-    most, single = max(widths.values()), len(a) == len(b) == 1
-    own, common = sum(p * p for p in widths.values()), [p for key, p in a.items() if key in b]
-    # Of two that are on both sides one product is the transpose of the other, and of one with itself there is its own.
-    both = sum(a.values()) * sum(b.values()) - (sum(common) ** 2 + sum(p * p for p in common)) // 2
-    row, widest = sum(bytes.values()), max(a.values()) * max(b.values())
-
-    def of_rows(n: int) -> int:
-        """Where n rows are kept: they, what is made of the narrower ones, and one decomposition."""
-        narrow = sum(5 * p * p for p in widths.values() if p < n)
-        return row * (n + batch) + max(bytes.values()) * n + 8 * (narrow + 9 * min(n, most) ** 2 + 4 * n * most)
-
-    # A decomposition of the widest takes some copies of it; its bases stay for the next pair.
-    values = 8 * (9 * most * most + 2 * widest) + (0 if single else 8 * 4 * own)
-    stream = row * (most + 2 * batch) + 8 * sum(span_of(p) * (p + 8) for p in widths.values())
-    products = 8 * (own + both) + max(stream, values)
-    if expected is None or expected - batch < most:
-        products = max(products, of_rows(most))
-    if products > room and expected is not None and of_rows(expected) < products:
-        spans = 8 * sum(8 * (p + min(expected, p)) * min(expected, p) for p in widths.values())
-        return of_rows(expected) + min(spans, max(room - of_rows(expected), 0)), expected
-    return products, 0
-
-
-def _side(x: Tensor) -> CentredRows:
-    return CentredRows(x.shape[1], precision(x), x.device)
+    def _sums(self, i: Hashable, j: Hashable) -> tuple[Comoments, int, int]:
+        """Comoments that hold those of representation i with j, and the places of both in them."""
+        if self._rows is None:
+            if self._comoments is None:
+                raise ValueError("no rows have been added")
+            return self._comoments, self._place[i], self._place[j]
+        parts = [self._rows[key][0] for key in dict.fromkeys((i, j))]
+        sums = Comoments([x.shape[1] for x in parts], [(0, len(parts) - 1)], parts[0].device)
+        sums.add(parts)
+        sums.close()
+        return sums, 0, len(parts) - 1

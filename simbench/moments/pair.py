@@ -1,8 +1,7 @@
-"""Moments: all that a linear index or a direct matching needs to know of two representations."""
+"""Moments: all that a linear index or a direct matching needs to know about two representations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,14 +10,13 @@ from torch import Tensor
 
 from simbench.errors import InputError, Undefined
 from simbench.moments.affine import Affine
-from simbench.moments.comoments import Comoments, Pairwise
+from simbench.moments.basis import Basis
+from simbench.moments.comoments import Comoments
 from simbench.moments.deferred import Deferred, product
 from simbench.moments.precision import precision
 from simbench.moments.reals import require_reals
-from simbench.moments.scatter import Basis, Scatter, streamable
+from simbench.moments.scatter import Scatter, streamable
 from simbench.moments.singular import left_singular, singular_values
-
-__all__ = ["Basis", "Moments", "Scatter"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,22 +24,30 @@ class Moments:
     """Centred comoments of paired rows a (n, p) and b (n, q), in float64.
 
     a, b: the `Scatter` of each side (n, mean, matrix, whitening bases).
-    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; made only when it is asked for where both
-        sides hold their rows (None where it is given to the constructor).
+    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; where both sides keep their rows, computed
+        only when it is first read (None where it is given to the constructor).
 
     `Moments.of(a, b)` takes a batch, `+` merges disjoint batches, so a data set of any length streams
     through in O((p + q)^2) memory. `m.through(affine)` is the Moments of (a W + bias, b).
+
+    >>> import torch
+    >>> a = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 6.0]])
+    >>> m = Moments.of(a, a[:, :1] + a[:, 1:])
+    >>> m.n, m.ab.tolist(), m.bb.tolist()
+    (3, [[20.0], [36.0]], [[56.0]])
+    >>> m.residual(Affine(torch.ones(2, 1))).item()
+    0.0
     """
 
     a: Scatter
     b: Scatter
-    ab: Tensor = Deferred(lambda self: product(self.a.rows, self.b.rows))
+    ab: Deferred = Deferred(lambda self: product(self.a.rows, self.b.rows))
 
     @classmethod
     def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
-        """Moments of rows a (n, p), b (n, q). `keep_rows` holds on to the centred rows, so that bases
-        keep their digits up to the condition number 1/eps of the data instead of its square root.
-        InputError for what is no dense tensor of real numbers, and for rows that do not pair."""
+        """Moments of rows a (n, p), b (n, q). `keep_rows` keeps the centred rows, so that bases are
+        accurate up to the condition number 1/eps of the data instead of its square root.
+        InputError for anything but dense tensors of real numbers, and for rows that do not pair."""
         require_reals(a, "a")
         require_reals(b, "b")
         if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
@@ -50,20 +56,17 @@ class Moments:
                 "Moments needs (n, p) and (n, q) with the same n, from 1, on one device"
             )
         if not keep_rows and streamable(a, b):
-            p, q = a.shape[1], b.shape[1]
-            left, right = slice(0, p), slice(p, p + q)
-            sums = Comoments([p, q], [(left, left), (right, right), (left, right)], a.device)
+            sums = Comoments([a.shape[1], b.shape[1]], [(0, 0), (1, 1), (0, 1)], a.device)
             sums.add([a, b])
-            (aa, bb, ab), mean = sums.matrices(), sums.mean()
-            return cls(
-                Scatter(len(a), mean[left], aa, precision(a)), Scatter(len(b), mean[right], bb, precision(b)), ab
-            )
+            sums.close()
+            left, right = (Scatter(len(x), sums.mean(i), sums.matrix(i, i), precision(x)) for i, x in enumerate((a, b)))
+            return cls(left, right, sums.matrix(0, 1))
         m = cls.between(Scatter.of(a, keep_rows=True), Scatter.of(b, keep_rows=True))
         return m if keep_rows else cls(m.a.forget(), m.b.forget(), m.ab)
 
     @classmethod
     def between(cls, a: Scatter, b: Scatter) -> Moments:
-        """Moments of two sides that hold their rows."""
+        """Moments of two sides that keep their rows."""
         return cls(a, b, None)
 
     def __add__(self, other: Moments) -> Moments:
@@ -71,11 +74,30 @@ class Moments:
         shift = torch.outer(other.mean_a - self.mean_a, other.mean_b - self.mean_b)
         return Moments(self.a + other.a, self.b + other.b, self.ab + other.ab + shift * (self.n * other.n / n))
 
-    n = property(lambda self: self.a.n, doc="Number of rows.")
-    mean_a = property(lambda self: self.a.mean, doc="(p,)")
-    mean_b = property(lambda self: self.b.mean, doc="(q,)")
-    aa = property(lambda self: self.a.matrix, doc="(p, p) centred comoments of a.")
-    bb = property(lambda self: self.b.matrix, doc="(q, q) centred comoments of b.")
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.a.n
+
+    @property
+    def mean_a(self) -> Tensor:
+        """(p,)"""
+        return self.a.mean
+
+    @property
+    def mean_b(self) -> Tensor:
+        """(q,)"""
+        return self.b.mean
+
+    @property
+    def aa(self) -> Tensor:
+        """(p, p) centred comoments of a."""
+        return self.a.matrix
+
+    @property
+    def bb(self) -> Tensor:
+        """(q, q) centred comoments of b."""
+        return self.b.matrix
 
     @property
     def degrees(self) -> int:
@@ -126,13 +148,15 @@ class Moments:
             return rows_a.mT @ rows_b
         if left is None:
             ab = self.ab
+        elif left is self.a.whitened:
+            ab = self._half
         else:
-            ab = self._half if left is self.a.whitened else left.whitening.mT @ self.ab
+            ab = left.whitening.mT @ self.ab
         return ab if right is None else ab @ right.whitening
 
     @cached_property
     def _half(self) -> Tensor:
-        """Comoments of whitened a with b, on the way to most of what is asked of a pair."""
+        """Comoments of whitened a with b, which most indices and stitchers start from."""
         return self.a.whitened.whitening.mT @ self.ab
 
     @cached_property
@@ -149,8 +173,6 @@ class Moments:
     @cached_property
     def correlations(self) -> Tensor:
         """(min(rank_a, rank_b),) canonical correlations, largest first (Hotelling, 1936)."""
-        if "canonical" in self.__dict__:
-            return self.canonical[1]
         return self.correlations_within(self.a.whitened, self.b.whitened)
 
     def correlations_within(self, left: Basis, right: Basis) -> Tensor:
@@ -161,8 +183,13 @@ class Moments:
 
     @property
     def _exact(self) -> bool:
-        """True where rows were kept, so that nothing is squared."""
+        """True where rows were kept, so that no condition number is squared."""
         return self.a.rows is not None and self.b.rows is not None
+
+    def mean_to_mean(self, weight: Tensor, bias: bool = True) -> Affine:
+        """The affine map of this weight (p, q) whose bias maps the mean of a to the mean of b; without a bias where
+        that is not wanted."""
+        return Affine(weight, self.mean_b - self.mean_a @ weight if bias else None)
 
     def residual(self, affine: Affine) -> Tensor:
         """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is.
@@ -179,38 +206,3 @@ class Moments:
             )
         error = moved.a.total - 2 * moved.ab.trace() + moved.b.total
         return (error + m.n * (moved.mean_a - moved.mean_b).square().sum()) / m.b.total
-
-
-@dataclass(frozen=True, eq=False)
-class Stack:
-    """Moments of all pairs of several representations of the same rows, taken in one pass.
-
-    Those of a pair are, to the last bit, what they are without the others; of (j, i) they are those of (i, j) swapped.
-    Eigendecompositions are computed once per representation, not once per pair.
-    """
-
-    sums: Pairwise
-    eps: tuple[float, ...]
-
-    @classmethod
-    def of(cls, batches: Iterable[Sequence[Tensor]]) -> Stack:
-        """Stack of rows that come in batches [(n, p_1), ..., (n, p_k)], at least one."""
-        sums = None
-        for batch in batches:
-            if sums is None:
-                eps = tuple(map(precision, batch))
-                sums = Pairwise([x.shape[1] for x in batch], batch[0].device)
-            sums.add(batch)
-        sums.close()
-        return cls(sums, eps)
-
-    @cached_property
-    def sides(self) -> tuple[Scatter, ...]:
-        """The Scatter of each representation, shared by all its pairs."""
-        return tuple(
-            Scatter(self.sums.n, self.sums.mean(i), self.sums.matrix(i, i), eps) for i, eps in enumerate(self.eps)
-        )
-
-    def pair(self, i: int, j: int) -> Moments:
-        """Moments of (X_i, X_j)."""
-        return Moments(self.sides[i], self.sides[j], self.sides[i].matrix if i == j else self.sums.matrix(i, j))

@@ -1,4 +1,4 @@
-"""Reals: what rows of activations are made of where they are computed with."""
+"""Reals: the dense tensors of real numbers that moments are computed from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from simbench.errors import InputError
 
 
 def require_reals(x: Tensor, name: str = "x") -> None:
-    """InputError for what is no dense torch tensor of real numbers.
+    """InputError for anything but a dense torch tensor of real numbers.
 
-    Looks at its type only, which costs nothing: NaN and infinity pass, and give NaN. `arrays` writes out what can be.
+    Looks at the type only, which costs nothing: NaN and infinity pass, and give NaN. `containers.paired_rows` writes
+    other containers out.
     """
     if not isinstance(x, Tensor):
         raise InputError(f"rows {name} are a {type(x).__name__}; give a torch tensor, such as torch.tensor({name})")

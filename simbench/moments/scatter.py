@@ -9,17 +9,12 @@ import torch
 from torch import Tensor
 
 from simbench.errors import InputError
-from simbench.moments.basis import COARSE, Basis, rank_of, wide
-from simbench.moments.comoments import Comoments, block_rows
+from simbench.moments.basis import Basis, rank_of, wide
+from simbench.moments.comoments import ROWS, Comoments
+from simbench.moments.coordinates import DEAD, centred, within_rounding
 from simbench.moments.deferred import Deferred, product
-from simbench.moments.precision import FLOAT32, measured, precision, rescaled
+from simbench.moments.precision import precision
 from simbench.moments.reals import require_reals
-
-#: Relative size below which a deviation from the mean is the rounding of the mean itself.
-_DEAD = 16 * torch.finfo(torch.float64).eps
-#: Standard deviation over epsilon and mean up to which a feature may be a constant that was rounded: numbers of half
-#: precision were rounded once, to one of two neighbours; those of float32 came out of sums in float32.
-_ROUNDED_ONCE, _ROUNDED_IN_SUMS = 0.5, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +25,27 @@ class Scatter:
     eps: machine epsilon of the *input*; directions below `p eps^2` (float32 and coarser) or
         `p eps` (float64) of the largest are rounding, not signal, and are cut from the rank.
     centre: what is subtracted in `matrix`: "mean", or "zero" after `uncentred()`.
-    rows: (n, p) centred rows, kept only by `of(x, keep_rows=True)`: bases then come from their
-        singular value decomposition and do not square the condition number, and `matrix` is made only when it is
-        asked for (None where it is given to the constructor).
+    rows: (n, p) centred rows, kept only by `of(x, keep_rows=True)`: bases then come from their singular value
+        decomposition and do not square the condition number, and `matrix` is computed only when it is first read (None
+        where it is given to the constructor).
 
     `+` merges disjoint sets of rows (pairwise update of Chan, Golub and LeVeque, 1979); InputError when
     the two differ in width or in centre.
+
+    >>> import torch
+    >>> x = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 6.0]])
+    >>> s = Scatter.of(x)
+    >>> s.mean.tolist(), s.matrix.tolist()
+    ([3.0, 2.0], [[8.0, 12.0], [12.0, 24.0]])
+    >>> merged = Scatter.of(x[:2]) + Scatter.of(x[2:])
+    >>> torch.allclose(merged.matrix, s.matrix)
+    True
     """
 
     n: int
     mean: Tensor
-    matrix: Tensor = Deferred(lambda self: product(self.rows, self.rows))
-    eps: float
+    matrix: Deferred = Deferred(lambda self: product(self.rows, self.rows))
+    eps: float  # type: ignore[misc]  # a deferred field has no default
     centre: str = "mean"
     rows: Tensor | None = None
 
@@ -54,12 +58,12 @@ class Scatter:
             raise InputError(f"rows have shape {tuple(x.shape)}; a scatter needs (n, p)")
         eps = precision(x) if eps is None else eps
         if not keep_rows and streamable(x):
-            everything = slice(0, x.shape[1])
-            sums = Comoments([x.shape[1]], [(everything, everything)], x.device)
+            sums = Comoments([x.shape[1]], [(0, 0)], x.device)
             sums.add([x])
-            return cls(len(x), sums.mean(), sums.matrices()[0], eps)
-        mean, centred = _centred(x.to(torch.float64))
-        held = cls(len(x), mean, None, eps, rows=centred)
+            sums.close()
+            return cls(len(x), sums.mean(0), sums.matrix(0, 0), eps)
+        mean, rows = centred(x.to(torch.float64))
+        held = cls(len(x), mean, None, eps, rows=rows)
         return held if keep_rows else held.forget()
 
     def forget(self) -> Scatter:
@@ -85,19 +89,20 @@ class Scatter:
     @cached_property
     def sizes(self) -> Tensor:
         """(p,) squared deviations of each feature, the diagonal of `matrix`."""
-        if Scatter.__dict__["matrix"].given(self):
+        if self.rows is None:
             return self.matrix.diagonal()
-        return torch.linalg.vector_norm(self.rows, dim=0).square()
+        lengths: Tensor = torch.linalg.vector_norm(self.rows, dim=0)
+        return lengths.square()
 
     @cached_property
     def total(self) -> Tensor:
         """||X||_F^2 of the centred rows, 0-dim."""
-        return self.matrix.trace() if Scatter.__dict__["matrix"].given(self) else self.sizes.sum()
+        return self.matrix.trace() if self.rows is None else self.sizes.sum()
 
     @cached_property
     def alive(self) -> Tensor:
         """(p,) bool: features that vary by more than the rounding of their mean."""
-        floor = self.n * (_DEAD * self.mean).square()
+        floor = self.n * (DEAD * self.mean).square()
         return self.sizes > (floor if self.centre == "mean" else 0)
 
     @cached_property
@@ -109,7 +114,7 @@ class Scatter:
     def rounding(self) -> bool:
         """True when no feature varies by more than constants that were rounded in the precision of the input: every
         index divides rounding by rounding."""
-        return self.centre == "mean" and _rounding(self.n, self.mean, self.sizes, self.eps)
+        return self.centre == "mean" and within_rounding(self.n, self.mean, self.sizes, self.eps)
 
     def take(self, features: slice) -> Scatter:
         """Scatter of a range of the features."""
@@ -156,17 +161,18 @@ class Scatter:
         return self._basis(torch.where(self.alive, ones, 0), ones)
 
     def _basis(self, shrink: Tensor, stretch: Tensor) -> Basis:
-        """Basis of the features times `shrink` (p,), given back in the old ones by `stretch` (p,)."""
+        """Basis of the features times `shrink` (p,); `stretch` (p,) gives its loadings in the original features."""
         if self.rows is not None and self.width > self.n:
-            scores, sigma = wide(self.rows * shrink)
+            left, sigma = wide(self.rows * shrink)
             rank = rank_of(sigma.square(), self.n, self.width, self.eps, squared=False)
-            return Basis(sigma[:rank].square(), None, None, scores[:, :rank], self.rows, shrink)
+            return Basis(sigma[:rank].square(), None, None, left[:, :rank], self.rows, shrink)
+        scores: Tensor | None = None
         if self.rows is not None:
             scores, sigma, directions = torch.linalg.svd(self.rows * shrink, full_matrices=False)
             values, vectors = sigma.square(), directions.mT
         else:
             values, vectors = torch.linalg.eigh(shrink[:, None] * self.matrix * shrink)
-            values, vectors, scores = values.flip(0).clamp_min(0), vectors.flip(1), None
+            values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
         rank = rank_of(values, self.n, self.width, self.eps, squared=self.rows is None)
         root = values[:rank].sqrt()
         vectors = vectors[:, :rank]
@@ -178,53 +184,6 @@ class Scatter:
         )
 
 
-def principal_coordinates(x: Tensor, eps: float | None = None) -> Tensor:
-    """(n, r) scores of the centred rows of x (n, p) on their r principal directions, in float64: inner products
-    and distances between rows are kept, however wide they are. `eps` is the precision the rows were measured in, where
-    it is not that of x.
-
-    Directions that the rounding of x could have made are left out, as from the rank of a Scatter: of unit
-    length, they would count as much as the others.
-    """
-    n, p = x.shape
-    eps = precision(x) if eps is None else eps
-    rows = _centred(x.to(torch.float64))[1]
-    squared = p > n and eps > COARSE  # float32 leaves the Gram matrix digits to spare
-    if squared:
-        values, vectors = torch.linalg.eigh(rows @ rows.mT)
-        values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
-    else:
-        vectors, sigma = wide(rows) if p > n else torch.linalg.svd(rows, full_matrices=False)[:2]
-        values = sigma.square()
-    rank = rank_of(values, n, p, eps, squared)
-    return vectors[:, :rank] * values[:rank].sqrt()
-
-
-def rounding_only(x: Tensor) -> bool:
-    """True when no feature of rows x (n, p) varies by more than constants that were rounded in the precision in which
-    x was measured; see `Scatter.rounding`."""
-    eps = measured(x)
-    for part in x.detach().split(max(1, 2**20 // len(x)), 1):
-        mean, centred = _centred(rescaled(part.to(torch.float64), each=True))
-        if not _rounding(len(x), mean, centred.square().sum(0), eps):
-            return False
-    return True
-
-
 def streamable(*sides: Tensor) -> bool:
-    """True for rows that are better multiplied block by block: more than a block of them, and no gradient is asked."""
-    many = len(sides[0]) > block_rows(sum(x.shape[1] for x in sides))
-    return many and not (torch.is_grad_enabled() and any(x.requires_grad for x in sides))
-
-
-def _centred(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and centred rows; the rounding of the mean is taken out, so that a constant is exactly zero."""
-    mean = x.mean(0)
-    centred = x - mean
-    rest = centred.mean(0)
-    return mean + rest, centred - rest
-
-
-def _rounding(n: int, mean: Tensor, sizes: Tensor, eps: float) -> bool:
-    most = max(_DEAD, eps * (_ROUNDED_IN_SUMS if eps <= FLOAT32 else _ROUNDED_ONCE))
-    return bool((sizes <= n * (most * mean).square()).all())
+    """True for rows that are better multiplied block by block: more than a block of them, and no gradient is needed."""
+    return len(sides[0]) > ROWS and not (torch.is_grad_enabled() and any(x.requires_grad for x in sides))

@@ -5,22 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Smallest singular value over the largest down to which the squared matrix tells all of them: its rounding, relative
-#: to the largest eigenvalue, then moves none of them by more than 1e-10 of the largest.
-_TOLD = 1e-5
+#: Smallest singular value over the largest down to which the squared matrix gives all of them: its rounding,
+#: relative to the largest eigenvalue, then moves none of them by more than 1e-10 of the largest.
+_SMALLEST = 1e-5
 
 
 def singular_values(c: Tensor) -> Tensor:
     """(min(p, q),) of c (p, q) in float64, largest first, to 1e-10 of the largest."""
-    squares = torch.linalg.eigvalsh(_smaller(c)).flip(0)
-    return squares.sqrt() if _told(squares) else torch.linalg.svdvals(c)
+    squares: Tensor = torch.linalg.eigvalsh(_smaller(c)).flip(0)
+    if _accurate(squares):
+        return squares.sqrt()
+    values: Tensor = torch.linalg.svdvals(c)
+    return values
 
 
 def left_singular(c: Tensor) -> tuple[Tensor, Tensor]:
     """Left singular vectors (p, r) and the r = min(p, q) singular values of c (p, q) in float64, largest first."""
     squares, vectors = torch.linalg.eigh(_smaller(c))
     squares, vectors = squares.flip(0), vectors.flip(1)
-    if not _told(squares):
+    if not _accurate(squares):
         left, values, _ = torch.linalg.svd(c, full_matrices=False)
         return left, values
     values = squares.sqrt()
@@ -31,5 +34,5 @@ def _smaller(c: Tensor) -> Tensor:
     return c @ c.mT if c.shape[0] <= c.shape[1] else c.mT @ c
 
 
-def _told(squares: Tensor) -> bool:
-    return bool((squares > _TOLD**2 * squares[:1]).all())
+def _accurate(squares: Tensor) -> bool:
+    return bool((squares > _SMALLEST**2 * squares[:1]).all())

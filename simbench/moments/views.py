@@ -17,20 +17,24 @@ VIEWS = {
 }
 #: name -> the axes of activations: n inputs, c channels (neurons), h x w pixels, t tokens.
 LAYOUTS = {"nc": "(n, c)", "nchw": "(n, c, h, w)", "nhwc": "(n, h, w, c)", "ntc": "(n, t, c)", "nct": "(n, c, t)"}
-#: Number of axes -> the layout of activations about which nothing is said. Three axes may be either.
+#: Number of axes -> the layout of activations for which none is given. Three axes may have either of two.
 USUAL = {2: "nc", 4: "nchw"}
 
 
 def layout_of(x: Tensor, layout: str | None = None) -> str:
     """The layout of activations x: the given one, or the usual one of this number of axes.
 
-    InputError for a layout that is unknown or has another number of axes, and where nothing is given and the axes
-    may mean several things.
+    InputError for a layout that is unknown or has another number of axes, and where no layout is given and the axes
+    are ambiguous.
+
+    >>> import torch
+    >>> layout_of(torch.zeros(10, 16, 8, 8))
+    'nchw'
     """
     if layout is None and x.ndim in USUAL:
         return USUAL[x.ndim]
     if layout is None:
-        axes = " or ".join(f"{name!r} {told}" for name, told in LAYOUTS.items() if len(name) == x.ndim)
+        axes = " or ".join(f"{name!r} {meaning}" for name, meaning in LAYOUTS.items() if len(name) == x.ndim)
         raise InputError(
             f"activations have shape {tuple(x.shape)}; allowed are (n, c) and (n, c, h, w)"
             + (f", or a layout that says which axis holds the channels: {axes}" if axes else "")
@@ -56,7 +60,13 @@ def channels_first(x: Tensor, layout: str | None = None) -> Tensor:
 
 
 def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
-    """Rows of activations x in the given view; (n, c) as they are. layout: see `layout_of`."""
+    """Rows of activations x in the given view; (n, c) as they are. layout: see `layout_of`.
+
+    >>> import torch
+    >>> x = torch.zeros(10, 16, 8, 8)
+    >>> [tuple(rows(x, view).shape) for view in ("spatial", "flat", "pooled")]
+    [(640, 16), (10, 1024), (10, 16)]
+    """
     if view not in VIEWS:
         raise unknown("view", view, VIEWS)
     x = channels_first(x, layout)

@@ -12,8 +12,6 @@ from torch import nn
 
 import simbench
 from simbench import Claims, Inapplicable, Index, InputError, similarities
-from simbench.moments.layers import Blocks
-from simbench.moments.pair import Moments
 
 A, B = net(0, width=5), net(1, width=3)
 BATCHES = list(IMAGES.split(9))  # of 9, 9, 9, 9 and 1
@@ -237,22 +235,3 @@ def test_bad_input_is_one_clear_line(options, message):
     with pytest.raises(InputError, match=message) as error:
         similarities(**given)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("limit", [0, 1625], ids=["products", "rows"])
-@pytest.mark.parametrize("sizes", [[700, 1, 900, 24], [1625]])
-def test_blocks_are_the_moments_of_every_pair_and_constants_are_exactly_zero(sizes, limit):
-    generator = torch.Generator().manual_seed(0)
-    rows = [torch.randn(sum(sizes), p, generator=generator, dtype=torch.float64) + 1e3 for p in (3, 150, 2, 7)]
-    rows[0][:, 1], rows[1][:, 4] = 0.1, 1 / 3
-    blocks = Blocks([*itertools.product((0, 1), (2, 3)), (1, 1)], limit)
-    for parts in zip(*(x.split(sizes) for x in rows), strict=True):
-        blocks.add(dict(enumerate(parts)))
-    blocks.close()
-    for i, j in blocks.pairs:
-        expected, found = Moments.of(rows[i], rows[j], keep_rows=True), blocks.pair(i, j)
-        assert found.n == sum(sizes)
-        for name in ("aa", "bb", "ab", "mean_a", "mean_b"):
-            difference = getattr(found, name) - getattr(expected, name)
-            assert float(difference.norm()) <= 1e-11 * float(getattr(expected, name).norm()), name
-        assert found.aa[:, 1 if i == 0 else 4].eq(0).all()

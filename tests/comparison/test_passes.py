@@ -14,7 +14,7 @@ from torch import nn
 import simbench
 from simbench import DegenerateWarning, InputError, similarities
 from simbench.comparison.passes import Tile, packed, tiles
-from simbench.moments.layers import taken
+from simbench.moments.memory import taken
 
 A, B = net(0, width=5), net(1, width=3)
 

@@ -22,7 +22,8 @@ from simbench.isolation.copies import handed
 from simbench.isolation.handed import Loan, lend
 from simbench.measuring.bench import Context
 from simbench.measuring.measure import measure
-from simbench.moments.pair import Basis, Moments
+from simbench.moments.basis import Basis
+from simbench.moments.pair import Moments
 
 A, B = (torch.tensor(x) for x in correlated(60, 5, 7))
 

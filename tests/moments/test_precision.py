@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from simbench.moments.coordinates import rounding_only
 from simbench.moments.precision import exponents, measured, precision, rescaled, widened
-from simbench.moments.scatter import Scatter, rounding_only
+from simbench.moments.scatter import Scatter
 
 X = torch.randn(9, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

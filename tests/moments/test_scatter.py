@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from paired_rows import conditioned, correlated, rotation
 
 from simbench import InputError
-from simbench.moments.scatter import Scatter, principal_coordinates
+from simbench.moments.coordinates import principal_coordinates
+from simbench.moments.scatter import Scatter
 
 MEANS = np.array([0, 1, -1e3, 1e3, 5, -0.1])
 

@@ -29,7 +29,7 @@ def matrix(values, p, q, seed=0):
     ],
 )
 def test_values_and_vectors_are_those_that_the_matrix_was_made_of(p, q, values):
-    c, left = matrix(values, p, q)
+    c, _ = matrix(values, p, q)
     expected = np.array(values, float)
     vectors, found = left_singular(c)
     for each in (found, singular_values(c)):

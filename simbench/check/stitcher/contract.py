@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from simbench.check.contract import declared, implements
+from simbench.check.contract import declared
 from simbench.check.outcome import Violation, require
 from simbench.check.stitcher import training
 from simbench.check.stitcher.families import FAMILIES, MATCHINGS
 from simbench.check.stitcher.fits import fit, rank, regular, shaped
 from simbench.contracts import Stitcher
+from simbench.contracts.plugin import overrides
 from simbench.errors import Inapplicable
 
 #: Objectives that the stitcher's own `loss` defines, and all objectives.
@@ -25,7 +26,7 @@ def contract(stitcher: Stitcher) -> str:
         f"objective is {stitcher.objective!r}; one of {', '.join(map(repr, OBJECTIVES))} is wanted",
     )
     require(
-        stitcher.objective not in OWN_LOSS or implements(stitcher, "loss"),
+        stitcher.objective not in OWN_LOSS or overrides(stitcher, "loss"),
         f"objective is {stitcher.objective!r}, but no `loss` says which",
     )
     require(

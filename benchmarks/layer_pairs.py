@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import median
 
 import torch
@@ -100,7 +100,11 @@ def figures(batches: int, many: int, repeats: int) -> Iterator[Figure]:
         subject = Subject(many)
         plain = subject.channels_last()
         seconds = alternate(
-            {"ours": lambda: subject.ours(LINEAR, view), "forwards": subject.forwards, "channels last": plain.forwards},
+            {
+                "ours": partial(subject.ours, LINEAR, view),
+                "forwards": subject.forwards,
+                "channels last": plain.forwards,
+            },
             max(3, repeats // 2),
         )
         for limit, told in (("forwards", wanted), ("channels last", None)):

@@ -119,7 +119,7 @@ def indices(front, end, layer: str, images: Tensor) -> dict[str, float]:
     """Every built-in index in view spatial, on stored activations."""
     x, y = (spatial(activations(net, layer, images)) for net in (front, end))
     x, y = x - x.mean(0), y - y.mean(0)
-    (ux, sx, _), (uy, sy, vty) = (np.linalg.svd(part, full_matrices=False) for part in (x, y))
+    (ux, sx, _), (uy, sy, _) = (np.linalg.svd(part, full_matrices=False) for part in (x, y))
     ux, uy = (u[:, s > s[0] * 1e-6] for u, s in ((ux, sx), (uy, sy)))
     left, rho, _ = np.linalg.svd(ux.T @ uy)
     shares = [np.cumsum(s**2) / np.sum(s**2) for s in (sx, sy)]

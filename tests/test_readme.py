@@ -224,10 +224,23 @@ def test_the_readme_is_short():
     assert len(README.splitlines()) <= 250
 
 
-def test_the_test_command_is_what_ci_reads():
-    below = README.split("\n## Tests", 1)[1]
-    assert re.search(r"```\w*\n(.*?)```", below, re.DOTALL).group(1) == "pip install '.[test]'\npytest\n"
-    assert "## Tests" in (Path(__file__).parents[1] / ".ci" / "run").read_text()
+@pytest.mark.parametrize(
+    ("document", "heading", "commands"),
+    [
+        ("README.md", "Tests", "pip install '.[test]'\npytest\n"),
+        ("CONTRIBUTING.md", "Lint and types", "pip install '.[lint]'\nruff check .\nruff format --check .\nmypy\n"),
+    ],
+)
+def test_ci_runs_the_commands_of_the_documents(document, heading, commands):
+    done = subprocess.run([ROOT / ".ci" / "commands", ROOT / document, heading], capture_output=True, text=True)
+    assert done.stdout == commands, done.stderr
+    for caller in (ROOT / ".ci" / "run", ROOT / ".github" / "workflows" / "tests.yml"):
+        assert re.search(rf"\.ci/commands {re.escape(document)} [\"']?{heading}", caller.read_text()), caller
+
+
+def test_ci_refuses_a_document_without_the_heading():
+    done = subprocess.run([ROOT / ".ci" / "commands", ROOT / "README.md", "Nowhere"], capture_output=True, text=True)
+    assert done.returncode == 1 and "names no command below '## Nowhere'" in done.stderr
 
 
 def test_the_table_shown_is_that_of_the_published_run():

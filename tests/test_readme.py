@@ -108,9 +108,8 @@ def program(code: str, folder: Path, cache: Path) -> subprocess.CompletedProcess
 
 
 def the_program(text: str) -> str:
-    """The only block of Python that contains a text."""
-    (block,) = [block for block in PROGRAMS.values() if text in block]
-    return block
+    """The first block of Python that contains a text."""
+    return next(block for block in PROGRAMS.values() if text in block)
 
 
 def test_the_example_of_moments_prints_equal_numbers(tmp_path, warm_cache):
@@ -121,8 +120,8 @@ def test_the_example_of_moments_prints_equal_numbers(tmp_path, warm_cache):
 
 
 def test_the_example_of_similarities_prints_a_matrix_of_layers(tmp_path, warm_cache):
-    svcca, cka, *matrix = program(the_program("similarities("), tmp_path, warm_cache).stdout.splitlines()
-    assert 0 < float(svcca) <= 1 and 0 < float(cka) <= 1
+    svcca, *matrix = program(the_program("similarities("), tmp_path, warm_cache).stdout.splitlines()
+    assert 0 < float(svcca) <= 1
     assert matrix[0].split() == ["layer_b", "0", "1", "2", "3"] and len(matrix) == 6
 
 

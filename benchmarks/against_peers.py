@@ -1,8 +1,8 @@
 """Every ratio of benchmarks/README.md, targets 1 to 6: simbench against the usual way and against published packages.
 
-Both sides of a ratio give the same numbers first (or it is said how far each is from float64), and are then timed
-alternately in this process. Writes results/speed/against_peers.csv; `python benchmarks/report.py` makes tables and the
-figure of it.
+Both sides of a ratio are first compared (or their differences from float64 are recorded) and then timed
+alternately in this process. Writes results/speed/against_peers.csv; `python benchmarks/report.py` writes the tables and
+draws the figure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a ratio is taken: both sides in one process, turn about, each after a warm-up; medians."""
+"""How a ratio is taken: both sides alternate in one process, each after a warm-up; medians."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Side = Callable[[], object]
 
 
 def alternate(sides: Mapping[str, Side], repeats: int = 7, warmups: int = 1) -> dict[str, list[float]]:
-    """Seconds of every call, by side, `repeats` each. The order turns round at every repeat, so that neither side
+    """Seconds of every call, by side, `repeats` each. The order is reversed at every repeat, so that neither side
     always follows the other."""
     for side in sides.values():
         for _ in range(warmups):
@@ -25,7 +25,7 @@ def alternate(sides: Mapping[str, Side], repeats: int = 7, warmups: int = 1) -> 
 
 
 def timed(side: Side) -> float:
-    """Seconds of one call, the accelerator's work included."""
+    """Seconds of one call, including the work of the accelerator."""
     start = time.perf_counter()
     side()
     if torch.cuda.is_available():

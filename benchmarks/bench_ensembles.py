@@ -26,8 +26,8 @@ def test_starts_trained_together(benchmark, k, batch):
     stitcher = REGISTRY.get("stitchers", f"task_loss[batch={batch}]")
     task = pair.context().task(pair.case(stitcher, LAYER))
     starts = maps(k, task.moments.a.width)
-    found = benchmark.pedantic(stitcher.from_task, (task,), {"starts": starts}, rounds=3, warmup_rounds=1)
-    assert found.weight.shape == starts.weight.shape
+    result = benchmark.pedantic(stitcher.from_task, (task,), {"starts": starts}, rounds=3, warmup_rounds=1)
+    assert result.weight.shape == starts.weight.shape
 
 
 @pytest.mark.parametrize("k", MAPS)
@@ -35,5 +35,5 @@ def test_maps_evaluated_together(benchmark, k):
     pair = subject()
     context, case = pair.context(), pair.case(REGISTRY.get("stitchers", "identity"), LAYER)
     affine = maps(k, context.activations.shape(case.a, LAYER)[0])
-    found = benchmark.pedantic(context.logits, (affine, case), rounds=3, warmup_rounds=1)
-    assert found.shape == (k, 512, 10)
+    result = benchmark.pedantic(context.logits, (affine, case), rounds=3, warmup_rounds=1)
+    assert result.shape == (k, 512, 10)

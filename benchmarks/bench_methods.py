@@ -25,5 +25,5 @@ def test_method(benchmark, method):
     def fresh():
         return (Moments(m.a.forget(), m.b.forget(), m.ab),), {}
 
-    found = benchmark.pedantic(method.from_moments, setup=fresh, rounds=50, warmup_rounds=3)
-    assert isinstance(method, Index | Stitcher) and found is not None
+    result = benchmark.pedantic(method.from_moments, setup=fresh, rounds=50, warmup_rounds=3)
+    assert isinstance(method, Index | Stitcher) and result is not None

@@ -17,7 +17,7 @@ def test_comoments(benchmark, n, p):
 
 @pytest.mark.parametrize(("n", "p"), SHAPES)
 def test_matrix_product_of_the_same_size(benchmark, n, p):
-    """What the machine's float64 product of (p, n) with (n, p) takes: three of these are in the comoments."""
+    """The float64 product of (p, n) with (n, p): the comoments contain three of these."""
     a = torch.randn(n, p, dtype=torch.float64)
     assert benchmark(lambda: a.mT @ a).shape == (p, p)
 

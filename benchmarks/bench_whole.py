@@ -5,5 +5,5 @@ import sweep
 
 def test_a_whole_pair(benchmark):
     pair = sweep.subject(512)
-    found = benchmark.pedantic(sweep.ours, (pair,), rounds=3, warmup_rounds=1)
-    assert len(found) == len(sweep.LAYERS) * (len(sweep.INDICES) + len(sweep.STITCHERS))
+    result = benchmark.pedantic(sweep.ours, (pair,), rounds=3, warmup_rounds=1)
+    assert len(result) == len(sweep.LAYERS) * (len(sweep.INDICES) + len(sweep.STITCHERS))

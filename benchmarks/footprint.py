@@ -1,4 +1,4 @@
-"""Time and resident memory of a piece of work; Linux (where /proc is) only."""
+"""Time and resident memory of a piece of work. Linux only (reads /proc)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SELF = Path("/proc/self")
 
 
 class Footprint(NamedTuple):
-    """seconds. mebibytes: the peak of resident memory, less what was resident before."""
+    """mebibytes: the peak of resident memory above that at the start."""
 
     seconds: float
     mebibytes: float

@@ -1,8 +1,9 @@
 """How time, memory and forward work grow: with rows, with images, with networks (target 7).
 
-Every point is taken in a fresh process: rows (n, p) of two sides in view spatial, streamed in batches of 4,096 into
-Moments, then least squares and every index in its default form from them; and, through the harness, the moments of
-every layer of two Tiny-10s by `Activations.stack`, with a budget that holds no layer. Forward work: see work.py.
+Every point is measured in a new process: rows (n, p) of two sides in view spatial, streamed in batches of 4,096 into
+Moments, then least squares and every index in its default form from them; and the moments
+of every layer of two Tiny-10s by `Activations.stack`, with a memory budget too small for any layer. Forward work: see
+work.py.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ WIDTHS, ROWS = (64, 256), (1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000
 IMAGES = (256, 512, 1024, 2048, 4096)
 #: Images (BATCH, p, SIDE, SIDE) of one batch: 4,096 rows.
 BATCH, SIDE = 64, 8
-#: Bytes that the harness may hold: less than most layers of the fewest images.
+#: Memory budget in bytes: less than most layers of the fewest images.
 BUDGET = 2**20
 
 
 def of_rows(n: int, p: int) -> dict[str, float]:
-    """Streaming n rows of p numbers on each side, and what is made of their moments."""
+    """Streaming n rows of p numbers on each side, and computing all methods from their moments."""
     torch.manual_seed(0)
     a = torch.randn(BATCH, p, SIDE, SIDE)
     b = torch.relu(torch.einsum("npij,pq->nqij", a, torch.randn(p, p) / p**0.5)) + 0.1 * torch.randn_like(a)
@@ -51,7 +52,7 @@ def of_rows(n: int, p: int) -> dict[str, float]:
         return Moments.of(*(rows(x, "spatial")[:count] for x in (a, b)))
 
     def whole(n: int) -> float:
-        """Seconds of the streaming alone."""
+        """Seconds of the streaming part."""
         start = time.perf_counter()
         m = reduce(add, (batch(min(size, n - at)) for at in range(0, n, size)))
         streamed = time.perf_counter() - start
@@ -59,7 +60,7 @@ def of_rows(n: int, p: int) -> dict[str, float]:
             method.from_moments(m)
         return streamed
 
-    whole(2 * p)  # loads what is loaded at the first call
+    whole(2 * p)  # lazy imports happen at the first call
     taken = footprint(lambda: whole(n))
     return {"streaming": taken.result, "whole": taken.seconds, "memory": taken.mebibytes}
 
@@ -68,19 +69,19 @@ def take(n: int, _: int = 0) -> dict[str, float]:
     """A sweep over the layers of two Tiny-10s on n images."""
     pair = Pair("tiny10", Noise(n, 8), LAYERS)
     source = Activations(pair.setting, budget=BUDGET)
-    source.count("train")  # the images themselves are not the sweep's
+    source.count("train")  # loads the images, which are not part of the sweep
 
     def sweep(split: str) -> None:
         for layer in pair.layers:
             source.stack(tuple((network, layer) for network in pair.networks), split, "spatial")
 
-    sweep("test")  # loads what is loaded at the first call
+    sweep("test")  # lazy imports happen at the first call
     taken = footprint(lambda: sweep("train"))
     return {"whole": taken.seconds, "memory": taken.mebibytes}
 
 
 def point(kind: str, n: int, p: int = 0) -> dict[str, float]:
-    """A point, in a process of its own."""
+    """A point, measured in a new process."""
     done = subprocess.run([sys.executable, __file__, kind, str(n), str(p)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{kind}, {n}, {p}: {done.stderr}")
@@ -99,12 +100,12 @@ def _upper(points: Points) -> list[int]:
 
 
 def figures_of(points: Points, work: str, where: str, unit: str) -> list[Figure]:
-    """What was promised of a curve; and all its points, of which nothing was."""
+    """The targets of a curve, and all its points, which have no targets."""
     few, last = min(_upper(points)), max(points)
     seconds = [what for what in ("streaming", "whole") if what in points[last]]
-    told = []
+    rows = []
     if few < last:
-        told = [
+        rows = [
             Figure(
                 "7",
                 f"{work}, {what}: exponent of the seconds",
@@ -117,7 +118,7 @@ def figures_of(points: Points, work: str, where: str, unit: str) -> list[Figure]
             )
             for what in seconds
         ]
-        told.append(
+        rows.append(
             Figure(
                 "7",
                 f"{work}: memory above the start, {last:,} {unit} over {few:,}",
@@ -130,12 +131,12 @@ def figures_of(points: Points, work: str, where: str, unit: str) -> list[Figure]
             )
         )
     for n, values in points.items():
-        told += [
+        rows += [
             Figure("7", f"{work}, {what}", f"{where}, {n:,} {unit}", "", values[what], "s", seconds=values[what])
             for what in seconds
         ]
-        told.append(Figure("7", f"{work}, memory", f"{where}, {n:,} {unit}", "", values["memory"], "MiB"))
-    return told
+        rows.append(Figure("7", f"{work}, memory", f"{where}, {n:,} {unit}", "", values["memory"], "MiB"))
+    return rows
 
 
 def draw(curves: dict[str, Points], folder: Path) -> None:
@@ -166,14 +167,14 @@ def draw(curves: dict[str, Points], folder: Path) -> None:
 def main() -> None:
     given = asked(__doc__.splitlines()[0])
     lengths, widths, images = ((500,), (8,), (4,)) if given.quick else (ROWS, WIDTHS, IMAGES)
-    found, curves = [], {}
+    measured, curves = [], {}
     for p in widths:
         curves[f"rows, p = {p}"] = points = {n: point("rows", n, p) for n in lengths}
-        found += figures_of(points, "moments of two sides", f"p = {p}", "rows")
+        measured += figures_of(points, "moments of two sides", f"p = {p}", "rows")
     curves["images, two Tiny-10s"] = points = {n: point("images", n) for n in images}
-    found += figures_of(points, "moments of 8 layers", "two Tiny-10s", "images")
-    found += forward(8, (2, 3)) if given.quick else forward(64)
-    answer("growth", found, given.out)
+    measured += figures_of(points, "moments of 8 layers", "two Tiny-10s", "images")
+    measured += forward(8, (2, 3)) if given.quick else forward(64)
+    answer("growth", measured, given.out)
     if given.out:
         draw(curves, given.out)
 

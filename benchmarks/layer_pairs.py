@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import median
 
 import torch
@@ -36,11 +36,11 @@ class Subject:
 
     @cached_property
     def nets(self) -> tuple[nn.Module, nn.Module]:
-        made = []
+        nets = []
         for seed in (0, 1):
             torch.manual_seed(seed)
-            made.append(resnet18().eval())
-        return tuple(made)
+            nets.append(resnet18().eval())
+        return tuple(nets)
 
     @cached_property
     def images(self) -> list[Tensor]:
@@ -60,7 +60,7 @@ class Subject:
         return torch.tensor(frame["value"].to_numpy(float)).reshape(-1, len(LAYERS), len(LAYERS))
 
     def channels_last(self) -> Subject:
-        """The same in the other layout of memory."""
+        """The same networks and images in channels-last memory."""
         other = Subject(self.batches, self.size)
         layout = torch.channels_last
         other.__dict__["nets"] = tuple(_copy(net).to(memory_format=layout) for net in self.nets)
@@ -81,9 +81,9 @@ class Subject:
 
 
 def _copy(net: nn.Module) -> nn.Module:
-    made = resnet18().eval()
-    made.load_state_dict(net.state_dict())
-    return made
+    copy = resnet18().eval()
+    copy.load_state_dict(net.state_dict())
+    return copy
 
 
 def _hsic(k: Tensor, l: Tensor) -> Tensor:
@@ -94,24 +94,28 @@ def _hsic(k: Tensor, l: Tensor) -> Tensor:
 
 
 def figures(batches: int, many: int, repeats: int) -> Iterator[Figure]:
-    """batches: for the minibatch estimator, whose cost is the same for each. many: for the moments."""
+    """batches: number of them for the minibatch estimator, whose cost per batch is constant. many: for the moments."""
     yield from _minibatch(Subject(batches), repeats)
     for view, wanted in (("pooled", 1.2), ("spatial", 1.6)):
         subject = Subject(many)
         plain = subject.channels_last()
         seconds = alternate(
-            {"ours": lambda: subject.ours(LINEAR, view), "forwards": subject.forwards, "channels last": plain.forwards},
+            {
+                "ours": partial(subject.ours, LINEAR, view),
+                "forwards": subject.forwards,
+                "channels last": plain.forwards,
+            },
             max(3, repeats // 2),
         )
-        for limit, told in (("forwards", wanted), ("channels last", None)):
-            yield _over(f"all linear indices, view {view}", _where(many), seconds, limit, told)
+        for limit, target in (("forwards", wanted), ("channels last", None)):
+            yield _over(f"all linear indices, view {view}", _where(many), seconds, limit, target)
 
 
 def _minibatch(subject: Subject, repeats: int) -> Iterator[Figure]:
     peers = _peers(subject)
-    truth, found = subject.truth(), subject.ours(MINIBATCH, "flat")[0]
+    truth, ours = subject.truth(), subject.ours(MINIBATCH, "flat")[0]
     off = {name: float((side() - truth).abs().max()) for name, side in peers.items()}
-    mine = float((found - truth).abs().max())
+    mine = float((ours - truth).abs().max())
     plain = subject.channels_last()
     seconds = alternate(
         {
@@ -156,7 +160,7 @@ def _over(
     wanted: float | None,
     difference: float | None = None,
 ) -> Figure:
-    """How many times the limit ours takes."""
+    """Our time as a multiple of the limit."""
     value, low, high = ratio(seconds, limit, "ours")
     against = FORWARDS + ("" if limit == "forwards" else ", channels last")
     return Figure(
@@ -183,7 +187,7 @@ def _where(batches: int) -> str:
 
 
 def _peers(subject: Subject) -> dict[str, Side]:
-    """The published packages, as their documentation has them called; none where they cannot be installed."""
+    """The published packages, called as in their documentation; none if they cannot be installed."""
     folder = tempfile.mkdtemp(prefix="simbench-peers-")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", folder, *PEERS],
@@ -212,7 +216,7 @@ def _peers(subject: Subject) -> dict[str, Side]:
 
 
 class _Loader:
-    """What the packages ask of a data loader."""
+    """The attributes of a data loader that the packages use."""
 
     dataset = "noise"
 

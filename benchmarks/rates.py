@@ -1,9 +1,9 @@
 """Rate of the comoment accumulation against the machine's own float64 matrix product (target 8).
 
-`Moments.of(a, b)` holds three products of (p, n) with (n, p), `Scatter.of(a)` one. The reference is those products
-alone, on float64 rows that lie in memory; what is left of its speed is the share. Centring, the change from float32
-and what they read and write take the rest, and the more, the narrower the rows. A share can be above 1: half of a
-symmetric product need not be made. Where there is a CUDA device, rates_cuda.csv has the same of it.
+`Moments.of(a, b)` contains three products of (p, n) with (n, p), `Scatter.of(a)` one. The reference is these products
+alone, on float64 rows in memory; the share is our speed relative to the reference. Centring, the conversion from
+float32 and memory traffic take the rest, which is larger for narrower rows. A share can be above 1, because half of a
+symmetric product can be left out. With a CUDA device, rates_cuda.csv holds the same for that device.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from simbench.moments import Moments, Scatter
 
 WIDTHS, LENGTHS = (64, 128, 256, 512), (4_096, 16_384, 65_536)
 TYPES = {"float32": torch.float32, "float64": torch.float64}
-#: Narrower rows are promised nothing.
+#: Narrower rows have no target.
 PROMISED = 256
-#: Operations of one call that is timed; work that is shorter is repeated within the call, so often at most.
+#: Operations of one timed call, and the largest number of repetitions within a call (for shorter work).
 CALL, MOST = 2e9, 50
 
 
 def repeated(work: Callable[[], object], times: int) -> Callable[[], None]:
-    """`work` so many times, what it returns let go at once."""
+    """Call `work` repeatedly and drop its results at once."""
 
     def call() -> None:
         for _ in range(times):
@@ -37,7 +37,7 @@ def repeated(work: Callable[[], object], times: int) -> Callable[[], None]:
 
 
 def sides(n: int, p: int, dtype: torch.dtype, device: str) -> Iterator[tuple[str, int, Callable, Callable]]:
-    """(name, products, ours, the products alone) of each accumulation, on the same numbers."""
+    """(name, number of products, ours, the products alone) of each accumulation, on the same numbers."""
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(n, p, generator=generator).to(device, dtype) for _ in range(2))
     a64, b64 = a.double(), b.double()
@@ -46,7 +46,7 @@ def sides(n: int, p: int, dtype: torch.dtype, device: str) -> Iterator[tuple[str
 
 
 def figures(n: int, p: int, name: str, device: str, repeats: int) -> Iterator[Figure]:
-    """Shares of both accumulations at one size; on an accelerator, what that is in operations a second as well."""
+    """Shares of both accumulations at one size; on an accelerator also operations per second."""
     on = "" if device == "cpu" else f", {torch.cuda.get_device_name()}"
     where = f"n {n:,}, p {p}{on}"
     for what, products, ours, reference in sides(n, p, TYPES[name], device):
@@ -91,10 +91,10 @@ def main() -> None:
     given = asked(__doc__.splitlines()[0])
     lengths, widths, repeats = ((256,), (16, 256), 1) if given.quick else (LENGTHS, WIDTHS, 7)
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
-        found = [
+        measured = [
             figure for n, p, name in product(lengths, widths, TYPES) for figure in figures(n, p, name, device, repeats)
         ]
-        answer("rates" if device == "cpu" else f"rates_{device}", found, given.out)
+        answer("rates" if device == "cpu" else f"rates_{device}", measured, given.out)
 
 
 if __name__ == "__main__":

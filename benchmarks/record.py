@@ -1,4 +1,4 @@
-"""What a benchmark found, as rows of results/speed/<name>.csv; how it was taken, in results/speed/runs.csv."""
+"""Results of a benchmark as rows of results/speed/<name>.csv, and how they were taken in results/speed/runs.csv."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Figure:
     """One number against its target.
 
     target: its number in benchmarks/README.md. what: the work. where: network and layer, or sizes. against: what it
-    is compared with. seconds, against_seconds: medians, None where the figure is no time. value, unit: the figure
-    ("x" is a ratio, against over ours); low, high: its extremes over the repeats. wanted: what it should be at least
-    (or at most, where `smaller`), None where nothing was promised. difference, tolerance: how far the numbers of the
-    two sides are apart, and how far they may be.
+    is compared with. seconds, against_seconds: medians, None if the figure is not a time. value, unit: the figure
+    ("x" is a ratio, theirs over ours); low, high: its extremes over the repeats. wanted: the target, a lower bound (an
+    upper bound if `smaller`), None if there is none. difference, tolerance: the difference between the numbers of both
+    sides, and the largest one allowed.
     """
 
     target: str
@@ -47,26 +47,26 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """None where nothing was promised. Never rounded up."""
+        """None if there is no target. Never rounded up."""
         if self.wanted is None:
             return None
         return self.value <= self.wanted if self.smaller else self.value >= self.wanted
 
 
 def write(name: str, figures: Iterable[Figure], folder: Path = FOLDER) -> Path:
-    """Write the figures of one script, and a line of how they were taken."""
+    """Write the figures of one script, and a line that says how they were taken."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.csv"
     rows = [asdict(figure) | {"met": figure.met} for figure in figures]
     _table(path, [*(field.name for field in fields(Figure)), "met"], rows)
     runs = folder / "runs.csv"
-    kept = [row for row in _read(runs) if row["name"] != name]
+    others = [row for row in _read(runs) if row["name"] != name]
     command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     _table(
         runs,
         ["name", "command", "date", "machine", "threads", "versions"],
         [
-            *kept,
+            *others,
             {
                 "name": name,
                 "command": command,
@@ -81,7 +81,7 @@ def write(name: str, figures: Iterable[Figure], folder: Path = FOLDER) -> Path:
 
 
 def read(name: str, folder: Path = FOLDER) -> list[dict[str, str]]:
-    """Rows of a script's figures, as text; none when it was never run."""
+    """Rows of a script's figures, as text; none if it was never run."""
     return _read(folder / f"{name}.csv")
 
 

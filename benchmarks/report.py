@@ -1,6 +1,6 @@
-"""Writes what results/speed holds into README.md, benchmarks/README.md and results/speed/speed.png and .svg.
+"""Writes the figures of results/speed into benchmarks/README.md, README.md (three lines) and speed.png and .svg.
 
-`python benchmarks/report.py` writes; `--check` writes nothing and exits 1 when any of them says something else.
+`python benchmarks/report.py` writes; `--check` writes nothing and exits 1 if any of these files is out of date.
 """
 
 from __future__ import annotations
@@ -19,42 +19,61 @@ Row = dict[str, str]
 
 MARKS = "<!-- speed -->\n", "\n<!-- /speed -->"
 COLUMNS = ("what", "where", "against", "factor [low, high]", "target", "met")
-#: Units of a time or rate over ours: what the figure shows. Other figures are growth, seconds, bytes and rates.
+#: What README.md says of the ratios to the usual way, by the beginning of `what`.
+FACTORS = {
+    "training step": "a training step",
+    "least squares": "a least squares fit",
+    "evaluation": "evaluating a stitched network",
+    "a whole pair": "all indices and stitches of a pair of networks",
+}
+#: Units of ratios of times or rates: what speed.png shows. Other figures are growth, seconds, bytes and rates.
 RATIOS = ("x", "share")
 
 
 def rows(folder: Path) -> list[Row]:
-    """Every figure of every script, as text, by target and then as the scripts gave them."""
+    """Every figure of every script, as text, sorted by target and otherwise in the order of the scripts."""
     names = sorted(path.stem for path in folder.glob("*.csv") if path.stem != "runs")
     return sorted((row for name in names for row in record.read(name, folder)), key=lambda row: int(row["target"]))
 
 
-def promised(told: Iterable[Row]) -> list[Row]:
+def promised(measured: Iterable[Row]) -> list[Row]:
     """The figures that have a target."""
-    return [row for row in told if row["wanted"]]
+    return [row for row in measured if row["wanted"]]
 
 
-def short(told: Iterable[Row]) -> list[Row]:
-    """One row for each promise: that of the place where it is kept worst, and how many places there are."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in promised(told):
-        groups.setdefault(tuple(row[key] for key in ("target", "what", "against", "unit", "wanted")), []).append(row)
-    return [_worst(group) for group in groups.values()]
-
-
-def _worst(group: list[Row]) -> Row:
-    worst = min(group, key=lambda row: -float(row["value"]) if row["smaller"] == "true" else float(row["value"]))
-    if len(group) == 1:
-        return worst
-    missed = sum(row["met"] != "true" for row in group)
-    return worst | {"where": f"worst of {len(group)}: {worst['where']}", "missed": f"{missed} of {len(group)}"}
-
-
-def table(told: Sequence[Row]) -> str:
-    """Markdown. Numbers stand as in the CSV; nothing is rounded up to a target."""
-    if not told:
+def summary(measured: Sequence[Row]) -> str:
+    """Markdown, three lines for README.md: ratios to the usual way, start-up, and how many targets are met."""
+    if not measured:
         return "Not measured yet."
-    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *map(_cells, told)]
+    usual = [row for row in measured if row["against"] == "the usual way" and row["unit"] == "x"]
+    factors = []
+    for start, name in FACTORS.items():
+        values = [row["value"] for row in usual if row["what"].startswith(start)]
+        if values:
+            factors.append(f"{name} {_span(values)}")
+    seconds = [f"`{row['what']}` {row['value']} s" for row in measured if row["what"].startswith("simbench ")]
+    targets = promised(measured)
+    met = sum(row["met"] == "true" for row in targets)
+    lines = (
+        f"Times as fast as [the usual way](benchmarks/README.md) of stitching: {', '.join(factors) or 'not measured'}.",
+        f"Start-up: {', '.join(seconds) or 'not measured'}.",
+        f"{met} of {len(targets)} targets are met: [benchmarks](benchmarks/README.md) has all figures, how they were "
+        "taken, and why targets were missed.",
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _span(values: Sequence[str]) -> str:
+    """Smallest to largest, as they stand in the CSV."""
+    low, high = min(values, key=float), max(values, key=float)
+    return f"{low}×" if low == high else f"{low}× to {high}×"
+
+
+def table(measured: Sequence[Row]) -> str:
+    """Markdown. Numbers stand as in the CSV; nothing is rounded up to a target."""
+    if not measured:
+        return "Not measured yet."
+    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *map(_cells, measured)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -63,7 +82,6 @@ def _cells(row: Row) -> tuple[str, ...]:
     between = f" [{row['low']}, {row['high']}]" if row["low"] and row["low"] != row["high"] else ""
     wanted = f"{'≤' if row['smaller'] == 'true' else '≥'} {_with(row['wanted'], unit)}" if row["wanted"] else ""
     met = {"true": "yes", "false": "**no**", "": ""}[row["met"]]
-    met += f" (missed in {row['missed']})" if "missed" in row and row["met"] != "true" else ""
     return row["what"], row["where"], row["against"], f"{_with(row['value'], unit)}{between}", wanted, met
 
 
@@ -71,16 +89,16 @@ def _with(value: str, unit: str) -> str:
     return value + {"x": "×", "": "", "share": ""}.get(unit, f" {unit}")
 
 
-def texts(told: Sequence[Row], root: Path) -> dict[Path, str]:
-    """file -> its text with the table that belongs there: one row for each promise, or everything."""
+def texts(measured: Sequence[Row], root: Path) -> dict[Path, str]:
+    """file -> its text with current figures: the three lines of README.md, the table of benchmarks/README.md."""
     return {
-        root / name: marked((root / name).read_text(), table(chosen))
-        for name, chosen in (("README.md", short(told)), ("benchmarks/README.md", told))
+        root / name: marked((root / name).read_text(), between)
+        for name, between in (("README.md", summary(measured)), ("benchmarks/README.md", table(measured)))
     }
 
 
 def marked(text: str, between: str) -> str:
-    """The text with something else between its marks. Raises ValueError when they are not both there, once."""
+    """The text with `between` between its marks. Raises ValueError unless each mark occurs exactly once."""
     start, end = MARKS
     if text.count(start) != 1 or text.count(end) != 1:
         raise ValueError(f"the marks {start.strip()} and {end.strip()} must be there, once each")
@@ -88,24 +106,24 @@ def marked(text: str, between: str) -> str:
     return before + start + between + end + after.split(end)[1]
 
 
-def stamp(told: Sequence[Row]) -> str:
-    """What the figure is drawn from."""
-    return digest([shown(told)])
+def stamp(measured: Sequence[Row]) -> str:
+    """Hash of the data that speed.png is drawn from."""
+    return digest([shown(measured)])
 
 
-def shown(told: Iterable[Row]) -> list[Row]:
+def shown(measured: Iterable[Row]) -> list[Row]:
     """The ratios that have a target."""
-    return [row for row in promised(told) if row["unit"] in RATIOS]
+    return [row for row in promised(measured) if row["unit"] in RATIOS]
 
 
-def draw(told: Sequence[Row], folder: Path) -> None:
+def draw(measured: Sequence[Row], folder: Path) -> None:
     """Bars of every ratio with a target, on a logarithmic axis; black ticks are the targets."""
-    bars = shown(told)
+    bars = shown(measured)
     figure, (axes,) = figures.panels(1, width=9, height=0.9 + 0.24 * len(bars))
     for place, row in enumerate(bars):
         first = row["met"] not in [other["met"] for other in bars[:place]]
         value, wanted, low, high = (float(row[key] or row["value"]) for key in ("value", "wanted", "low", "high"))
-        # A bar begins at 1, equal speed: to the right is faster than what it is held against, to the left slower.
+        # A bar begins at 1 (equal speed) and extends to the right if simbench is faster, to the left if it is slower.
         axes.barh(
             place,
             value - 1,
@@ -127,7 +145,7 @@ def draw(told: Sequence[Row], folder: Path) -> None:
     axes.plot([], [], color="grey", linewidth=1, label="smallest and largest repeat")
     figures.describe(axes, "", "time of what it is held against, over time of simbench")
     figures.legend(figure, [axes])
-    figures.save(figure, folder, "speed", stamp(told))
+    figures.save(figure, folder, "speed", stamp(measured))
 
 
 def _ticks(bars: Iterable[Row]) -> list[float]:
@@ -139,19 +157,19 @@ def _ticks(bars: Iterable[Row]) -> list[float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when something else stands there")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
     check = parser.parse_args().check
-    told = rows(record.FOLDER)
-    stale = [path for path, text in texts(told, record.ROOT).items() if path.read_text() != text]
-    drawn = not shown(told) or figures.current(record.FOLDER, "speed", stamp(told))
+    measured = rows(record.FOLDER)
+    stale = [path for path, text in texts(measured, record.ROOT).items() if path.read_text() != text]
+    drawn = not shown(measured) or figures.current(record.FOLDER, "speed", stamp(measured))
     if check:
         for path in [*stale, *([] if drawn else [record.FOLDER / "speed.png"])]:
-            print(f"{path.relative_to(record.ROOT)} is not what results/speed holds: python benchmarks/report.py")
+            print(f"{path.relative_to(record.ROOT)} does not show what results/speed holds: run benchmarks/report.py")
         return 1 if stale or not drawn else 0
-    for path, text in texts(told, record.ROOT).items():
+    for path, text in texts(measured, record.ROOT).items():
         path.write_text(text)
     if not drawn:
-        draw(told, record.FOLDER)
+        draw(measured, record.FOLDER)
     return 0
 
 

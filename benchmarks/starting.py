@@ -1,7 +1,7 @@
-"""What a user waits for before anything is measured, in whole processes (target 9).
+"""The time before anything is measured, in whole processes (target 9).
 
-`simbench --help`, `simbench list`, and a run of which every case is on record: records made here, once, in a
-temporary folder, with networks trained for an epoch. With --quick, a few cases of networks from your own cache.
+`simbench --help`, `simbench list`, and a run whose cases are all recorded: the records are made once, in a
+temporary folder, with networks trained for one epoch. With --quick, a few cases of networks from your own cache.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from command import answer, asked
 from record import Figure
 
 SIMBENCH = Path(sysconfig.get_path("scripts")) / "simbench"
-#: 4 networks, 12 ordered pairs at 8 layers, 11 methods: 1,060 cases, none of them slow to make.
+#: 4 networks, 12 ordered pairs at 8 layers, 11 methods: 1,060 cases, all of them fast to compute.
 MANY = (
     "--models",
     "tiny10[epochs=1]",
@@ -51,7 +51,7 @@ REPEATS = 7
 
 
 def typed(words: tuple[str, ...], environment: Mapping[str, str]) -> tuple[float, str]:
-    """Seconds of a whole process, and what it says on stderr."""
+    """Seconds of a whole process, and its stderr."""
     start = time.perf_counter()
     done = subprocess.run([SIMBENCH, *words], env=environment, capture_output=True, text=True)
     seconds = time.perf_counter() - start
@@ -70,7 +70,7 @@ def figure(
 
 
 def on_record(said: str) -> int:
-    """Cases of a run that has nothing to measure, from the line in which it says so."""
+    """Number of cases of a run that has nothing to measure, from its first line on stderr."""
     cases, recorded, pending = map(
         int, re.search(r"^(\d+) cases: (\d+) on record, (\d+) to measure", said, re.MULTILINE).groups()
     )
@@ -86,7 +86,7 @@ def main() -> None:
         environment = os.environ | ({} if given.quick else {"SIMBENCH_CACHE": f"{folder}/cache"})
         run = ("run", "--experiments", "matching", *(FEW if given.quick else MANY), "--results", f"{folder}/results")
         typed(run, environment)
-        cases = on_record(typed(run, environment)[1])  # and warms the disk
+        cases = on_record(typed(run, environment)[1])  # also fills the disk cache
         answer(
             "starting",
             [

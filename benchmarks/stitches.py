@@ -16,7 +16,7 @@ from torch import Tensor
 from simbench import Affine
 from simbench.networks.images import BATCH, augmented, normalised
 
-#: Model, layer, and what is wanted of: a step in float32, in bfloat16; least squares.
+#: Model, layer, and the targets of: a step in float32, in bfloat16; least squares.
 PLACES = (
     ("tiny10[padding=valid]", "bn3", 4.5, 8.0, 4.0),
     ("tiny10[padding=valid]", "bn6", 14.0, 14.0, 3.0),
@@ -69,9 +69,9 @@ def step(model: str, layer: str, sizes: Sizes, option: str, wanted: float, toler
     def theirs() -> tuple[Tensor, Tensor]:
         return usual.train(front, end, layer, (start.weight, start.bias), _batches(pair, images, "augment" in option))
 
-    found, plain = ours(), theirs()
+    fitted, plain = ours(), theirs()
     mine, wanted_logits = (
-        usual.evaluate(front, end, layer, stitch, images[:BATCH]) for stitch in ((found.weight, found.bias), plain)
+        usual.evaluate(front, end, layer, stitch, images[:BATCH]) for stitch in ((fitted.weight, fitted.bias), plain)
     )
     what = "training step" + (f", {option}" if option else "")
     return _figure(
@@ -90,7 +90,7 @@ def step(model: str, layer: str, sizes: Sizes, option: str, wanted: float, toler
 
 
 def _batches(pair: Pair, images: Tensor, crop: bool) -> Iterator[Tensor]:
-    """Those of a Task of seed 0."""
+    """The batches of a Task of seed 0."""
     generator = torch.Generator().manual_seed(0)
     for chosen in torch.randperm(len(images), generator=generator).split(BATCH):
         if crop:
@@ -101,7 +101,7 @@ def _batches(pair: Pair, images: Tensor, crop: bool) -> Iterator[Tensor]:
 
 
 def least_squares(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure:
-    """The affine least squares stitch, from the images on."""
+    """The affine least squares stitch, starting from the images."""
     pair = Pair(model, Noise(sizes.fit, BATCH), (layer,))
     stitcher = REGISTRY.get("stitchers", "least_squares")
     (front, end), images, case = pair.nets, pair.images("train"), pair.case(stitcher, layer)
@@ -110,7 +110,7 @@ def least_squares(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure
         return usual.least_squares(front, end, layer, images)
 
     fresh = _fresh(pair)
-    found, (weight, _) = next(fresh).fit(stitcher, case), theirs()
+    measured, (weight, _) = next(fresh).fit(stitcher, case), theirs()
     return _figure(
         "2",
         f"least squares from {sizes.fit:,} images",
@@ -120,14 +120,14 @@ def least_squares(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure
         sizes.repeats,
         1,
         wanted,
-        float((found.weight - weight).norm() / weight.norm()),
+        float((measured.weight - weight).norm() / weight.norm()),
         1e-6,
         "difference: of the weights, relative",
     )
 
 
 def evaluation(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure:
-    """Outputs of a stitched network, from the images on: nothing is held."""
+    """Outputs of a stitched network, starting from the images: no activations are cached."""
     pair = Pair(model, Noise(BATCH, sizes.evaluated), (layer,))
     (front, end), images = pair.nets, pair.images("test")
     case = pair.case(REGISTRY.get("stitchers", "identity"), layer)
@@ -137,7 +137,7 @@ def evaluation(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure:
         return usual.evaluate(front, end, layer, (affine.weight, affine.bias), images)
 
     fresh = _fresh(pair)
-    found, wanted_logits = next(fresh).logits(affine, case), theirs()
+    measured, wanted_logits = next(fresh).logits(affine, case), theirs()
     return _figure(
         "3",
         f"evaluation on {sizes.evaluated:,} images",
@@ -147,14 +147,14 @@ def evaluation(model: str, layer: str, sizes: Sizes, wanted: float) -> Figure:
         sizes.repeats,
         1,
         wanted,
-        float((found - wanted_logits).norm() / wanted_logits.norm()),
+        float((measured - wanted_logits).norm() / wanted_logits.norm()),
         1e-5,
         "difference: of the outputs, relative",
     )
 
 
 def starts(model: str, layer: str, sizes: Sizes, batch: int = BATCH) -> Figure:
-    """Many maps trained in one call against one call each; both ours."""
+    """Many maps trained in one call, against one call for each map; both sides are simbench."""
     pair = Pair(model, Noise(2 * batch, BATCH), (layer,))
     stitcher = REGISTRY.get("stitchers", f"task_loss[batch={batch}]")
     task = pair.context().task(pair.case(stitcher, layer))
@@ -169,7 +169,7 @@ def starts(model: str, layer: str, sizes: Sizes, batch: int = BATCH) -> Figure:
     def ours() -> Affine:
         return stitcher.from_task(task, starts=together)
 
-    alone, found = torch.stack([one.weight for one in loop()]), ours().weight
+    alone, measured = torch.stack([one.weight for one in loop()]), ours().weight
     where = f"{model} {layer}, batch {batch}, {task.labels.device.type}"
     wanted = 1.0 if task.labels.device.type == "cpu" else 5.0
     return _figure(
@@ -181,7 +181,7 @@ def starts(model: str, layer: str, sizes: Sizes, batch: int = BATCH) -> Figure:
         max(3, sizes.repeats // 2),
         1,
         wanted,
-        float((found - alone).norm() / (alone - weight).norm()),
+        float((measured - alone).norm() / (alone - weight).norm()),
         1e-3,
         "difference: of the weights, relative to how far they moved",
         "a loop over the starts",
@@ -193,7 +193,7 @@ def _identity(p: int) -> Affine:
 
 
 def _fresh(pair: Pair) -> Iterator:
-    """Contexts that hold networks and images and nothing else, made while no clock runs."""
+    """Contexts with loaded networks and images and nothing else, made outside the timed part."""
     while True:
         context = pair.context()
         context.activations.count("train")
@@ -214,7 +214,7 @@ def _figure(
     note: str,
     against: str = THE_USUAL,
 ) -> Figure:
-    """Alternating calls, `each` pieces of work in one."""
+    """Alternating calls with `each` pieces of work per call."""
     seconds = alternate({"ours": ours, "theirs": theirs}, repeats)
     value, low, high = ratio(seconds, "ours", "theirs")
     return Figure(

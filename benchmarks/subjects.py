@@ -1,4 +1,4 @@
-"""What is timed: networks of random weights on random images, in memory, behind simbench's own doors."""
+"""What is timed: networks with random weights on random images in memory, through the interfaces of simbench."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REGISTRY = simbench.load()
 
 @dataclass(frozen=True)
 class Noise(Dataset):
-    """Images of CIFAR's shape, every pixel drawn at random: as slow as real ones."""
+    """Images of CIFAR's shape, every pixel drawn at random; they take as long as real ones."""
 
     train: int = 1000
     test: int = 1000
@@ -63,7 +63,7 @@ class Pair:
 
     @property
     def nets(self) -> list[torch.nn.Sequential]:
-        """As anyone would load them: frozen, in eval mode, contiguous."""
+        """The networks as users load them: frozen, in eval mode, contiguous."""
         loaded = [weights.load(network, self.dataset) for network in self.networks]
         return [net.to(memory_format=torch.contiguous_format) for net in loaded]
 
@@ -72,15 +72,15 @@ class Pair:
         return Setting(self.dataset, self.dataset.fingerprint(), 10**9)
 
     def context(self, **options) -> Context:
-        """A fresh one that holds the networks and nothing else."""
+        """A new context with loaded networks and nothing else."""
         chosen = {network.model.spec: self.layers for network in self.networks}
-        made = Context(Selection(self.setting, self.networks, chosen, ("spatial",), (), ()), **options)
+        context = Context(Selection(self.setting, self.networks, chosen, ("spatial",), (), ()), **options)
         for network in self.networks:
-            made.activations.net(network)
-        return made
+            context.activations.net(network)
+        return context
 
     def case(self, method: Plugin, layer: str, view: str = "spatial") -> Case:
-        """Of the experiment `matching`, from the first network to the second."""
+        """A case of the experiment `matching`, from the first network to the second."""
         a, b = self.networks[:2]
         return Case(
             REGISTRY.get("experiments", "matching"),
@@ -95,7 +95,7 @@ class Pair:
         )
 
     def images(self, split: str) -> torch.Tensor:
-        """What the networks see, (n, 3, h, w) float32, contiguous."""
+        """The inputs of the networks, (n, 3, h, w) float32, contiguous."""
         return normalised(torch.tensor(self.dataset.split(split).inputs), self.dataset).contiguous()
 
     def labels(self, split: str) -> torch.Tensor:
@@ -110,7 +110,7 @@ def _network(spec: str, dataset: Noise, seed: int) -> Network:
     images = normalised(torch.tensor(dataset.split("train").inputs[:256]), dataset)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 1.0  # one pass is all that they are to know
+            module.momentum = 1.0  # the statistics come from a single pass
     with torch.no_grad():
         net(images)
     state = net.state_dict()

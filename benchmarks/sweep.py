@@ -18,31 +18,31 @@ INDICES = REGISTRY.select("indices", ["all"])
 
 
 def subject(images: int) -> Pair:
-    """Two Tiny-10s; `images` to fit on and as many to measure on."""
+    """Two Tiny-10s; `images` train images and as many test images."""
     return Pair("tiny10[padding=valid]", Noise(images, images), LAYERS)
 
 
 def ours(pair: Pair) -> dict[str, float]:
     """Every index and the agreement of every stitched network, by name and layer."""
-    context, found = pair.context(), {}
+    context, measured = pair.context(), {}
     for layer in LAYERS:
         for index in INDICES:
-            found[f"{index.name} {layer}"] = context.similarity(index, pair.case(index, layer)).value
+            measured[f"{index.name} {layer}"] = context.similarity(index, pair.case(index, layer)).value
         for name in STITCHERS:
             stitcher = REGISTRY.get("stitchers", name)
             case = pair.case(stitcher, layer)
             score = context.score(context.logits(context.fit(stitcher, case), case), case)
-            found[f"{name} {layer}"] = score.agreement
-    return found
+            measured[f"{name} {layer}"] = score.agreement
+    return measured
 
 
 def theirs(pair: Pair) -> dict[str, float]:
-    """The same in the usual way."""
+    """The same values, computed in the usual way."""
     (front, end), train, test = pair.nets, pair.images("train"), pair.images("test")
-    found = {}
+    measured = {}
     for layer in LAYERS:
         for name, value in usual.indices(front, end, layer, test).items():
-            found[f"{name} {layer}"] = float(value)
+            measured[f"{name} {layer}"] = float(value)
         direct = usual.least_squares(front, end, layer, train)
         stitches = {
             "least_squares": direct,
@@ -52,8 +52,8 @@ def theirs(pair: Pair) -> dict[str, float]:
         for name, stitch in stitches.items():
             logits = usual.evaluate(front, end, layer, stitch, test)
             own = usual.outputs(end, test)
-            found[f"{name} {layer}"] = float((logits.argmax(1) == own.argmax(1)).double().mean())
-    return found
+            measured[f"{name} {layer}"] = float((logits.argmax(1) == own.argmax(1)).double().mean())
+    return measured
 
 
 def figure(images: int, repeats: int) -> Figure:

@@ -1,8 +1,8 @@
-"""The usual way: stitching as published code does it, as plainly as possible. The baseline of the ratios.
+"""The usual way: a plain version of stitching as published code does it. The baseline of the ratios.
 
 At every step the whole front network runs, then the whole end network with a hook that replaces one activation, then
 the whole end network again for its soft labels; least squares is the pseudo-inverse of the stacked [A 1] in float64;
-statistics are taken on stored activations; every evaluation of a stitched network begins at the images.
+indices are computed on stored activations; every evaluation of a stitched network begins at the images.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BATCH = 128
 
 
 class Stitched(nn.Module):
-    """Front network, 1x1 convolution, end network: the activation of the one at `layer` replaces that of the other."""
+    """Front, 1x1 convolution, end: the stitched activation of the front replaces that of the end at `layer`."""
 
     def __init__(self, front: nn.Module, end: nn.Module, layer: str, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class Stitched(nn.Module):
 
     @torch.no_grad()
     def own(self, x: Tensor) -> Tensor:
-        """Outputs of the end network alone."""
+        """Outputs of the unstitched end network."""
         self.replacing = False
         logits = self.end(x)
         self.replacing = True
         return logits
 
     def close(self) -> tuple[Tensor, Tensor]:
-        """Weight (p, q) and bias (q,) of the stitch; the hooks are gone."""
+        """Weight (p, q) and bias (q,) of the stitch; removes the hooks."""
         for hook in self.hooks:
             hook.remove()
         return self.stitch.weight.detach()[:, :, 0, 0].T.clone(), self.stitch.bias.detach().clone()
@@ -99,7 +99,7 @@ def least_squares(front, end, layer: str, images: Tensor) -> tuple[Tensor, Tenso
 
 
 def procrustes(front, end, layer: str, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Orthogonal map of the centred activations, with the bias that carries one mean to the other."""
+    """Orthogonal map of the centred activations, with the bias that maps one mean to the other."""
     a, b = (spatial(activations(net, layer, images)) for net in (front, end))
     u, _, vt = np.linalg.svd((a - a.mean(0)).T @ (b - b.mean(0)))
     weight = u[:, : len(vt)] @ vt[: u.shape[1]]
@@ -119,7 +119,7 @@ def indices(front, end, layer: str, images: Tensor) -> dict[str, float]:
     """Every built-in index in view spatial, on stored activations."""
     x, y = (spatial(activations(net, layer, images)) for net in (front, end))
     x, y = x - x.mean(0), y - y.mean(0)
-    (ux, sx, _), (uy, sy, vty) = (np.linalg.svd(part, full_matrices=False) for part in (x, y))
+    (ux, sx, _), (uy, sy, _) = (np.linalg.svd(part, full_matrices=False) for part in (x, y))
     ux, uy = (u[:, s > s[0] * 1e-6] for u, s in ((ux, sx), (uy, sy)))
     left, rho, _ = np.linalg.svd(ux.T @ uy)
     shares = [np.cumsum(s**2) / np.sum(s**2) for s in (sx, sy)]

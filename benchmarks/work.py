@@ -1,4 +1,4 @@
-"""Forward work, counted and not timed: floating point operations of a sweep over pairs of networks."""
+"""Forward work, counted instead of timed: floating point operations of a sweep over pairs of networks."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def operations(k: int, images: int, layers: Sequence[str] = LAYERS) -> tuple[int
     context = pair.context()
     for network in pair.networks:
         for layer in LAYERS:
-            context.activations.shape(network, layer)  # an image through each front, whatever is measured
-    # The counter of torch knows products that make a new matrix, not those that add to one.
+            context.activations.shape(network, layer)  # runs one image through each front, in any measurement
+    # The counter of torch counts products that create a matrix, not those that add to one.
     with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.addmm_: _product}) as counter:
         for layer in layers:
             case = pair.case(REGISTRY.get("indices", "cka"), layer)
@@ -41,8 +41,8 @@ def _product(total: torch.Size, left: torch.Size, right: torch.Size, **_) -> int
 
 
 def forward(images: int, networks: tuple[int, ...] = (2, 3, 4)) -> list[Figure]:
-    """What one network costs in forward passes, by number of networks and of layers; and the comoments, which hold
-    every pair of networks and so grow with the square of their number."""
+    """Forward passes per network, by number of networks and of layers; and the comoments, which are needed for every
+    pair of networks and therefore grow with the square of their number."""
     few, where = networks[0], f"Tiny-10s, {len(LAYERS)} layers, {images} images a split"
     counts = {k: operations(k, images) for k in networks}
     passes, products = counts[few]

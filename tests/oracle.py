@@ -101,7 +101,7 @@ def debiased_exactly(a, b):
 
     def hsic(k, l):
         n, sums_k, sums_l = len(k), list(map(sum, k)), list(map(sum, l))
-        products = sum(x * y for row_k, row_l in zip(k, l) for x, y in zip(row_k, row_l))
+        products = sum(x * y for row_k, row_l in zip(k, l, strict=True) for x, y in zip(row_k, row_l, strict=True))
         chain = sum(map(Fraction.__mul__, sums_k, sums_l))
         return products + sum(sums_k) * sum(sums_l) / ((n - 1) * (n - 2)) - 2 * chain / (n - 2)
 
@@ -181,8 +181,8 @@ def with_intercept(a, b, weight, bias):
 
 
 def least_norm(x, y, rtol):
-    """Least norm solution M of x M = y. Where there is only one, whatever the units of x, its columns have norm 1 on the
-    way, so that features of different scale keep their digits."""
+    """Least norm solution M of x M = y. Where there is only one, whatever the units of x, its columns are scaled to
+    norm 1 first, so that features of different scale keep their digits."""
     scale = np.linalg.norm(x, axis=0)
     if (scale == 0).any() or np.linalg.matrix_rank(x / scale, tol=rtol * np.linalg.norm(x / scale, 2)) < x.shape[1]:
         scale = np.ones(x.shape[1])

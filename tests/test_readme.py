@@ -1,4 +1,4 @@
-"""Whatever the README tells a user to type works, as it stands there."""
+"""Every command and every block of code in the README files works as written."""
 
 from __future__ import annotations
 
@@ -15,13 +15,28 @@ import pytest
 
 import simbench
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+#: The documents of the repository whose Python blocks are run.
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "simbench/**/*.md", "plugins/**/*.md", "benchmarks/*.md", "tests/*.md", "results/*.md")
+    for path in ROOT.glob(pattern)
+)
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
+#: name of the block -> its code
+PYTHON = {
+    f"{path.relative_to(ROOT).as_posix()}:{number}": block
+    for path in DOCUMENTS
+    for number, block in enumerate(blocks("python", path.read_text()), 1)
+}
+PLUGINS = {name: block for name, block in PYTHON.items() if "@hookimpl" in block}
+PROGRAMS = {name: block for name, block in PYTHON.items() if name not in PLUGINS}
 COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
 #: What makes `simbench run` small: two networks, one layer, few images.
 SMALL = {"SIMBENCH_RUN_SEEDS": "2", "SIMBENCH_RUN_LAYERS": "bn8", "SIMBENCH_RUN_MAX_SAMPLES": "120"}
@@ -76,36 +91,49 @@ def test_command_works_as_typed(line, place, warm_cache):
     assert done.stdout if "--dry-run" not in line_here else "cases" in done.stderr
 
 
-def test_the_python_examples_run():
-    python = [block for block in blocks("python") if "import simbench\n" in block]
-    assert len(python) == 1
-    done = subprocess.run([sys.executable, "-W", "error", "-c", python[0]], capture_output=True, text=True)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_block_of_python_runs_without_warnings(name, tmp_path, warm_cache):
+    """In a folder with the published default run as `simbench-results`; what trains is made small."""
+    (tmp_path / "simbench-results").symlink_to(ROOT / "results" / "tiny10-digits")
+    done = program(PROGRAMS[name], tmp_path, warm_cache)
     assert done.returncode == 0, done.stderr
-    svcca, *_, residual, cka, shape = done.stdout.splitlines()
-    assert 0 < float(svcca) <= 1 and 0 < float(cka) <= 1 and shape == "torch.Size([2, 10])"
+    assert done.stdout
+
+
+def program(code: str, folder: Path, cache: Path) -> subprocess.CompletedProcess:
+    environment = os.environ | {"SIMBENCH_CACHE": str(cache)}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True, env=environment
+    )
+
+
+def the_program(text: str) -> str:
+    """The first block of Python that contains a text."""
+    return next(block for block in PROGRAMS.values() if text in block)
+
+
+def test_the_example_of_moments_prints_equal_numbers(tmp_path, warm_cache):
+    *_, residual, cka, shape = program(the_program("Moments.of"), tmp_path, warm_cache).stdout.splitlines()
     left, right = map(float, residual.split())
     assert left == pytest.approx(right, abs=1e-12)
+    assert 0 < float(cka) <= 1 and shape == "torch.Size([2, 10])"
 
 
-def test_the_example_of_all_layers_of_two_networks_runs():
-    (block,) = [block for block in blocks("python") if "similarities(" in block]
-    done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "layer_b" in done.stdout and done.stdout.count("ok") == 12
+def test_the_example_of_similarities_prints_a_matrix_of_layers(tmp_path, warm_cache):
+    svcca, *matrix = program(the_program("similarities("), tmp_path, warm_cache).stdout.splitlines()
+    assert 0 < float(svcca) <= 1
+    assert matrix[0].split() == ["layer_b", "0", "1", "2", "3"] and len(matrix) == 6
 
 
-def test_the_question_about_one_layer_is_answered_from_the_published_run(tmp_path):
-    """The lines that read correlations.csv, in a folder where the published run lies as if it were one's own."""
-    block = next(block for block in blocks("python") if "pd.read_csv" in block)
-    (tmp_path / "simbench-results").symlink_to(Path(__file__).parents[1] / "results" / "tiny10-digits")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", block], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_the_question_about_one_layer_is_answered_from_the_published_run(tmp_path, warm_cache):
+    (tmp_path / "simbench-results").symlink_to(ROOT / "results" / "tiny10-digits")
+    done = program(the_program("pd.read_csv"), tmp_path, warm_cache)
     assert {line.split()[1] for line in done.stdout.splitlines()[1:]} == {"cca", "cka", "pwcca", "r2_lr", "svcca"}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    """The package of the section "Add an index of your own", made by following it, installed into a folder."""
+    """The package of the section "Your own index", made by following it, installed into a folder."""
     source = tmp_path_factory.mktemp("own") / "my-index"
     source.mkdir()
     module = next(block for block in blocks("python") if "CrossTrace" in block)
@@ -149,22 +177,69 @@ def test_an_index_of_ones_own_is_run_with_all_others(site, place, warm_cache):
     assert re.search(r"^index,cross_trace,.*,my-index,0.1$", methods, re.MULTILINE)
 
 
-def test_the_stitcher_example_passes_its_checks(tmp_path):
+def registry_with(code: str, folder: Path) -> simbench.Registry:
+    """What is installed, and the plugin defined by the code."""
+    (folder / "written.py").write_text(code)
+    spec = importlib.util.spec_from_file_location("written", folder / "written.py")
+    sys.modules["written"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return simbench.load([module])
+
+
+def test_there_is_an_example_of_each_plugin_that_takes_little_code():
+    hooks = {re.search(r"def (simbench_\w+)", block).group(1) for block in PLUGINS.values()}
+    assert hooks == {"simbench_indices", "simbench_stitchers", "simbench_models"} and len(PLUGINS) == 3
+
+
+@pytest.mark.parametrize("spec", ["cross_trace", "ridge[strength=0.1]"])
+def test_the_example_of_a_method_passes_its_checks(spec, tmp_path):
     from simbench.check import checks
 
-    (tmp_path / "ridge.py").write_text(next(block for block in blocks("python") if "class Ridge" in block))
-    spec = importlib.util.spec_from_file_location("ridge", tmp_path / "ridge.py")
-    sys.modules["ridge"] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    ridge = simbench.load([module]).get("stitchers", "ridge[strength=0.1]")
-    outcomes = {check.name: check.run() for check in checks(ridge)}
+    (code,) = [block for block in PLUGINS.values() if f'name = "{spec.split("[")[0]}"' in block]
+    kind = "indices" if "simbench_indices" in code else "stitchers"
+    outcomes = {check.name: check.run() for check in checks(registry_with(code, tmp_path).get(kind, spec))}
     assert all(outcome.status != "failed" for outcome in outcomes.values()), outcomes
 
 
-def test_the_test_command_is_what_ci_reads():
-    below = README.split("\n## Tests", 1)[1]
-    assert re.search(r"```\w*\n(.*?)```", below, re.DOTALL).group(1) == "pip install '.[test]'\npytest\n"
-    assert "## Tests" in (Path(__file__).parents[1] / ".ci" / "run").read_text()
+def test_the_example_of_a_model_can_be_cut_at_every_layer(tmp_path):
+    import torch
+
+    (code,) = [block for block in PLUGINS.values() if "simbench_models" in block]
+    model = registry_with(code, tmp_path).get("models", "small[width=4]")
+    net, images = model.build(channels=1, classes=3).eval(), torch.randn(2, 1, 8, 8)
+    assert net(images).shape == (2, 3)
+    for layer in model.layers:
+        front, end = simbench.cut(net, layer)
+        assert torch.equal(end(front(images)), net(images))
+
+
+def test_links_between_documents_lead_somewhere():
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
+            assert "://" in target or (path.parent / target).exists(), f"{path.relative_to(ROOT)}: {target}"
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 250
+
+
+@pytest.mark.parametrize(
+    ("document", "heading", "commands"),
+    [
+        ("README.md", "Tests", "pip install '.[test]'\npytest\n"),
+        ("CONTRIBUTING.md", "Lint and types", "pip install '.[lint]'\nruff check .\nruff format --check .\nmypy\n"),
+    ],
+)
+def test_ci_runs_the_commands_of_the_documents(document, heading, commands):
+    done = subprocess.run([ROOT / ".ci" / "commands", ROOT / document, heading], capture_output=True, text=True)
+    assert done.stdout == commands, done.stderr
+    for caller in (ROOT / ".ci" / "run", ROOT / ".github" / "workflows" / "tests.yml"):
+        assert re.search(rf"\.ci/commands {re.escape(document)} [\"']?{heading}", caller.read_text()), caller
+
+
+def test_ci_refuses_a_document_without_the_heading():
+    done = subprocess.run([ROOT / ".ci" / "commands", ROOT / "README.md", "Nowhere"], capture_output=True, text=True)
+    assert done.returncode == 1 and "names no command below '## Nowhere'" in done.stderr
 
 
 def test_the_table_shown_is_that_of_the_published_run():

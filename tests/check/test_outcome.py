@@ -60,7 +60,9 @@ def test_checks_compute_nothing_before_they_run_and_survive_a_plugin_that_always
     found = list(checks(Broken()))
     outcomes = [check.run() for check in found]
     assert len({check.name for check in found}) == len(found)
-    assert {check.name for check, outcome in zip(found, outcomes) if outcome.status == "passed"} == {"bad_input"}
+    assert {check.name for check, outcome in zip(found, outcomes, strict=True) if outcome.status == "passed"} == {
+        "bad_input"
+    }
     assert all(outcome.reason and "\n" not in outcome.reason for outcome in outcomes)
 
 

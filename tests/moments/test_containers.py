@@ -235,9 +235,15 @@ MASK[[3, 17], [1, 4]] = True
         pytest.param(lambda: np.ma.masked_array(np.where(MASK, None, A), MASK), id="objects"),
         pytest.param(lambda: np.ma.masked_array(np.where(MASK, 99, 8 * A).astype("i4"), MASK), id="integers"),
         pytest.param(
-            lambda: [np.ma.masked_array(np.where(m, np.inf, x), m) for x, m in zip(A, MASK)], id="list of rows"
+            lambda: [np.ma.masked_array(np.where(m, np.inf, x), m) for x, m in zip(A, MASK, strict=True)],
+            id="list of rows",
         ),
-        pytest.param(lambda: [[np.ma.masked if m else x for x, m in zip(*row)] for row in zip(A, MASK)], id="lists"),
+        pytest.param(
+            lambda: [
+                [np.ma.masked if m else x for x, m in zip(*row, strict=True)] for row in zip(A, MASK, strict=True)
+            ],
+            id="lists",
+        ),
         pytest.param(lambda: masked_tensor(A, MASK), id="torch"),
     ],
 )

@@ -219,7 +219,7 @@ def lines(**curves: list[float]) -> list[dict]:
             for share, value in (("0", second), ("0.5", middle), ("1", first))
         ]
     rows += [{"quantity": f"relative_accuracy/{end}", "value": value} for end, value in ends.items()]
-    return rows + [{"quantity": "cross_entropy/0", "value": 7.0}, {"quantity": "cross_entropy/0-1/0.5", "value": 7.0}]
+    return [*rows, {"quantity": "cross_entropy/0", "value": 7.0}, {"quantity": "cross_entropy/0-1/0.5", "value": 7.0}]
 
 
 THREE = lines(i0_1=[1.0, 0.4, 0.8], i0_2=[0.9, 0.9, 0.8], i1_2=[0.9, 0.6, 1.0])

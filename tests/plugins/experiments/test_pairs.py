@@ -90,8 +90,10 @@ def test_a_parameter_is_that_of_the_method_and_not_of_a_plugin_inside_it():
             "params": ["alpha=0.5,bias=true", "", "index=cka[alpha=3],bias=true"],
         }
     )
-    assert parameter(rows, "alpha") == [0.5, pytest.approx(float("nan"), nan_ok=True)] + [
-        pytest.approx(float("nan"), nan_ok=True)
+    assert parameter(rows, "alpha") == [
+        0.5,
+        pytest.approx(float("nan"), nan_ok=True),
+        pytest.approx(float("nan"), nan_ok=True),
     ]
 
 

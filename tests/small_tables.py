@@ -70,7 +70,7 @@ def target(values: np.ndarray, quantity: str = "relative_accuracy", method: str 
 
 def methods(**directions: int) -> pd.DataFrame:
     table = [{"kind": "index", "method": name, "params": "", "direction": d} for name, d in directions.items()]
-    return pd.DataFrame(table + [{"kind": "stitcher", "method": "ls", "params": "", "direction": None}])
+    return pd.DataFrame([*table, {"kind": "stitcher", "method": "ls", "params": "", "direction": None}])
 
 
 def noise(seed: int, networks: int = 4, layers: int = 2) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,14 @@ def room(module: str) -> str:
 
 def test_every_room_has_a_floor_and_every_floor_is_lived_in():
     assert {room(module) for module in FILES} == set(FLOOR)
+
+
+def test_the_readme_shows_every_room_on_its_floor():
+    shown, floor = {}, None
+    for cells in re.findall(r"^\| (\d?) ?\| `(\w+)/?` \|", (ROOT / "README.md").read_text(), re.MULTILINE):
+        floor = int(cells[0]) if cells[0] else floor
+        shown[cells[1]] = floor - 1
+    assert shown.items() >= FLOOR.items()
 
 
 @pytest.mark.parametrize("module", FILES)

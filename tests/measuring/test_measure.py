@@ -24,7 +24,7 @@ from simbench.networks import weights
 from simbench.networks.cut import cut
 from simbench.networks.images import draw
 
-#: Activations of float32 that come another way, of a network whose batch norms are folded, differ by 1e-7 of their size.
+#: float32 activations computed by another route (from a network with folded batch norms) differ by 1e-7 of their size.
 SAME = 1e-6
 
 

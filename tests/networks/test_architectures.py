@@ -296,7 +296,7 @@ def test_classes_made_in_functions_and_objects_with_a_state_are_built_every_time
             )
 
     values = []
-    for act in (nn.ReLU, nn.Tanh):
+    for act in (nn.ReLU, nn.Tanh):  # noqa: B007, which modules read
         values += [architecture(Here(), dataset), architecture(Here(4), dataset)]
     assert len(set(values)) == 4 and not list(cache.rglob("graphs/*"))
     stateful = Net()

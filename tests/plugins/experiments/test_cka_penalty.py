@@ -378,7 +378,7 @@ def test_a_run_ends_with_what_it_was_pushed_to(pushed):
 def test_other_indices_that_can_be_pushed_are_pushed_by_some_networks_in_the_selected_views(registry, small):
     indices = registry.select("indices", ["cka,r2_lr,cca,svcca,pwcca,blind,distance,cka[kernel=rbf]"])
     asked = replace(small, indices=indices, views=("spatial", "flat"))
-    further = [case for case in pushes(get("networks=1"), asked)][3:]
+    further = list(pushes(get("networks=1"), asked))[3:]
     assert [(case.method.spec, case.view, case.a.name) for case in further] == [
         (index, view, name)
         for index, view in (

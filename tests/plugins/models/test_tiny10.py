@@ -67,7 +67,7 @@ def test_number_of_parameters():
     # Convolutions 3->16->16->32->32->32->64->64 of 3x3 and 64->64 of 1x1 with biases, batch norms, 64->10.
     widths = [3, 16, 16, 32, 32, 32, 64, 64, 64]
     kernels = [9] * 7 + [1]
-    expected = sum(p * q * k + 3 * q for p, q, k in zip(widths, widths[1:], kernels)) + 64 * 10 + 10
+    expected = sum(p * q * k + 3 * q for p, q, k in zip(widths, widths[1:], kernels, strict=False)) + 64 * 10 + 10
     assert sum(p.numel() for p in Tiny10().build(3, 10).parameters()) == expected
 
 

@@ -53,7 +53,7 @@ def singular(affine: Affine) -> torch.Tensor:
 
 def rounding(weight: torch.Tensor, rank: int) -> float:
     """What an entry of a product of factors (p, rank), (rank, q) of equal singular values may lose in float32: either
-    factor is rounded, and so is the sum of rank products; and cutting to the rank widens the rounding of what is cut."""
+    factor is rounded, and so is the sum of rank products; cutting to the rank widens the rounding of the cut part."""
     u, s, v = torch.linalg.svd(weight.double(), full_matrices=False)
     u, kept, v = u[:, :rank], s[:rank], v[:rank]
     gap = kept[-1] - s[rank] if rank < len(s) else kept[-1]
@@ -157,7 +157,7 @@ def test_the_gradient_of_the_factors_is_that_of_the_weight_by_the_chain_rule(sma
     expected = (left - rate * slope @ right.mT) @ (right - rate * left.mT @ slope)
     moved = (expected - before.weight).abs().max().item()
     assert moved > 1e-4
-    # Weights before and after are rounded; of the gradient, sums of float32 over all images, three digits are asked for.
+    # Weights before and after are rounded; three digits of the gradient, a float32 sum over all images, are required.
     torch.testing.assert_close(
         after.weight.double(), expected, atol=2 * rounding(expected, rank) + 1e-3 * moved, rtol=0
     )

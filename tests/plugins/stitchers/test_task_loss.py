@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 
@@ -126,7 +127,7 @@ def test_on_step_gets_every_step_in_copies_that_later_steps_leave_alone(task):
     found = get("task_loss[epochs=2]").from_task(task, on_step=record)
     assert numbers == [0, 1, 2, 3, 4]  # 150 images: a batch of 128 and one of 22 an epoch
     assert all(map(same, given, copies)) and same(given[-1], found)
-    assert all(not same(x, y) for x, y in zip(given, given[1:], strict=False))
+    assert all(not same(x, y) for x, y in itertools.pairwise(given))
     assert same(get("task_loss[epochs=2]").from_task(task), found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 import torch
@@ -120,7 +120,7 @@ def test_the_rate_is_cut_by_ten_after_each_third_of_the_steps(task, count, expec
     blind = replace(task, end=end)
     batch = 300 if index else 384
     found = steps(f"l1=1,schedule=step,learning_rate=1e-3,epochs={count},batch={batch}{index}", blind)
-    rates = [(x.weight - y.weight).abs().median().item() / 1e-3 for x, y in zip(found, found[1:], strict=False)]
+    rates = [(x.weight - y.weight).abs().median().item() / 1e-3 for x, y in pairwise(found)]
     assert rates == pytest.approx(expected, rel=0.01)
     even = steps(f"l1=1,learning_rate=1e-3,epochs={count},batch={batch}{index}", blind)
     assert (even[-2].weight - even[-1].weight).abs().median().item() == pytest.approx(1e-3, rel=0.01)

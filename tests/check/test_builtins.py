@@ -71,6 +71,7 @@ def test_builtin_conforms(check: Check):
     assert outcome.status != "failed", outcome.reason
 
 
+@pytest.mark.any_rounding
 @pytest.mark.parametrize("kind", SPECS)
 def test_no_builtin_is_left_out(kind):
     builtin = {name for name, entry in simbench.load().entries[kind].items() if entry.package == "simbench"}
@@ -81,6 +82,7 @@ def skipped(kind: str, spec: str) -> set[str]:
     return {check.name for check in checks(simbench.load().get(kind, spec)) if check.run().status == "skipped"}
 
 
+@pytest.mark.any_rounding
 def test_skips_are_few_and_known():
     assert skipped("indices", "cka") == set()
     assert skipped("indices", "r2_lr") == {"gradient", "routes"}

@@ -31,7 +31,11 @@ class DegenerateWarning(UserWarning):
 
 
 def unknown(noun: str, given: object, allowed: Iterable[str], hint: str = "") -> InputError:
-    """An InputError that names the near matches of `given` among `allowed`, whatever their capitals."""
+    """An InputError that names the near matches of `given` among `allowed`, whatever their capitals.
+
+    >>> print(unknown("index", "CKAA", ["cka", "cca", "r2_lr"]))
+    index 'CKAA' is unknown; did you mean 'cka' or 'cca'?
+    """
     allowed = sorted(allowed)
     small = {name.casefold(): name for name in reversed(allowed)}
     near = [small[name] for name in difflib.get_close_matches(str(given).casefold(), small, n=3, cutoff=0.5)]

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 import os
+
+# Read by OpenMP as torch is loaded, also in the processes that tests start. Small work is faster on one thread, and
+# leaves the other core to another worker; threads that wait must not keep a core busy. OMP_NUM_THREADS asks for more:
+# sums are then made of other parts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import fcntl
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -26,20 +35,64 @@ def registry() -> simbench.Registry:
     return simbench.load()
 
 
+#: Files that take longest, first: the last to begin would leave the other workers idle.
+LONGEST = (
+    "test_readme.py",
+    "test_company.py",
+    "test_benchmark_scripts.py",
+    "test_driver.py",
+    "test_running.py",
+    "test_against_peers.py",
+    "test_simbench_example.py",
+    "test_architectures.py",
+    "test_passes.py",
+    "test_spoilers.py",
+    "test_along_training.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))  # stable: the others keep their order
+
+
 @pytest.fixture(scope="session")
-def warm_cache(tmp_path_factory: pytest.TempPathFactory, registry: simbench.Registry) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """made_once(name, make): a folder that the first worker to ask has filled by make(folder), and all read."""
+
+    def made_once(name: str, make: Callable[[Path], None]) -> Path:
+        shared = tmp_path_factory.getbasetemp()
+        if "PYTEST_XDIST_WORKER" in os.environ:  # each worker's folder lies in one of the session
+            shared = shared.parent
+        folder, done = shared / name, shared / f"{name}.done"
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                folder.mkdir(exist_ok=True)
+                make(folder)
+                done.touch()
+        return folder
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def warm_cache(made_once, registry: simbench.Registry) -> Path:
     """A cache folder in which the first two default networks lie, trained for one epoch in place of eight."""
     import torch
 
-    folder = tmp_path_factory.mktemp("cache")
     model, dataset = registry.get("models", "tiny10"), registry.get("datasets", "digits")
     short = Recipe(epochs=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMBENCH_CACHE", str(folder))
-        whole = weights.train
-        patch.setattr(weights, "train", lambda m, d, recipe, seed, device: whole(m, d, short, seed, device))
-        for seed in (0, 1):
-            weights.trained(model, dataset, dataset.fingerprint(), seed)
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SIMBENCH_CACHE", str(folder))
+            whole = weights.train
+            patch.setattr(weights, "train", lambda m, d, recipe, seed, device: whole(m, d, short, seed, device))
+            for seed in (0, 1):
+                weights.trained(model, dataset, dataset.fingerprint(), seed)
+
+    folder = made_once("cache", make)
     torch.manual_seed(0)
     return folder
 
@@ -72,12 +125,10 @@ def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """Small work is faster on one thread, and leaves the other core to another worker. OMP_NUM_THREADS asks for more:
-    sums are then made of other parts."""
+    """As many threads as OMP_NUM_THREADS says, one by default."""
     import torch
 
     before = torch.get_num_threads()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     yield
     torch.set_num_threads(before)

@@ -12,6 +12,7 @@ import stitches
 import sweep
 import torch
 import usual
+from layer_pairs import Subject
 from subjects import Noise, Pair
 
 
@@ -24,6 +25,7 @@ def small(monkeypatch):
     monkeypatch.setattr(sweep, "subject", lambda images: Pair("tiny10", Noise(48, 48), sweep.LAYERS))
     monkeypatch.setattr(usual, "BATCH", 12)
     monkeypatch.setattr(layer_pairs, "LAYERS", ["conv1", "layer2.0.conv1", "layer4.1.conv2"])
+    monkeypatch.setattr(layer_pairs, "Subject", lambda batches, size=32: Subject(batches, size))
     monkeypatch.setattr(layer_pairs, "_peers", lambda subject: {"pytorch-cka": subject.truth})
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
 

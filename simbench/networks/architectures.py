@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cached_property, lru_cache
 from importlib import metadata
@@ -126,8 +127,14 @@ def _sources(home: frozenset[str]) -> dict[str, str]:
 def _packages() -> dict[str, str]:
     """Distribution -> version, of every installed package that is loaded."""
     loaded = {name.partition(".")[0] for name in sys.modules}
-    names = {name for top, found in metadata.packages_distributions().items() if top in loaded for name in found}
+    names = {name for top, found in _distributions(tuple(sys.path)).items() if top in loaded for name in found}
     return {name: _version(name) for name in sorted(names)}
+
+
+@lru_cache(maxsize=4)
+def _distributions(path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Top-level package -> distributions of it that are installed along sys.path, read once per process and path."""
+    return metadata.packages_distributions()
 
 
 def remembered(file: Path) -> str | None:

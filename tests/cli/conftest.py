@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import json
 import os
 import subprocess
 import sys
@@ -85,13 +86,20 @@ def tiny() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def finished(warm_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+def finished(warm_cache: Path, made_once) -> Done:
     """TINY, finished in `folder`: to be read only.
 
     In a process of its own: one that has imported a module written since it began, as tests do, remembers no
     architecture, and every later run imports torch to ask for it.
     """
-    return _apart(tmp_path_factory.mktemp("finished"), *TINY, SIMBENCH_CACHE=str(warm_cache))
+
+    def make(folder: Path) -> None:
+        (folder / "work").mkdir()
+        done = _apart(folder / "work", *TINY, SIMBENCH_CACHE=str(warm_cache))
+        (folder / "done.json").write_text(json.dumps([done.code, done.out, done.err]))
+
+    folder = made_once("finished", make)
+    return Done(*json.loads((folder / "done.json").read_text()), folder / "work")
 
 
 @pytest.fixture

@@ -18,9 +18,8 @@ from simbench.networks.images import augmented, draw, normalised
 
 
 @pytest.fixture
-def networks(small_registry, cache):
-    dataset, model = small_registry.get("datasets", "blobs"), small_registry.get("models", "net")
-    return [weights.trained(model, dataset, dataset.fingerprint(), seed) for seed in (0, 1)]
+def networks(small, cache):
+    return list(small.networks[:2])
 
 
 @pytest.fixture

@@ -135,7 +135,11 @@ def test_a_second_run_computes_nothing_and_a_new_index_only_itself(request_, sma
 
 def test_force_measures_again_and_two_runs_give_the_same_bytes(request_, small_registry, tmp_path):
     request = replace(
-        request_, stitchers=("all",), experiments=("matching,cka_penalty",), indices=("cka", "cka[kernel=rbf]")
+        request_,
+        stitchers=("all",),
+        experiments=("matching,cka_penalty[epochs=2]",),
+        indices=("cka", "cka[kernel=rbf]"),
+        max_samples=40,
     )
     go(request, small_registry)
     before = table(request)

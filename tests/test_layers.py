@@ -20,7 +20,7 @@ FLOORS = (
     {"errors", "system"},
     {"grammar", "moments", "statistics"},
     {"contracts"},
-    {"hookspecs", "isolation", "networks", "results", "tracing"},
+    {"families", "hookspecs", "isolation", "networks", "results", "tracing"},
     {"measuring", "registry"},
     {"check", "comparison", "runs"},
     {"cli"},

@@ -18,7 +18,7 @@ from simbench.check.roundings import roundings
 from simbench.check.values import compute, gap, value, values
 from simbench.contracts import Index, Plugin
 from simbench.errors import Inapplicable, InputError, Spoilt
-from simbench.isolation.handed import lend
+from simbench.isolation.loans import lend
 from simbench.measuring.value import compare, evaluate
 from simbench.moments.pair import Moments
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from simbench.contracts import Index
 from simbench.errors import DegenerateWarning, InputError, Spoilt, Undefined
 from simbench.isolation.answers import nan, number, refusal
-from simbench.isolation.handed import lend
+from simbench.isolation.loans import lend
 from simbench.moments.containers import paired_rows
 from simbench.system.surroundings import abroad
 

@@ -23,7 +23,7 @@ _WHERE = {
     "Moments": "simbench.moments.pair",
     "Affine": "simbench.moments.affine",
     "cut": "simbench.networks.cut",
-    "fold": "simbench.networks.cut",
+    "fold": "simbench.networks.fold",
     "hookimpl": "simbench.hookspecs",
     "Index": "simbench.contracts",
     "Stitcher": "simbench.contracts",

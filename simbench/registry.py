@@ -15,6 +15,7 @@ from simbench import hookspecs
 from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
+from simbench.families import members
 from simbench.grammar import arguments, parse, split_list
 from simbench.system.surroundings import abroad
 
@@ -115,8 +116,9 @@ def load(extra: Iterable[object] = ()) -> Registry:
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
     broken: list[Broken] = []
     found = [
-        (point.name, point.dist.name if point.dist else "", point.dist.version if point.dist else "", point.load)
+        (name, point.dist.name if point.dist else "", point.dist.version if point.dist else "", make)
         for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value)
+        for name, make in members(point)
     ]
     found += [
         (getattr(plugin, "__name__", type(plugin).__name__), "in process", "", lambda plugin=plugin: plugin)

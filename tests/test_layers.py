@@ -21,7 +21,7 @@ FLOORS = (
     {"columns", "errors", "system"},
     {"grammar", "moments", "statistics"},
     {"contracts"},
-    {"hookspecs", "isolation", "networks", "results", "tracing"},
+    {"families", "hookspecs", "isolation", "networks", "results", "tracing"},
     {"measuring", "registry"},
     {"check", "comparison", "runs"},
     {"cli"},

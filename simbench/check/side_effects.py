@@ -11,7 +11,7 @@ from torch import Tensor
 from simbench.check.outcome import Violation, require
 from simbench.contracts import Plugin
 from simbench.errors import Spoilt
-from simbench.isolation.handed import lend
+from simbench.isolation.loans import lend
 from simbench.moments.pair import Moments
 
 

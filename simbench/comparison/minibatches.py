@@ -11,7 +11,7 @@ from simbench.comparison.passes import Layer, Tile, tiles
 from simbench.comparison.streams import Value, answered, still_note
 from simbench.contracts import Index
 from simbench.errors import InputError, Spoilt, Undefined
-from simbench.isolation.handed import lend
+from simbench.isolation.loans import lend
 from simbench.measuring.value import MIN_ROWS
 from simbench.moments.precision import widened
 from simbench.moments.views import rows

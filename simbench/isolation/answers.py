@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING, Any
 
-from simbench.isolation.handed import lend
+from simbench.isolation.loans import lend
 from simbench.system.surroundings import abroad
 
 if TYPE_CHECKING:

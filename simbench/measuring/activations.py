@@ -22,9 +22,10 @@ from simbench.moments.precision import precision
 from simbench.moments.scatter import Scatter
 from simbench.moments.views import rows
 from simbench.networks import weights
-from simbench.networks.cut import cut, fold
-from simbench.networks.cut import stages as stages_of
+from simbench.networks.cut import cut
+from simbench.networks.fold import fold
 from simbench.networks.images import BATCH, draw, normalised
+from simbench.networks.stages import stages as stages_of
 from simbench.system.stopwatch import stage, stages
 from simbench.system.surroundings import abroad
 

@@ -15,7 +15,7 @@ from simbench.contracts.selection import Network, Selection
 from simbench.contracts.task import Task
 from simbench.errors import Inapplicable, Undefined
 from simbench.isolation.answers import number, of_moments
-from simbench.isolation.handed import lend
+from simbench.isolation.loans import lend
 from simbench.measuring.activations import BUDGET, Activations, finite
 from simbench.measuring.augmented import Augmented
 from simbench.measuring.held import Later, shown

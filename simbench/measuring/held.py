@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from simbench.contracts.task import Rows, take
-from simbench.isolation.handed import SMALL
+from simbench.isolation.loans import SMALL
 from simbench.system.surroundings import at_home
 
 

@@ -14,7 +14,7 @@ from simbench.contracts import Index, Result, Row
 from simbench.contracts.case import Case
 from simbench.errors import Inapplicable, Undefined
 from simbench.isolation.copies import handed
-from simbench.isolation.handed import Loan
+from simbench.isolation.loans import Loan
 from simbench.measuring.bench import Context
 from simbench.measuring.window import Window
 from simbench.system.surroundings import abroad, known, seed_of

@@ -9,7 +9,7 @@ from simbench.contracts import Index
 from simbench.contracts.plugin import overrides
 from simbench.errors import DegenerateWarning, InputError, Spoilt, Undefined
 from simbench.isolation.answers import nan, number, refusal
-from simbench.isolation.handed import lend
+from simbench.isolation.loans import lend
 from simbench.moments.containers import paired_rows
 from simbench.system.surroundings import abroad
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Set
 from functools import wraps
 from typing import Any
 
-from simbench.isolation.handed import Loan
+from simbench.isolation.loans import Loan
 from simbench.measuring.activations import Activations
 from simbench.system.surroundings import at_home
 

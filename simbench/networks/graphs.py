@@ -10,7 +10,8 @@ from types import FunctionType
 import torch
 from torch import Tensor, fx, nn
 
-from simbench.system.codes import MADE, Description, attributes_of, qualified
+from simbench.system.codes import MADE, Description, qualified
+from simbench.system.parts import attributes_of
 from simbench.system.provenance import digest
 
 #: What every module carries, and what changes with its use.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import functools
-import hashlib
 import inspect
 import sys
 import types
@@ -12,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from simbench.system.listings import text
+from simbench.system.parts import array, attributes_of, full, names_of
 from simbench.system.provenance import canonical
 
 #: Methods that shape an object or show it: what they do is seen in its attributes, or nowhere.
@@ -130,7 +130,7 @@ class Description:
         if not self.within(function):
             return ["function", qualified(function)]
         code = function.__code__
-        cells = [cell.cell_contents for cell in function.__closure__ or () if _full(cell)]
+        cells = [cell.cell_contents for cell in function.__closure__ or () if full(cell)]
         return [
             "function",
             self.of(code),
@@ -142,7 +142,7 @@ class Description:
 
     def _named(self, function: types.FunctionType) -> list[tuple[str, object]]:
         """What a function looks up by name, in its own module and in those that it names."""
-        names = _names(function.__code__)
+        names = names_of(function.__code__)
         scope = function.__globals__
         found = {name: scope[name] for name in names if name in scope}
         modules = list(found.values())
@@ -195,42 +195,3 @@ class Description:
     def _reaches(self, module: str) -> bool:
         top = module.partition(".")[0]
         return top in self.home or local(top)
-
-
-def attributes_of(value: object) -> dict[str, object]:
-    """Instance attributes, in slots too."""
-    slots = [name for cls in type(value).__mro__ for name in _slots(cls)]
-    found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
-    return found | dict(getattr(value, "__dict__", {}))
-
-
-def _slots(cls: type) -> tuple[str, ...]:
-    slots = vars(cls).get("__slots__", ())
-    return tuple(name for name in ((slots,) if isinstance(slots, str) else slots) if not name.startswith("__"))
-
-
-def array(value) -> list:
-    """Type, shape and hash of an array's values."""
-    import numpy as np
-
-    values = np.ascontiguousarray(value)
-    return [
-        "array",
-        str(values.dtype.newbyteorder("=")),
-        list(np.shape(value)),
-        hashlib.sha256(values.astype(values.dtype.newbyteorder("<")).tobytes()).hexdigest(),
-    ]
-
-
-def _full(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
-
-
-def _names(code: types.CodeType) -> set[str]:
-    """What a function and those defined in it look up by name."""
-    inner = [_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    return set(code.co_names).union(*inner)

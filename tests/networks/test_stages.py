@@ -33,7 +33,7 @@ def addresses(net, x):
     """Of what every ReLU reads and gives."""
     found, hooks = [], []
     for module in net.modules():
-        if "relu" in type(module).__name__.lower() or type(module).__name__ == "_Overwriting":
+        if "relu" in type(module).__name__.lower() or type(module).__name__ == "Overwriting":
             hooks.append(
                 module.register_forward_hook(
                     lambda module, given, output: found.append((given[0].data_ptr(), output.data_ptr()))

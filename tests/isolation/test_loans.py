@@ -19,7 +19,7 @@ from simbench.check.stitcher.task import EQUAL, task_for
 from simbench.errors import Spoilt, Undefined
 from simbench.isolation.answers import number
 from simbench.isolation.copies import handed
-from simbench.isolation.handed import Loan, lend
+from simbench.isolation.loans import Loan, lend
 from simbench.measuring.bench import Context
 from simbench.measuring.measure import measure
 from simbench.moments.basis import Basis

@@ -1,4 +1,4 @@
-"""What is handed to plugins: copies, and whether they were changed.
+"""Loans: copies of the host's objects lent to plugins, and whether a plugin changed them.
 
 A plugin gets stand-ins for the records of the host (`Moments`, `Scatter`, `Basis`, `Affine`, `Task`): of the same
 class, with every part copied when it is first looked at. What a record computes once for all who ask, such as the bases

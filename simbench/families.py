@@ -1,0 +1,56 @@
+"""Families: an entry point that names a package stands for every module of the package that implements a hook."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from pathlib import Path
+
+from simbench.system.surroundings import abroad
+
+
+def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:
+    """(name, function that loads it) of the plugins behind an entry point.
+
+    A package whose own `__init__` mentions no hook gives one plugin per module that implements hooks, under the name
+    of the module, so that a module that cannot be imported does not take the others with it. Modules are found by
+    their source text; those without hooks, which may import torch, are not imported. Anything else is one plugin
+    under the name of the entry point.
+    """
+    try:
+        with abroad():  # the packages around it are imported
+            spec = None if point.attr else find_spec(point.module)
+    except Exception:  # raised again, and reported by name, when the entry point is loaded
+        spec = None
+    if spec is None or not spec.submodule_search_locations or _mentions_hooks(Path(spec.origin or "")):
+        return [(point.name, point.load)]
+    files = sorted(file for folder in spec.submodule_search_locations for file in Path(folder).glob("*.py"))
+    names = [file.stem for file in files if file.stem != "__init__" and has_hooks(file)]
+    loads = [(name, partial(importlib.import_module, f"{point.module}.{name}")) for name in names]
+    return loads or [(point.name, point.load)]
+
+
+def has_hooks(file: Path) -> bool:
+    """True for a source file with a function under `@hookimpl`, and for one that cannot be read as Python."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return True
+    return any(
+        ast.unparse(mark).partition("(")[0].rpartition(".")[2] == "hookimpl"
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        for mark in node.decorator_list
+    )
+
+
+def _mentions_hooks(file: Path) -> bool:
+    """True for an `__init__` that defines or imports hooks itself, and for one that cannot be read."""
+    try:
+        return b"simbench_" in file.read_bytes()
+    except OSError:
+        return True

@@ -72,6 +72,15 @@ def test_minibatches_of_rounding_and_of_rows_equally_far_apart_are_degenerate(ke
     )
 
 
+@pytest.mark.parametrize("share", [1e-7, 1.5e-7, 2e-7, 2.2e-7])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("view", ["pooled", "flat"])
+def test_minibatches_of_rounding_are_degenerate_however_the_numbers_were_rounded(view, seed, share):
+    images = torch.randn(20, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    found = frame(CKA("minibatch"), Layers(share), ["still"], view, images)
+    assert list(found["status"]) == ["degenerate"] and found["value"].isna().all()
+
+
 def test_a_layer_without_a_bandwidth_costs_its_own_pairs_alone():
     one = CKA("minibatch", "rbf")
     found = frame(one, layers=("conv", "sparse"), view="flat").loc[one.spec]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Network, Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: What the paper's CKA falls below.
 PAPER = 0.7
@@ -144,7 +144,7 @@ class CKAPenalty(Experiment):
             augment=self.augment,
         )
 
-    def run(self, case: Case, context: Context) -> list[Row]:
+    def run(self, case: Case, context: Bench) -> list[Row]:
         if case.kind == "baseline":
             affine = context.fit(self.baseline, case)
             return [Row("similarity", context.stitched_similarity(case.method, affine, case))]
@@ -238,7 +238,7 @@ def _compared(selection: Selection, pairs: int) -> list[tuple[str, Network, Netw
         return []
 
 
-def _looks(step: int, affine: Affine, case: Case, context: Context) -> Iterator[Row]:
+def _looks(step: int, affine: Affine, case: Case, context: Bench) -> Iterator[Row]:
     """The index, scores and residual of the stitch after a step."""
     yield Row("similarity", context.stitched_similarity(case.method, affine, case), step)
     yield from (replace(row, step=step) for row in context.stitched(affine, case))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: The quantities along a line; stitches and lines are kept by the first.
 QUANTITIES = ("relative_accuracy", "cross_entropy")
@@ -86,7 +86,7 @@ class Connectivity(Experiment):
         for layer, a, b in stitched(selection, self.pairs, self.spec):
             yield Case(self, selection.setting, "line", self.trained, a, layer, b, layer, "spatial")
 
-    def run(self, case: Case, context: Context) -> list[Row]:
+    def run(self, case: Case, context: Bench) -> list[Row]:
         maps = [context.fit(replace(self.trained, seed=seed), case) for seed in range(self.starts)]
         ends = [score for each in maps for score in _scores(each, case, context)]
         rows = [row for seed, told in enumerate(ends) for row in _rows(told, f"{seed}")]
@@ -155,7 +155,7 @@ def _between(first: Affine, second: Affine, shares: Sequence[float]) -> Affine:
     return Affine(mixed(first.weight, second.weight), mixed(first.bias, second.bias))
 
 
-def _scores(affine: Affine, case: Case, context: Context) -> list[dict[str, float]]:
+def _scores(affine: Affine, case: Case, context: Bench) -> list[dict[str, float]]:
     """Quantity -> value, for one map or for each of several."""
     found = context.logits(affine, case)
     told = [context.score(logits, case) for logits in (found if found.ndim == 3 else found[None])]

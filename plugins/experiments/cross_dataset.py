@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Network, Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: What tells the panels of the figure apart, beside the data set that the front was trained on.
 PANEL = ["dataset", "model_b", "samples", "seed"]
@@ -77,7 +77,7 @@ class CrossDataset(Experiment):
                         for stitcher in selection.stitchers:
                             yield Case(self, setting, kinds[a], stitcher, a, layer, b, layer, "spatial")
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, context: Bench) -> list[Row] | Result:
         if case.kind == "network":
             return curves.alone(case, context)
         return context.stitched(context.fit(case.method, case), case)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from simbench.contracts import Kept
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: Columns whose values are never averaged over.
 APART = ["dataset", "model_a", "model_b", "samples", "seed"]
@@ -114,7 +114,7 @@ def draw(
         figures.ticks(axes, along)
 
 
-def alone(case: Case, context: Context) -> Result:
+def alone(case: Case, context: Bench) -> Result:
     """Of a case of one unstitched network: its accuracy, and its layers in order of depth, for figures."""
     import numpy as np
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: Kind of case, which is the stitcher's init, and what it is called.
 KINDS = {"random": "random", "least_squares": "least squares"}
@@ -83,7 +83,7 @@ class Initialisation(Experiment):
                     method = replace(self.trained, init=kind, seed=seed)
                     yield Case(self, selection.setting, kind, method, a, layer, b, layer, "spatial")
 
-    def run(self, case: Case, context: Context) -> list[Row]:
+    def run(self, case: Case, context: Bench) -> list[Row]:
         return context.stitched(context.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:

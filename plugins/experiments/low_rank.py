@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: Kind of case -> what it is, in the order of the legend.
 KINDS = {"direct": "least squares", "task": "task loss"}
@@ -81,9 +81,9 @@ class LowRank(Experiment):
             "task": [self.trained.unrestricted, *(replace(self.trained, rank=rank) for rank in ranks)],
         }
 
-    def run(self, case: Case, context: Context) -> list[Row]:
+    def run(self, case: Case, context: Bench) -> list[Row]:
         rank = getattr(case.method, "rank", 0)
-        p, q = (context.activations.shape(*side)[0] for side in ((case.a, case.layer_a), (case.b, case.layer_b)))
+        p, q = (context.shape(*side)[0] for side in ((case.a, case.layer_a), (case.b, case.layer_b)))
         if rank >= min(p, q):
             raise Inapplicable(
                 f"rank {rank} is no bound on maps from {p} to {q} neurons; see {self._methods()[case.kind][0].name}"

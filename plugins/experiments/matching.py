@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: What a figure shows of a stitched network, a panel each.
 PANELS = {
@@ -68,7 +68,7 @@ class Matching(Experiment):
                 for stitcher in selection.stitchers:
                     yield Case(self, setting, "stitcher", stitcher, a, layer, b, layer, "spatial")
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, context: Bench) -> list[Row] | Result:
         if case.kind == "network":
             return curves.alone(case, context)
         if case.kind == "index":

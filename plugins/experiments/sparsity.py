@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: Kind of case -> what it is and which parameter of its stitchers is the strength.
 KINDS = {"direct": ("direct matching", "alpha"), "task": ("task loss matching", "l1")}
@@ -95,7 +95,7 @@ class Sparsity(Experiment):
                 for method in stitchers:
                     yield Case(self, selection.setting, kind, method, a, layer, b, layer, "spatial")
 
-    def run(self, case: Case, context: Context) -> Result:
+    def run(self, case: Case, context: Bench) -> Result:
         found = context.fit(case.method, case)
         size = found.weight.abs()
         weight = found.weight.where(size >= self.threshold, 0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: Bytes of stitched activations that go through the end of Model 2 at once.
 HELD = 2**26
@@ -95,7 +95,7 @@ class Trajectory(Experiment):
                 for index in selection.indices:
                     yield Case(self, selection.setting, "trajectory", index, a, layer, b, layer, view)
 
-    def run(self, case: Case, context: Context) -> Result:
+    def run(self, case: Case, context: Bench) -> Result:
         import numpy as np
 
         maps = context.once(case, (self.name, self.stitcher.spec), lambda: _maps(self.stitcher, case, context))
@@ -176,7 +176,7 @@ class Trajectory(Experiment):
         return figure
 
 
-def _maps(stitcher: Stitcher, case: Case, context: Context) -> list[Affine]:
+def _maps(stitcher: Stitcher, case: Case, context: Bench) -> list[Affine]:
     """The stitch before the first step and after every step."""
     maps: list[Affine] = []
     context.fit(
@@ -191,14 +191,14 @@ def _maps(stitcher: Stitcher, case: Case, context: Context) -> list[Affine]:
     return maps
 
 
-def _scores(maps: list[Affine], logged: list[int], case: Case, context: Context) -> Iterator[Row]:
+def _scores(maps: list[Affine], logged: list[int], case: Case, context: Bench) -> Iterator[Row]:
     """Scores and residual of the maps of these steps, so many at once as `HELD` allows."""
     import torch
 
     from simbench.networks.images import BATCH
 
     m = context.moments(case, "test", "spatial")
-    image = math.prod(context.activations.shape(case.b, case.layer_b)) * 4
+    image = math.prod(context.shape(case.b, case.layer_b)) * 4
     most = max(1, HELD // (image * BATCH))
     for at in range(0, len(logged), most):
         chosen = [maps[step] for step in logged[at : at + most]]
@@ -211,7 +211,7 @@ def _scores(maps: list[Affine], logged: list[int], case: Case, context: Context)
             yield Row("residual", float(m.residual(affine.to(torch.float64))), step)
 
 
-def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, context: Context) -> Row:
+def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, context: Bench) -> Row:
     """An index of the stitched a against b at one step."""
     import torch
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Kept
     from simbench.contracts.selection import Network, Selection
-    from simbench.measuring.bench import Context
+    from simbench import Bench
 
 #: What tells the panels of the figure apart.
 PANEL = ["dataset", "family", "samples", "seed"]
@@ -71,7 +71,7 @@ class Width(Experiment):
                     for stitcher in selection.stitchers:
                         yield Case(self, selection.setting, "stitch", stitcher, a, layer, b, layer, "spatial")
 
-    def run(self, case: Case, context: Context) -> list[Row] | Result:
+    def run(self, case: Case, context: Bench) -> list[Row] | Result:
         if case.kind == "network":
             alone = curves.alone(case, context)
             return Result([*alone.rows, Row("width", width_of(case.a.model))], alone.arrays)

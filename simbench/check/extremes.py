@@ -13,7 +13,8 @@ from simbench.check.outcome import require
 from simbench.check.values import gap
 from simbench.contracts import Index
 from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
-from simbench.measuring.value import MIN_ROWS, evaluate
+from simbench.measuring.evaluate import evaluate
+from simbench.measuring.value import MIN_ROWS
 from simbench.moments.precision import widened
 
 #: What products in float32 may cost.

@@ -19,7 +19,8 @@ from simbench.check.values import compute, gap, value, values
 from simbench.contracts import Index, Plugin
 from simbench.errors import Inapplicable, InputError, Spoilt
 from simbench.isolation.handed import lend
-from simbench.measuring.value import compare, evaluate
+from simbench.measuring.evaluate import evaluate
+from simbench.measuring.value import compare
 from simbench.moments.pair import Moments
 
 #: Means of about 1000 standard deviations cost the digits above 1e-5 in float32 where rows are not centred first, and

@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from simbench.comparison.passes import Layer, packed, told
-from simbench.comparison.streams import Value
 from simbench.errors import InputError
+from simbench.measuring.value import Value
 from simbench.moments.layers import Outgrown
 from simbench.tracing.hooks import Taps
 from simbench.tracing.inputs import Inputs, batches_of
@@ -168,7 +168,7 @@ class Reading:
                     ]
                     keys = [(side.name, layer) for side, layer in zip(self._sides, (a, b))]
                     values = (
-                        [(index, Value(status="skipped", note=reasons[0])) for index in stream.indices]
+                        [(index, Value(None, "skipped", reasons[0])) for index in stream.indices]
                         if reasons
                         else stream.unpaired(*keys)
                     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from torch import Tensor
 
 from simbench.contracts import Index
-from simbench.measuring.value import narrow, turnable
+from simbench.measuring.evaluate import narrow, turnable
 from simbench.moments.pair import Moments
 from simbench.moments.scatter import Scatter
 

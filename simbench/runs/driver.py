@@ -31,7 +31,7 @@ from simbench.system.provenance import commit, digest, machine, versions
 from simbench.system.surroundings import of_plugin
 
 if TYPE_CHECKING:
-    from simbench.measuring.bench import Context
+    from simbench.measuring.bench import Workbench
     from simbench.measuring.measure import Measured
 
 
@@ -182,15 +182,15 @@ def measure_unit(unit: Unit) -> list[Measured]:
     """Measure the cases of a unit in the context this process keeps for its selection."""
     from simbench.measuring.measure import measure
 
-    context = _context(unit.selection, unit.device, unit.memory)
-    return [measure(case, context) for case in unit.cases]
+    bench = _bench(unit.selection, unit.device, unit.memory)
+    return [measure(case, bench) for case in unit.cases]
 
 
 @lru_cache(maxsize=1)
-def _context(selection: Selection, device: str, memory: int) -> Context:
-    from simbench.measuring.bench import Context
+def _bench(selection: Selection, device: str, memory: int) -> Workbench:
+    from simbench.measuring.bench import Workbench
 
-    return Context(selection, device, memory)
+    return Workbench(selection, device, memory)
 
 
 def _measured(job: Job, executor: Executor, progress: Progress) -> Iterator[Measured]:
@@ -209,7 +209,7 @@ def _measured(job: Job, executor: Executor, progress: Progress) -> Iterator[Meas
     finally:
         for future in flying:
             future.cancel()
-        _context.cache_clear()
+        _bench.cache_clear()
 
 
 def _collected(done: Iterable[Future], flying: dict[Future, Unit], progress: Progress) -> Iterator[Measured]:

@@ -15,7 +15,7 @@ from torch import nn
 
 import simbench
 from simbench import Claims, Index, Undefined, similarities
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks import weights
 
@@ -175,7 +175,7 @@ def test_what_an_index_says_is_undefined_is_degenerate_and_infinity_is_no_value(
     assert found.loc["infinite", "status"] == "failed" and "returned inf" in found.loc["infinite", "note"]
     assert found.loc["rounded", "value"] == 1
     a = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(simbench.InputError, match="zeros is undefined for a and b: zero over zero"):
+    with pytest.raises(simbench.InputError, match="zeros has no value for a and b: zero over zero"):
         simbench.similarity(Zeros(), a, a)
     with pytest.raises(simbench.InputError, match="index infinite returned -?inf"):
         simbench.similarity(Infinite(), a, a)
@@ -192,7 +192,7 @@ def test_the_harness_gives_a_layer_of_rounding_a_degenerate_row_without_a_value(
     torch.save(state, tmp_path / "rounded.pt")
     damaged = replace(network, weights=weights.content_hash(state), file=tmp_path / "rounded.pt")
     selection = replace(small, networks=(small.networks[0], damaged, *small.networks[2:]))
-    found = measure(case(selection, installed().get("indices", spec), view=view), Context(selection))
+    found = measure(case(selection, installed().get("indices", spec), view=view), Workbench(selection))
     (row,) = found.rows
     assert (row.status, row.value, found.error) == ("degenerate", None, "")
     assert row.note == (

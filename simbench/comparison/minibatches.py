@@ -132,8 +132,8 @@ class MinibatchStream:
             for key, name in named:
                 if not self._own[key] > 0:
                     raise Undefined(
-                        f"the minibatches of {name} have no inner product with themselves beyond rounding, as where all "
-                        "rows are equally far apart: undefined"
+                        f"the minibatches of {name} have no inner product with themselves beyond rounding, as where "
+                        "all rows are equally far apart: undefined"
                     )
             return float(self._sums[i, j] / self._own[i].sqrt() / self._own[j].sqrt()), "", None
 

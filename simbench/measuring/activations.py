@@ -147,9 +147,8 @@ class Activations(Sources):
         key = (network.content, split)
         if key not in self._outputs:
             last = list(self.net(network)._modules)[-1]
-            self._outputs[key] = finite(
-                torch.cat(list(self.batches(network, last, split))), f"the last layer of {network.name}"
-            )
+            outputs = torch.cat(list(self.batches(network, last, split)))
+            self._outputs[key] = finite(outputs, f"the last layer of {network.name}")
         return self._outputs[key]
 
     def stack(self, members: tuple[tuple[Network, str], ...], split: str, view: str) -> Stack:
@@ -191,7 +190,6 @@ def _through(stages: nn.Sequential, x: Tensor) -> Tensor:
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
-    """One part is not copied."""
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

@@ -124,7 +124,7 @@ def _pair(given) -> tuple:
 def _matching(said: list[Layouts], a: nn.Module, b: nn.Module) -> None:
     """InputError for a layout of a layer that neither network has."""
     names = [[name for name, _ in net.named_modules(remove_duplicate=False) if name] for net in (a, b)]
-    for layouts, own in zip(said, ([*names[0], *names[1]],) * 2 if said[0] == said[1] else names):
+    for layouts, own in zip(said, ([*names[0], *names[1]],) * 2 if said[0] == said[1] else names, strict=False):
         for name in layouts.unmatched(own):
             raise unknown("layer in layouts", name, own, "layers are the names of submodules, or patterns of them")
 

@@ -52,7 +52,7 @@ class Reading:
         kept, rows = self._run(first, speculative=True)
         self.layers = tuple(
             names or sorted([*side.taps.layers, *side.taps.unknown], key=side.taps.order)
-            for names, side in zip(self._names, self._sides)
+            for names, side in zip(self._names, self._sides, strict=False)
         )
         try:
             expected = len(batches) * rows
@@ -104,7 +104,7 @@ class Reading:
                     kept, rows = self._run(batch)
                 else:
                     rows = plan[1][0]
-                for each, taken in zip(self._streams, kept):
+                for each, taken in zip(self._streams, kept, strict=False):
                     each.add(taken)
                 kept, count = None, count + rows
             counts.append(count)
@@ -126,11 +126,11 @@ class Reading:
         kept: list[dict[Layer, Any]] = [{} for _ in self._streams]
 
         def take(side: str, layer: str, output: Tensor) -> None:
-            for stream, taken in zip(self._streams, kept):
+            for stream, taken in zip(self._streams, kept, strict=False):
                 taken[side, layer] = stream.take(side, layer, output)
             if speculative and sum(stream.held() for stream in self._streams) > self._room // 2:
                 self._whole = False
-                for stream, taken in zip(self._streams, kept):
+                for stream, taken in zip(self._streams, kept, strict=False):
                     stream.let_go()
                     taken.clear()
 
@@ -150,7 +150,7 @@ class Reading:
         """The layers of both sides that are read."""
         return tuple(
             [(side.name, layer) for layer in layers if layer not in side.taps.unknown]
-            for side, layers in zip(self._sides, self.layers)
+            for side, layers in zip(self._sides, self.layers, strict=False)
         )
 
     def _others(self, found: dict) -> dict[tuple[str, str, str], Value]:
@@ -163,10 +163,10 @@ class Reading:
                         continue
                     reasons = [
                         side.taps.unknown[layer]
-                        for side, layer in zip(self._sides, (a, b))
+                        for side, layer in zip(self._sides, (a, b), strict=False)
                         if layer in side.taps.unknown
                     ]
-                    keys = [(side.name, layer) for side, layer in zip(self._sides, (a, b))]
+                    keys = [(side.name, layer) for side, layer in zip(self._sides, (a, b), strict=False)]
                     values = (
                         [(index, Value(None, "skipped", reasons[0])) for index in stream.indices]
                         if reasons

@@ -30,7 +30,7 @@ class Spans:
         """Moments of a pair that have the value of this index."""
         turned = turnable(index)
         sides = (index.claims.invariances_a, index.claims.invariances_b)
-        wanted = [(key, "linear" in side if turned else None) for key, side in zip((i, j), sides)]
+        wanted = [(key, "linear" in side if turned else None) for key, side in zip((i, j), sides, strict=False)]
         self._tidy(wanted)
         return Moments.between(*map(self._scatter, wanted))
 

@@ -15,7 +15,7 @@ from simbench.contracts import Dataset, Plugin
 from simbench.contracts.case import Case
 from simbench.contracts.dataset import Split
 from simbench.contracts.selection import Network, Selection, Setting
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.networks import weights
 from simbench.networks.images import normalised
 
@@ -71,10 +71,10 @@ class Pair:
     def setting(self) -> Setting:
         return Setting(self.dataset, self.dataset.fingerprint(), 10**9)
 
-    def context(self, **options) -> Context:
+    def context(self, **options) -> Workbench:
         """A new context with loaded networks and nothing else."""
         chosen = {network.model.spec: self.layers for network in self.networks}
-        context = Context(Selection(self.setting, self.networks, chosen, ("spatial",), (), ()), **options)
+        context = Workbench(Selection(self.setting, self.networks, chosen, ("spatial",), (), ()), **options)
         for network in self.networks:
             context.activations.net(network)
         return context

@@ -15,7 +15,7 @@ LAYERS = tuple(f"bn{i}" for i in range(1, 9))
 
 def operations(k: int, images: int, layers: Sequence[str] = LAYERS) -> tuple[int, int]:
     """Operations of (convolutions, matrix products of the comoments) in a sweep: the moments of every ordered pair
-    of k Tiny-10s at the layers, on both splits, in one Context."""
+    of k Tiny-10s at the layers, on both splits, in one Workbench."""
     from torch.utils.flop_counter import FlopCounterMode
 
     pair = Pair("tiny10", Noise(images, images), LAYERS, k)

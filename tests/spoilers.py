@@ -240,24 +240,24 @@ class Spoiling(Experiment):
         context.moments(case, "train", "spatial").a.whitened.whitening.zero_()
 
     def flat(self, case, context):
-        for x in context.flat(case, "test")[:2]:
+        for x in context.coordinates(case, "test")[:2]:
             x.zero_()
 
     def raw(self, case, context):
-        for x in context.raw(case, "test", "spatial"):
+        for x in context.rows(case, "test", "spatial"):
             x.numpy()[:] = 1
 
     def task(self, case, context):
         reach(context.task(case), set())
 
     def net(self, case, context):
-        reach(context.activations.net(case.a), set())
-        context.activations.all(case.b, case.layer_b, "train").zero_()
-        context.activations.logits(case.b, "test").zero_()
+        reach(context.net(case.a), set())
+        context.representation(case.b, case.layer_b, "train").zero_()
+        context.outputs(case.b, "test").zero_()
 
     def data(self, case, context):
-        context.activations.images("test").zero_()
-        context.activations.labels("test").zero_()
+        context.inputs("test").zero_()
+        context.labels("test").zero_()
 
     def arrays(self, case, context):
         case.setting.dataset.split("test").inputs[:] = 0

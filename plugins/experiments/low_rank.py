@@ -82,7 +82,7 @@ class LowRank(Experiment):
 
     def run(self, case: Case, bench: Bench) -> list[Row]:
         rank = getattr(case.method, "rank", 0)
-        p, q = (bench.activations.shape(*side)[0] for side in ((case.a, case.layer_a), (case.b, case.layer_b)))
+        p, q = (bench.shape(*side)[0] for side in ((case.a, case.layer_a), (case.b, case.layer_b)))
         if rank >= min(p, q):
             unbounded = self._stitchers()[case.kind][0]
             see = "" if getattr(unbounded, "rank", 0) else f"; see {unbounded.name}"

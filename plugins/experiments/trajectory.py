@@ -131,7 +131,7 @@ def _scores(maps: list[Affine], logged: list[int], case: Case, bench: Bench) -> 
     from simbench.networks.images import BATCH
 
     m = bench.moments(case, "test", "spatial")
-    image = math.prod(bench.activations.shape(case.b, case.layer_b)) * 4
+    image = math.prod(bench.shape(case.b, case.layer_b)) * 4
     most = max(1, HELD // (image * BATCH))
     for at in range(0, len(logged), most):
         chosen = [maps[step] for step in logged[at : at + most]]

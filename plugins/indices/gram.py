@@ -14,6 +14,8 @@ from simbench.moments import FLOAT32, exponents
 _BLOCK = 2**21
 #: Roundings of the product of two rows, relative to their lengths.
 _PRODUCT = 8
+#: Standard deviation, in epsilons and relative to it, of a number of float32 that came out of sums.
+_IN_SUMS = 2.0
 #: Most binary orders of magnitude between the numbers of rows and 1 at which sums of fourth powers are numbers.
 _ORDERS = 240
 #: Share of its own terms below which what is left of an HSIC in feature space has lost too many digits.
@@ -48,6 +50,8 @@ def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
         largest, lengths = largest / sigma * math.exp(-0.5), float(len(x))  # the steepest slope of exp(-t^2 / 2)
     rounding = _PRODUCT * torch.finfo(x.dtype).eps * lengths
     if unbiased:  # what is left of equal distances is the rounding of the numbers themselves
+        if kernel == "linear":  # without what rounding left of the mean, which differs from processor to processor
+            lengths = max(lengths - float(gram.detach().mean()) * len(x), 0.0)
         rounding += _noise(eps) * largest * lengths**0.5
     gram = _u_centred(gram) if unbiased else gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
     if float(torch.linalg.vector_norm(gram.detach())) <= rounding:
@@ -57,8 +61,9 @@ def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
 
 def _noise(eps: float) -> float:
     """Rounding of two numbers together, relative to these: those of half precision were rounded once, by up to half an
-    epsilon in either direction, of which this is the root mean square; those of float32 came out of sums."""
-    return eps if eps <= FLOAT32 else eps * 6**-0.5
+    epsilon in either direction, of which this is the root mean square; those of float32 came out of sums, whose
+    rounding reaches a standard deviation of _IN_SUMS epsilons (as in `Scatter.rounding`)."""
+    return eps * _IN_SUMS if eps <= FLOAT32 else eps * 6**-0.5
 
 
 def _largest(x: Tensor) -> float:

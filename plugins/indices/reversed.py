@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simbench import Claims, Index
-from simbench.measuring.value import evaluate
+from simbench.measuring.evaluate import evaluate
 
 if TYPE_CHECKING:
     from torch import Tensor

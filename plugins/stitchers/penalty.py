@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simbench import Index
-from simbench.measuring.value import evaluate
-from simbench.moments import rows
+from simbench.measuring.evaluate import evaluate
+from simbench.moments.views import rows
 
 if TYPE_CHECKING:
     from torch import Tensor

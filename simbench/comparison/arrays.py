@@ -9,7 +9,7 @@ from simbench.errors import InputError
 from simbench.measuring.value import compare
 from simbench.registry import Registry, load
 
-_installed = cache(load)
+installed = cache(load)
 
 
 def similarity(
@@ -42,7 +42,7 @@ def similarity(
     value carries no information (more directions than rows).
     """
     if isinstance(index, str):
-        index = (registry or _installed()).get("indices", index)
+        index = (registry or installed()).get("indices", index)
     if not isinstance(index, Index):
         raise InputError(f"index is {index!r}; give a name such as 'cka', or an Index object")
     return compare(index, a, b, view, layout)

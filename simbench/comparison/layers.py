@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cache
 from itertools import product
 
 import pandas as pd
 from torch import nn
 
+from simbench.comparison.arrays import installed
 from simbench.comparison.minibatches import MinibatchStream
 from simbench.comparison.reading import Reading, Side
 from simbench.comparison.streams import MomentStream
@@ -18,14 +18,12 @@ from simbench.errors import InputError, unknown
 from simbench.grammar import memory as bytes_of
 from simbench.grammar import split_list
 from simbench.moments.views import VIEWS
-from simbench.registry import Registry, load
+from simbench.registry import Registry
 from simbench.tracing.hooks import tapped
 from simbench.tracing.inputs import Choose, Inputs
 from simbench.tracing.layouts import Layouts
 
 COLUMNS = ["index", "view", "layer_a", "layer_b", "value", "status", "note"]
-
-_installed = cache(load)
 
 
 def similarities(
@@ -45,7 +43,7 @@ def similarities(
     as fit in memory.
 
     indices: specs such as "cka,svcca[variance=0.9]" or "all", or Index objects; indices of moments, and of minibatches
-        (`cka[estimator=minibatch]`, in view flat or pooled).
+        (`Index.minibatches`, such as `cka[estimator=minibatch]`; in view flat or pooled).
     a, b: any torch.nn.Module; a may be b, which then runs once. They are run in eval mode without gradients, as copies
         (with convolutions: in channels-last memory, which is faster), and left as they were.
     batches: input tensors (n, ...), sequences that start with one, as a DataLoader gives (inputs, labels), or dicts of
@@ -64,8 +62,8 @@ def similarities(
         does not fit is left for further passes over batches, which must then be an iterable that can be read again.
 
     Returns a row a value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate", which carries no
-    information; "skipped", without a value; "failed", of an index that changed what it was handed or returned something
-    else than a number in the range it claims) and note, the reason. Moments are accumulated in float64, and bases come
+    information or is missing; "skipped" and "failed", without a value) and note, the reason; `simbench.measuring.value`
+    has the policy. Moments are accumulated in float64, and bases come
     from them, where `simbench.similarity` decomposes the rows: values agree to about 1e-9 on well conditioned layers.
     Layers with as many neurons as there are rows are kept as rows and decomposed like there. A value is the same to the
     last bit whatever other layers are looked at, and in however many passes.
@@ -102,7 +100,15 @@ def similarities(
     ordered = product([index.spec for index in chosen], *reading.layers)
     return pd.DataFrame(
         [
-            (spec, view, layer_a, layer_b, value.value, value.status, value.note)
+            (
+                spec,
+                view,
+                layer_a,
+                layer_b,
+                float("nan") if value.value is None else value.value,
+                value.status,
+                value.note,
+            )
             for spec, layer_a, layer_b in ordered
             for value in [found[spec, layer_a, layer_b]]
         ],
@@ -118,7 +124,7 @@ def _pair(given) -> tuple:
 def _matching(said: list[Layouts], a: nn.Module, b: nn.Module) -> None:
     """InputError for a layout of a layer that neither network has."""
     names = [[name for name, _ in net.named_modules(remove_duplicate=False) if name] for net in (a, b)]
-    for layouts, own in zip(said, ([*names[0], *names[1]],) * 2 if said[0] == said[1] else names):
+    for layouts, own in zip(said, ([*names[0], *names[1]],) * 2 if said[0] == said[1] else names, strict=True):
         for name in layouts.unmatched(own):
             raise unknown("layer in layouts", name, own, "layers are the names of submodules, or patterns of them")
 
@@ -129,7 +135,7 @@ def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | N
     chosen: dict[str, Index] = {}
     for index in given:
         if isinstance(index, str):
-            chosen.update((each.spec, each) for each in (registry or _installed()).select("indices", [index]))
+            chosen.update((each.spec, each) for each in (registry or installed()).select("indices", [index]))
         elif isinstance(index, Index):
             chosen[index.spec] = index
         else:
@@ -140,7 +146,7 @@ def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | N
         if index.minibatches is None and index.needs != "moments":
             raise InputError(
                 f"{index.spec} needs all rows of a pair at once, and similarities streams over batches; "
-                "give indices of moments or cka[estimator=minibatch], or simbench.similarity activations"
+                "give indices of moments or of minibatches, or give simbench.similarity the activations"
             )
     return list(chosen.values())
 

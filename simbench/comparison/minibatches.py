@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from simbench.comparison.passes import Layer, Tile, tiles
-from simbench.comparison.streams import Value, answered, still_note
 from simbench.contracts import Index
 from simbench.errors import InputError, Spoilt, Undefined
 from simbench.isolation.loans import lend
-from simbench.measuring.value import MIN_ROWS
+from simbench.measuring.value import MIN_ROWS, Side, Value, failed, value
+from simbench.moments.coordinates import rounding_only
 from simbench.moments.precision import widened
 from simbench.moments.views import rows
 
@@ -36,15 +36,16 @@ class MinibatchStream:
         self._own: dict[Layer, Tensor] = {}
         self._moving: set[Layer] = set()
         self._undefined: dict[Layer, str] = {}
-        self._spoilt = ""
+        self._varying: set[Layer] = set()
+        self._spoilt: Spoilt | None = None
 
     def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor] | str] | None:
         """Whether the output of a layer varies, and its vector for every minibatch, or why it has none; None where it
         is not looked at."""
         if self._wanted is not None and (side, layer) not in self._wanted:
             return None
-        index, x = self.indices[0], self._rows(x)
-        x = x if index.any_precision else widened(x)
+        index, given = self.indices[0], self._rows(x)
+        x = given if index.any_precision else widened(given)
         parts = [part for part in x.split(index.minibatches) if len(part) >= MIN_ROWS]
         self._bytes[side, layer] = sum(8 * len(part) ** 2 for part in parts)
         try:
@@ -54,10 +55,17 @@ class MinibatchStream:
         except Undefined as undefined:
             vectors, finite = str(undefined), bool(x.isfinite().all())
         except Spoilt as change:  # the layers after this one, and the other indices, go on as if it were not there
-            self._spoilt, vectors, finite = str(change), [], True
+            self._spoilt, vectors, finite = change, [], True
         if not finite:
             raise InputError(f"layer {layer!r} has NaN or infinite activations; give finite ones")
-        return not (bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all())), vectors
+        moves = not (bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all()))
+        if (
+            moves
+            and (side, layer) not in self._varying
+            and any(not rounding_only(part) for part in given.split(index.minibatches))
+        ):
+            self._varying.add((side, layer))  # beyond rounding, within a minibatch; not looked at again
+        return moves, vectors
 
     def _rows(self, x: Tensor) -> Tensor:
         if self.view == "flat" and x.ndim == 4 and self._any_order:
@@ -113,18 +121,20 @@ class MinibatchStream:
 
     def _ratio(self, i: Layer, j: Layer) -> Value:
         if self._spoilt:
-            return Value(status="failed", note=self._spoilt)
-        still = [f"{key[1]!r} of {name}" for key, name in ((i, "a"), (j, "b")) if key not in self._moving]
-        if still:
-            return Value(status="skipped", note=still_note(still[0]))
-        for key, name in ((i, "a"), (j, "b")):
-            if key in self._undefined:
-                return Value(status="degenerate", note=f"{key[1]!r} of {name}: {self._undefined[key]}")
-        for key, name in ((i, "a"), (j, "b")):
-            if not self._own[key] > 0:
-                return Value(
-                    status="degenerate",
-                    note=f"the minibatches of {key[1]!r} of {name} have no inner product "
-                    "with themselves beyond rounding, as where all rows are equally far apart: undefined",
-                )
-        return answered(self.indices[0], float(self._sums[i, j] / self._own[i].sqrt() / self._own[j].sqrt()))
+            return failed(self._spoilt)
+        named = [(key, f"{key[1]!r} of {name}") for key, name in ((i, "a"), (j, "b"))]
+        sides = [Side(name, key not in self._moving, key not in self._varying) for key, name in named]
+
+        def answer() -> tuple[float, str, None]:
+            for key, name in named:
+                if key in self._undefined:
+                    raise Undefined(f"{name}: {self._undefined[key]}")
+            for key, name in named:
+                if not self._own[key] > 0:
+                    raise Undefined(
+                        f"the minibatches of {name} have no inner product with themselves beyond rounding, as where "
+                        "all rows are equally far apart: undefined"
+                    )
+            return float(self._sums[i, j] / self._own[i].sqrt() / self._own[j].sqrt()), "", None
+
+        return value(self.indices[0], sides, answer)

@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from simbench.comparison.passes import Layer, packed, told
-from simbench.comparison.streams import Value
 from simbench.errors import InputError
+from simbench.measuring.value import Value
 from simbench.moments.layers import Outgrown
 from simbench.tracing.hooks import Taps
 from simbench.tracing.inputs import Inputs, batches_of
@@ -52,7 +52,7 @@ class Reading:
         kept, rows = self._run(first, speculative=True)
         self.layers = tuple(
             names or sorted([*side.taps.layers, *side.taps.unknown], key=side.taps.order)
-            for names, side in zip(self._names, self._sides)
+            for names, side in zip(self._names, self._sides, strict=True)
         )
         try:
             expected = len(batches) * rows
@@ -104,7 +104,7 @@ class Reading:
                     kept, rows = self._run(batch)
                 else:
                     rows = plan[1][0]
-                for each, taken in zip(self._streams, kept):
+                for each, taken in zip(self._streams, kept, strict=True):
                     each.add(taken)
                 kept, count = None, count + rows
             counts.append(count)
@@ -126,11 +126,11 @@ class Reading:
         kept: list[dict[Layer, Any]] = [{} for _ in self._streams]
 
         def take(side: str, layer: str, output: Tensor) -> None:
-            for stream, taken in zip(self._streams, kept):
+            for stream, taken in zip(self._streams, kept, strict=True):
                 taken[side, layer] = stream.take(side, layer, output)
             if speculative and sum(stream.held() for stream in self._streams) > self._room // 2:
                 self._whole = False
-                for stream, taken in zip(self._streams, kept):
+                for stream, taken in zip(self._streams, kept, strict=True):
                     stream.let_go()
                     taken.clear()
 
@@ -150,7 +150,7 @@ class Reading:
         """The layers of both sides that are read."""
         return tuple(
             [(side.name, layer) for layer in layers if layer not in side.taps.unknown]
-            for side, layers in zip(self._sides, self.layers)
+            for side, layers in zip(self._sides, self.layers, strict=True)
         )
 
     def _others(self, found: dict) -> dict[tuple[str, str, str], Value]:
@@ -163,12 +163,12 @@ class Reading:
                         continue
                     reasons = [
                         side.taps.unknown[layer]
-                        for side, layer in zip(self._sides, (a, b))
+                        for side, layer in zip(self._sides, (a, b), strict=True)
                         if layer in side.taps.unknown
                     ]
-                    keys = [(side.name, layer) for side, layer in zip(self._sides, (a, b))]
+                    keys = [(side.name, layer) for side, layer in zip(self._sides, (a, b), strict=True)]
                     values = (
-                        [(index, Value(status="skipped", note=reasons[0])) for index in stream.indices]
+                        [(index, Value(None, "skipped", reasons[0])) for index in stream.indices]
                         if reasons
                         else stream.unpaired(*keys)
                     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from torch import Tensor
 
 from simbench.contracts import Index
-from simbench.measuring.value import narrow, turnable
+from simbench.measuring.evaluate import narrow, turnable
 from simbench.moments.pair import Moments
 from simbench.moments.scatter import Scatter
 
@@ -30,7 +30,7 @@ class Spans:
         """Moments of a pair that have the value of this index."""
         turned = turnable(index)
         sides = (index.claims.invariances_a, index.claims.invariances_b)
-        wanted = [(key, "linear" in side if turned else None) for key, side in zip((i, j), sides)]
+        wanted = [(key, "linear" in side if turned else None) for key, side in zip((i, j), sides, strict=True)]
         self._tidy(wanted)
         return Moments.between(*map(self._scatter, wanted))
 

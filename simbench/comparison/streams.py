@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from simbench.comparison.passes import Layer, Tile, tiles
 from simbench.comparison.spans import Spans
-from simbench.contracts import Claims, Index
-from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
-from simbench.isolation.answers import asked, nan, number, refusal
-from simbench.measuring.value import MIN_ROWS
+from simbench.contracts import Index
+from simbench.errors import InputError
+from simbench.isolation.answers import asked
+from simbench.measuring.value import MIN_ROWS, Side, Value, value
 from simbench.moments.layers import LayerMoments
 from simbench.moments.memory import taken
 from simbench.moments.pair import Moments
@@ -21,16 +22,6 @@ from simbench.moments.views import rows
 
 #: Most neurons in view flat whose moments are taken: 128 MB a layer.
 MOST_NEURONS = 4096
-
-
-@dataclass(frozen=True)
-class Value:
-    """One number of the frame; status as in a measurement (failed: the index changed what it was handed, or returned
-    something else than a number in the range it claims)."""
-
-    value: float = float("nan")
-    status: str = "ok"
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,29 +152,18 @@ class MomentStream:
                     continue
                 if m is not None and (a, b) != (i, j):
                     m = m.swap()
-                names = [(key, f"{key[1]!r} of {name}") for key, name in ((a, "a"), (b, "b"))]
-                still = [name for key, name in names if blocks.constant(key)]
-                rounded = [name for key, name in names if blocks.rounding(key)]
+                sides = [
+                    Side(f"{key[1]!r} of {name}", blocks.constant(key), blocks.rounding(key))
+                    for key, name in ((a, "a"), (b, "b"))
+                ]
                 for index in self.indices:
-                    if still or rounded:
-                        yield (
-                            index,
-                            a,
-                            b,
-                            (
-                                Value(status="skipped", note=still_note(still[0]))
-                                if still
-                                else Value(status="degenerate", note=rounded_note(rounded[0]))
-                            ),
-                        )
-                        continue
                     if single and m is not None:
                         m = Moments(replace(m.a), replace(m.b), m.ab)  # without what the last index made of it
-                    yield index, a, b, _value(index, spans.moments(index, a, b) if wide else m)
+                    yield index, a, b, value(index, sides, partial(_answer, index, m, spans, a, b))
 
     def unpaired(self, a: Layer, b: Layer) -> Iterator[tuple[Index, Value]]:
         """The rows of a pair that is in no tile: why there is no value."""
-        yield from ((index, Value(status="skipped", note=self._problem(a, b))) for index in self.indices)
+        yield from ((index, Value(None, "skipped", self._problem(a, b))) for index in self.indices)
 
     def _too_wide(self, key: Layer) -> bool:
         return self.view == "flat" and self._shapes[key].width > MOST_NEURONS
@@ -199,39 +179,12 @@ class MomentStream:
             if self._too_wide(key):
                 return (
                     f"{key[1]!r} has more than {MOST_NEURONS} neurons: too many for moments in view flat; "
-                    "view='pooled', or cka[estimator=minibatch]"
+                    "view='pooled', or an index of minibatches"
                 )
         sizes = [" x ".join(map(str, self._shapes[key].size)) for key in (a, b)]
         return f"{a[1]!r} is {sizes[0]} and {b[1]!r} {sizes[1]}: pixels do not pair; view='pooled' pairs all"
 
 
-def _value(index: Index, m: Moments) -> Value:
-    try:
-        value, reason, claims = asked(index, m)
-    except Inapplicable as refused:
-        return Value(status="skipped", note=str(refused))
-    except Undefined as undefined:
-        return Value(status="degenerate", note=str(undefined))
-    except Spoilt as change:
-        return Value(status="failed", note=str(change))
-    return answered(index, value, reason, claims)
-
-
-def answered(index: Index, value: object, reason: str = "", claims: Claims | None = None) -> Value:
-    """What an index returned, as a Value; degenerate where there is a reason."""
-    if nan(value):
-        return Value(status="skipped", note=f"NaN for finite activations; `simbench check {index.name}` looks into it")
-    problem = refusal(index, value, claims)
-    if problem:
-        return Value(status="failed", note=problem)
-    return Value(number(index, value, claims), "degenerate" if reason else "ok", reason)
-
-
-def still_note(layer: str) -> str:
-    """Why a layer that does not vary has no value."""
-    return f"{layer} is constant: the same for all inputs of a batch, so no index is defined"
-
-
-def rounded_note(layer: str) -> str:
-    """Why a layer that varies by rounding alone has no value."""
-    return f"{layer} varies by no more than the rounding of its numbers, so no index is defined"
+def _answer(index: Index, m: Moments | None, spans: Spans, a: Layer, b: Layer) -> tuple:
+    """What an index answers for the moments of a pair; None: for those of its spans."""
+    return asked(index, spans.moments(index, a, b) if m is None else m)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from simbench.contracts.case import Case
     from simbench.contracts.index import Index
@@ -18,43 +18,112 @@ if TYPE_CHECKING:
     from simbench.moments.pair import Moments
 
 
-class Bench(Protocol):
-    """What an experiment measures with: representations, moments, tasks and scores of one selection.
+class Score(Protocol):
+    """How well a stitched network works on the test split.
 
-    Everything is a function of the case; what several cases share is computed once and kept.
+    accuracy: share of correct labels. relative_accuracy: over the accuracy of Model 2, the mean over the attributes
+    where inputs have several labels; NaN where Model 2 is never right. cross_entropy: to Model 2's soft labels, mean
+    over inputs (and attributes), in nats. agreement: share of labels on which the stitched network and Model 2 predict
+    the same. per_attribute: relative accuracy by name.
+    """
+
+    accuracy: float
+    relative_accuracy: float
+    cross_entropy: float
+    agreement: float
+    per_attribute: dict[str, float]
+
+
+class Bench(Protocol):
+    """What an experiment measures with: `Experiment.run(case, bench)` asks nothing else of the host.
+
+    A case is a pair: network a at layer_a and network b at layer_b, in a view. Everything asymmetric runs a -> b.
+    split: "train", on which stitches are fitted, or "test", on which they are scored and indices are computed; n is the
+    number of inputs of a split, at most the limit of the setting, drawn with its seed and the same for both networks.
+    view: how activations (n, c, h, w) become rows: "spatial" (n h w, c), "flat" (n, c h w), of at most 2,000 drawn
+    inputs, or "pooled" (n, c).
+
+    Everything is a function of the case; what several cases share is computed once. Tensors, moments and networks are
+    copies: an experiment that changes one has failed. Errors become rows of the case, so an experiment need not catch
+    them: Inapplicable (`skipped`) where a method does not apply to the pair, Undefined (`degenerate`) where a formula
+    gives no number, Spoilt and any other exception (`failed`).
     """
 
     selection: Selection
 
+    # Representations
+
+    def shape(self, network: Network, layer: str) -> tuple[int, ...]:
+        """Shape of one input's activation, (c, h, w) or (p,)."""
+
+    def representation(self, network: Network, layer: str, split: str) -> Tensor:
+        """Activations of all inputs of a split, (n, c, h, w) or (n, p) float32."""
+
+    def rows(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
+        """Paired rows (m, p) of a and (m, q) of b. Inapplicable where heights or widths differ in view spatial."""
+
+    def coordinates(self, case: Case, split: str) -> tuple[Tensor, Tensor, Moments]:
+        """Principal coordinates (m, r) of a and (m, s) of b in view flat, float64, and their Moments: exact for every
+        index that is invariant to rotations and translations. ArithmeticError for NaN or infinite activations, Undefined
+        for a side that does not vary beyond rounding."""
+
     def moments(self, case: Case, split: str, view: str) -> Moments:
-        """Moments of (a at layer_a, b at layer_b) on a split, in view spatial or pooled."""
+        """Moments of a and b in view spatial or pooled. Inapplicable as `rows`; ArithmeticError for NaN or infinite
+        activations."""
+
+    def samples(self, case: Case) -> int:
+        """Number of inputs a case is measured on."""
+
+    # Similarity
 
     def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
-        """Value of an index in the case's view, as a row `similarity`, ok or degenerate."""
+        """Value of an index in the case's view, as a row `similarity`: ok, degenerate or skipped. Raises ArithmeticError
+        or Spoilt where the value failed (see `simbench.measuring.value` for the policy)."""
 
     def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
-        """Index of the stitched a against b on the test split, in the case's view."""
+        """Index of the stitched a against b on the test split, in the case's view. ArithmeticError for an answer that
+        is no finite number in the claimed range."""
+
+    # Stitching
 
     def task(self, case: Case) -> Task:
         """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
 
     def fit(self, stitcher: Stitcher, case: Case, **options) -> Affine:
-        """The stitch from a to b, fitted on the train split, in float64; `options` go to `from_task`."""
-
-    def stitched(self, affine: Affine, case: Case) -> list[Row]:
-        """Score and residual of one stitch on the test split."""
+        """The stitch from a to b, weight (p, q) and bias (q,), fitted on the train split, in float64; `options` go to
+        `from_task`, for instance on_step. ArithmeticError for weights that are not finite."""
 
     def logits(self, affine: Affine, case: Case) -> Tensor:
-        """Outputs of the stitched network on the test split, (n, outputs) or (k, n, outputs)."""
+        """Outputs of the stitched network on the test split, (n, outputs), or (k, n, outputs) for k maps in one Affine.
+        ArithmeticError where they are not finite."""
+
+    def score(self, logits: Tensor, case: Case) -> Score:
+        """Score of stitched outputs (n, outputs). Inapplicable where Model 2 has another task than the setting."""
 
     def scored(self, logits: Tensor, case: Case) -> list[Row]:
-        """Rows of the score of stitched outputs (n, outputs) on the test split."""
+        """The numbers of `score` as rows."""
+
+    def stitched(self, affine: Affine, case: Case) -> list[Row]:
+        """Rows of the score and of the residual of one stitch on the test split."""
+
+    # Networks and data
+
+    def net(self, network: Network) -> nn.Sequential:
+        """The whole network, frozen, in eval mode."""
+
+    def outputs(self, network: Network, split: str) -> Tensor:
+        """Outputs (n, outputs) of the unstitched network."""
 
     def accuracy(self, network: Network, split: str = "test") -> float:
-        """Accuracy of an unstitched network."""
+        """Accuracy of the unstitched network. Inapplicable where it has another task than the setting."""
 
-    def samples(self, case: Case) -> int:
-        """Images a case is measured on."""
+    def inputs(self, split: str) -> Tensor:
+        """Inputs (n, c, h, w), uint8 or float32 in [0, 1]."""
+
+    def labels(self, split: str) -> Tensor:
+        """Labels (n,) int64, or (n, attributes) of 0 and 1."""
+
+    # Sharing
 
     def once(self, case: Case, key: Hashable, compute: Callable[[], Any]) -> Any:
         """What `compute` returns, computed once for all cases of the experiment that share forward passes with this

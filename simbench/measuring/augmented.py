@@ -30,9 +30,9 @@ class Augmented:
     def __call__(self, chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
         with at_home(), torch.no_grad():
             source = self.source
-            images = augmented(source.images("train")[chosen], generator)
-            x = source.of(self.a, self.layer_a, images)
-            own = source.of(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
+            images = augmented(source.inputs("train")[chosen], generator)
+            x = source.through(self.a, self.layer_a, images)
+            own = source.through(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
             return Batch(
                 x,
                 source.labels("train")[chosen.to(source.device)],

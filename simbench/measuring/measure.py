@@ -1,4 +1,4 @@
-"""Measuring: a case and its context -> rows and arrays. Receives objects, never the registry."""
+"""Measuring: a case and its bench -> rows and arrays. Receives objects, never the registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simbench.contracts.case import Case
 from simbench.errors import Inapplicable, Undefined
 from simbench.isolation.copies import handed
 from simbench.isolation.loans import Loan
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.window import Window
 from simbench.system.surroundings import abroad, known, seed_of
 
@@ -33,14 +33,14 @@ class Measured:
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def measure(case: Case, context: Context) -> Measured:
+def measure(case: Case, bench: Workbench) -> Measured:
     """Run one case, in surroundings that depend on its key alone and are put back. Whatever a plugin raises becomes a
     row `failed`; only an interruption gets through."""
     start, error, samples, arrays = time.perf_counter(), "", 0, {}
     try:
         with known(_seed(case)):
-            samples = context.samples(case)
-            rows, arrays = _run(case, context)
+            samples = bench.samples(case)
+            rows, arrays = _run(case, bench)
         found = [_plain(row) for row in rows]
     except Inapplicable as reason:
         found = [Row(_quantity(case), None, status="skipped", note=str(reason))]
@@ -61,11 +61,11 @@ def _seed(case: Case) -> int:
         return 0
 
 
-def _run(case: Case, context: Context) -> tuple[list[Row], dict[str, np.ndarray]]:
+def _run(case: Case, bench: Workbench) -> tuple[list[Row], dict[str, np.ndarray]]:
     """Rows and arrays of the experiment, which works on copies. Raises Spoilt where it changed one."""
     loan, (copied, back) = Loan(), handed(case)
     with loan.settled(case.experiment), abroad():
-        result = case.experiment.run(copied, Window(context, loan, back))
+        result = case.experiment.run(copied, Window(bench, loan, back))
         result = result if isinstance(result, Result) else Result(result)
         return list(result.rows), {name: np.array(array) for name, array in result.arrays.items()}
 

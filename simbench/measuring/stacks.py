@@ -41,7 +41,7 @@ class Stacks:
         stack, order = self._kept[key], list(members)
         places = [order.index(_content(member)) for member in (a, b)]
         for (network, layer), place in zip((a, b), places, strict=True):
-            finite(stack.scatter(place).matrix, f"activations of {network.name} at {layer}")
+            finite(stack.scatter(place).matrix, f"{layer} of {network.name}")
         return stack.pair(*places)
 
     def _members(self, a: Member, b: Member) -> dict[tuple[str, str], Member]:

@@ -1,17 +1,39 @@
-"""The value of an index on rows, by the cheapest exact road its contract offers."""
+"""The value of an index on a pair of representations: one policy for arrays, layers and cases.
+
+| what occurs | status | value |
+|---|---|---|
+| a number in the claimed range | ok | the number |
+| a number, and `Index.degenerate` gives a reason | degenerate | the number |
+| a side is constant | degenerate | none |
+| a side varies by no more than the rounding of its numbers | degenerate | none |
+| the index raises Undefined | degenerate | none |
+| the index raises Inapplicable | skipped | none |
+| a side holds NaN or infinite activations | failed | none |
+| the answer is NaN, infinite, outside the claimed range or not a real number | failed | none |
+| the index changed what it was handed (Spoilt) | failed | none |
+
+Every status but ok has a note, the reason. Sides are examined in order, a before b, and before the index is called. Any
+other exception of an index propagates. Three faces show the result:
+
+- `simbench.similarity` (arrays) returns the number; it warns with DegenerateWarning where a number is degenerate, and
+  raises InputError where there is none.
+- `simbench.similarities` (layers) gives a row; it raises InputError for NaN or infinite activations.
+- `Bench.similarity` (cases) gives a row; for `failed` it raises, and `measure` records the row with the traceback.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simbench.contracts import Index
-from simbench.contracts.plugin import overrides
-from simbench.errors import DegenerateWarning, InputError, Spoilt, Undefined
-from simbench.isolation.answers import nan, number, refusal
+from simbench.contracts import Claims, Index
+from simbench.errors import DegenerateWarning, Inapplicable, InputError, Spoilt, Undefined
+from simbench.isolation.answers import asked, number, refusal
 from simbench.isolation.loans import lend
+from simbench.measuring.evaluate import evaluate
 from simbench.moments.containers import paired_rows
-from simbench.system.surroundings import abroad
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,103 +45,118 @@ if TYPE_CHECKING:
 MIN_ROWS = 4
 
 
-def turnable(index: Index) -> bool:
-    """True when both sides may be moved and rotated freely without changing the value."""
-    with abroad():
-        claims = index.claims
-    return all({"orthogonal", "translation"} <= side for side in (claims.invariances_a, claims.invariances_b))
+@dataclass(frozen=True)
+class Value:
+    """What an index gives for a pair. value: a number, or None. status: ok, degenerate, skipped or failed; each but ok
+    has a note. error: for failed, the exception that says so."""
+
+    value: float | None
+    status: str = "ok"
+    note: str = ""
+    error: Exception | None = None
 
 
-def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None]:
-    """0-dim value of the index on rows a (n, p), b (n, q) of any real dtype, differentiable where the index is, and
-    the moments it was computed from, if any.
+@dataclass(frozen=True)
+class Side:
+    """What the policy knows of one side. name: how notes call it, such as "a" or "'conv' of b". over: what it is
+    constant over, such as " over the test images"."""
 
-    Rows are widened to float64 first; those of extreme scale are scaled by a power of two where the index claims not
-    to see it. Rows that are wider than they are many never make p x p matrices where the index allows: it is given the
-    rows themselves if it takes them, else their coordinates in the span of the rows, or moments that hold the rows.
-    Raises Undefined where the index does.
+    name: str
+    constant: bool
+    rounding: bool
+    finite: bool = True
+    over: str = ""
+
+    @classmethod
+    def of_rows(cls, name: str, x: Tensor, over: str = "") -> Side:
+        """Of rows x (n, p)."""
+        import torch
+
+        from simbench.moments.coordinates import rounding_only
+
+        if not bool(torch.isfinite(x).all()):
+            return cls(name, False, False, False, over)
+        constant = bool((x == x[0]).all())
+        return cls(name, constant, not constant and rounding_only(x), True, over)
+
+    @classmethod
+    def of_scatter(cls, name: str, x: Scatter, over: str = "") -> Side:
+        """Of finite moments."""
+        return cls(name, x.constant, x.rounding, True, over)
+
+    def problem(self) -> Value | None:
+        """The Value of every pair that this side is in, where no index is defined on it."""
+        if not self.finite:
+            return failed(ArithmeticError(f"{self.name} holds NaN or infinite activations"))
+        if self.constant:
+            return Value(None, "degenerate", f"{self.name} is constant{self.over}: undefined")
+        if self.rounding:
+            how = "varies by no more than the rounding of its numbers"
+            return Value(None, "degenerate", f"{self.name} {how}{self.over}: undefined")
+        return None
+
+
+def failed(error: Exception) -> Value:
+    """No value, because of an error."""
+    return Value(None, "failed", str(error), error)
+
+
+def value(index: Index, sides: Iterable[Side], answer: Callable[[], tuple[Any, str, Claims | None]]) -> Value:
+    """Value, status and note of an index on a pair, by the table above.
+
+    sides: a and b, examined one after the other. answer: asks the index; it returns what the index returned, why that
+    is degenerate ("" where it is not), and the claims of the index where they are known.
     """
-    import torch
-
-    from simbench.moments.pair import Moments
-
-    with abroad():
-        claims = index.claims
-    a, b = _scaled(a, claims.invariances_a), _scaled(b, claims.invariances_b)
-    wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
-    if index.needs == "samples" or (wide and overrides(index, "from_samples")):
-        a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
-        return lend(index, index.from_samples, a, b), None
-    if not wide:
-        m = Moments.of(a, b, keep_rows=True)
-    else:
-        m = Moments.between(narrow(a, "linear" in claims.invariances_a), narrow(b, "linear" in claims.invariances_b))
-    return lend(index, index.from_moments, m, own=True), m
-
-
-def _scaled(x: Tensor, kept: frozenset[str]) -> Tensor:
-    """Rows x, or, where they are of extreme scale and the index keeps its value, these times a power of two: of one for
-    all, or of one for each feature. Half precision has no extreme scales."""
-    from simbench.moments.precision import rescaled
-
-    if not x.is_floating_point() or x.dtype.itemsize < 4 or "scaling" not in kept:
-        return x
-    return rescaled(x, each="linear" in kept)
+    for side in sides:
+        problem = side.problem()
+        if problem is not None:
+            return problem
+    try:
+        returned, reason, claims = answer()
+    except Inapplicable as refused:
+        return Value(None, "skipped", str(refused))
+    except Undefined as undefined:
+        return Value(None, "degenerate", str(undefined))
+    except Spoilt as change:
+        return failed(change)
+    problem = refusal(index, returned, claims)
+    if problem:
+        return failed(ArithmeticError(problem))
+    return Value(number(index, returned, claims), "degenerate" if reason else "ok", reason)
 
 
-def narrow(x: Tensor, scaled: bool) -> Scatter:
-    """Scatter of the principal coordinates of rows x; of x with its features scaled to unit size first,
-    where that changes nothing but the rounding."""
-    import torch
+def of_moments(index: Index, m: Moments, sides: Iterable[Side]) -> Value:
+    """Value of an index of moments."""
+    return value(index, sides, lambda: asked(index, m))
 
-    from simbench.moments.coordinates import principal_coordinates
-    from simbench.moments.precision import precision
-    from simbench.moments.scatter import Scatter
 
-    eps, x = precision(x), x.to(torch.float64)
-    if scaled:
-        size = (x - x.mean(0)).abs().amax(0)
-        x = x / torch.where(size > 0, size, 1)
-    return Scatter.of(principal_coordinates(x, eps), keep_rows=True, eps=eps)
+def of_rows(index: Index, a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> Value:
+    """Value of an index on rows a (n, p), b (n, q) of any real dtype; see `evaluate`."""
+
+    def answer() -> tuple[Any, str, None]:
+        returned, m = evaluate(index, a, b)
+        return returned, (lend(index, index.degenerate, m, own=True) or "" if m is not None else ""), None
+
+    return value(index, (Side.of_rows(name, x) for name, x in zip(names, (a, b), strict=True)), answer)
 
 
 def compare(index: Index, a, b, view: str, layout: str | tuple[str | None, str | None] | None = None) -> float:
-    """Value of an index on arrays or tensors, looked at first; see `simbench.similarity`."""
-    from simbench.moments.coordinates import rounding_only
-    from simbench.moments.precision import measured
-
+    """Value of an index on arrays or tensors, checked first; see `simbench.similarity`."""
     a, b, masked = paired_rows(a, b, view, layout)
     if len(a) < MIN_ROWS:
-        told = f" in which nothing is masked, and {masked} in which something is" if masked else ""
-        raise InputError(f"a and b have {len(a)} rows{told}; at least {MIN_ROWS} are needed")
-    for name, x in (("a", a), ("b", b)):
-        if bool((x == x[0]).all()):
-            raise InputError(
-                f"{name} is constant: every row is the same, so no index is defined; "
-                "give activations that vary over the inputs"
-            )
-        if rounding_only(x):
-            raise InputError(
-                f"{name} is degenerate: no feature varies by more than the rounding of its numbers "
-                f"(precision {measured(x):.1g}), so no index is defined; give activations that vary over "
-                "the inputs, or the same in a finer precision"
-            )
-    try:
-        result, m = evaluate(index, a, b)
-        reason = lend(index, index.degenerate, m, own=True) if m is not None else None
-    except Spoilt as change:
-        raise InputError(str(change)) from change
-    except Undefined as undefined:
-        raise InputError(f"{index.spec} is undefined for a and b: {undefined}") from None
-    if reason:
-        warnings.warn(f"{index.spec}: {reason}", DegenerateWarning, stacklevel=3)
-    return _checked(index, result)
+        counted = f" in which nothing is masked, and {masked} in which something is" if masked else ""
+        raise InputError(f"a and b have {len(a)} rows{counted}; at least {MIN_ROWS} are needed")
+    found = of_rows(index, a, b)
+    if found.value is None:
+        raise InputError(
+            f"{index.spec} has no value for a and b: {found.note}; {_advice(index, found)}"
+        ) from found.error
+    if found.note:
+        warnings.warn(f"{index.spec}: {found.note}", DegenerateWarning, stacklevel=3)
+    return found.value
 
 
-def _checked(index: Index, result: Any) -> float:
-    """The number that an index returned; InputError where it is none."""
-    reason = refusal(index, result)
-    if reason:
-        told = f"index {index.spec!r} returned NaN for finite input" if nan(result) else reason
-        raise InputError(f"{told}; `simbench check {index.name}` looks into it")
-    return number(index, result)
+def _advice(index: Index, found: Value) -> str:
+    if found.status == "failed":
+        return f"`simbench check {index.name}` tests the index"
+    return "give activations that vary over the inputs, or more rows, or a finer precision"

@@ -1,35 +1,36 @@
-"""The window: the host as an experiment sees it."""
+"""The window: the bench as an experiment sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from simbench.contracts.bench import Bench
 from simbench.isolation.loans import Loan
-from simbench.measuring.activations import Activations
 from simbench.system.surroundings import at_home
 
-#: Methods of a context whose results are new at every call, or made by the experiment itself.
+#: What the protocol offers.
+OFFERED = tuple(sorted({*Bench.__annotations__, *(name for name in vars(Bench) if not name.startswith("_"))}))
+#: Methods whose results are new at every call, or made by the experiment itself: they are not copied.
 NEW = frozenset(
     {"similarity", "fit", "logits", "score", "stitched", "scored", "once", "stitched_similarity", "samples", "accuracy"}
 )
 
 
 class Window:
-    """The public methods of a `Context` or of `Activations`, which run in the surroundings of the host and give copies.
+    """What `simbench.Bench` offers of a bench; it runs in the surroundings of the host, and gives copies.
 
-    A case that was handed out, and what it is made of, is taken back as what it is a copy of.
+    A case that was handed out, and what it is made of, is taken back as what it is a copy of. AttributeError for
+    anything that the protocol does not offer.
     """
 
-    def __init__(self, host: object, loan: Loan, back: Callable[[Any], Any], new: Set[str] = NEW) -> None:
+    def __init__(self, bench: Bench, loan: Loan, back: Callable[[Any], Any]) -> None:
         def look(name: str) -> Any:
-            if name.startswith("_"):
-                raise AttributeError(f"{type(host).__name__} has no public {name!r}")
-            value = getattr(host, name)
-            if isinstance(value, Activations):
-                return Window(value, loan, back, frozenset())
-            return _method(value, name in new, loan, back) if callable(value) else loan.copy(value, name)
+            if name not in OFFERED:
+                raise AttributeError(f"a bench offers no {name!r}; see simbench.Bench: {', '.join(OFFERED)}")
+            value = getattr(bench, name)
+            return _method(value, name in NEW, loan, back) if callable(value) else loan.copy(value, name)
 
         self._look = look
 
@@ -44,19 +45,7 @@ def _method(method: Callable, new: bool, loan: Loan, back: Callable[[Any], Any])
     @wraps(method)
     def called(*args, **kwargs):
         with at_home():
-            found = method(*map(back, args), **{key: back(value) for key, value in kwargs.items()})
-            if new:
-                return found
-            return _each(found, name, loan) if isinstance(found, Iterator) else loan.copy(found, name)
+            result = method(*map(back, args), **{key: back(value) for key, value in kwargs.items()})
+            return result if new else loan.copy(result, name)
 
     return called
-
-
-def _each(items: Iterator, name: str, loan: Loan) -> Iterator:
-    while True:
-        with at_home():
-            try:
-                item = loan.copy(next(items), name)
-            except StopIteration:
-                return
-        yield item

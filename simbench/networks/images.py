@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from simbench.contracts import Dataset, Split
 from simbench.contracts.splits import whole
+from simbench.networks import sampling
 from simbench.system.stopwatch import stage
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ BATCH = 128
 def draw(split: Split, limit: int, seed: int, span: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
     """At most `limit` images (n, c, h, w) as of `pixels`, channels last, and their labels (n,), drawn without
     replacement and kept in the order of the data set. span: the data set's range."""
-    images, chosen = split.inputs, torch.arange(len(split.inputs))
-    if len(images) > limit:
-        chosen = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:limit].sort().values
+    images, chosen = split.inputs, sampling.draw(len(split.inputs), limit, seed)
     dtype = pixels(images[:1], span).dtype
     drawn = torch.empty((len(chosen), *images.shape[1:]), dtype=dtype, memory_format=torch.channels_last)
     for part, some in zip(drawn.split(BATCH), chosen.split(BATCH), strict=True):  # never two copies of all

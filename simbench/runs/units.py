@@ -17,7 +17,7 @@ from simbench.runs.job import Job
 from simbench.runs.progress import Progress
 
 if TYPE_CHECKING:
-    from simbench.measuring.bench import Context
+    from simbench.measuring.bench import Workbench
     from simbench.measuring.measure import Measured
 
 
@@ -40,10 +40,10 @@ def measure_unit(unit: Unit) -> list[Measured]:
 
 
 @lru_cache(maxsize=1)
-def _bench(selection: Selection, device: str, memory: int) -> Context:
-    from simbench.measuring.bench import Context
+def _bench(selection: Selection, device: str, memory: int) -> Workbench:
+    from simbench.measuring.bench import Workbench
 
-    return Context(selection, device, memory)
+    return Workbench(selection, device, memory)
 
 
 def measured(job: Job, executor: Executor, progress: Progress) -> Iterator[Measured]:

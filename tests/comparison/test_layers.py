@@ -155,14 +155,14 @@ def test_layers_too_wide_for_moments_are_skipped_in_view_flat_with_the_reason(mo
 @pytest.mark.parametrize(
     "indices, view", [("cka,r2_lr", "spatial"), ("cka", "pooled"), ("cka[estimator=minibatch]", "flat")]
 )
-def test_a_constant_layer_is_skipped_with_the_reason(indices, view):
+def test_a_constant_layer_is_degenerate_with_the_reason(indices, view):
     still = net(2)
     with torch.no_grad():
         still.stem.weight.zero_()
     found = similarities(indices, A, still, BATCHES, ["stem", "block.conv"], view=view)
     found = found.set_index(["layer_a", "layer_b"])
     dead = found.loc[[("stem", "stem")]]
-    assert set(dead["status"]) == {"skipped"} and dead["value"].isna().all()
+    assert set(dead["status"]) == {"degenerate"} and dead["value"].isna().all()
     assert dead["note"].str.contains("'stem' of b is constant").all()
 
 
@@ -186,9 +186,9 @@ class Moody(Index):
 
 def test_a_value_that_is_not_there_has_a_reason():
     found = similarities(Moody(), A, B, BATCHES, ["stem", "last"], view="pooled").set_index(["layer_a", "layer_b"])
-    assert set(found["status"]) == {"skipped"}
-    assert found.loc[("stem", "stem"), "note"] == "unequal widths"
-    assert found.loc[("last", "last"), "note"].startswith("NaN for finite activations; `simbench check moody`")
+    assert set(found["status"]) == {"skipped", "failed"} and found["value"].isna().all()
+    assert tuple(found.loc[("stem", "stem"), ["status", "note"]]) == ("skipped", "unequal widths")
+    assert tuple(found.loc[("last", "last"), ["status", "note"]]) == ("failed", "index moody returned nan")
 
 
 def with_nan():

@@ -217,7 +217,7 @@ LAYOUTS["read-only"] = read_only
 def seen(data: Dataset) -> torch.Tensor:
     """What a network sees of the test images, by the road of a run."""
     activations = Activations(Setting(data, data.fingerprint(), 100))
-    return normalised(activations.images("test"), data)
+    return normalised(activations.inputs("test"), data)
 
 
 def expected(data: Dataset) -> np.ndarray:

@@ -20,7 +20,7 @@ from simbench.errors import Spoilt, Undefined
 from simbench.isolation.answers import number
 from simbench.isolation.copies import handed
 from simbench.isolation.loans import Loan, lend
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.moments.basis import Basis
 from simbench.moments.pair import Moments
@@ -216,7 +216,7 @@ def test_a_task_stays_as_it_is_and_who_changed_its_copy_has_failed(road):
 
 def test_large_activations_are_handed_by_the_images_asked_for(small, monkeypatch):
     monkeypatch.setattr("simbench.measuring.held.SMALL", 1000)
-    context = Context(small)
+    context = Workbench(small)
     one = case(small, installed().get("stitchers", "task_loss"))
     large = context.fit(one.method, one)
     task = context.task(one)
@@ -224,8 +224,8 @@ def test_large_activations_are_handed_by_the_images_asked_for(small, monkeypatch
     task.activations[:4].zero_()
     monkeypatch.undo()
     assert not isinstance(task.activations, torch.Tensor)
-    assert torch.equal(task.activations[:4], Context(small).task(one).activations[:4])
-    assert torch.equal(large.weight, Context(small).fit(one.method, one).weight)
+    assert torch.equal(task.activations[:4], Workbench(small).task(one).activations[:4])
+    assert torch.equal(large.weight, Workbench(small).fit(one.method, one).weight)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_what_is_no_number_in_the_claimed_range_is_refused_everywhere(small, ans
     with pytest.raises(InputError) as refused:
         simbench.similarity(index, A, B)
     assert said in str(refused.value) and "\n" not in str(refused.value)
-    (row,) = measure(case(small, index), Context(small)).rows
+    (row,) = measure(case(small, index), Workbench(small)).rows
     assert row.status == "failed" and said in row.note and row.value is None
     net = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3))
     found = simbench.similarities([index, installed().get("indices", "cka")], net, net, [A.float()])
@@ -313,7 +313,7 @@ def test_a_number_drawn_from_global_generators_is_a_function_of_the_case(small):
         def from_moments(self, m):
             return torch.rand(())
 
-    context, values = Context(small), []
+    context, values = Workbench(small), []
     for layer in ("bn1", "conv2", "bn1"):
         torch.rand(5)
         values.append(measure(case(small, Draws(None), layer=layer), context).rows[0].value)

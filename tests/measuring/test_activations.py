@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_networks import case, installed
 from small_plugins import Net
 
 from simbench import Moments
-from simbench.contracts.selection import Network, Setting
+from simbench.contracts.selection import Network, Selection, Setting
 from simbench.measuring.activations import Activations
 from simbench.measuring.augmented import Augmented
+from simbench.measuring.bench import Workbench
 from simbench.measuring.held import Later, OnDemand
 from simbench.moments.views import rows
 from simbench.networks import weights
@@ -49,7 +51,7 @@ def test_representations_are_those_of_the_network_whatever_is_held(networks, set
     activations = Activations(setting, budget=budget)
     for layer in ("conv1", "bn1", "conv2", "bn1", "fc"):
         for split in ("test", "train"):
-            found = activations.all(networks[0], layer, split)
+            found = activations.tensor(networks[0], layer, split)
             torch.testing.assert_close(found, through(networks[0], setting, layer, split))
             assert torch.equal(torch.cat(list(activations.batches(networks[0], layer, split))), found)
     assert activations._held.nbytes <= budget
@@ -57,11 +59,11 @@ def test_representations_are_those_of_the_network_whatever_is_held(networks, set
 
 def test_a_deeper_layer_goes_on_from_a_held_one(networks, setting):
     activations = Activations(setting)
-    activations.all(networks[0], "bn1", "test")
+    activations.tensor(networks[0], "bn1", "test")
     calls = []
     for name, stage in activations.halves(networks[0], "conv2")[0].named_children():
         stage.register_forward_hook(lambda *_, name=name: calls.append(name))
-    activations.all(networks[0], "conv2", "test")
+    activations.tensor(networks[0], "conv2", "test")
     assert calls[-1] == "conv2" and "bn1" not in calls
 
 
@@ -69,11 +71,11 @@ def test_a_representation_is_the_same_to_the_last_bit_whatever_it_goes_on_from(n
     """Also between a convolution and the batch norm that is folded into it."""
     layers = networks[0].model.layers
     for layer in layers:
-        alone = Activations(setting).all(networks[0], layer, "test")
+        alone = Activations(setting).tensor(networks[0], layer, "test")
         for below in layers[: layers.index(layer)]:
             other = Activations(setting)
-            other.all(networks[0], below, "test")
-            assert torch.equal(other.all(networks[0], layer, "test"), alone), (below, layer)
+            other.tensor(networks[0], below, "test")
+            assert torch.equal(other.tensor(networks[0], layer, "test"), alone), (below, layer)
 
 
 def test_a_block_does_not_go_on_from_the_stage_that_it_opens(small_registry, tmp_path):
@@ -83,9 +85,9 @@ def test_a_block_does_not_go_on_from_the_stage_that_it_opens(small_registry, tmp
     torch.save(state, tmp_path / "net.pt")
     network = Network(model, "0", weights.content_hash(state), tmp_path / "net.pt")
     held, fresh = (Activations(Setting(dataset, dataset.fingerprint(), 100)) for _ in range(2))
-    whole = held.all(network, "layer1", "test")
-    found = held.all(network, "layer1.0", "test")
-    assert torch.equal(found, fresh.all(network, "layer1.0", "test")) and not torch.equal(found, whole)
+    whole = held.tensor(network, "layer1", "test")
+    found = held.tensor(network, "layer1.0", "test")
+    assert torch.equal(found, fresh.tensor(network, "layer1.0", "test")) and not torch.equal(found, whole)
 
 
 class Bent(Net):
@@ -105,9 +107,9 @@ def test_two_architectures_of_one_content_of_weights_are_held_apart(networks, se
     assert straight.weights == bent.weights and straight.content != bent.content
     for layer in ("relu1", "fc"):
         for network in (straight, bent):
-            alone = Activations(setting).all(network, layer, "test")
-            assert torch.equal(held.all(network, layer, "test"), alone)
-        assert not torch.equal(held.all(straight, layer, "test"), alone)
+            alone = Activations(setting).tensor(network, layer, "test")
+            assert torch.equal(held.tensor(network, layer, "test"), alone)
+        assert not torch.equal(held.tensor(straight, layer, "test"), alone)
 
 
 def test_all_cuts_share_the_folded_weights(networks, setting):
@@ -123,7 +125,7 @@ def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view, monk
     members = tuple((network, "bn1") for network in networks)
     held = Activations(setting)
     stack = held.stack(members, "test", view)
-    a, b = (rows(held.all(network, "bn1", "test"), view) for network in networks)
+    a, b = (rows(held.tensor(network, "bn1", "test"), view) for network in networks)
     expected = Moments.of(a, b)
     found = stack.pair(0, 1)
     for name in ("mean_a", "mean_b", "aa", "bb", "ab"):
@@ -132,37 +134,36 @@ def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view, monk
 
 
 def test_coordinates_keep_every_inner_product_of_view_flat(networks, setting):
-    held = Activations(setting)
-    coordinates, scatter = held.coordinates(networks[0], "bn1", "test")
-    x = rows(held.all(networks[0], "bn1", "test"), "flat").double()
+    held, selection = Activations(setting), Selection(setting, networks)
+    coordinates, _, m = Workbench(selection).coordinates(case(selection, installed().get("indices", "cka")), "test")
+    x = rows(held.tensor(networks[0], "bn1", "test"), "flat").double()
     x -= x.mean(0)
     slack = sum(x.shape) * torch.finfo(x.dtype).eps * float((x @ x.mT).max())  # of n + p products
     torch.testing.assert_close(coordinates @ coordinates.mT, x @ x.mT, rtol=0, atol=slack)
-    assert scatter.whitened.rank == len(x) - 1
+    assert m.a.whitened.rank == len(x) - 1
 
 
 def test_the_end_on_the_front_gives_the_outputs_of_the_network(networks, setting):
     activations = Activations(setting)
-    x = activations.all(networks[0], "bn1", "test")
+    x = activations.tensor(networks[0], "bn1", "test")
     with torch.no_grad():
         torch.testing.assert_close(
-            activations.end(networks[0], "bn1")(x), activations.logits(networks[0], "test"), rtol=1e-5, atol=1e-5
+            activations.end(networks[0], "bn1")(x), activations.outputs(networks[0], "test"), rtol=1e-5, atol=1e-5
         )
-    assert activations.logits(networks[0], "test").shape == (60, 3)
+    assert activations.outputs(networks[0], "test").shape == (60, 3)
     assert activations.shape(networks[0], "conv2") == (8, 3, 3)
 
 
-def test_view_flat_takes_a_seeded_sample_spread_over_the_images(networks, setting, monkeypatch):
+def test_view_flat_takes_a_seeded_sample_spread_over_the_images(networks, setting):
     """The images lie sorted by class in some data sets: the first ones are no sample."""
-    monkeypatch.setattr("simbench.measuring.activations.FLAT_IMAGES", 20)
-    activations = Activations(setting)
-    everything = activations.all(networks[0], "bn1", "test")
-    drawn = activations.drawn(networks[0], "bn1", "test", "flat")
+    activations = Activations(setting, flat=20)
+    everything = activations.tensor(networks[0], "bn1", "test")
+    drawn = activations.sample(networks[0], "bn1", "test", "flat")
     at = [int((everything == one).flatten(1).all(1).nonzero()) for one in drawn]
     assert len(set(at)) == 20 and at == sorted(at) and at != list(range(20)) and max(at) > 40
-    assert torch.equal(activations.drawn(networks[0], "bn1", "test", "flat"), drawn)
-    assert activations.images_of("test", "flat") == 20 and activations.images_of("test", "spatial") == 60
-    assert torch.equal(activations.drawn(networks[0], "bn1", "test", "spatial"), everything)
+    assert torch.equal(activations.sample(networks[0], "bn1", "test", "flat"), drawn)
+    assert activations.sampled("test", "flat") == 20 and activations.sampled("test", "spatial") == 60
+    assert torch.equal(activations.sample(networks[0], "bn1", "test", "spatial"), everything)
 
 
 def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache):
@@ -200,8 +201,8 @@ def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache
         for stages, layer in ((1, "conv1"), (2, "bn1"), (3, "conv2"), (4, "relu2"), (5, "conv3"), (9, "fc")):
             expected = activations.net(network)[:stages](x)
             assert expected.std() > 0
-            torch.testing.assert_close(activations.all(network, layer, "test"), expected)
-        torch.testing.assert_close(activations.logits(network, "test"), activations.net(network)(x))
+            torch.testing.assert_close(activations.tensor(network, layer, "test"), expected)
+        torch.testing.assert_close(activations.outputs(network, "test"), activations.net(network)(x))
 
 
 def test_activations_too_large_to_hold_are_those_that_would_be_held(networks, setting, monkeypatch):
@@ -209,31 +210,31 @@ def test_activations_too_large_to_hold_are_those_that_would_be_held(networks, se
     chosen = torch.tensor([7, 3, 59, *range(20, 50)])
     held = Activations(setting)
     large = Activations(setting, budget=0)
-    found = large.rows(networks[0], "conv2", "test")
-    assert isinstance(found, OnDemand) and not isinstance(held.rows(networks[0], "conv2", "test"), OnDemand)
-    torch.testing.assert_close(found[chosen], held.rows(networks[0], "conv2", "test")[chosen])
+    found = large.lookup(networks[0], "conv2", "test")
+    assert isinstance(found, OnDemand) and not isinstance(held.lookup(networks[0], "conv2", "test"), OnDemand)
+    torch.testing.assert_close(found[chosen], held.lookup(networks[0], "conv2", "test")[chosen])
     assert not list(large._held) and not found[chosen].requires_grad
 
 
 @pytest.mark.parametrize("layer", ["conv1", "bn1", "conv2", "fc"])
 def test_an_image_is_the_same_to_the_last_bit_in_whatever_batch_it_passes(networks, setting, layer):
     """Alone, too, where matrix products would take another road: gaps in what is held must not show."""
-    whole = Activations(setting).all(networks[0], layer, "train")
+    whole = Activations(setting).tensor(networks[0], layer, "train")
     for below in ("", "conv1"):
         source = Activations(setting, budget=250_000 * bool(below))
         if below:
-            source.all(networks[0], below, "train")
+            source.tensor(networks[0], below, "train")
         for count in (1, 2, 3, 7, 8, 30, 149):
             chosen = torch.randperm(150, generator=torch.Generator().manual_seed(count))[:count]
-            found = source.chosen(networks[0], layer, "train", chosen)
+            found = source.tensor(networks[0], layer, "train", chosen)
             assert torch.equal(found, whole[chosen]), count
             assert found.ndim == 2 or found.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_the_sample_of_view_flat_is_the_same_to_the_last_bit_held_or_not(networks, setting, monkeypatch):
-    monkeypatch.setattr("simbench.measuring.activations.FLAT_IMAGES", 20)
+def test_the_sample_of_view_flat_is_the_same_to_the_last_bit_held_or_not(networks, setting):
     held, large = (
-        Activations(setting, budget=budget).drawn(networks[0], "conv2", "test", "flat") for budget in (10**9, 0)
+        Activations(setting, budget=budget, flat=20).sample(networks[0], "conv2", "test", "flat")
+        for budget in (10**9, 0)
     )
     assert torch.equal(held, large) and held.stride() == large.stride()
 
@@ -243,12 +244,12 @@ def test_later_makes_activations_once_and_only_when_asked(networks, setting):
 
     def make():
         made.append(1)
-        return held.rows(networks[0], "bn1", "test")
+        return held.lookup(networks[0], "bn1", "test")
 
     later = Later(make)
     assert not made
     for _ in range(2):
-        assert torch.equal(later[torch.tensor([2, 0])], held.all(networks[0], "bn1", "test")[[2, 0]])
+        assert torch.equal(later[torch.tensor([2, 0])], held.tensor(networks[0], "bn1", "test")[[2, 0]])
     assert len(made) == 1
 
 
@@ -301,9 +302,9 @@ def test_a_sweep_over_blocks_of_one_stage_goes_on_from_the_last(small_registry, 
     held.halves(network, "fc")
     monkeypatch.setattr(BasicBlock, "forward", lambda self, x: calls.append(self) or whole(self, x))
     for count, layer in enumerate(("layer1.0", "layer1.1", "layer2.0"), 1):
-        found = held.all(network, layer, "test")
+        found = held.tensor(network, layer, "test")
         assert len(calls) == (1, 2, 4)[count - 1], layer
-    whole_images = normalised(held.images("test"), dataset)
+    whole_images = normalised(held.inputs("test"), dataset)
     with torch.no_grad():
         wanted = cut(net, "layer2.0")[0](whole_images)
     # Four convolutions deep, sums of up to 36 products in float32, in blocks of other sizes.
@@ -316,7 +317,7 @@ def test_a_sweep_under_a_small_budget_spares_what_is_taken_together(networks, se
     probe = Activations(setting)
     size = sum(probe.all(network, "bn1", "test").nbytes for network in networks)
     activations = Activations(setting, budget=size)
-    activations.all(networks[0], "fc", "test")
+    activations.tensor(networks[0], "fc", "test")
     for kept in activations._held._kept.values():
         kept.worth = kept.price = 1e9
     activations.stack(tuple((network, "bn1") for network in networks), "test", "spatial")

@@ -18,7 +18,7 @@ from simbench import Affine, Claims, Inapplicable, Index, Row, Stitcher, Undefin
 from simbench.contracts import Experiment
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
@@ -29,8 +29,8 @@ SAME = 1e-6
 
 
 @pytest.fixture
-def context(small) -> Context:
-    return Context(small)
+def context(small) -> Workbench:
+    return Workbench(small)
 
 
 def get(spec: str) -> Index:
@@ -159,7 +159,7 @@ def test_an_index_of_samples_gets_at_most_its_rows_drawn_with_the_seed_and_says_
     def value(most, seed=0):
         setting = replace(small.setting, seed=seed)
         one = case(replace(small, setting=setting), Rows(most), view=view)
-        return Context(replace(small, setting=setting)).similarity(one.method, one)
+        return Workbench(replace(small, setting=setting)).similarity(one.method, one)
 
     count = {"spatial": 60 * 64, "flat": 60}[view]
     drawn = value(50)
@@ -237,7 +237,7 @@ def test_a_layer_of_one_name_and_two_sizes_is_inapplicable_in_spatial_and_measur
     torch.save(state, tmp_path / "x.pt")
     coarse = Network(Coarse(), "x", weights.content_hash(state), tmp_path / "x.pt")
     both = replace(small, networks=(*small.networks, coarse))
-    context = Context(both)
+    context = Workbench(both)
     for a, b in ((0, 3), (3, 0)):
         with pytest.raises(Inapplicable, match="4 x 4.*rows do not pair|8 x 8.*rows do not pair"):
             context.similarity(get("cka"), case(both, get("cka"), a, b))
@@ -339,12 +339,12 @@ def test_the_task_holds_train_images_the_end_s_soft_outputs_and_the_labels(small
 
 def test_the_seed_of_the_setting_is_that_of_the_task(small):
     other = replace(small, setting=replace(small.setting, seed=7))
-    assert Context(other).task(case(other, stitcher("task_loss"))).seed == 7
+    assert Workbench(other).task(case(other, stitcher("task_loss"))).seed == 7
 
 
 def test_a_limit_draws_the_same_images_for_both_sides(small):
     fewer = replace(small, setting=replace(small.setting, limit=20))
-    context, one = Context(fewer), case(fewer, get("cka"))
+    context, one = Workbench(fewer), case(fewer, get("cka"))
     value = simbench.similarity("cka", activations(fewer, 0, "bn1"), activations(fewer, 1, "bn1"))
     assert context.similarity(one.method, one).value == pytest.approx(value, abs=SAME)
     assert context.samples(one) == 20 and context.accuracy(fewer.networks[0], "train") * 20 % 1 == 0
@@ -427,7 +427,7 @@ def test_an_interruption_gets_through(small, context):
 def test_a_missing_weights_file_costs_its_own_rows(small):
     gone = replace(small.networks[1], file=Path("/nowhere/x.pt"))
     selection = replace(small, networks=(small.networks[0], gone, small.networks[2]))
-    context = Context(selection)
+    context = Workbench(selection)
     assert measure(case(selection, get("cka")), context).rows[0].status == "failed"
     assert measure(case(selection, get("cka"), b=2, layer="conv2", layer_b="relu2"), context).rows[0].status == "ok"
 
@@ -438,7 +438,7 @@ def test_a_data_set_that_cannot_be_read_is_a_failed_row(small):
             raise OSError("disk is gone")
 
     selection = replace(small, setting=replace(small.setting, dataset=Gone()))
-    found = measure(case(selection, get("cka")), Context(selection))
+    found = measure(case(selection, get("cka")), Workbench(selection))
     assert found.rows[0].note == "OSError: disk is gone" and found.samples == 0
 
 

@@ -15,7 +15,7 @@ from torch import nn
 
 import simbench
 from simbench import Claims, Index, Undefined, similarities
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks import weights
 
@@ -70,6 +70,15 @@ def test_minibatches_of_rounding_and_of_rows_equally_far_apart_are_degenerate(ke
     assert (
         "'hot' of b" in found.loc[("conv", "hot"), "note"] and "equally far apart" in found.loc[("hot", "hot"), "note"]
     )
+
+
+@pytest.mark.parametrize("share", [1e-7, 1.5e-7, 2e-7, 2.2e-7])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("view", ["pooled", "flat"])
+def test_minibatches_of_rounding_are_degenerate_however_the_numbers_were_rounded(view, seed, share):
+    images = torch.randn(20, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    found = frame(CKA("minibatch"), Layers(share), ["still"], view, images)
+    assert list(found["status"]) == ["degenerate"] and found["value"].isna().all()
 
 
 def test_a_layer_without_a_bandwidth_costs_its_own_pairs_alone():
@@ -166,7 +175,7 @@ def test_what_an_index_says_is_undefined_is_degenerate_and_infinity_is_no_value(
     assert found.loc["infinite", "status"] == "failed" and "returned inf" in found.loc["infinite", "note"]
     assert found.loc["rounded", "value"] == 1
     a = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(simbench.InputError, match="zeros is undefined for a and b: zero over zero"):
+    with pytest.raises(simbench.InputError, match="zeros has no value for a and b: zero over zero"):
         simbench.similarity(Zeros(), a, a)
     with pytest.raises(simbench.InputError, match="index infinite returned -?inf"):
         simbench.similarity(Infinite(), a, a)
@@ -183,7 +192,7 @@ def test_the_harness_gives_a_layer_of_rounding_a_degenerate_row_without_a_value(
     torch.save(state, tmp_path / "rounded.pt")
     damaged = replace(network, weights=weights.content_hash(state), file=tmp_path / "rounded.pt")
     selection = replace(small, networks=(small.networks[0], damaged, *small.networks[2:]))
-    found = measure(case(selection, installed().get("indices", spec), view=view), Context(selection))
+    found = measure(case(selection, installed().get("indices", spec), view=view), Workbench(selection))
     (row,) = found.rows
     assert (row.status, row.value, found.error) == ("degenerate", None, "")
     assert row.note == (

@@ -15,7 +15,7 @@ from small_runs import go
 
 import simbench
 from simbench import Case, Experiment, Inapplicable, InputError
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks import weights
 from simbench.runs.job import prepare
@@ -153,10 +153,10 @@ def test_a_foreign_front_sees_images_normalised_as_it_was_trained_and_is_scored_
 
 @pytest.fixture
 def context(measured, everywhere, monkeypatch):
-    """Context of the part that is measured on blobs, and its networks by name."""
+    """Workbench of the part that is measured on blobs, and its networks by name."""
     monkeypatch.setenv("SIMBENCH_CACHE", str(measured[0] / "cache"))
     part, _ = plan(resolve(REQUEST, everywhere))
-    return Context(part.selection), {network.name: network for network in part.selection.networks}
+    return Workbench(part.selection), {network.name: network for network in part.selection.networks}
 
 
 def test_the_accuracy_of_a_network_is_not_told_by_labels_of_another_task(context):
@@ -234,12 +234,12 @@ def test_published_weights_see_images_normalised_as_they_were_trained(everywhere
     request = replace(FAMOUS, results=tmp_path / "results")
     go(request, everywhere)
     (part,) = plan(resolve(request, everywhere))
-    famous, context = part.selection.networks[-1], Context(part.selection)
+    famous, context = part.selection.networks[-1], Workbench(part.selection)
     net = famous.model.build(1, 5).eval()
     net.load_state_dict(famous.model.fetch())
     with torch.no_grad():
         expected = net[:2](images(Blobs(), Elsewhere(), "test"))
-    torch.testing.assert_close(context.activations.all(famous, "bn1", "test"), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(context.activations.tensor(famous, "bn1", "test"), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_published_weights_are_refused_where_networks_are_measured_on_their_own_data(everywhere, cache):

@@ -10,7 +10,7 @@ from small_networks import LAYERS, case, installed
 from torch.utils.flop_counter import FlopCounterMode
 
 from simbench import Affine, cut
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.networks.images import BATCH, normalised
 
 #: Images of a step in these tests.
@@ -26,7 +26,7 @@ def operations(work) -> int:
 
 def forward_work(selection, place: int, layer: str, images: int, part: int) -> int:
     """Of the front (part 0) or the end (part 1) of a network at a layer, on so many images."""
-    net = Context(selection).activations.net(selection.networks[place])
+    net = Workbench(selection).activations.net(selection.networks[place])
     setting = selection.setting
     x = normalised(torch.tensor(setting.dataset.split("train").inputs[:1]), setting.dataset)
     x = x.expand(images, -1, -1, -1).contiguous()
@@ -44,7 +44,7 @@ def passed(images: int) -> int:
 
 def stitch_work(selection, layer: str, images: int) -> int:
     """Of the affine map, 1x1, from the first network to the second."""
-    context = Context(selection)
+    context = Workbench(selection)
     p, q = (context.activations.shape(network, layer) for network in selection.networks[:2])
     pixels = p[1] * p[2] if len(p) == 3 else 1
     return 2 * images * pixels * p[0] * q[0]
@@ -54,7 +54,7 @@ def stitch_work(selection, layer: str, images: int) -> int:
 @pytest.mark.parametrize("maps", [1, 3])
 def test_a_step_runs_the_stitch_and_the_end_there_and_back_and_nothing_else(small, layer, maps):
     stitcher = installed().get("stitchers", f"task_loss[batch={STEP},init=identity]")
-    task = Context(small).task(case(small, stitcher, layer=layer))
+    task = Workbench(small).task(case(small, stitcher, layer=layer))
     task.activations, task.logits_b  # the front has run
     start = stitcher.start(task)
     starts = start if maps == 1 else Affine(start.weight.expand(maps, -1, -1).clone())
@@ -68,7 +68,7 @@ def test_a_step_runs_the_stitch_and_the_end_there_and_back_and_nothing_else(smal
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_an_evaluation_runs_the_front_once_and_then_never_again(small, layer):
-    context = Context(small)
+    context = Workbench(small)
     here = case(small, installed().get("stitchers", "identity"), layer=layer)
     affine = Affine.identity(context.activations.shape(small.networks[0], layer)[0], dtype=torch.float64)
     images = context.activations.count("test")
@@ -79,7 +79,7 @@ def test_an_evaluation_runs_the_front_once_and_then_never_again(small, layer):
 
 
 def test_the_forward_work_of_all_pairs_is_that_of_each_network_once(small):
-    context = Context(small)
+    context = Workbench(small)
     cka, images = installed().get("indices", "cka"), context.activations.count("test")
     once = sum(forward_work(small, place, LAYERS[-1], passed(images), 0) for place in range(3))
     pairs = [case(small, cka, a, b, layer) for layer in LAYERS for a, b in permutations(range(3), 2)]
@@ -95,12 +95,12 @@ def test_the_forward_work_of_all_pairs_is_that_of_each_network_once(small):
 
 def test_activations_that_do_not_fit_go_on_from_the_deepest_that_do(small):
     layer, network = LAYERS[-1], small.networks[0]
-    context = Context(small)
+    context = Workbench(small)
     images = context.activations.count("train")
     chosen = torch.arange(10)
-    whole = operations(lambda: context.activations.chosen(network, layer, "train", chosen))
-    below = context.activations.all(network, LAYERS[0], "train")
+    whole = operations(lambda: context.activations.tensor(network, layer, "train", chosen))
+    below = context.activations.tensor(network, LAYERS[0], "train")
     assert len(below) == images
-    rest = operations(lambda: context.activations.chosen(network, layer, "train", chosen))
+    rest = operations(lambda: context.activations.tensor(network, layer, "train", chosen))
     lower = forward_work(small, 0, LAYERS[0], BATCH, 0)
     assert whole == forward_work(small, 0, layer, BATCH, 0) and rest == whole - lower > 0

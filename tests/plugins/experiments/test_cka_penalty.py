@@ -15,7 +15,7 @@ import simbench
 from simbench import Affine, Case, Claims, Experiment, Index, InputError, Row, hookimpl, invariant
 from simbench.contracts.selection import Selection
 from simbench.contracts.task import Task
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.results.tables import MEASUREMENTS
 from simbench.results.text import summary
@@ -31,11 +31,11 @@ def get(arguments: str = SHORT) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def context(small) -> Context:
-    return Context(small)
+def context(small) -> Workbench:
+    return Workbench(small)
 
 
-def run(experiment: Experiment, context: Context, at: int = 0) -> Measured:
+def run(experiment: Experiment, context: Workbench, at: int = 0) -> Measured:
     found = measure(list(experiment.plan(context.selection))[at], context)
     assert found.error == "", found.error
     return found
@@ -113,7 +113,7 @@ def test_the_index_of_the_written_out_training_is_logged(context):
     experiment = get()
     case = next(experiment.plan(context.selection))
     maps = own_loop(context.task(case), 32)
-    x = context.activations.all(case.a, case.layer_a, "test")
+    x = context.activations.tensor(case.a, case.layer_a, "test")
     wanted = [float(gram_cka(maps[step](x).flatten(1), x.flatten(1))) for step in (0, 7, 14, 21, 28, 32)]
     assert curve(run(experiment, context), "similarity") == pytest.approx(wanted, abs=1e-5)
     assert wanted[-1] < wanted[0] - 0.02
@@ -125,7 +125,7 @@ def test_every_variant_of_cka_falls_in_every_view_and_is_logged_on_the_test_imag
     seen = []
     monkeypatch.setattr(context, "stitched", lambda affine, case: seen.append(affine) or [])
     found = run(get(f"{SHORT},view={view},index={index},epochs=2"), context)
-    x = context.activations.all(found.case.a, "conv2", "test")
+    x = context.activations.tensor(found.case.a, "conv2", "test")
     wanted = [simbench.similarity(index, affine.to(torch.float32)(x), x, view) for affine in seen]
     assert found.case.view == view and len(wanted) == 3
     assert curve(found, "similarity") == pytest.approx(wanted, abs=1e-6)
@@ -391,7 +391,7 @@ def test_other_indices_that_can_be_pushed_are_pushed_by_some_networks_in_the_sel
         for name in ("net-0", "net[width=4]-0")
     ]
     assert len(pushes(get("networks=2"), asked)) == 3 + 5 * 3 and len(pushes(get("networks=0"), asked)) == 3
-    found = measure(further[0], Context(small))
+    found = measure(further[0], Workbench(small))
     assert found.rows[-1].quantity == "pushed_to" and found.rows[-1].value < 0.999
 
 
@@ -435,9 +435,9 @@ def test_the_baseline_is_the_index_between_stitched_networks_at_every_layer(smal
         (a, b, layer) for layer in ("bn1", "conv2") for a, b in (("net-0", "net-1"), ("net-1", "net[width=4]-0"))
     ]
     (row,) = measure(cases[0], context).rows
-    x, y = (context.activations.all(cases[0].__dict__[side], "bn1", "test") for side in "ab")
+    x, y = (context.activations.tensor(cases[0].__dict__[side], "bn1", "test") for side in "ab")
     train = [
-        context.activations.all(cases[0].__dict__[side], "bn1", "train").permute(0, 2, 3, 1).flatten(0, 2).double()
+        context.activations.tensor(cases[0].__dict__[side], "bn1", "train").permute(0, 2, 3, 1).flatten(0, 2).double()
         for side in "ab"
     ]
     ones = [torch.cat([part, torch.ones(len(part), 1)], 1) for part in train[:1]]

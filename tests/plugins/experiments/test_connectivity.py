@@ -13,7 +13,7 @@ from small_networks import installed
 
 from simbench import Affine, InputError
 from simbench.contracts import Experiment
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
@@ -29,11 +29,11 @@ def get(arguments: str = "") -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def context(small) -> Context:
-    return Context(small)
+def context(small) -> Workbench:
+    return Workbench(small)
 
 
-def run(context: Context, arguments: str) -> Measured:
+def run(context: Workbench, arguments: str) -> Measured:
     """At conv2, from the first network to the second."""
     asked = replace(context.selection, layers=dict.fromkeys(context.selection.layers, ("conv2",)))
     (case,) = get(f"stitcher={TRAINED},{arguments}").plan(asked)
@@ -180,7 +180,7 @@ def test_presets_are_parameters_that_are_allowed():
 
 def test_a_model_2_that_is_never_right_is_a_failed_row(small, context, monkeypatch):
     case = next(get(f"starts=2,stitcher={TRAINED}").plan(small))
-    alone = Context(small)
+    alone = Workbench(small)
     monkeypatch.setattr(
         alone, "score", lambda logits, case: replace(context.score(logits, case), relative_accuracy=float("nan"))
     )

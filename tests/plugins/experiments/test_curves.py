@@ -9,7 +9,7 @@ from simbench_plugins.experiments import curves
 from small_networks import case
 
 from simbench.contracts import Kept
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.results import figures
 
 
@@ -69,7 +69,7 @@ def test_a_title_counts_networks_and_pairs():
 
 
 def test_layers_are_in_the_order_that_a_network_kept_else_by_number(small):
-    found = curves.alone(case(small, None, a=0, b=0, layer=""), Context(small))
+    found = curves.alone(case(small, None, a=0, b=0, layer=""), Workbench(small))
     assert [row.quantity for row in found.rows] == ["accuracy"]
     known = curves.depths([Kept({"model_a": "net"}, found.arrays), Kept({"model_a": "other"}, {"weight": np.eye(2)})])
     assert known == {"net": ("conv1", "bn1", "relu1", "conv2", "relu2")}

@@ -14,7 +14,7 @@ from small_networks import installed
 from simbench import Affine, InputError
 from simbench.contracts import Experiment
 from simbench.contracts.case import Case
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
@@ -30,8 +30,8 @@ def get(arguments: str = "") -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def context(small) -> Context:
-    return Context(small)
+def context(small) -> Workbench:
+    return Workbench(small)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def cases(small) -> list[Case]:
     return list(get(f"starts=3,stitcher={SHORT}").plan(asked))
 
 
-def steps(case: Case, context: Context) -> list[Affine]:
+def steps(case: Case, context: Workbench) -> list[Affine]:
     found: list[Affine] = []
     context.fit(case.method, case, on_step=lambda step, affine: found.append(affine))
     return found

@@ -14,7 +14,7 @@ from small_networks import installed
 
 from simbench import InputError
 from simbench.contracts import Experiment
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
@@ -30,9 +30,9 @@ def get(arguments: str = "") -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def context(small) -> Context:
+def context(small) -> Workbench:
     """All pairs of the three networks, of widths 6, 6 and 4 at bn1."""
-    return Context(small)
+    return Workbench(small)
 
 
 @pytest.fixture(scope="module")

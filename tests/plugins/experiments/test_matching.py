@@ -11,7 +11,7 @@ import pytest
 from small_networks import case, installed
 
 from simbench.contracts import Kept
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.results import figures
 from simbench.results.tables import MEASUREMENTS
@@ -86,7 +86,7 @@ def test_one_network_has_no_pairs(asked):
 
 
 def test_a_network_s_own_accuracy_is_measured_on_test_images(asked):
-    context = Context(asked)
+    context = Workbench(asked)
     for one in list(MATCHING.plan(asked))[:3]:
         (row,) = measure(one, context).rows
         assert (row.quantity, row.value) == ("accuracy", context.accuracy(one.a, "test"))
@@ -94,7 +94,7 @@ def test_a_network_s_own_accuracy_is_measured_on_test_images(asked):
 
 
 def test_a_stitcher_gives_five_numbers_and_an_index_one(asked):
-    context = Context(asked)
+    context = Workbench(asked)
     rows = measure(case(asked, STITCHERS[1]), context).rows
     assert [row.quantity for row in rows] == ["accuracy", "relative_accuracy", "cross_entropy", "agreement", "residual"]
     assert [row.quantity for row in measure(case(asked, INDICES[0]), context).rows] == ["similarity"]
@@ -244,7 +244,7 @@ def test_figure_puts_layers_in_the_order_that_networks_kept():
 
 
 def test_a_network_keeps_its_layers_for_the_figure(asked):
-    found = measure(next(iter(MATCHING.plan(asked))), Context(asked))
+    found = measure(next(iter(MATCHING.plan(asked))), Workbench(asked))
     assert found.arrays["layers"].tolist() == list(asked.networks[0].model.layers)
 
 

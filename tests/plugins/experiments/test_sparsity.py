@@ -12,7 +12,7 @@ from small_networks import installed
 
 from simbench import InputError
 from simbench.contracts import Experiment, Kept
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
@@ -30,12 +30,12 @@ def get(arguments: str = "") -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def context(small) -> Context:
+def context(small) -> Workbench:
     """Widths 6, 6 and 4 at bn1."""
-    return Context(replace(small, layers=dict.fromkeys(small.layers, ("bn1",))))
+    return Workbench(replace(small, layers=dict.fromkeys(small.layers, ("bn1",))))
 
 
-def run(arguments: str, context: Context) -> list[Measured]:
+def run(arguments: str, context: Workbench) -> list[Measured]:
     found = [measure(case, context) for case in get(arguments).plan(context.selection)]
     assert [one.error for one in found] == [""] * len(found)
     return found

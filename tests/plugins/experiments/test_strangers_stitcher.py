@@ -11,7 +11,7 @@ from small_plugins import SmallPlugins
 
 import simbench
 from simbench import Affine, InputError, Stitcher, Task, hookimpl
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 
 
@@ -88,7 +88,7 @@ def two(small):
 
 @pytest.mark.parametrize("spec", EXPERIMENTS, ids=lambda spec: spec.partition("[")[0])
 def test_a_strangers_trained_stitcher_works_wherever_the_built_in_does(spec, registry, two):
-    experiment, bench = registry.get("experiments", spec.format("descent[rate=0.1]")), Context(two)
+    experiment, bench = registry.get("experiments", spec.format("descent[rate=0.1]")), Workbench(two)
     cases = [case for case in experiment.plan(two) if case.kind in EXPERIMENTS[spec]]
     assert {case.kind for case in cases} == EXPERIMENTS[spec]
     for case in cases:
@@ -104,7 +104,7 @@ def _varied(method: Descent) -> dict[str, object]:
 
 
 def test_starts_and_strengths_of_a_strangers_stitcher_differ(registry, two):
-    bench = Context(two)
+    bench = Workbench(two)
     for spec in ("initialisation[stitcher=descent,starts=2]", "sparsity[stitcher=descent,l1=0.01+10,pairs=1]"):
         cases = [case for case in registry.get("experiments", spec).plan(two) if case.method.name == "descent"]
         cases = [case for case in cases if (case.a, case.b) == (cases[0].a, cases[0].b)]
@@ -118,7 +118,7 @@ def test_starts_and_strengths_of_a_strangers_stitcher_differ(registry, two):
     "spec", ["trajectory[stitcher=bare,pairs=1]", "cka_penalty[baseline=bare,epochs=1,networks=0,pairs=1]"]
 )
 def test_a_stitcher_without_parameters_works_where_none_is_varied(spec, registry, two):
-    bench = Context(two)
+    bench = Workbench(two)
     for case in registry.get("experiments", spec).plan(two):
         assert not measure(case, bench).error
 

@@ -17,7 +17,7 @@ from simbench import Affine, Experiment, Index, InputError, Stitcher
 from simbench.contracts import Kept
 from simbench.contracts.selection import Selection
 from simbench.contracts.task import Task
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.results.tables import MEASUREMENTS
 from simbench.runs.request import Request
@@ -46,8 +46,8 @@ def two(small) -> Selection:
 
 
 @pytest.fixture(scope="module")
-def context(two) -> Context:
-    return Context(two)
+def context(two) -> Workbench:
+    return Workbench(two)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +76,10 @@ def values(found: Measured, quantity: str = "similarity") -> dict[int, float]:
     return {row.step: row.value for row in found.rows if row.quantity == quantity}
 
 
-def moved(context: Context, maps: list[Affine], step: int) -> tuple[torch.Tensor, torch.Tensor]:
+def moved(context: Workbench, maps: list[Affine], step: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Activations of the test images: of the stitched network 0, and network 1's own."""
     a, b = context.selection.networks
-    x, y = (context.activations.all(network, "conv2", "test").double() for network in (a, b))
+    x, y = (context.activations.tensor(network, "conv2", "test").double() for network in (a, b))
     return maps[step](x), y
 
 
@@ -155,7 +155,7 @@ def test_scores_are_those_of_each_stitch_alone(found, maps, context, two):
 
 def test_maps_are_scored_in_parts_that_fit(found, two, monkeypatch):
     monkeypatch.setattr(trajectory, "HELD", 1)
-    fresh = Context(two)
+    fresh = Workbench(two)
     sizes, whole = [], fresh.logits
     monkeypatch.setattr(fresh, "logits", lambda affine, case: sizes.append(len(affine.weight)) or whole(affine, case))
     one = measure(next(get().plan(two)), fresh)
@@ -179,7 +179,7 @@ def test_training_starts_from_least_squares_and_lowers_cross_entropy_while_the_r
 def test_a_stitch_without_bias_is_followed_too(two):
     experiment = get("stitcher=task_loss[bias=false,batch=32],every=5")
     training, index, *_ = experiment.plan(replace(two, views=("spatial",)))
-    fresh = Context(two)
+    fresh = Workbench(two)
     assert [len(measure(one, fresh).rows) for one in (training, index)] == [2 * 5, 2]
 
 
@@ -205,7 +205,7 @@ class Counting(Stitcher):
 
 def test_one_training_serves_all_cases_of_a_pair(two):
     experiment = replace(get(""), stitcher=Counting())
-    cases, fresh = list(experiment.plan(two)), Context(two)
+    cases, fresh = list(experiment.plan(two)), Workbench(two)
     Counting.runs.clear()
     ordered = sorted(cases, key=lambda one: one.a.seed)
     rows = [measure(one, fresh).rows for one in ordered]
@@ -238,7 +238,7 @@ class Broken(Index):
 
 def test_what_breaks_down_is_one_row_with_the_reason(two):
     first = next(replace(get(), stitcher=Silent()).plan(two))
-    (row,) = measure(first, Context(two)).rows
+    (row,) = measure(first, Workbench(two)).rows
     assert row.status == "failed" and row.note == "ArithmeticError: stitcher silent reported no step"
 
     class Infinite(Broken):
@@ -248,13 +248,13 @@ def test_what_breaks_down_is_one_row_with_the_reason(two):
             return m.aa.new_tensor(math.inf)
 
     broken = replace(first, experiment=get(), kind="trajectory", method=Infinite())
-    (row,) = measure(broken, Context(two)).rows
+    (row,) = measure(broken, Workbench(two)).rows
     assert row.status == "failed" and row.note == "ArithmeticError: index infinite is inf at step 0"
 
 
 def test_degenerate_values_say_why(two):
     first = next(get().plan(two))
-    rows = measure(replace(first, kind="trajectory", method=Broken()), Context(two)).rows
+    rows = measure(replace(first, kind="trajectory", method=Broken()), Workbench(two)).rows
     assert {(row.status, row.note) for row in rows} == {("degenerate", "too few rows")} and len(rows) == 2 * len(LOGGED)
 
 

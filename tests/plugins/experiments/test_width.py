@@ -13,7 +13,7 @@ from small_runs import go
 import simbench
 from simbench import Experiment, InputError, Model
 from simbench.contracts import Kept
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.runs.plan import plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
@@ -112,7 +112,7 @@ def test_a_run_measures_stitches_and_the_networks_themselves(measured):
     part, frame, _ = measured
     assert (frame["status"] == "ok").all() and set(frame["kind"]) == {"network", "stitch"}
     alone = frame[frame["kind"] == "network"].set_index(["model_a", "seed_a", "quantity"])["value"]
-    context = Context(part.selection)
+    context = Workbench(part.selection)
     for network in part.selection.networks:
         assert alone[network.model.spec, network.seed, "width"] == network.model.width
         assert alone[network.model.spec, network.seed, "accuracy"] == context.accuracy(network)
@@ -122,7 +122,7 @@ def test_stitches_are_those_of_matching(measured, wide):
     """The same pair, layer and stitcher gives the same numbers in both experiments."""
     part, frame, _ = measured
     case = next(case for case in part.cases if case.kind == "stitch" and case.method.name == "task_loss")
-    rows = wide.get("experiments", "matching").run(replace(case, kind="stitcher"), Context(part.selection))
+    rows = wide.get("experiments", "matching").run(replace(case, kind="stitcher"), Workbench(part.selection))
     mine = frame[
         (frame["seed_a"] == case.a.seed)
         & (frame["seed_b"] == case.b.seed)

@@ -8,7 +8,7 @@ from simbench_plugins.indices.reversed import Reversed
 from small_networks import installed
 
 from simbench import Claims, Index, Moments, invariant
-from simbench.measuring.value import evaluate
+from simbench.measuring.evaluate import evaluate
 
 
 def rows(n: int, p: int, q: int) -> tuple[torch.Tensor, torch.Tensor]:

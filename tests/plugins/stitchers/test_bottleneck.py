@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from simbench import Affine, InputError, Stitcher
 from simbench.contracts.task import Task
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.stitched import forward
 
 #: Batches of 50 images: three equal ones an epoch, so that a task of 50 has one.
@@ -23,8 +23,8 @@ def get(spec: str) -> Stitcher:
 
 
 @pytest.fixture(scope="module")
-def context(small) -> Context:
-    return Context(small)
+def context(small) -> Workbench:
+    return Workbench(small)
 
 
 @pytest.fixture(params=["equal", "wide_to_narrow", "narrow_to_wide"])

@@ -15,7 +15,7 @@ from simbench import Affine, Inapplicable, InputError, Stitcher
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Selection
 from simbench.contracts.task import Task
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 from simbench.measuring.stitched import forward
 from simbench.networks import weights
 from simbench.networks.cut import cut
@@ -26,8 +26,8 @@ def get(spec: str) -> Stitcher:
 
 
 @pytest.fixture(scope="module")
-def context(small) -> Context:
-    return Context(small)
+def context(small) -> Workbench:
+    return Workbench(small)
 
 
 @pytest.fixture(params=["bn1", "conv2"])
@@ -171,7 +171,7 @@ def test_the_end_and_the_activations_stay_as_they_are(task):
 
 def test_training_runs_the_end_above_the_layer_once_a_step_and_nothing_else(small):
     """Neither network is run: the front's activations are stored, the end's lower half is not needed."""
-    context = Context(small)
+    context = Workbench(small)
     task = context.task(case(small, get("task_loss")))
     calls: Counter = Counter()
 

@@ -14,7 +14,7 @@ from simbench import Affine, Inapplicable, InputError
 from simbench.check.stitcher.task import network
 from simbench.contracts.objective import Objective
 from simbench.contracts.task import Task
-from simbench.measuring.bench import Context
+from simbench.measuring.bench import Workbench
 
 
 @pytest.fixture(scope="module")
@@ -226,11 +226,11 @@ def test_every_option_takes_part(task, spec):
 
 
 def test_augmented_training_sees_other_images_and_runs_the_networks_it_needs(small):
-    context = Context(small)
+    context = Workbench(small)
     a, b = small.networks[:2]
     passed = []
-    for name, network in (("a", a), ("b", b)):
-        context.activations.net(network).conv1.register_forward_hook(lambda *_, name=name: passed.append(name))
+    for name, source in (("a", a), ("b", b)):
+        context.activations.net(source).conv1.register_forward_hook(lambda *_, name=name: passed.append(name))
     task = context.task(case(small, get()))
     bare = get("epochs=2").from_task(task)
     for labels, expected in (("hard", {"a"}), ("soft_1", {"a"}), ("soft", {"a", "b"}), ("soft_12", {"a", "b"})):
@@ -241,7 +241,7 @@ def test_augmented_training_sees_other_images_and_runs_the_networks_it_needs(sma
 
 
 def test_activations_too_large_to_hold_train_the_same_map(small):
-    held, large = Context(small), Context(small, memory=0)
+    held, large = Workbench(small), Workbench(small, memory=0)
     for spec in ("epochs=2", "epochs=2,index=cka,batch=64"):
         found, wanted = (get(spec).from_task(context.task(case(small, get()))) for context in (large, held))
         torch.testing.assert_close(found.weight, wanted.weight, atol=1e-5, rtol=1e-4)

@@ -1,0 +1,162 @@
+"""The half of the bench that compares: values of indices on pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simbench.contracts import Claims, Index, Row
+from simbench.contracts.case import Case
+from simbench.errors import Inapplicable, Undefined
+from simbench.isolation.answers import asked, number
+from simbench.isolation.loans import lend
+from simbench.measuring.evaluate import evaluate, turnable
+from simbench.measuring.pairs import Pairs, members
+from simbench.measuring.value import Side, value
+from simbench.moments import views
+from simbench.moments.affine import Affine
+from simbench.moments.coordinates import principal_coordinates
+from simbench.moments.pair import Moments
+from simbench.moments.precision import precision
+from simbench.moments.scatter import Scatter
+from simbench.networks import sampling
+from simbench.system import stopwatch
+from simbench.system.surroundings import settle
+
+#: Asks an index: what it returned, why that is degenerate, and its claims where they are known.
+Answer = Callable[[], tuple[Any, str, Claims | None]]
+#: A side in view flat, its principal coordinates, and their scatter.
+Turned = tuple[Side, Tensor | None, Scatter | None]
+
+
+@stopwatch.stages(coordinates="moments", similarity="indices", stitched_similarity="indices")
+class Comparing(Pairs):
+    """Values of indices on the pairs of one selection."""
+
+    def __init__(self, *given, **options) -> None:
+        super().__init__(*given, **options)
+        self._coordinates: dict[tuple, Turned] = {}
+
+    def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
+        """Value of an index in the case's view, as a row `similarity`, by the policy of `simbench.measuring.value`.
+        Raises the error of a value that failed."""
+        if case.view == "flat" and turnable(index):
+            sides, answer = self._on_coordinates(index, case, split)
+        elif case.view == "flat" or index.needs == "samples":
+            sides, answer = self._on_rows(index, case, split)
+        else:
+            m = self.moments(case, split, case.view)
+            sides = [
+                Side.of_scatter(name, x, over)
+                for (name, over), x in zip(_described(case, split), (m.a, m.b), strict=True)
+            ]
+            answer = partial(asked, index, m)
+        found = value(index, sides, answer)
+        if found.error is not None:
+            raise found.error
+        return Row(
+            "similarity", found.value, status=found.status, note=found.note or self._drawn_note(index, case, split)
+        )
+
+    def _on_coordinates(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:
+        """Both sides in view flat rotated to their principal coordinates, which such an index does not see."""
+
+        def answer() -> tuple[Any, str, Claims | None]:
+            x, y, m = self.coordinates(case, split)
+            return self._on_samples(index, x, y, case) if index.needs == "samples" else asked(index, m)
+
+        return (self._turned(case, place, split)[0] for place in (0, 1)), answer
+
+    def _on_rows(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:
+        """The rows themselves."""
+        x, y = self.rows(case, split, case.view)
+
+        def answer() -> tuple[Any, str, Claims | None]:
+            if index.needs == "samples":
+                return self._on_samples(index, x, y, case)
+            if max(x.shape[1], y.shape[1]) >= len(x):
+                raise Inapplicable(
+                    f"{index.spec} is not invariant to rotations and translations of both sides, and needs the moments "
+                    f"of {max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine them in view flat"
+                )
+            return asked(index, Moments.of(x, y))
+
+        return (
+            Side.of_rows(name, rows, over) for (name, over), rows in zip(_described(case, split), (x, y), strict=True)
+        ), answer
+
+    def _on_samples(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Any, str, None]:
+        left, right = self._drawn(index, x, y, case)
+        return lend(index, index.from_samples, left, right, dtype=torch.float64), "", None
+
+    def coordinates(self, case: Case, split: str) -> tuple[Tensor, Tensor, Moments]:
+        """Principal coordinates of a and of b in view flat (exact for every orthogonally invariant index), and their
+        Moments. Raises ArithmeticError or Undefined where a side has none."""
+        sides = [self._turned(case, place, split) for place in (0, 1)]
+        for side, _, _ in sides:
+            problem = side.problem()
+            if problem is not None:
+                raise problem.error or Undefined(problem.note)
+        (_, x, left), (_, y, right) = sides
+        return x, y, Moments(left, right, (x - left.mean).mT @ (y - right.mean))
+
+    def _turned(self, case: Case, place: int, split: str) -> Turned:
+        """Side a (0) or b (1) in view flat, its principal coordinates and their scatter; these are None where the
+        side has a problem."""
+        network, layer = members(case)[place]
+        key, (name, over) = (network.content, layer, split), _described(case, split)[place]
+        if key not in self._coordinates:
+            layers = {case.layer_a, case.layer_b}  # cases come in order of depth
+            self._coordinates = {old: kept for old, kept in self._coordinates.items() if old[1] in layers}
+            settle()
+            x = views.rows(self.activations.sample(network, layer, split, "flat"), "flat")
+            side = Side.of_rows(name, x, over)
+            coordinates = scatter = None
+            if side.problem() is None:
+                coordinates = principal_coordinates(x)
+                scatter = Scatter.of(coordinates, eps=precision(x))
+            self._coordinates[key] = side, coordinates, scatter
+        side, coordinates, scatter = self._coordinates[key]
+        return replace(side, name=name), coordinates, scatter
+
+    @torch.no_grad()
+    def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
+        """Index of the stitched a against b on the test split, in the case's view: through the moments
+        where a 1x1 stitch acts on the rows of the view, else from the moved activations."""
+        if case.view != "flat" and index.needs == "moments":
+            m = self.moments(case, "test", case.view).through(affine.to(torch.float64))
+            return number(index, lend(index, index.from_moments, m))
+        x, y = (self.activations.sample(*member, "test", case.view) for member in members(case))
+        pair = views.rows(affine.to(x)(x), case.view).double(), views.rows(y, case.view).double()
+        return number(index, evaluate(index, *self._drawn(index, *pair, case))[0])
+
+    def samples(self, case: Case) -> int:
+        """Number of inputs a case is measured on."""
+        return self.activations.sampled(case.split, case.view)
+
+    def _drawn(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Tensor, Tensor]:
+        """At most `max_rows` of the rows, drawn with the setting's seed, for an index that needs samples."""
+        if index.needs != "samples" or index.max_rows is None or len(x) <= index.max_rows:
+            return x, y
+        chosen = sampling.draw(len(x), index.max_rows, case.setting.seed)
+        return x[chosen], y[chosen]
+
+    def _drawn_note(self, index: Index, case: Case, split: str) -> str:
+        """How many rows were drawn, where not all were taken."""
+        if index.needs != "samples" or index.max_rows is None:
+            return ""
+        n = self.activations.sampled(split, case.view)
+        if case.view == "spatial":
+            n *= math.prod(self.shape(case.a, case.layer_a)[1:])
+        return f"on {index.max_rows} rows drawn of {n}" if n > index.max_rows else ""
+
+
+def _described(case: Case, split: str) -> list[tuple[str, str]]:
+    """Of a and of b: what notes call it, and what it is constant over."""
+    return [(f"{layer} of {network.name}", f" over the {split} images") for network, layer in members(case)]

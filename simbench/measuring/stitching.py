@@ -1,0 +1,130 @@
+"""The half of the bench that stitches: tasks, fitted maps, and scores of stitched networks."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from simbench.contracts import Row, Stitcher
+from simbench.contracts.case import Case
+from simbench.contracts.selection import Network
+from simbench.contracts.task import Task
+from simbench.errors import Inapplicable
+from simbench.isolation.loans import lend
+from simbench.measuring.activations import finite
+from simbench.measuring.augmented import Augmented
+from simbench.measuring.held import Later, shown
+from simbench.measuring.pairs import Pairs
+from simbench.measuring.stitched import Score, score, stitched_logits
+from simbench.measuring.value import Side
+from simbench.moments.affine import Affine
+from simbench.system import stopwatch
+
+#: What a stitched network is scored by.
+QUANTITIES = ("accuracy", "relative_accuracy", "cross_entropy", "agreement")
+
+
+@stopwatch.stages(fit="fitting stitches")
+class Stitching(Pairs):
+    """Stitches of the pairs of one selection, and how well they work."""
+
+    def task(self, case: Case) -> Task:
+        """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
+        (a, layer_a), (b, layer_b), held = (case.a, case.layer_a), (case.b, case.layer_b), self.activations
+        fits, augmented = not a.misfit(self.selection.setting), Augmented(held, a, layer_a, b, layer_b)
+        return Task(
+            shown(held.lookup(a, layer_a, "train")),
+            held.end(b, layer_b),
+            held.outputs(b, "train"),
+            held.labels("train"),
+            self.moments(case, "train", "spatial"),
+            case.setting.seed,
+            held.objective,
+            held.outputs(a, "train") if fits else None,
+            Later(lambda: held.lookup(b, layer_b, "train")),
+            lambda *wanted: augmented(*wanted),
+        )
+
+    def fit(self, stitcher: Stitcher, case: Case, **options) -> Affine:
+        """The stitch from a to b, fitted on the train split, in float64; `options` go to `from_task`."""
+        if stitcher.needs == "task":
+            self.must_pair(case, "spatial")
+            affine = lend(stitcher, stitcher.from_task, self.task(case), **options)
+        else:
+            affine = lend(stitcher, stitcher.from_moments, self.moments(case, "train", "spatial"))
+        if not isinstance(affine, Affine):
+            raise TypeError(f"stitcher {stitcher.spec} returned a {type(affine).__name__}; an Affine is wanted")
+        if not bool(torch.isfinite(affine.weight).all()):
+            raise ArithmeticError(f"stitcher {stitcher.spec} returned a map with NaN or infinite weights")
+        return affine.to(torch.float64)
+
+    @torch.no_grad()
+    def logits(self, affine: Affine, case: Case) -> Tensor:
+        """Outputs of the stitched network on the test split, (n, outputs) or (k, n, outputs)."""
+        end = self.activations.end(case.b, case.layer_b)
+        batches = self.activations.batches(case.a, case.layer_a, "test", hold=True)
+        affine = affine.to(self.activations.device, torch.float32)
+        return finite(stitched_logits(affine, end, batches), "the last layer of the stitched network")
+
+    def score(self, logits: Tensor, case: Case) -> Score:
+        """Score of stitched outputs (n, outputs) on the test split."""
+        self._answers(case.b)
+        return score(
+            logits,
+            self.activations.outputs(case.b, "test"),
+            self.activations.labels("test"),
+            self.activations.objective,
+        )
+
+    def stitched(self, affine: Affine, case: Case) -> list[Row]:
+        """Score and residual of one stitch on the test split."""
+        rows = self.scored(self.logits(affine, case), case)
+        m = self.moments(case, "test", "spatial")
+        side = Side.of_scatter(f"{case.layer_b} of {case.b.name}", m.b, " over the test images")
+        if side.constant:
+            return [*rows, Row("residual", None, status="degenerate", note=side.problem().note)]
+        return [*rows, Row("residual", float(m.residual(affine.to(torch.float64))))]
+
+    def scored(self, logits: Tensor, case: Case) -> list[Row]:
+        """Rows of the score of stitched outputs (n, outputs) on the test split."""
+        scored = self.score(logits, case)
+        values = {name: getattr(scored, name) for name in QUANTITIES}
+        values |= {f"relative_accuracy/{name}": value for name, value in scored.per_attribute.items()}
+        return [
+            Row(quantity, value)
+            if math.isfinite(value)
+            else Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, is right on no image: undefined")
+            for quantity, value in values.items()
+        ]
+
+    def accuracy(self, network: Network, split: str = "test") -> float:
+        """Accuracy of an unstitched network."""
+        self._answers(network)
+        return float(
+            self.activations.objective.accuracy(
+                self.activations.outputs(network, split), self.activations.labels(split)
+            )
+        )
+
+    def _answers(self, network: Network) -> None:
+        reason = network.misfit(self.selection.setting)
+        if reason:
+            raise Inapplicable(reason)
+
+    def outputs(self, network: Network, split: str) -> Tensor:
+        """(n, outputs) of an unstitched network."""
+        return self.activations.outputs(network, split)
+
+    def labels(self, split: str) -> Tensor:
+        """(n,) or (n, attributes) int64."""
+        return self.activations.labels(split)
+
+    def inputs(self, split: str) -> Tensor:
+        """(n, c, h, w) uint8, or float32 in [0, 1]."""
+        return self.activations.inputs(split)
+
+    def net(self, network: Network) -> nn.Sequential:
+        """The whole network, frozen, in eval mode."""
+        return self.activations.net(network)

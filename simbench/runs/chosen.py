@@ -29,7 +29,9 @@ def select(
         elif isinstance(item, CONTRACTS[kind]):
             plugins = (item,)
         else:
-            raise InputError(f"{kind} hold {item!r}; allowed: names and objects of {CONTRACTS[kind].__name__}")
+            raise InputError(
+                f"{kind} hold {type(item).__name__}; allowed: names and objects of {CONTRACTS[kind].__name__}"
+            )
         chosen.update((plugin.spec, plugin) for plugin in plugins)
     return tuple(chosen.values())
 

@@ -49,6 +49,7 @@ def run(
     """
     with stage(START):
         from simbench.registry import load
+        from simbench.results import folder  # noqa: F401 (here, so that its imports count as start-up)
         from simbench.runs.chosen import including
         from simbench.runs.declared import board_columns
         from simbench.runs.job import prepare
@@ -66,18 +67,20 @@ def run(
     _announce(job, progress)
     if dry_run:
         return planned(job, declared)
+    if job.pending:
+        with stage(START):
+            import simbench.measuring.measure  # noqa: F401 (torch: else the first stage to need it would seem slow)
     with _threads(request.threads if job.pending else None):
         return _finished(job, registry, progress, command, executor, declared, notes)
 
 
 def _finished(job: Job, registry: Registry, progress: Progress, command: str, executor, declared, notes) -> Outcome:
     """Measure, tabulate and draw."""
-    with stage(START):
-        from simbench.results import folder as publish
-        from simbench.results import text
-        from simbench.results.store import Contents, Store
-        from simbench.runs.driver import run
-        from simbench.runs.outcome import Outcome
+    from simbench.results import folder as publish
+    from simbench.results import text
+    from simbench.results.store import Contents, Store
+    from simbench.runs.driver import run
+    from simbench.runs.outcome import Outcome
 
     recorded = run(job, registry, progress, command, executor)
     folder, experiments = job.resolved.request.results, job.resolved.experiments
@@ -118,12 +121,11 @@ def _announce(job: Job, progress: Progress) -> None:
 
 @contextmanager
 def _threads(number: int | None) -> Iterator[None]:
-    """Threads of torch inside; None imports nothing and leaves them as they are."""
+    """Set the threads of torch inside; None imports nothing and leaves them as they are."""
     if number is None:
         yield
         return
-    with stage(START):
-        import torch
+    import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(number)

@@ -35,27 +35,6 @@ def registry() -> simbench.Registry:
     return simbench.load()
 
 
-#: Files that take longest, first: the last to begin would leave the other workers idle.
-LONGEST = (
-    "test_readme.py",
-    "test_company.py",
-    "test_benchmark_scripts.py",
-    "test_driver.py",
-    "test_running.py",
-    "test_against_peers.py",
-    "test_simbench_example.py",
-    "test_architectures.py",
-    "test_passes.py",
-    "test_spoilers.py",
-    "test_along_training.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.name, len(order)))  # stable: the others keep their order
-
-
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
     """made_once(name, make): a folder that the first worker to ask has filled by make(folder), and all read."""

@@ -125,7 +125,7 @@ def test_degenerate_and_skipped_rows_are_counted_with_their_reason(again, tiny):
     lines = done.out.splitlines()
     assert done.code == 0
     assert any(line.startswith("degenerate: ") and "r2_lr" in line and "(2 rows, e.g. " in line for line in lines)
-    assert any(line.startswith("skipped: pwcca is not blind to rotations") for line in lines)
+    assert any(line.startswith("skipped: pwcca is not invariant to rotations") for line in lines)
     counts = next(line for line in reversed(lines) if line.split() and line.split()[0].isdigit())
     assert counts.split() == ["24", "2", "2", "0", "28"]
 

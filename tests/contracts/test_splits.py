@@ -315,8 +315,8 @@ def test_padding_of_floats_is_black():
 def test_another_data_set_s_floats_go_through_a_network_s_own_mean_and_std():
     """The range is the images', the statistics are the network's."""
     home, other = Given(), Given(images=scaled(-3, 5), range=(-3, 5))
-    images = Activations(Setting(other, other.fingerprint(), 100)).images("test")
-    bytes_ = Activations(Setting(home, home.fingerprint(), 100)).images("test")
+    images = Activations(Setting(other, other.fingerprint(), 100)).inputs("test")
+    bytes_ = Activations(Setting(home, home.fingerprint(), 100)).inputs("test")
     assert (normalised(images, home) - normalised(bytes_, home)).abs().max() < 4 * 2**-24 / min(home.std)
 
 

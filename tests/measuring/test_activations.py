@@ -134,7 +134,8 @@ def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view, monk
 
 
 def test_coordinates_keep_every_inner_product_of_view_flat(networks, setting):
-    held, selection = Activations(setting), Selection(setting, networks)
+    held = Activations(setting)
+    selection = Selection(setting, networks, {"net": ("bn1",)}, ("flat",), (), ())
     coordinates, _, m = Workbench(selection).coordinates(case(selection, installed().get("indices", "cka")), "test")
     x = rows(held.tensor(networks[0], "bn1", "test"), "flat").double()
     x -= x.mean(0)
@@ -315,7 +316,7 @@ def test_a_sweep_over_blocks_of_one_stage_goes_on_from_the_last(small_registry, 
 def test_a_sweep_under_a_small_budget_spares_what_is_taken_together(networks, setting):
     """The moments of two layers that fit together, after one that cost more to make for its size."""
     probe = Activations(setting)
-    size = sum(probe.all(network, "bn1", "test").nbytes for network in networks)
+    size = sum(probe.tensor(network, "bn1", "test").nbytes for network in networks)
     activations = Activations(setting, budget=size)
     activations.tensor(networks[0], "fc", "test")
     for kept in activations._held._kept.values():

@@ -322,6 +322,7 @@ def test_every_stage_of_a_run_is_seen_and_little_of_it_is_other(small_registry, 
     found = told(profile)
     assert set(found) == {
         OTHER,
+        "start-up",
         "reading data",
         "planning",
         "training networks",

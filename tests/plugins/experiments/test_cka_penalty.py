@@ -17,7 +17,7 @@ from simbench.contracts.selection import Selection
 from simbench.contracts.task import Task
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
-from simbench.results.tables import MEASUREMENTS
+from simbench.columns import MEASUREMENTS
 from simbench.results.text import summary
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve

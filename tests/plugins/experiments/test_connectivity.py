@@ -19,7 +19,7 @@ from simbench.networks import weights
 from simbench.networks.cut import cut
 from simbench.results import folder as publish
 from simbench.results import tables
-from simbench.results.tables import MEASUREMENTS
+from simbench.columns import MEASUREMENTS
 
 TRAINED = "task_loss[init=random,epochs=4,learning_rate=0.03,batch=50]"
 

@@ -20,7 +20,7 @@ from simbench.networks import weights
 from simbench.networks.cut import cut
 from simbench.results import folder as publish
 from simbench.results import tables
-from simbench.results.tables import MEASUREMENTS
+from simbench.columns import MEASUREMENTS
 
 SHORT = "task_loss[epochs=2,batch=50]"
 

@@ -14,7 +14,7 @@ from simbench.contracts import Kept
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.results import figures
-from simbench.results.tables import MEASUREMENTS
+from simbench.columns import MEASUREMENTS
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 

@@ -9,7 +9,7 @@ import pytest
 from simbench_plugins.experiments.pairs import first_pairs, parameter, settings
 
 from simbench import InputError
-from simbench.results.tables import MEASUREMENTS
+from simbench.columns import MEASUREMENTS
 
 
 @pytest.mark.parametrize("layers", [{"net": ("bn1",)}, {"net": ()}])

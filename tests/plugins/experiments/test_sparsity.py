@@ -18,7 +18,7 @@ from simbench.networks import weights
 from simbench.networks.cut import cut
 from simbench.results import folder as publish
 from simbench.results import tables
-from simbench.results.tables import MEASUREMENTS
+from simbench.columns import MEASUREMENTS
 
 #: 180 steps whose last rate, 2e-4, is well below the threshold.
 SETTLED = "stitcher=task_loss[epochs=60,batch=50,learning_rate=0.02,schedule=step],threshold=1e-3"

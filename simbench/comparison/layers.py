@@ -19,9 +19,9 @@ from simbench.grammar import memory as bytes_of
 from simbench.grammar import split_list
 from simbench.moments.views import VIEWS
 from simbench.registry import Registry
-from simbench.tracing.hooks import tapped
 from simbench.tracing.inputs import Choose, Inputs
 from simbench.tracing.layouts import Layouts
+from simbench.tracing.tapped import tapped
 
 COLUMNS = ["index", "view", "layer_a", "layer_b", "value", "status", "note"]
 

@@ -64,8 +64,8 @@ class Bench(Protocol):
 
     def coordinates(self, case: Case, split: str) -> tuple[Tensor, Tensor, Moments]:
         """Principal coordinates (m, r) of a and (m, s) of b in view flat, float64, and their Moments: exact for every
-        index that is invariant to rotations and translations. ArithmeticError for NaN or infinite activations, Undefined
-        for a side that does not vary beyond rounding."""
+        index that is invariant to rotations and translations. Raises ArithmeticError for NaN or infinite activations,
+        and Undefined for a side that does not vary beyond rounding."""
 
     def moments(self, case: Case, split: str, view: str) -> Moments:
         """Moments of a and b in view spatial or pooled. Inapplicable as `rows`; ArithmeticError for NaN or infinite
@@ -77,8 +77,8 @@ class Bench(Protocol):
     # Similarity
 
     def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
-        """Value of an index in the case's view, as a row `similarity`: ok, degenerate or skipped. Raises ArithmeticError
-        or Spoilt where the value failed (see `simbench.measuring.value` for the policy)."""
+        """Value of an index in the case's view, as a row `similarity`: ok, degenerate or skipped. Raises
+        ArithmeticError or Spoilt where the value failed (see `simbench.measuring.value` for the policy)."""
 
     def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
         """Index of the stitched a against b on the test split, in the case's view. ArithmeticError for an answer that
@@ -89,7 +89,7 @@ class Bench(Protocol):
     def task(self, case: Case) -> Task:
         """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
 
-    def fit(self, stitcher: Stitcher, case: Case, **options) -> Affine:
+    def fit(self, stitcher: Stitcher, case: Case, **options: Any) -> Affine:
         """The stitch from a to b, weight (p, q) and bias (q,), fitted on the train split, in float64; `options` go to
         `from_task`, for instance on_step. ArithmeticError for weights that are not finite."""
 

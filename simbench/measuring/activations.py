@@ -180,7 +180,7 @@ def _through(stages: nn.Sequential, x: Tensor) -> Tensor:
     held.
 
     Always BATCH inputs pass together, some of them twice: matrix products of another number of rows add up in another
-    order, which processor, threads and sizes decide. The activations of an input must not depend on the other inputs of its batch.
+    order, which processor, threads and sizes decide. An input's activations must not depend on its batch.
     """
     few = len(x) < BATCH
     with abroad():

@@ -23,8 +23,7 @@ from simbench.moments.singular import left_singular, singular_values
 class Moments:
     """Centred comoments of paired rows a (n, p) and b (n, q), in float64.
 
-    a, b: the `Scatter` of each side (n, mean, matrix, whitening bases).
-    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; where both sides keep their rows, computed
+    a, b: the `Scatter` of each side (n, mean, matrix, whitening bases). ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; where both sides keep their rows, computed
         only when it is first read (None where it is given to the constructor).
 
     `Moments.of(a, b)` takes a batch, `+` merges disjoint batches, so a data set of any length streams
@@ -137,11 +136,8 @@ class Moments:
         return replace(self, a=self.a.through(affine.weight, affine.bias), ab=affine.weight.mT @ self.ab)
 
     def cross(self, left: Basis | None, right: Basis | None) -> Tensor:
-        """Comoments of whitened a with whitened b; None leaves that side in its own neurons.
-
-        With both `whitened` bases this is the matrix whose singular values are the canonical
-        correlations.
-        """
+        """Comoments of whitened a with whitened b; None leaves that side in its own neurons. With both `whitened` bases
+        the singular values are the canonical correlations."""
         rows_a = self.a.rows if left is None else left.scores
         rows_b = self.b.rows if right is None else right.scores
         if rows_a is not None and rows_b is not None:
@@ -192,11 +188,9 @@ class Moments:
         return Affine(weight, self.mean_b - self.mean_a @ weight if bias else None)
 
     def residual(self, affine: Affine) -> Tensor:
-        """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is.
-
-        On the rows a least squares stitch was fitted to it equals `1 - r2_lr` of the same convention
-        (paper, definition 6.1); on other rows it can exceed 1.
-        """
+        """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is. On the rows that a
+        least squares stitch was fitted to it equals `1 - r2_lr` of the same convention (paper, definition 6.1); on other
+        rows it can exceed 1."""
         m = self if affine.bias is not None else self.uncentred()
         moved = m.through(affine)
         if moved.a.width != m.b.width:

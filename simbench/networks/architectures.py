@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ INSTALLED = ("python", "simbench", "torch", "torchvision", "numpy")
 
 
 def architecture(model: Model, dataset: Dataset) -> str:
-    """sha256 of the graph (`simbench.networks.graphs`) of the network that a model builds for a data set's channels and classes.
+    """sha256 of the graph (`simbench.networks.graphs`) of the network that a model builds for the channels and classes
+    of a data set.
 
     Remembered in the cache folder with the contents of the source files and the versions of the packages it rests on;
     where these are the same, neither torch nor the model's own packages are imported. Files that `build` reads apart
@@ -51,10 +53,8 @@ def architecture(model: Model, dataset: Dataset) -> str:
     found = _built_once(live, model, dataset, home)
     sources = {} if known == found else _sources(home)
     if sources:
-        try:
+        with contextlib.suppress(OSError):  # a cache that cannot be written to remembers nothing
             put(file, sealed({"key": key, "graph": found, "sources": sources, "packages": _packages()}))
-        except OSError:
-            pass  # a cache that cannot be written to remembers nothing
     return found
 
 

@@ -116,7 +116,7 @@ def broadcast(sides: Sequence[Axes], shape: Sequence[int]) -> Axes:
         return whole[0] if len({layout(axes) for axes in whole}) == 1 else unknown_axes(shape)
     return tuple(
         _agreed([axes[-back] for axes in sides if len(axes) >= back and size_of(axes[-back]) == size], size)
-        for back, size in zip(range(len(shape), 0, -1), shape)
+        for back, size in zip(range(len(shape), 0, -1), shape, strict=True)
     )
 
 

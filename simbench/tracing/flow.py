@@ -20,105 +20,14 @@ from simbench.tracing.axes import (
     Axes,
     broadcast,
     channel_axis,
-    has_channels,
     is_all,
     layout,
-    reshaped,
     resized,
     size_of,
     unknown_axes,
-    unknown_axis,
-    without_channels,
 )
-
-_SAME = {
-    "clone",
-    "contiguous",
-    "detach",
-    "alias",
-    "_to_copy",
-    "lift_fresh",
-    "roll",
-    "flip",
-    "slice",
-    "narrow",
-    "expand",
-    "index_select",
-    "native_dropout",
-    "_softmax",
-    "_log_softmax",
-    "softmax",
-    "log_softmax",
-    "constant_pad_nd",
-    "reflection_pad1d",
-    "reflection_pad2d",
-    "replication_pad1d",
-    "replication_pad2d",
-    "tril",
-    "triu",
-    "cumsum",
-    "_native_multi_head_attention",
-}
-_VIEWS = {"view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten"}
-_SUMS = {
-    "mean",
-    "sum",
-    "prod",
-    "amax",
-    "amin",
-    "max",
-    "min",
-    "var",
-    "std",
-    "var_mean",
-    "logsumexp",
-    "linalg_vector_norm",
-    "norm",
-    "any",
-    "all",
-    "argmax",
-    "argmin",
-}
-_CONVOLUTIONS = {
-    "convolution",
-    "_convolution",
-    "mkldnn_convolution",
-    "cudnn_convolution",
-    "miopen_convolution",
-    "convolution_overrideable",
-}
-#: Operations whose second axis is channels by definition.
-_IMAGES = {
-    "max_pool2d_with_indices",
-    "max_pool2d",
-    "avg_pool2d",
-    "avg_pool1d",
-    "_adaptive_avg_pool2d",
-    "adaptive_avg_pool2d",
-    "adaptive_max_pool2d",
-    "fractional_max_pool2d",
-    "native_batch_norm",
-    "_native_batch_norm_legit_no_training",
-    "_native_batch_norm_legit",
-    "_batch_norm_no_update",
-    "_batch_norm_impl_index",
-    "cudnn_batch_norm",
-    "miopen_batch_norm",
-    "native_group_norm",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "channel_shuffle",
-    "grid_sampler_2d",
-    "upsample_nearest1d",
-    "upsample_linear1d",
-    "upsample_nearest2d",
-    "_upsample_nearest_exact2d",
-    "upsample_bilinear2d",
-    "_upsample_bilinear2d_aa",
-    "upsample_bicubic2d",
-    "_upsample_bicubic2d_aa",
-}
-_LAYER_NORMS = {"native_layer_norm", "_fused_rms_norm", "rms_norm"}
+from simbench.tracing.operations import CONVOLUTIONS, IMAGES, LAYER_NORMS, SAME
+from simbench.tracing.rules import joined, moved, product
 
 
 class Flow(TorchDispatchMode):
@@ -207,60 +116,25 @@ class Flow(TorchDispatchMode):
             left, right = given[-2:]
             if right is None:
                 self._mean(left[-1], CHANNELS)
-            return [_product(left, right, shape)]
+            return [product(left, right, shape)]
         if name in ("cat", "stack"):
-            return [_joined(given, args[1] if len(args) > 1 else kwargs.get("dim", 0), shape, new=name == "stack")]
+            return [joined(given, args[1] if len(args) > 1 else kwargs.get("dim", 0), shape, new=name == "stack")]
         if x is None:
             return []
         if name.startswith("_scaled_dot_product") and len(given) > 2 and given[2] is not None:
             return [(*x[:-1], resized(given[2][-1], shape[-1]))]
-        if name in _CONVOLUTIONS or (name in _IMAGES and len(shape) > 2 and layout(x) is None):
+        if name in CONVOLUTIONS or (name in IMAGES and len(shape) > 2 and layout(x) is None):
             return [self._image(x, shape)]
-        if name in _SAME or name in _IMAGES:
+        if name in SAME or name in IMAGES:
             new = len(shape) - len(x)
             return [(*unknown_axes(shape[:new]), *map(resized, x, shape[new:]))] if new >= 0 else []
-        if name in _LAYER_NORMS and len(args) > 1 and len(args[1]) > 1:
+        if name in LAYER_NORMS and len(args) > 1 and len(args[1]) > 1:
             return [x]
-        if name in _LAYER_NORMS or name == "_transformer_encoder_layer_fwd":
+        if name in LAYER_NORMS or name == "_transformer_encoder_layer_fwd":
             return [self._normed(x)]
         if name == "as_strided" and len(shape) == len(x) and all(size == 1 for size in shape[2:]):
             return [x]  # an average over all pixels is put into the memory layout of its input
-        return self._moved(name, args, kwargs, x, outputs)
-
-    def _moved(self, name: str, args: tuple, kwargs: dict, x: Axes, outputs: list[Tensor]) -> list[Axes]:
-        """Axes after an operation that moves, joins, takes or sums them."""
-        shape, rank = outputs[0].shape, len(x)
-        if name in _VIEWS:
-            return [reshaped(x, shape)]
-        if name == "permute":
-            return [tuple(x[i] for i in args[1])]
-        if name in ("transpose", "t", "swapaxes"):
-            i, j = args[1:3] if len(args) > 2 else (0, rank - 1)
-            order = list(range(rank))
-            order[i], order[j] = order[j], order[i]
-            return [tuple(x[i] for i in order)]
-        dims = args[1] if len(args) > 1 else kwargs.get("dim")
-        if name in ("linalg_vector_norm", "norm"):
-            dims = args[2] if len(args) > 2 else None
-        several = [] if dims is None else list(dims) if isinstance(dims, (list, tuple)) else [dims]
-        if name == "unsqueeze":
-            at = dims % (rank + 1)
-            return [(*x[:at], (), *x[at:])]
-        if name == "squeeze":
-            gone = range(rank) if dims is None else [i % rank for i in several]
-            return [tuple(axis for i, axis in enumerate(x) if i not in gone or size_of(axis) != 1)]
-        if name in ("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk"):
-            return [tuple(map(resized, x, each.shape)) for each in outputs]
-        if name in ("select", "unbind"):
-            at = (dims or 0) % rank
-            return [(*x[:at], *x[at + 1 :])] * len(outputs)
-        if name in _SUMS:
-            gone = [i % rank for i in several] or range(rank)
-            if any(has_channels(x[i]) for i in gone):
-                x = without_channels(x)
-            kept = len(shape) == rank
-            return [tuple(resized(axis, 1) if i in gone else axis for i, axis in enumerate(x) if kept or i not in gone)]
-        return []
+        return moved(name, args, kwargs, x, outputs)
 
     def _image(self, x: Axes, shape) -> Axes:
         """(n, c, ...) of an operation that is defined so, and that its input is so too."""
@@ -281,33 +155,6 @@ class Flow(TorchDispatchMode):
         """Learn what an axis that the network was given means."""
         if len(axis) == 1 and axis[0].kind == GIVEN and len(axis[0].order) == 2:
             self._meant.setdefault(axis[0].order, kind)
-
-
-def _product(x: Axes | None, w: Axes | None, shape) -> Axes:
-    """Axes of x @ w; w without axes is a weight, which makes channels of the axis that it is multiplied with."""
-    if w is None:
-        return (*x[:-1], channel_axis(shape[-1]))
-    if x is None:
-        return (*w[:-2], unknown_axis(shape[-2]), w[-1])
-    rows, columns = x, w
-    if has_channels(x[-1]) or has_channels(w[-2]):
-        rows, columns = without_channels(x), without_channels(w)
-    return (
-        *(broadcast([(a,), (b,)], [size])[0] for a, b, size in zip(rows[:-2], columns[:-2], shape)),
-        rows[-2],
-        columns[-1],
-    )
-
-
-def _joined(given: list[Axes | None], at: int, shape, new: bool) -> Axes:
-    """Axes of tensors side by side."""
-    rank = len(shape)
-    known = [axes for axes in given if axes is not None]
-    if new:
-        at %= rank
-        return (*(both := broadcast(known, [*shape[:at], *shape[at + 1 :]]))[:at], unknown_axis(shape[at]), *both[at:])
-    axes = [tuple(map(resized, each, shape)) for each in known if len(each) == rank]
-    return broadcast(axes, shape)
 
 
 def _key(x: Tensor) -> tuple:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,7 +14,6 @@ from simbench.moments.views import channels_first
 from simbench.tracing.flow import Flow
 from simbench.tracing.inputs import Call
 from simbench.tracing.layouts import Layouts
-from simbench.tracing.twins import as_it_was, twin_of
 
 #: (layer, its output as (n, p) or (n, c, h, w)) -> what is kept of it. The output is as the layer gave it only during
 #: the call: what runs after it may write to the same memory, as ReLU(inplace=True) does.
@@ -187,28 +186,3 @@ def _unfit(output: Any, rows: int) -> str:
     if not output.is_floating_point() or output.ndim not in (2, 3, 4) or output.numel() == 0:
         return f"gives {str(output.dtype).removeprefix('torch.')} activations of shape {tuple(output.shape)}"
     return "" if len(output) == rows else f"gives {len(output)} activations for {rows} inputs"
-
-
-@contextmanager
-def tapped(net: nn.Module, layers: Sequence[str] | None, side: str, layouts: Layouts | None = None) -> Iterator[Taps]:
-    """`Taps` of named submodules of a network, or of all that have no submodules themselves where `layers` is None.
-
-    side: what messages call the network. layouts: what the user says of the axes of outputs.
-    A copy of the network runs, with the parameters of the network itself; one with convolutions on the processor has
-    its own, in channels-last memory, in which they run about twice as fast. What cannot be copied runs itself, in eval
-    mode: the mode of every module and all buffers are restored and all hooks are removed, also after an error.
-    """
-    if not isinstance(net, nn.Module):
-        raise InputError(f"{side} is a {type(net).__name__}; give a torch.nn.Module")
-    if any(nn.parameter.is_lazy(weight) for weight in net.parameters()):
-        raise InputError(f"{side} has parameters without a shape; run it once before")
-    twin, last = twin_of(net)
-    with as_it_was(net) if twin is None else nullcontext():
-        taps = None
-        try:
-            taps = Taps((net if twin is None else twin).eval(), layers, side, last, layouts or Layouts())
-            with torch.no_grad():
-                yield taps
-        finally:
-            if taps is not None:
-                taps.close()

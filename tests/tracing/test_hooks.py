@@ -8,8 +8,8 @@ from small_nets import IMAGES, LAYERS, Net, Viewed, activations, net
 from torch import nn
 
 from simbench import InputError
-from simbench.tracing.hooks import tapped
 from simbench.tracing.inputs import Inputs
+from simbench.tracing.tapped import tapped
 from simbench.tracing.twins import twin_of
 
 

@@ -13,11 +13,11 @@ from small_plugins import SmallPlugins
 
 import simbench
 from simbench import Affine, Case, Claims, Experiment, Index, InputError, Row, hookimpl, invariant
+from simbench.columns import MEASUREMENTS
 from simbench.contracts.selection import Selection
 from simbench.contracts.task import Task
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
-from simbench.columns import MEASUREMENTS
 from simbench.results.text import summary
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve

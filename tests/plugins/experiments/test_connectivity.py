@@ -12,6 +12,7 @@ import torch
 from small_networks import installed
 
 from simbench import Affine, InputError
+from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
@@ -19,7 +20,6 @@ from simbench.networks import weights
 from simbench.networks.cut import cut
 from simbench.results import folder as publish
 from simbench.results import tables
-from simbench.columns import MEASUREMENTS
 
 TRAINED = "task_loss[init=random,epochs=4,learning_rate=0.03,batch=50]"
 

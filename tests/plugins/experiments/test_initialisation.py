@@ -12,6 +12,7 @@ import torch
 from small_networks import installed
 
 from simbench import Affine, InputError
+from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment
 from simbench.contracts.case import Case
 from simbench.measuring.bench import Workbench
@@ -20,7 +21,6 @@ from simbench.networks import weights
 from simbench.networks.cut import cut
 from simbench.results import folder as publish
 from simbench.results import tables
-from simbench.columns import MEASUREMENTS
 
 SHORT = "task_loss[epochs=2,batch=50]"
 

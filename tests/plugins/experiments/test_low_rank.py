@@ -13,6 +13,7 @@ import torch
 from small_networks import installed
 
 from simbench import InputError
+from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
@@ -20,7 +21,6 @@ from simbench.networks import weights
 from simbench.networks.cut import cut
 from simbench.results import folder as publish
 from simbench.results import tables
-from simbench.columns import MEASUREMENTS
 
 SHORT = "bottleneck[epochs=8,batch=50,learning_rate=0.01]"
 

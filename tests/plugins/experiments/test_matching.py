@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from small_networks import case, installed
 
+from simbench.columns import MEASUREMENTS
 from simbench.contracts import Kept
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.results import figures
-from simbench.columns import MEASUREMENTS
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 

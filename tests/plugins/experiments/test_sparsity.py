@@ -11,6 +11,7 @@ import torch
 from small_networks import installed
 
 from simbench import InputError
+from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment, Kept
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
@@ -18,7 +19,6 @@ from simbench.networks import weights
 from simbench.networks.cut import cut
 from simbench.results import folder as publish
 from simbench.results import tables
-from simbench.columns import MEASUREMENTS
 
 #: 180 steps whose last rate, 2e-4, is well below the threshold.
 SETTLED = "stitcher=task_loss[epochs=60,batch=50,learning_rate=0.02,schedule=step],threshold=1e-3"

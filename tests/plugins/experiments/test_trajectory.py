@@ -14,12 +14,12 @@ from small_networks import case, installed
 
 import simbench
 from simbench import Affine, Experiment, Index, InputError, Stitcher
+from simbench.columns import MEASUREMENTS
 from simbench.contracts import Kept
 from simbench.contracts.selection import Selection
 from simbench.contracts.task import Task
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
-from simbench.columns import MEASUREMENTS
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 

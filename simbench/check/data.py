@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from simbench.moments.affine import Affine
+from simbench.system.surroundings import known
 
 ROWS = 64
 #: How many members of each group of transformations are drawn.
@@ -49,9 +51,17 @@ def related(p: int, q: int, n: int = ROWS, seed: int = 0, name: str = "") -> Pai
     The features are correlated, with scales from 0.5 to 4 and means of that size, so that no symmetry of the data
     hides a difference.
     """
-    generator = seeded(seed)
-    hidden = normal(generator, n, max(p, q))
-    return Pair(name or f"related p={p} q={q}", _view(generator, hidden, p), _view(generator, hidden.tanh() * 1.5, q))
+    a, b = _related(p, q, n, seed)
+    return Pair(name or f"related p={p} q={q}", a.clone(), b.clone())
+
+
+@cache
+def _related(p: int, q: int, n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Rows drawn once, whatever settings a plugin has changed."""
+    with known(0):
+        generator = seeded(seed)
+        hidden = normal(generator, n, max(p, q))
+        return _view(generator, hidden, p), _view(generator, hidden.tanh() * 1.5, q)
 
 
 def _view(generator: torch.Generator, hidden: Tensor, width: int) -> Tensor:

@@ -41,8 +41,8 @@ def contract(stitcher: Stitcher) -> str:
         return training.contract(stitcher)
     pair = regular(stitcher)[0]
     try:
-        found = fit(stitcher, pair)
+        affine = fit(stitcher, pair)
     except Inapplicable as refusal:
         raise Violation(f"refuses well conditioned rows of equal width: {refusal}") from None
-    shaped(found, pair)
-    return f"returns a finite float64 Affine {tuple(found.weight.shape)}"
+    shaped(affine, pair)
+    return f"returns a finite float64 Affine {tuple(affine.weight.shape)}"

@@ -31,9 +31,9 @@ def outside(affine: Affine, family: str, rank: int, tolerance: float = TOLERANCE
             return f"{'W W^T' if p <= q else 'W^T W'} differs from I by {error:.2g}"
     if family == "reduced_rank":
         singular = torch.linalg.svdvals(w)
-        found = int((singular > tolerance * singular[0]).sum())
-        if found > rank:
-            return f"the weight has rank {found}; at most {rank} is allowed"
+        actual = int((singular > tolerance * singular[0]).sum())
+        if actual > rank:
+            return f"the weight has rank {actual}; at most {rank} is allowed"
     if family in MATCHINGS:
         return _mismatch(w, family)
     if family == "affine" and affine.bias is None:

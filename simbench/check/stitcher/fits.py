@@ -36,26 +36,26 @@ def fits(stitcher: Stitcher, pairs: list[Pair]) -> list[tuple[Pair, Affine]]:
 
 def belong(stitcher: Stitcher, pairs: list[Pair]) -> str:
     """Require that the maps of these pairs belong to the stitcher's family."""
-    found = fits(stitcher, pairs)
-    for pair, affine in found:
+    maps = fits(stitcher, pairs)
+    for pair, affine in maps:
         problem = outside(affine, stitcher.family, rank(stitcher))
         require(not problem, f"family {stitcher.family}: {problem} ({pair.name})")
-    return f"finite and {stitcher.family} on {', '.join(dict.fromkeys(pair.name for pair, _ in found))}"
+    return f"finite and {stitcher.family} on {', '.join(dict.fromkeys(pair.name for pair, _ in maps))}"
 
 
-def shaped(found: Affine, pair: Pair) -> None:
+def shaped(affine: Affine, pair: Pair) -> None:
     """Require a finite float64 Affine with weight (p, q)."""
     wanted = (pair.a.shape[1], pair.b.shape[1])
-    require(isinstance(found, Affine), f"from_moments returns {type(found).__name__}, not an Affine")
+    require(isinstance(affine, Affine), f"from_moments returns {type(affine).__name__}, not an Affine")
     require(
-        found.weight.shape == wanted and found.weight.dtype == torch.float64,
-        f"the weight has shape {tuple(found.weight.shape)}, {found.weight.dtype}; {wanted} in float64 is wanted",
+        affine.weight.shape == wanted and affine.weight.dtype == torch.float64,
+        f"the weight has shape {tuple(affine.weight.shape)}, {affine.weight.dtype}; {wanted} in float64 is wanted",
     )
     require(
-        found.bias is None or found.bias.dtype == torch.float64,
-        f"the bias has dtype {getattr(found.bias, 'dtype', None)}; float64 is wanted",
+        affine.bias is None or affine.bias.dtype == torch.float64,
+        f"the bias has dtype {getattr(affine.bias, 'dtype', None)}; float64 is wanted",
     )
-    for name, x in (("weight", found.weight), ("bias", found.bias)):
+    for name, x in (("weight", affine.weight), ("bias", affine.bias)):
         require(x is None or bool(x.isfinite().all()), f"the {name} has values that are not finite ({pair.name})")
 
 

@@ -33,8 +33,8 @@ def family(stitcher: Stitcher) -> str:
 
 def widths(stitcher: Stitcher) -> str:
     """Representations of different widths have a map (p, q), whichever is wider."""
-    for pair, found in fits(stitcher, regular(stitcher)[1:]):
-        shaped(found, pair)
+    for pair, affine in fits(stitcher, regular(stitcher)[1:]):
+        shaped(affine, pair)
     return "p < q and p > q give maps (p, q)"
 
 
@@ -53,11 +53,11 @@ def recovery(stitcher: Stitcher) -> str:
     if stitcher.objective not in ("residual", "correlation") and stitcher.family != "identity":
         raise Skip(f"does not minimise the residual, but {stitcher.objective or 'nothing'}")
     largest = 0.0
-    for pair, found in fits(stitcher, feasible(stitcher)):
+    for pair, affine in fits(stitcher, feasible(stitcher)):
         p, q = pair.a.shape[1], pair.b.shape[1]
         if stitcher.family == "identity" and p != q:
             continue
-        bias = found.bias is not None or stitcher.family == "affine"
+        bias = affine.bias is not None or stitcher.family == "affine"
         truth = planted(stitcher.family, p, q, rank(stitcher), bias, data.seeded(16))
         target = Pair(pair.name, pair.a, truth(pair.a))
         left = float(error(fit(stitcher, target), target))
@@ -77,8 +77,8 @@ def optimality(stitcher: Stitcher) -> str:
     """
     if stitcher.objective in ("", "cross_entropy") or stitcher.family == "identity":
         raise Skip(f"nothing that is minimised over maps: objective {stitcher.objective!r} in family {stitcher.family}")
-    found, joins = fits(stitcher, feasible(stitcher)), stitcher.family in MATCHINGS
-    for pair, affine in found:
+    maps, joins = fits(stitcher, feasible(stitcher)), stitcher.family in MATCHINGS
+    for pair, affine in maps:
         residual = partial(error, pair=pair)
         loss = residual if stitcher.objective == "residual" else partial(_loss, stitcher, Moments.of(pair.a, pair.b))
         smooth = residual if joins else loss
@@ -86,7 +86,7 @@ def optimality(stitcher: Stitcher) -> str:
         if joins:
             _unbeaten(loss, affine, exchanges(stitcher, affine), pair)
     return (
-        f"the {stitcher.objective} on {len(found)} pairs is not beaten by {DRAWS} perturbations each of size 1e-4 "
+        f"the {stitcher.objective} on {len(maps)} pairs is not beaten by {DRAWS} perturbations each of size 1e-4 "
         "to 10, nor of one number, nor down the gradient"
     )
 

@@ -23,11 +23,12 @@ from simbench.moments.singular import left_singular, singular_values
 class Moments:
     """Centred comoments of paired rows a (n, p) and b (n, q), in float64.
 
-    a, b: the `Scatter` of each side (n, mean, matrix, whitening bases). ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; where both sides keep their rows, computed
-        only when it is first read (None where it is given to the constructor).
+    a, b: the `Scatter` of each side (n, mean, matrix, whitening bases).
+    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; computed when it is first read where both
+        sides keep their rows (None in the constructor).
 
-    `Moments.of(a, b)` takes a batch, `+` merges disjoint batches, so a data set of any length streams
-    through in O((p + q)^2) memory. `m.through(affine)` is the Moments of (a W + bias, b).
+    `Moments.of(a, b)` takes a batch, `+` merges disjoint batches: a data set of any length streams through in
+    O((p + q)^2) memory. `m.through(affine)` is the Moments of (a W + bias, b).
 
     >>> import torch
     >>> a = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 6.0]])
@@ -44,9 +45,8 @@ class Moments:
 
     @classmethod
     def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
-        """Moments of rows a (n, p), b (n, q). `keep_rows` keeps the centred rows, so that bases are
-        accurate up to the condition number 1/eps of the data instead of its square root.
-        InputError for anything but dense tensors of real numbers, and for rows that do not pair."""
+        """Moments of rows a (n, p), b (n, q). `keep_rows` keeps the centred rows: bases are accurate up to condition 1/eps
+        of the data instead of its square root. InputError for what is not dense real numbers, or does not pair."""
         require_reals(a, "a")
         require_reals(b, "b")
         if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
@@ -188,9 +188,8 @@ class Moments:
         return Affine(weight, self.mean_b - self.mean_a @ weight if bias else None)
 
     def residual(self, affine: Affine) -> Tensor:
-        """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is. On the rows that a
-        least squares stitch was fitted to it equals `1 - r2_lr` of the same convention (paper, definition 6.1); on other
-        rows it can exceed 1."""
+        """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is. On the rows of
+        a least squares fit it is `1 - r2_lr` of the same convention (definition 6.1); on others it can exceed 1."""
         m = self if affine.bias is not None else self.uncentred()
         moved = m.through(affine)
         if moved.a.width != m.b.width:

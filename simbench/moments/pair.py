@@ -45,8 +45,8 @@ class Moments:
 
     @classmethod
     def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
-        """Moments of rows a (n, p), b (n, q). `keep_rows` keeps the centred rows: bases are accurate up to condition 1/eps
-        of the data instead of its square root. InputError for what is not dense real numbers, or does not pair."""
+        """Moments of rows a (n, p), b (n, q). `keep_rows` keeps the centred rows: bases are then accurate up to
+        condition 1/eps, not its root. InputError for what is not dense real numbers, or does not pair."""
         require_reals(a, "a")
         require_reals(b, "b")
         if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
@@ -136,8 +136,8 @@ class Moments:
         return replace(self, a=self.a.through(affine.weight, affine.bias), ab=affine.weight.mT @ self.ab)
 
     def cross(self, left: Basis | None, right: Basis | None) -> Tensor:
-        """Comoments of whitened a with whitened b; None leaves that side in its own neurons. With both `whitened` bases
-        the singular values are the canonical correlations."""
+        """Comoments of whitened a with whitened b, whose singular values are the canonical correlations if both bases
+        are `whitened`; None leaves that side in its own neurons."""
         rows_a = self.a.rows if left is None else left.scores
         rows_b = self.b.rows if right is None else right.scores
         if rows_a is not None and rows_b is not None:
@@ -172,8 +172,7 @@ class Moments:
         return self.correlations_within(self.a.whitened, self.b.whitened)
 
     def correlations_within(self, left: Basis, right: Basis) -> Tensor:
-        """(min(rank_a, rank_b),) canonical correlations of the directions of two bases, such as the first principal
-        ones, largest first."""
+        """(min(rank_a, rank_b),) canonical correlations of the directions of two bases, largest first."""
         c = self.cross(left, right)
         return (torch.linalg.svdvals(c) if self._exact else singular_values(c)).clamp_max(1)
 

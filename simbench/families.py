@@ -12,11 +12,14 @@ from pathlib import Path
 
 from simbench.system.surroundings import abroad
 
+#: Names of the hooks (`simbench.hookspecs`).
+HOOKS = tuple(f"simbench_{kind}" for kind in ("indices", "stitchers", "models", "datasets", "experiments"))
+
 
 def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:
     """(name, function that loads it) of the plugins behind an entry point.
 
-    A package whose own `__init__` mentions no hook gives one plugin per module that implements hooks, under the name
+    A package whose own `__init__` has no hooks gives one plugin per module that implements hooks, under the name
     of the module, so that a module that cannot be imported does not take the others with it. Modules are found by
     their source text; those without hooks, which may import torch, are not imported. Anything else is one plugin
     under the name of the entry point.
@@ -26,7 +29,7 @@ def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:
             spec = None if point.attr else find_spec(point.module)
     except Exception:  # raised again, and reported by name, when the entry point is loaded
         spec = None
-    if spec is None or not spec.submodule_search_locations or _mentions_hooks(Path(spec.origin or "")):
+    if spec is None or not spec.submodule_search_locations or _has_hooks_of_its_own(Path(spec.origin or "")):
         return [(point.name, point.load)]
     files = sorted(file for folder in spec.submodule_search_locations for file in Path(folder).glob("*.py"))
     names = [file.stem for file in files if file.stem != "__init__" and has_hooks(file)]
@@ -36,11 +39,8 @@ def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:
 
 def has_hooks(file: Path) -> bool:
     """True for a source file with a function under `@hookimpl`, and for one that cannot be read as Python."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return True
-    return any(
+    tree = _parsed(file)
+    return tree is None or any(
         ast.unparse(mark).partition("(")[0].rpartition(".")[2] == "hookimpl"
         for node in tree.body
         if isinstance(node, ast.FunctionDef)
@@ -48,9 +48,19 @@ def has_hooks(file: Path) -> bool:
     )
 
 
-def _mentions_hooks(file: Path) -> bool:
-    """True for an `__init__` that defines or imports hooks itself, and for one that cannot be read."""
-    try:
-        return b"simbench_" in file.read_bytes()
-    except OSError:
+def _has_hooks_of_its_own(file: Path) -> bool:
+    """True for an `__init__` that defines hooks, or imports them from elsewhere."""
+    tree = _parsed(file)
+    if tree is None or has_hooks(file):
         return True
+    names = {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    return not names.isdisjoint({*HOOKS, "*"})
+
+
+def _parsed(file: Path) -> ast.Module | None:
+    try:
+        return ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None

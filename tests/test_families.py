@@ -7,7 +7,8 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from simbench.families import members
+from simbench import hookspecs
+from simbench.families import HOOKS, members
 
 HOOK = "from simbench import hookimpl\n@hookimpl\ndef simbench_indices():\n    return []\n"
 
@@ -43,10 +44,20 @@ def test_a_module_that_fails_leaves_the_others(family):
         loads["worse"]()
 
 
-@pytest.mark.parametrize("init", [HOOK, "from .one import simbench_indices"])
+@pytest.mark.parametrize("init", [HOOK, "from .one import simbench_indices", "from .one import *"])
 def test_a_package_with_hooks_of_its_own_is_one_plugin(family, init):
     point = family(f"family_of_own{len(init)}", __init__=init, one=HOOK)
     assert [name for name, _ in members(point)] == ["mine"]
+
+
+@pytest.mark.parametrize("init", ['"""Hooks such as simbench_indices."""', "from simbench_plugins.indices import cka"])
+def test_a_package_that_only_mentions_hooks_has_none_of_its_own(family, init):
+    point = family(f"family_of_mention{len(init)}", __init__=init, one=HOOK)
+    assert [name for name, _ in members(point)] == ["one"]
+
+
+def test_the_hooks_are_those_of_the_specification():
+    assert set(HOOKS) == {name for name in vars(hookspecs) if name.startswith("simbench_")}
 
 
 def test_what_is_missing_is_reported_when_it_is_loaded():

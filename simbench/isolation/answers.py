@@ -54,12 +54,6 @@ def asked(index: Index, m: Moments) -> tuple[Any, str, Claims]:
     return lend(index, lambda m: (index.from_moments(m), index.degenerate(m) or "", index.claims), m)
 
 
-def of_moments(index: Index, m: Moments) -> tuple[float, str]:
-    """Value of an index of moments, and why it carries no information, or ""."""
-    value, reason, claims = asked(index, m)
-    return number(index, value, claims), reason
-
-
 def _real(value: Any) -> float | None:
     """None for what is not one real number."""
     if getattr(value, "ndim", 0) != 0 or isinstance(value, bool):

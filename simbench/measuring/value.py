@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from simbench.contracts import Claims, Index
 from simbench.errors import DegenerateWarning, Inapplicable, InputError, Spoilt, Undefined
-from simbench.isolation.answers import asked, number, refusal
+from simbench.isolation.answers import number, refusal
 from simbench.isolation.loans import lend
 from simbench.measuring.evaluate import evaluate
 from simbench.moments.containers import paired_rows
@@ -38,7 +38,6 @@ from simbench.moments.containers import paired_rows
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simbench.moments.pair import Moments
     from simbench.moments.scatter import Scatter
 
 #: Fewest rows for which every index is defined (the debiased HSIC divides by n - 3).
@@ -123,11 +122,6 @@ def value(index: Index, sides: Iterable[Side], answer: Callable[[], tuple[Any, s
     if problem:
         return failed(ArithmeticError(problem))
     return Value(number(index, returned, claims), "degenerate" if reason else "ok", reason)
-
-
-def of_moments(index: Index, m: Moments, sides: Iterable[Side]) -> Value:
-    """Value of an index of moments."""
-    return value(index, sides, lambda: asked(index, m))
 
 
 def of_rows(index: Index, a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "b")) -> Value:

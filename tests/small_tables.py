@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -86,3 +88,20 @@ def table(*parts: pd.DataFrame, resamples: int = 0, permutations: int = 0, **dir
     measurements = pd.concat(parts, ignore_index=True)
     names = dict.fromkeys(measurements[measurements["kind"] == "index"]["method"], 1)
     return correlate(measurements, methods(**names | directions), resamples, permutations)
+
+
+def measured_stitches(rows: Iterable[dict], **common) -> pd.DataFrame:
+    """Measurements of stitches from net 0 to net 1 at bn1, 60 inputs, ok; `common` and rows say what differs."""
+    plain = dict.fromkeys(MEASUREMENTS, "") | {
+        "dataset": "d",
+        "model_a": "net",
+        "model_b": "net",
+        "samples": 60,
+        "seed": 0,
+        "seed_a": "0",
+        "seed_b": "1",
+        "layer_a": "bn1",
+        "status": "ok",
+        "value": np.nan,
+    }
+    return pd.DataFrame([plain | common | row for row in rows]).astype({"value": float})

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from small_networks import installed
+from small_tables import measured_stitches
 
 from simbench import Affine, InputError
 from simbench.columns import MEASUREMENTS
@@ -192,20 +193,7 @@ def test_a_model_2_that_is_never_right_is_a_failed_row(small, context, monkeypat
 
 
 def frame(*rows: dict) -> pd.DataFrame:
-    plain = dict.fromkeys(MEASUREMENTS, "") | {
-        "dataset": "d",
-        "model_a": "net",
-        "model_b": "net",
-        "samples": 60,
-        "seed": 0,
-        "seed_a": "0",
-        "seed_b": "1",
-        "layer_a": "bn1",
-        "kind": "line",
-        "status": "ok",
-        "value": np.nan,
-    }
-    return pd.DataFrame([plain | row for row in rows]).astype({"value": float})
+    return measured_stitches(rows, kind="line")
 
 
 def lines(**curves: list[float]) -> list[dict]:

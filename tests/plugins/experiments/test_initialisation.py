@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from small_networks import installed
+from small_tables import measured_stitches
 
 from simbench import Affine, InputError
 from simbench.columns import MEASUREMENTS
@@ -160,20 +161,7 @@ def test_presets_are_parameters_that_are_allowed():
 
 
 def frame(*rows: dict) -> pd.DataFrame:
-    plain = dict.fromkeys(MEASUREMENTS, "") | {
-        "dataset": "d",
-        "model_a": "net",
-        "model_b": "net",
-        "samples": 60,
-        "seed": 0,
-        "seed_a": "0",
-        "seed_b": "1",
-        "layer_a": "bn1",
-        "quantity": "relative_accuracy",
-        "status": "ok",
-        "value": np.nan,
-    }
-    return pd.DataFrame([plain | row for row in rows]).astype({"value": float})
+    return measured_stitches(rows, quantity="relative_accuracy")
 
 
 def start(kind: str, value: float, seed: int = 0, **others) -> dict:

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import torch
 from small_networks import installed
+from small_tables import measured_stitches
 
 from simbench import InputError
-from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
@@ -157,20 +157,7 @@ def test_presets_are_parameters_that_are_allowed():
 
 
 def frame(*rows: dict) -> pd.DataFrame:
-    plain = dict.fromkeys(MEASUREMENTS, "") | {
-        "dataset": "d",
-        "model_a": "net",
-        "model_b": "net",
-        "samples": 60,
-        "seed": 0,
-        "seed_a": "0",
-        "seed_b": "1",
-        "layer_a": "bn1",
-        "quantity": "relative_accuracy",
-        "status": "ok",
-        "value": np.nan,
-    }
-    return pd.DataFrame([plain | row for row in rows]).astype({"value": float})
+    return measured_stitches(rows, quantity="relative_accuracy")
 
 
 def bar(kind: str, rank: int, value: float, **others) -> dict:

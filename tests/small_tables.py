@@ -84,10 +84,10 @@ def pairs_of(values: np.ndarray) -> np.ndarray:
     return values[~np.eye(len(values), dtype=bool)]
 
 
-def table(*parts: pd.DataFrame, resamples: int = 0, permutations: int = 0, **directions: int) -> pd.DataFrame:
+def table(*parts: pd.DataFrame, intervals: bool = False, permutations: int = 0, **directions: int) -> pd.DataFrame:
     measurements = pd.concat(parts, ignore_index=True)
     names = dict.fromkeys(measurements[measurements["kind"] == "index"]["method"], 1)
-    return correlate(measurements, methods(**names | directions), resamples, permutations)
+    return correlate(measurements, methods(**names | directions), None, permutations, intervals=intervals).table
 
 
 def measured_stitches(rows: Iterable[dict], **common) -> pd.DataFrame:

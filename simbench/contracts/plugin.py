@@ -13,7 +13,8 @@ class Plugin:
     """What all plugins share. Parameters are the fields of a frozen dataclass with defaults.
 
     name: what users type. source: citation with equation number. version: raised whenever the same
-    parameters would give another number, so that stored results are computed anew.
+    parameters would give another number, so that stored results are computed anew. control: of an index or a stitcher,
+    that it is there to be beaten: it stands on every board, but no mean and no comparison counts it.
 
     A parameter is declared by its annotation (bool, int, float, str, Literal, tuple[int, ...] or a union of them) and
     its default; `number`, `numbers` and `nested` declare bounds and other plugins. A plugin that checks more in a
@@ -24,6 +25,7 @@ class Plugin:
     name: ClassVar[str]
     source: ClassVar[str]
     version: ClassVar[int] = 1
+    control: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Raise InputError for parameters that do not hold what their fields declare."""

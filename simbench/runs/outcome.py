@@ -21,7 +21,7 @@ from simbench.runs.job import Job
 class Outcome:
     """What a whole run gave: its tables as data frames, its files, and how it went.
 
-    measurements, methods, timings, runs, correlations, leaderboard: the tables of the results folder, whichever run
+    measurements, methods, timings, runs, correlations, leaderboard, comparisons: the tables of the results folder, whichever run
         measured them, with the columns and types of `simbench.columns`; without rows after a dry run.
     summaries: experiment -> its own short table. figures: the PNG files of the selected experiments.
     rows: (case, row) of every selected case, new and old, with every digit.
@@ -43,6 +43,7 @@ class Outcome:
     runs: pd.DataFrame
     correlations: pd.DataFrame
     leaderboard: pd.DataFrame
+    comparisons: pd.DataFrame
     declared: Mapping[str, BoardColumn]
     corrupt: tuple[Path, ...]
     trained: int = 0
@@ -85,7 +86,7 @@ class Outcome:
     def __str__(self) -> str:
         """The report that `simbench run` prints: board, summaries, warnings, reasons for rows that are not ok, counts,
         and where the files are."""
-        blocks = [board(self.leaderboard, self.methods, self.declared)]
+        blocks = [board(self.leaderboard, self.comparisons, self.methods, self.declared)]
         blocks += [f"{spec}\n{text.table(frame)}" for spec, frame in self.summaries.items()]
         lines = [f"{block}\n" for block in blocks if block]
         lines += [f"warning: {line}" for line in self.warnings]

@@ -24,24 +24,30 @@ def midranks(values: ndarray, weights: ndarray) -> ndarray:
     return ((below + upto + 1) / 2)[group]
 
 
-def correlations(xs: ndarray, ys: ndarray, cells: Cells, replicates: Replicates, ranked: bool) -> ndarray:
+def correlations(
+    xs: ndarray, ys: ndarray, cells: Cells, replicates: Replicates, ranked: bool, given: ndarray | None = None
+) -> ndarray:
     """(k, t, R) Pearson correlation, or Spearman's where `ranked`, of xs (k, n) with ys (t, n) in each replicate.
 
+    given: (n,) codes 0, 1, ... of groups of cells: the correlation is then the partial one given the group, which is
+    that of values (or ranks) less their mean over the group.
     NaN where fewer than MIN_PAIRS different pairs are left or either side does not vary.
     """
     weights, weights_x, partner = replicates.weights, replicates.weights_x, replicates.partner
-    left = [_unit(x, weights_x, ranked) for x in xs]
+    members = None if given is None else (given == np.arange(given.max(initial=0) + 1)[:, None]).astype(float)
+    left = [_unit(x, weights_x, ranked, members) for x in xs]
     if partner is not None:
         left = [np.take_along_axis(x, partner, axis=0) for x in left]
     left = [x * weights for x in left]
-    right = [_unit(y, weights, ranked) for y in ys]
+    right = [_unit(y, weights, ranked, members) for y in ys]
     value = np.array([[np.einsum("nr,nr->r", x, y) for y in right] for x in left])
     pairs = np.add.reduceat(weights, cells.first_of_pair, axis=0) > 0
     return np.where(pairs.sum(axis=0) < MIN_PAIRS, np.nan, np.clip(value, -1, 1))
 
 
-def _unit(values: ndarray, weights: ndarray, ranked: bool) -> ndarray:
-    """(n, R) values (or their mid-ranks), of weighted mean 0 and weighted sum of squares 1; NaN where constant."""
+def _unit(values: ndarray, weights: ndarray, ranked: bool, members: ndarray | None = None) -> ndarray:
+    """(n, R) values (or their mid-ranks), of weighted mean 0 and weighted sum of squares 1; NaN where constant.
+    members: (groups, n) of 0 and 1: the weighted mean over every group is 0."""
     if ranked:
         values = midranks(values, weights)
     else:
@@ -49,6 +55,11 @@ def _unit(values: ndarray, weights: ndarray, ranked: bool) -> ndarray:
         values = (values / max(np.abs(values).max(), np.finfo(float).tiny))[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         total = weights.sum(axis=0)
-        centred = values - (weights * values).sum(axis=0) / total
+        if members is None:
+            centred = values - (weights * values).sum(axis=0) / total
+        else:
+            total_of = members @ weights
+            mean = (members @ (weights * values)) / np.where(total_of > 0, total_of, 1)
+            centred = values - members.T @ mean
         square = np.einsum("nr,nr,nr->r", weights, centred, centred)
         return centred / np.sqrt(np.where(square > 1e-24 * total, square, np.nan))

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from simbench.statistics.intervals import interval, p_value
+from small_grids import all_pairs, grid
 
 from simbench.statistics.cells import Cells, Replicates
-from simbench.statistics.estimates import Plan, estimates
-from simbench.statistics.intervals import interval, p_value
-from simbench.statistics.resampling import exact, generator, relabelled, resampled
+from simbench.statistics.estimates import Plan, estimated
+from simbench.statistics.relabelling import Multiplicities, exact, generator, relabelled, resampled
 from simbench.statistics.weighted import correlations, midranks
 
 
@@ -19,13 +20,17 @@ def complete(networks: int, layers: int = 1) -> Cells:
     """Every ordered pair of different networks at every layer."""
     pairs = np.array(list(itertools.permutations(range(networks), 2)))
     a, b = np.repeat(pairs, layers, axis=0).T
-    return Cells(a, b, np.tile(np.arange(layers), len(pairs)), shared=True)
+    return Cells(a, b, np.tile(np.arange(layers), len(pairs)), True, (networks, networks))
 
 
 def rectangle(front: int, end: int) -> Cells:
     """Every network of one model with every network of another."""
     a, b = np.array(list(itertools.product(range(front), range(end)))).T
-    return Cells(a, b, np.zeros_like(a), shared=False)
+    return Cells(a, b, np.zeros_like(a), False, (front, end))
+
+
+def drawn(cells: Cells, resamples: int) -> Replicates:
+    return joined(resampled(cells, Multiplicities.drawn(cells.sizes, cells.shared, resamples, generator("a"))))
 
 
 def joined(draws) -> Replicates:
@@ -63,7 +68,7 @@ def test_weighted_correlation_is_that_of_repeated_cells(data):
 
 
 def test_a_resample_weighs_pairs_by_products_and_never_a_network_with_itself():
-    weights = joined(resampled(complete(6), 2000, generator("a"))).weights
+    weights = drawn(complete(6), 2000).weights
     grid = np.zeros((6, 6, 2000))
     grid[complete(6).a, complete(6).b] = weights
     assert (grid[0, 1] * grid[2, 3] == grid[0, 3] * grid[2, 1]).all()
@@ -74,7 +79,7 @@ def test_a_resample_weighs_pairs_by_products_and_never_a_network_with_itself():
 
 def test_multiplicities_of_both_sides_are_one_draw_of_the_same_networks():
     cells = complete(5)
-    weights = joined(resampled(cells, 50, generator("a"))).weights
+    weights = drawn(cells, 50).weights
     place = {(a, b): i for i, (a, b) in enumerate(zip(cells.a, cells.b, strict=True))}
     for a, b in place:
         assert (weights[place[a, b]] == weights[place[b, a]]).all()
@@ -82,7 +87,7 @@ def test_multiplicities_of_both_sides_are_one_draw_of_the_same_networks():
 
 def test_two_models_are_drawn_separately():
     cells = rectangle(4, 3)
-    weights = joined(resampled(cells, 50, generator("a"))).weights
+    weights = drawn(cells, 50).weights
     assert (weights.sum(axis=0) == 4 * 3).all()
     grids = weights.T.reshape(50, 4, 3)
     assert (np.linalg.matrix_rank(grids) == 1).all()
@@ -150,7 +155,7 @@ def test_intervals_cover_the_truth_in_spite_of_shared_networks():
     cells, truth, hits = complete(8), 6 / np.pi * np.arcsin(0.6 / 2), 0
     for seed in range(60):
         x, y = simulated(8, 0.6, seed, cells)
-        found = estimates(x[None], y[None], cells, ["l"], Plan(300, 0, ("cover", seed)))[0, 0, "pooled", "spearman"]
+        found = estimated(grid(all_pairs(8), [x], [y]), Plan(300, 0, ("cover", seed))).found[0, 0, "l0", "spearman"]
         hits += found.low <= truth <= found.high
     assert 0.85 * 60 <= hits <= 60
 
@@ -160,7 +165,7 @@ def test_p_values_are_uniform_without_an_association():
     p = []
     for seed in range(150):
         x, y = simulated(5, 0.0, seed, cells)
-        found = estimates(x[None], y[None], cells, ["l"], Plan(0, 120, ("null", seed)))
-        p.append(found[0, 0, "pooled", "spearman"].p_value)
+        found = estimated(grid(all_pairs(5), [x], [y]), Plan(0, 120, ("null", seed))).found
+        p.append(found[0, 0, "l0", "spearman"].p_value)
     assert np.mean(np.array(p) <= 0.05) < 0.1  # 150 trials: 0.05 is off by 0.018 (one standard error)
     assert np.mean(p) == pytest.approx(0.5, abs=0.08)  # standard error 0.024

@@ -25,8 +25,8 @@ class Score(Protocol):
     accuracy: share of correct labels. relative_accuracy: over the accuracy of Model 2, the mean over the attributes
     where inputs have several labels; NaN where Model 2 is never right. cross_entropy: to Model 2's soft labels, mean
     over inputs (and attributes), in nats. kl_divergence: of the outputs from Model 2's, the cross-entropy less the
-    entropy of Model 2's outputs, mean over inputs, in nats. agreement: share of labels on which the stitched network and Model 2 predict
-    the same. per_attribute: relative accuracy by name.
+    entropy of Model 2's outputs, mean over inputs, in nats. agreement: share of labels on which the stitched network
+    and Model 2 predict the same. per_attribute: relative accuracy by name.
     """
 
     accuracy: float

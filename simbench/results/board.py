@@ -44,8 +44,8 @@ def board(
         head = f"{experiment}, {models} on {dataset}, {_networks(part)}"
         if part[["within", "pooled"]].isna().all(axis=None):
             blocks.append(
-                f"{head}: no index can be correlated with {TARGETS.get(target, target)}; `note` in leaderboard.csv says "
-                "why. Three networks give a value, six an interval."
+                f"{head}: no index can be correlated with {TARGETS.get(target, target)}; `note` in leaderboard.csv "
+                "says why. Three networks give a value, six an interval."
             )
             continue
         title = f"{head}: how well each index predicts {TARGETS.get(target, target)}, {SCOPES[scope]}"
@@ -57,7 +57,7 @@ def board(
         }
         legends = [_legend(part, quantity, column) for quantity, column in shown.items()]
         blocks.append(
-            "\n".join([title, _table(part, same, names, shown, scope), *_notes(part, names, scope), *legends])
+            "\n".join([title, _table(part, same, names, shown, scope), *_notes(part, names, scope, methods), *legends])
         )
     return "\n\n".join(blocks)
 
@@ -88,7 +88,7 @@ def _table(
     return tabulate(rows, headers="keys", disable_numparse=True)
 
 
-def _notes(part: pd.DataFrame, names: dict, scope: str) -> list[str]:
+def _notes(part: pd.DataFrame, names: dict, scope: str, methods: pd.DataFrame) -> list[str]:
     """What the mean is over, how good an index could be, and the best index of each stitcher."""
     means, part = part[part["stitcher"] == "all"], part.assign(label=_labels(part, names))
     note = means["note"].iloc[0]
@@ -97,7 +97,8 @@ def _notes(part: pd.DataFrame, names: dict, scope: str) -> list[str]:
     lines = [note]
     if scope == "within" and means["ceiling"].notna().any():
         lines[0] += f"; noise ceiling {means['ceiling'].max():.2f}: no index could reach more"
-    first = part[(part["rank"] == 1) & (part["stitcher"] != "all")]
+    controls = set(methods[methods["control"].eq(True)]["method"]) if "control" in methods else set()
+    first = part[(part["rank"] == 1) & ~part["stitcher"].isin({"all", *controls})]
     if len(first):
         best = [
             f"{names.get((i, p), i)} for {label}"

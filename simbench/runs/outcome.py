@@ -21,8 +21,8 @@ from simbench.runs.job import Job
 class Outcome:
     """What a whole run gave: its tables as data frames, its files, and how it went.
 
-    measurements, methods, timings, runs, correlations, leaderboard, comparisons: the tables of the results folder, whichever run
-        measured them, with the columns and types of `simbench.columns`; without rows after a dry run.
+    measurements, methods, timings, runs, correlations, leaderboard, comparisons: the tables of the results folder,
+        whichever run measured them, with the columns and types of `simbench.columns`; without rows after a dry run.
     summaries: experiment -> its own short table. figures: the PNG files of the selected experiments.
     rows: (case, row) of every selected case, new and old, with every digit.
     folder: of results. cases: number of selected cases. pending: how many of them were to be measured. measured: how

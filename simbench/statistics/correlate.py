@@ -60,8 +60,8 @@ def correlate(
     for grid in grids(measurements, methods, halves):
         if {"pooled", WITHIN, WITHIN_END} & set(grid.layers):
             raise InputError(
-                f"{grid.group[-2]} or {grid.group[-1]} has a layer named 'pooled', 'within' or 'within_end', which name "
-                "scopes of a correlation; rename the layer"
+                f"{grid.group[-2]} or {grid.group[-1]} has a layer named 'pooled', 'within' or 'within_end', which "
+                "name scopes of a correlation; rename the layer"
             )
         found = estimated(grid, Plan(intervals, permutations, (int(seed), *grid.group)))
         rows += _rows(grid, found.found)

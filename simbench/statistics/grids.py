@@ -126,10 +126,7 @@ def _with_halves(targets: pd.DataFrame, halves: pd.DataFrame | None) -> pd.DataF
     if halves is None or halves.empty or targets.empty:
         return targets.assign(halves=None)
     key = [name for name in IDENTITY if name != "step"]
-    place = {
-        name: index
-        for name, index in zip(halves[key].itertuples(index=False, name=None), halves["halves"], strict=True)
-    }
+    place = dict(zip(halves[key].itertuples(index=False, name=None), halves["halves"], strict=True))
     rows = targets[key].itertuples(index=False, name=None)
     stepless = targets["step"].isna()
     found = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]

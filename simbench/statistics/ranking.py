@@ -74,7 +74,7 @@ class Ranking:
 
 
 def comparisons(board: pd.DataFrame, ranking: Ranking) -> pd.DataFrame:
-    """Every two indices of each stitcher of a leaderboard, columns as in `columns.COMPARISONS`. Controls are left out."""
+    """Every two indices of each stitcher of a leaderboard, columns as in `columns.COMPARISONS`, without controls."""
     rows = []
     for stitcher, part in board[board["rank"].notna()].groupby(GROUP + STITCHER):
         keys = list(part[INDEX_KEY].itertuples(index=False, name=None))

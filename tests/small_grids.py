@@ -35,4 +35,5 @@ def grid(
         layers,
         [variable((f"i{at}", "", "flat"), values) for at, values in enumerate(indices)],
         [variable((f"s{at}", "", "t"), values, halves) for at, values in enumerate(targets)],
+        np.full((len(pairs), 2), np.nan),
     )

@@ -25,7 +25,10 @@ RESULTS = click.option(
     "--scope", default="within", show_default=True, metavar="NAME", help="within, within_end, pooled or a layer's name."
 )
 @click.option(
-    "--statistic", default="spearman", show_default=True, type=click.Choice(["spearman", "pearson", "kendall"])
+    "--statistic",
+    default="spearman",
+    show_default=True,
+    type=click.Choice(["spearman", "pearson", "kendall", "soft_pairwise_accuracy"]),
 )
 @click.option("--target", default=RANKED_BY, show_default=True, type=TARGET)
 def correlate_command(results: Path, scope: str, statistic: str, target: str) -> int:

@@ -17,11 +17,16 @@ index: text: name of the index that predicts, oriented so that larger is more si
 index_params: text: its parameters
 view: text: how activations became rows for the index: spatial, flat or pooled
 scope: text: pooled (all layers together), a layer's name, within (mean over the layers where the target is reliable,
-    the same for every index), or within_end (mean over these layers of the partial correlation given the end network)
-statistic: text: spearman, pearson or kendall (tau-b)
-value: number: the correlation, in [-1, 1]: +1 for a perfect predictor; empty where undefined
+    the same for every index), or a mean over these layers of partial correlations: within_end, given the end network,
+    or within_accuracy, given the accuracies of both networks
+statistic: text: spearman, pearson, kendall (tau-b), or soft_pairwise_accuracy (share of pairs of stitches that the
+    index orders as the target does, where those that its noise leaves open count less)
+value: number: the correlation, in [-1, 1]: +1 for a perfect predictor (of soft_pairwise_accuracy in [0, 1], 0.5 for
+    chance); empty where undefined
 low: number: lower end of the 95 % interval over networks, by the jackknife; empty below 6 networks, and for kendall
 high: number: upper end of that interval
+wide_low: number: lower end of the 95 % interval over networks and over the test inputs of the target
+wide_high: number: upper end of that interval
 p_value: number: two-sided, from relabelling the networks on the index's side, in all layers alike: small if it
     matters which networks meet, beyond depth; empty for kendall, for within_end, and on a design that lacks pairs
 reliability: number: of the target in this scope, from its values on halves of the test inputs; 1 if there is no noise

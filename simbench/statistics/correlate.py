@@ -16,12 +16,13 @@ import pandas as pd
 from simbench.columns import CORRELATIONS, dtypes
 from simbench.errors import InputError
 from simbench.statistics.blocks import masks, scopes
-from simbench.statistics.estimates import Estimate, estimated
+from simbench.statistics.conditions import MEANS
+from simbench.statistics.estimates import estimated
 from simbench.statistics.grids import Grid, Variable, grids
 from simbench.statistics.jackknife import Left
 from simbench.statistics.notes import notes_on
 from simbench.statistics.replicates import Plan
-from simbench.statistics.trust import WITHIN, WITHIN_END
+from simbench.statistics.summaries import Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +59,11 @@ def correlate(
     """
     rows, left = [], {}
     for grid in grids(measurements, methods, halves):
-        if {"pooled", WITHIN, WITHIN_END} & set(grid.layers):
+        taken = [layer for layer in grid.layers if layer in ("pooled", *MEANS)]
+        if taken:
             raise InputError(
-                f"{grid.group[-2]} or {grid.group[-1]} has a layer named 'pooled', 'within' or 'within_end', which "
-                "name scopes of a correlation; rename the layer"
+                f"{grid.group[-2]} or {grid.group[-1]} has a layer named {taken[0]!r}, which names a scope of a "
+                "correlation; rename the layer"
             )
         found = estimated(grid, Plan(intervals, permutations, (int(seed), *grid.group)))
         rows += _rows(grid, found.found)
@@ -72,10 +74,10 @@ def correlate(
 
 def _rows(grid: Grid, found: dict[tuple[int, int, str, str], Estimate]) -> Iterator[dict]:
     inside = scopes(grid)
-    inside |= dict.fromkeys((WITHIN, WITHIN_END), inside["pooled"])
+    inside |= dict.fromkeys(MEANS, inside["pooled"])
     used = {(j, scope): masks(grid, y, cells) for j, y in enumerate(grid.targets) for scope, cells in inside.items()}
     notes: dict[tuple[int, int, str], list[str]] = {}
-    order = ["pooled", WITHIN, WITHIN_END, *grid.layers]
+    order = ["pooled", *MEANS, *grid.layers]
     for i, j, scope, statistic in sorted(found, key=lambda key: (key[1], key[0], order.index(key[2]))):
         x, y, estimate = grid.indices[i], grid.targets[j], found[i, j, scope, statistic]
         if not (y.status[inside[scope]] != "").any():
@@ -106,6 +108,8 @@ def _row(
         "value": found.value,
         "low": found.low,
         "high": found.high,
+        "wide_low": found.wide_low,
+        "wide_high": found.wide_high,
         "p_value": found.p_value,
         "reliability": found.reliability,
         "ceiling": found.ceiling,

@@ -11,45 +11,31 @@ from scipy import stats
 
 from simbench.statistics.blocks import Block, blocks, cells, names
 from simbench.statistics.cells import MIN_PAIRS, Cells
-from simbench.statistics.grids import Grid
-from simbench.statistics.jackknife import Left, interval
+from simbench.statistics.conditions import MEANS, PLAIN
+from simbench.statistics.grids import Grid, Variable
+from simbench.statistics.jackknife import Left
 from simbench.statistics.means import Mean
-from simbench.statistics.p_values import p_value
-from simbench.statistics.replicates import NETWORKS, PAIRS, RANKED, RELABELLED, Correlated, Plan, correlated
-from simbench.statistics.trust import WITHIN, WITHIN_END, Trust, constant, trust
+from simbench.statistics.pairwise import soft_pairwise_accuracy
+from simbench.statistics.replicates import HALVES, NETWORKS, PAIRS, RANKED, RELABELLED, Correlated, Plan, correlated
+from simbench.statistics.summaries import Estimate, Support, summary
+from simbench.statistics.trust import Trust, constant, trust
 
-STATISTICS: dict[str, Callable[[ndarray, ndarray], float]] = {
-    "spearman": lambda x, y: stats.spearmanr(x, y).statistic,
-    "pearson": lambda x, y: stats.pearsonr(x, y).statistic,
-    "kendall": lambda x, y: stats.kendalltau(x, y, method="asymptotic").statistic,
+#: Statistic -> its value from an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
+STATISTICS: dict[str, Callable[[ndarray, ndarray, ndarray], float]] = {
+    "spearman": lambda x, y, _: stats.spearmanr(x, y).statistic,
+    "pearson": lambda x, y, _: stats.pearsonr(x, y).statistic,
+    "kendall": lambda x, y, _: stats.kendalltau(x, y, method="asymptotic").statistic,
+    "soft_pairwise_accuracy": soft_pairwise_accuracy,
 }
-#: Fewest networks for an interval.
-MIN_NETWORKS = 6
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A correlation, NaN where undefined. reliability: of the target in the scope; ceiling: the largest correlation
-    that an index could reach. networks, pairs, layers: how many it rests on. notes: why something is empty or left
-    out."""
-
-    value: float
-    low: float
-    high: float
-    p_value: float
-    reliability: float
-    ceiling: float
-    networks: int
-    pairs: int
-    layers: int
-    notes: tuple[str, ...]
+#: What a statistic is for an index that orders nothing, where that is not 0.
+ORDERS_NOTHING = {"soft_pairwise_accuracy": 0.5}
 
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
     """found: (index, target, scope, statistic), the first two by their place in the grid -> Estimate.
-    left: (index, target, scope) -> Spearman's correlation, and what it is without each network and pair, for "pooled",
-    "within" and "within_end". trusts: of every target."""
+    left: (index, target, scope) -> Spearman's correlation, and what it is without each network and pair, for "pooled"
+    and the scopes that are means over layers. trusts: of every target."""
 
     found: dict[tuple[int, int, str, str], Estimate] = field(default_factory=dict)
     left: dict[tuple[int, int, str], Left] = field(default_factory=dict)
@@ -60,85 +46,85 @@ def estimated(grid: Grid, plan: Plan) -> Estimates:
     """Every estimate of a grid.
 
     Scope "within" is the mean over the layers that count for the target (see `trust`), the same for all indices: an
-    index that is constant or undefined in one of them orders nothing there and counts 0. Scope "within_end" is the mean
-    over these layers of the partial correlation given the end network. Kendall's tau has neither interval nor
-    "within_end"; it takes time quadratic in the cells.
+    index that is constant or undefined in one of them orders nothing there and counts 0. Scopes "within_end" and
+    "within_accuracy" are means over these layers of partial correlations (see `conditions`). Kendall's tau and the
+    soft pairwise accuracy have neither interval nor partial correlation; they take time quadratic in the cells.
     """
     estimates = Estimates(trusts=[trust(grid, y) for y in grid.targets])
     parts = [(block, cells(grid, block.mask)) for block in blocks(grid)]
     for statistic, correlation in STATISTICS.items():
-        shape = len(grid.indices), len(grid.targets)
-        means = {scope: Mean.empty(*shape) for scope in (WITHIN, WITHIN_END)}
+        work = _Statistic(estimates, grid, plan, statistic)
         for block, at in parts:
             some = correlated(grid, block, at, plan, statistic, correlation)
             for i, j in block.pairs.tolist():
-                _add(estimates, grid, block, at, some, means, (i, j), statistic)
-        scopes = (WITHIN, WITHIN_END) if statistic in RANKED else (WITHIN,)
-        for i, j in np.ndindex(shape):
-            for scope in scopes:
-                _close(estimates, grid, means[scope], (i, j), scope, statistic, plan)
+                work.add(block, at, some, i, j)
+        work.close()
     return estimates
 
 
-def _add(estimates, grid, block: Block, at: Cells, some: Correlated, means: dict[str, Mean], place, statistic) -> None:
-    """The estimate of one index and target in the scope of a block, which enters the means over layers."""
-    i, j = place
-    x, y, target = grid.indices[i], grid.targets[j], estimates.trusts[j]
-    blame = _undefined(x.values[block.mask], y.values[block.mask], at)
-    value, replicates = (np.nan, {}) if blame else (some.value(i, j), some.replicates(i, j))
-    notes = [f"undefined: {blame}"] if blame else []
-    left = _left(grid, value, replicates)
-    estimates.found[i, j, block.scope, statistic] = _estimate(
-        value, at, left, replicates.get(RELABELLED), some.complete, target, block.scope, notes
-    )
-    if block.scope == "pooled":
-        if statistic == "spearman" and left is not None:
-            estimates.left[i, j, "pooled"] = left
-        return
-    if not target.counts(block.scope):
-        return
-    layer = grid.layers.index(block.scope)
-    if not (x.status[:, layer] != "").any():
-        means[WITHIN].missing[i, j] = means[WITHIN_END].missing[i, j] = True
-    zeros = {name: np.zeros(count) for name, count in some.counts.items()}
-    ends = (0.0, {k: v for k, v in zeros.items() if k != RELABELLED})
-    if not blame and np.isfinite(some.value_given_end(i, j)):
-        ends = some.value_given_end(i, j), some.replicates_given_end(i, j)
-    for mean, entry in ((means[WITHIN], (0.0, zeros) if blame else (value, replicates)), (means[WITHIN_END], ends)):
-        mean.add(i, j, *entry)
-        mean.ordered[i, j] += not blame
+class _Statistic:
+    """The estimates of one statistic, block by block."""
+
+    def __init__(self, estimates: Estimates, grid: Grid, plan: Plan, statistic: str) -> None:
+        self.estimates, self.grid, self.plan, self.statistic = estimates, grid, plan, statistic
+        shape = len(grid.indices), len(grid.targets)
+        self.means = {scope: Mean.empty(*shape) for scope in MEANS if statistic in RANKED or scope == "within"}
+
+    def add(self, block: Block, at: Cells, some: Correlated, i: int, j: int) -> None:
+        """The estimate of one index and target in the scope of a block, which enters the means over layers."""
+        x, y, target = self.grid.indices[i], self.grid.targets[j], self.estimates.trusts[j]
+        blame = _undefined(x.values[block.mask], y.values[block.mask], at)
+        value, replicates = (np.nan, {}) if blame else (some.value(i, j), some.replicates(i, j))
+        self._put(i, j, block.scope, value, replicates, at, [f"undefined: {blame}"] if blame else [])
+        if block.scope == "pooled" or not target.counts(block.scope):
+            return
+        measured = (x.status[:, self.grid.layers.index(block.scope)] != "").any()
+        for scope, mean in self.means.items():
+            condition = MEANS[scope]
+            mean.missing[i, j] |= not measured or (condition != PLAIN and condition not in some.points)
+            value = np.nan if blame else some.value(i, j, condition)
+            orders = np.isfinite(value)
+            replicates = some.replicates(i, j, condition) if orders else some.zeros(condition)
+            mean.add(i, j, value if orders else ORDERS_NOTHING.get(self.statistic, 0.0), replicates)
+            mean.ordered[i, j] += orders
+
+    def close(self) -> None:
+        """The estimates over layers."""
+        for scope, mean in self.means.items():
+            for i, j in np.ndindex(mean.point.shape):
+                x, y, target = self.grid.indices[i], self.grid.targets[j], self.estimates.trusts[j]
+                counting = np.array([target.counts(layer) for layer in self.grid.layers])
+                value, notes = mean.value(i, j), list(_left_out(target, self.grid, x, y))
+                if np.isnan(value):
+                    missing = "not measured in every layer" if scope == "within" else "not known in every layer"
+                    notes.append(missing if mean.missing[i, j] else "undefined in every layer")
+                self._put(i, j, scope, value, mean.replicates(i, j), cells(self.grid, x.ok & y.ok & counting), notes)
+
+    def _put(self, i: int, j: int, scope: str, value: float, replicates: dict, at: Cells, notes: list[str]) -> None:
+        left, target = self._left(value, replicates), self.estimates.trusts[j]
+        support = Support(at, target.reliability[scope], target.ceiling[scope], self.plan.complete(at))
+        relabelled = None if np.isnan(value) else replicates.get(RELABELLED)
+        self.estimates.found[i, j, scope, self.statistic] = summary(value, left, relabelled, support, notes)
+        if self.statistic == "spearman" and left is not None and scope in ("pooled", *MEANS):
+            self.estimates.left[i, j, scope] = left
+
+    def _left(self, value: float, replicates: dict[str, ndarray]) -> Left | None:
+        """None without a value or replicates."""
+        if NETWORKS not in replicates or np.isnan(value):
+            return None
+        sides = tuple(len(side) for side in names(self.grid))
+        halves = replicates.get(HALVES, np.empty(0))
+        return Left(
+            np.array(value),
+            replicates[NETWORKS],
+            replicates[PAIRS],
+            sides[:1] if self.grid.shared else sides,
+            halves.reshape(-1, 2),
+        )
 
 
-def _close(estimates: Estimates, grid: Grid, mean: Mean, place, scope: str, statistic: str, plan: Plan) -> None:
-    """The estimate of one index and target over layers."""
-    i, j = place
-    x, y, target = grid.indices[i], grid.targets[j], estimates.trusts[j]
-    counting = np.array([target.counts(layer) for layer in grid.layers])
-    at = cells(grid, x.ok & y.ok & counting)
-    value, replicates = mean.value(i, j), mean.replicates(i, j)
-    notes = list(_left_out(target, grid, x, y))
-    if mean.ordered[i, j] == 0:
-        value = np.nan
-    if np.isnan(value):
-        replicates = {}
-        notes.append("index not measured in every layer" if mean.missing[i, j] else "undefined in every layer")
-    left = _left(grid, value, replicates)
-    estimates.found[i, j, scope, statistic] = _estimate(
-        value, at, left, replicates.get(RELABELLED), plan.complete(at), target, scope, notes
-    )
-    if statistic == "spearman" and left is not None:
-        estimates.left[i, j, scope] = left
-
-
-def _left(grid: Grid, value: float, replicates: dict[str, ndarray]) -> Left | None:
-    """None without a value or replicates."""
-    if NETWORKS not in replicates or np.isnan(value):
-        return None
-    sides = tuple(len(side) for side in names(grid))
-    return Left(np.array(value), replicates[NETWORKS], replicates[PAIRS], sides[:1] if grid.shared else sides)
-
-
-def _left_out(target: Trust, grid: Grid, x, y) -> Iterator[str]:
+def _left_out(target: Trust, grid: Grid, x: Variable, y: Variable) -> Iterator[str]:
+    """Layers that do not count, and those where the index counts 0."""
     if target.unusable:
         used = len(grid.layers) - len(target.unusable)
         why = ", ".join(f"{layer} ({reason})" for layer, reason in target.unusable.items())
@@ -164,26 +150,3 @@ def _undefined(x: ndarray, y: ndarray, at: Cells) -> str:
         return f"{at.pairs} pairs of networks, {MIN_PAIRS} are needed"
     fixed = [name for name, values in (("index", x), ("target", y)) if constant(values)]
     return f"{' and '.join(fixed)} constant" if fixed else ""
-
-
-def _estimate(
-    value: float,
-    at: Cells,
-    left: Left | None,
-    relabelled: ndarray | None,
-    complete: bool,
-    target: Trust,
-    scope: str,
-    notes,
-) -> Estimate:
-    """complete: the relabelled replicates are all there are."""
-    low, high, p = np.nan, np.nan, np.nan
-    if left is not None and at.networks < MIN_NETWORKS:
-        notes.append(f"no interval: {at.networks} networks, {MIN_NETWORKS} are needed")
-    elif left is not None:
-        low, high = interval(left)
-        notes += [] if np.isfinite(low) else ["no interval: undefined without some network"]
-    if relabelled is not None and np.isfinite(value):
-        p = p_value(value, relabelled, complete)
-    trusted = target.reliability[scope], target.ceiling[scope]
-    return Estimate(float(value), low, high, p, *trusted, at.networks, at.pairs, at.layers, tuple(notes))

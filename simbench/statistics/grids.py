@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from simbench.columns import GROUP, IDENTITY, INDEX, LOGARITHMIC, SIMILARITY, STITCHER, TARGETS
+from simbench.columns import GROUP, IDENTITY, INDEX, LOGARITHMIC, NETWORK, SIMILARITY, STITCHER, TARGETS
 from simbench.errors import InputError
 from simbench.statistics.digits import significant
 
@@ -45,7 +46,7 @@ class Grid:
     """What one experiment measured with networks of model_a in front of networks of model_b on one data set.
 
     group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in
-    natural order.
+    natural order. accuracies: (pairs, 2) of the unstitched front and end on the test inputs, NaN where not known.
     """
 
     group: tuple[str, str, str, str]
@@ -53,6 +54,7 @@ class Grid:
     layers: list[str]
     indices: list[Variable]
     targets: list[Variable]
+    accuracies: ndarray
 
     @property
     def shared(self) -> bool:
@@ -74,6 +76,7 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFram
     rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
+    networks = _accuracies(measurements)
     targets = _with_halves(_target_rows(rows), halves)
     indices, targets = (_settled(part) for part in (_index_rows(rows, methods), targets))
     parts = dict(iter(indices.groupby(GROUP)))
@@ -81,9 +84,22 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFram
         both = pd.concat([parts.get(group, indices[:0]), part])
         pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
         layers = sorted(set(both["layer"]), key=_natural)
-        yield Grid(
-            group, pairs, layers, *(_variables(rows, pairs, layers) for rows in (parts.get(group, indices[:0]), part))
-        )
+        sides = (parts.get(group, indices[:0]), part)
+        accuracies = np.array([_alone(networks, group, pair) for pair in pairs], dtype=float).reshape(-1, 2)
+        yield Grid(group, pairs, layers, *(_variables(side, pairs, layers) for side in sides), accuracies)
+
+
+def _accuracies(measurements: pd.DataFrame) -> dict[tuple[str, ...], float]:
+    """(*group but model_b, seed) -> accuracy of an unstitched network, on the most images."""
+    rows = measurements[(measurements["kind"] == NETWORK) & (measurements["quantity"] == "accuracy")]
+    rows = rows[(rows["status"] == "ok") & rows["step"].isna()].sort_values("samples", kind="stable")
+    key = [*GROUP[:-1], "seed_a"]
+    return dict(zip(rows[key].itertuples(index=False, name=None), rows["value"].astype(float), strict=True))
+
+
+def _alone(networks: dict[tuple[str, ...], float], group: tuple[str, ...], pair: tuple[str, str]) -> list[float]:
+    """Accuracies of the front and the end of a pair."""
+    return [networks.get((*group[:-2], model, seed), np.nan) for model, seed in zip(group[-2:], pair, strict=True)]
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +129,7 @@ def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _oriented(values: pd.Series, target: str) -> pd.Series:
+def _oriented(values: Any, target: str) -> Any:
     """Values of a target, larger where stitching works better; the logarithm of those that span orders of magnitude."""
     if target in LOGARITHMIC:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -130,6 +146,8 @@ def _with_halves(targets: pd.DataFrame, halves: pd.DataFrame | None) -> pd.DataF
     rows = targets[key].itertuples(index=False, name=None)
     stepless = targets["step"].isna()
     found = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]
+    wanted = zip(found, targets["variable"], strict=True)
+    found = [None if each is None else _oriented(each, target) for each, target in wanted]
     return targets.assign(halves=pd.Series(found, index=targets.index, dtype=object))
 
 

@@ -17,6 +17,7 @@ correlation" (1921), for z.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,30 +35,38 @@ class Left:
     """A statistic with what it is where something is left out.
 
     value: 0-dim or (...). networks: (..., n) without each network; sides: how many of these are fronts and how many are
-    ends, (n,) where both sides are of one model. pairs: (..., m) without each pair.
+    ends, (n,) where both sides are of one model. pairs: (..., m) without each pair. halves: (..., S, 2) with the target
+    measured on either half of the test inputs, for S splits; empty where that is not known.
     """
 
     value: ndarray
     networks: ndarray
     pairs: ndarray
     sides: tuple[int, ...]
+    halves: ndarray
+
+    @property
+    def _arrays(self) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+        return self.value, self.networks, self.pairs, self.halves
+
+    @classmethod
+    def _of(cls, arrays: Iterable[ndarray], sides: tuple[int, ...]) -> Left:
+        value, networks, pairs, halves = arrays
+        return cls(value, networks, pairs, sides, halves)
 
     def __sub__(self, other: Left) -> Left:
-        return Left(self.value - other.value, self.networks - other.networks, self.pairs - other.pairs, self.sides)
+        return self._of((mine - its for mine, its in zip(self._arrays, other._arrays, strict=True)), self.sides)
 
     @classmethod
     def mean(cls, parts: list[Left]) -> Left:
         """Of statistics of the same networks."""
-        values, networks, pairs = (
-            np.mean([getattr(part, name) for part in parts], axis=0) for name in ("value", "networks", "pairs")
-        )
-        return cls(values, networks, pairs, parts[0].sides)
+        everything = zip(*(part._arrays for part in parts), strict=True)
+        return cls._of((np.mean(arrays, axis=0) for arrays in everything), parts[0].sides)
 
     @property
     def z(self) -> Left:
         """Fisher's z of correlations."""
-        values = (np.arctanh(np.clip(x, -_EDGE, _EDGE)) for x in (self.value, self.networks, self.pairs))
-        return Left(*values, self.sides)
+        return self._of((np.arctanh(np.clip(x, -_EDGE, _EDGE)) for x in self._arrays), self.sides)
 
     @property
     def variance(self) -> ndarray:
@@ -65,6 +74,14 @@ class Left:
         ends = np.cumsum(self.sides)
         whole = sum(_spread(self.networks[..., end - n : end]) for end, n in zip(ends, self.sides, strict=True))
         return np.maximum(whole - _spread(self.pairs), whole / 2)
+
+    @property
+    def of_inputs(self) -> ndarray:
+        """(...) variance of the value over test inputs: a quarter of the mean square of the difference between halves,
+        because either half has twice the variance of the whole. NaN where halves are not known."""
+        if not self.halves.shape[-2]:
+            return np.full(self.value.shape, np.nan)
+        return np.square(self.halves[..., 0] - self.halves[..., 1]).mean(axis=-1) / 4
 
     @property
     def freedom(self) -> int:
@@ -77,10 +94,11 @@ def _spread(left: ndarray) -> ndarray:
     return (n - 1) / n * np.square(left - left.mean(axis=-1, keepdims=True)).sum(axis=-1)
 
 
-def interval(left: Left, level: float = LEVEL) -> tuple[float, float]:
-    """Interval of a correlation, by Student's t on the scale of Fisher's z. NaN where it is undefined."""
+def interval(left: Left, level: float = LEVEL, inputs: bool = False) -> tuple[float, float]:
+    """Interval of a correlation over networks, by Student's t on the scale of Fisher's z; over networks and the test
+    inputs of the target where `inputs`. NaN where it is undefined."""
     z = left.z
-    reach = np.sqrt(z.variance) * stats.t.ppf((1 + level) / 2, z.freedom)
+    reach = np.sqrt(z.variance + (z.of_inputs if inputs else 0)) * stats.t.ppf((1 + level) / 2, z.freedom)
     if not np.isfinite(reach):
         return np.nan, np.nan
     return float(np.tanh(z.value - reach)), float(np.tanh(z.value + reach))

@@ -43,8 +43,8 @@ class Mean:
             count[i, j] += defined
 
     def value(self, i: int, j: int) -> float:
-        """NaN without a layer, or where a layer is missing."""
-        return float(self.point[i, j] / self.layers[i, j]) if self.layers[i, j] and not self.missing[i, j] else np.nan
+        """NaN where a layer is missing, or where the index orders nothing in any layer."""
+        return float(self.point[i, j] / self.layers[i, j]) if self.ordered[i, j] and not self.missing[i, j] else np.nan
 
     def replicates(self, i: int, j: int) -> dict[str, ndarray]:
         return {

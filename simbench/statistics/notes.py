@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from simbench.statistics.blocks import MIN_COVERAGE
 from simbench.statistics.cells import MIN_PAIRS
+from simbench.statistics.conditions import MEANS
 from simbench.statistics.grids import Variable
 
 #: Begins the note on a target that hardly varies: by less than MIN_SPREAD (standard deviation), or in at least
@@ -24,7 +25,7 @@ def notes_on(x: Variable, y: Variable, mask: ndarray, scope: str, inside: ndarra
     notes = [_left_out("index", x.status[asked]), _left_out("target", y.status[asked])]
     if 0 < (x.ok & y.ok).sum() < MIN_COVERAGE * y.ok.sum():
         notes.append("index covers under half of the target: on its own cells, not on those common to the others")
-    elif used < own and scope not in ("within", "within_end"):
+    elif used < own and scope not in MEANS:
         notes.append(f"on {used} of its {own} cells, those common to the indices")
     notes += [_mixed("index", x.images[mask & inside]), _mixed("target", y.images[mask & inside])]
     return [note for note in (*notes, _saturation(y, scope, inside)) if note]
@@ -49,8 +50,8 @@ def _saturation(y: Variable, scope: str, inside: ndarray) -> str:
     if y.name[2] == "relative_accuracy" and high >= MOST:
         return f"{SATURATED}: {high:.0%} of the cells above {HIGH}"
     values = np.where(ok, y.values, 0)
-    count = ok.sum(axis=0, keepdims=True) if scope in ("within", "within_end") else ok.sum()
-    mean = values.sum(axis=0 if scope in ("within", "within_end") else None) / np.maximum(count, 1)
+    count = ok.sum(axis=0, keepdims=True) if scope in MEANS else ok.sum()
+    mean = values.sum(axis=0 if scope in MEANS else None) / np.maximum(count, 1)
     spread = float(np.sqrt(np.square(values - mean)[ok].mean()))
-    where = " within layers" if scope in ("within", "within_end") else ""
+    where = " within layers" if scope in MEANS else ""
     return f"{SATURATED}: standard deviation {spread:.4f}{where}" if spread < MIN_SPREAD else ""

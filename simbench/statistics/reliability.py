@@ -18,6 +18,8 @@ import numpy as np
 from numpy import ndarray
 from scipy.stats import rankdata
 
+from simbench.statistics.weighted import residuals
+
 #: Numbers of pairs of halves that a reliability is the mean over.
 SPLITS = 20
 #: The reliability that a target must have in a layer to count there: half of the variance of its ranks is no noise.
@@ -57,18 +59,14 @@ def reliability(halves: ndarray, given: ndarray | None = None) -> float:
     """Reliability of the scores of n cells, for Spearman's correlation: that of their halves, mean over S splits, and
     the whole's from it.
 
-    halves: (n, S, 2) scores on both halves of each split; NaN where unknown. given: (n,) codes of groups of cells, for
-    the partial correlation given the group. NaN where a score is unknown or no split has scores that vary.
+    halves: (n, S, 2) scores on both halves of each split; NaN where unknown. given: as for `weighted.residuals`, for
+    the partial correlation. NaN where a score is unknown or no split has scores that vary.
     """
     if len(halves) < 3 or not np.isfinite(halves).all():
         return np.nan
     ranks = rankdata(halves, axis=0)
-    if given is None:
-        centred = ranks - ranks.mean(axis=0)
-    else:
-        members = (given == np.unique(given)[:, None]).astype(float)
-        mean = np.tensordot(members, ranks, 1) / members.sum(axis=1)[:, None, None]
-        centred = ranks - np.tensordot(members.T, mean, 1)
+    flat = ranks.reshape(len(ranks), -1)
+    centred = residuals(np.ones((len(ranks), 1)), given)(flat).reshape(ranks.shape)
     size = np.sqrt(np.square(centred).sum(axis=0).prod(axis=-1))
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = centred.prod(axis=-1).sum(axis=0) / np.where(size > 1e-9, size, np.nan)

@@ -10,17 +10,21 @@ from numpy import ndarray
 
 from simbench.statistics.blocks import Block
 from simbench.statistics.cells import Cells, Replicates
+from simbench.statistics.conditions import PLAIN, conditions
 from simbench.statistics.grids import Grid
 from simbench.statistics.relabelling import exact, generator, relabelled, without_network, without_pair
 from simbench.statistics.weighted import correlations
 
+#: A statistic of an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
+Correlation = Callable[[ndarray, ndarray, ndarray], float]
 #: Statistics that have replicates, and whether they are correlations of ranks.
 RANKED = {"spearman": True, "pearson": False}
 #: Relabelling the networks is shown to hold its size where at least this share of the ordered pairs is there; on a
 #: sparse design most partners are missing.
 MIN_DENSITY = 0.9
-#: Kinds of replicates: without each network, without each pair, and with the networks relabelled.
-NETWORKS, PAIRS, RELABELLED = "without_network", "without_pair", "relabelled"
+#: Kinds of replicates: without each network, without each pair, with the networks relabelled, and with the target on
+#: halves of the test inputs.
+NETWORKS, PAIRS, RELABELLED, HALVES = "without_network", "without_pair", "relabelled", "halves"
 
 
 @dataclass(frozen=True)
@@ -51,62 +55,60 @@ class Plan:
 class Correlated:
     """Correlations of k indices with t targets on the cells of one block.
 
-    indices, targets: places in the grid -> place here. points: (k, t). drawn: name -> (k, t, R). of_end, drawn_of_end:
-    the same, given the end network; None for Kendall's tau and for all layers together.
+    indices, targets: places in the grid -> place here. points: condition -> (k, t); for PLAIN the correlations
+    themselves, for others the partial ones (`conditions`). drawn: condition -> kind of replicate -> (k, t, R).
     """
 
     indices: dict[int, int]
     targets: dict[int, int]
-    points: ndarray
-    drawn: dict[str, ndarray]
-    of_end: ndarray | None
-    drawn_of_end: dict[str, ndarray]
-    counts: dict[str, int]
-    complete: bool
+    points: dict[str, ndarray]
+    drawn: dict[str, dict[str, ndarray]]
 
-    def value(self, i: int, j: int) -> float:
-        return float(self.points[self.indices[i], self.targets[j]])
+    def value(self, i: int, j: int, condition: str = PLAIN) -> float:
+        """NaN where undefined or not computed."""
+        known = self.points.get(condition)
+        return np.nan if known is None else float(known[self.indices[i], self.targets[j]])
 
-    def replicates(self, i: int, j: int) -> dict[str, ndarray]:
-        return {name: values[self.indices[i], self.targets[j]] for name, values in self.drawn.items()}
+    def replicates(self, i: int, j: int, condition: str = PLAIN) -> dict[str, ndarray]:
+        found = self.drawn.get(condition, {})
+        return {name: values[self.indices[i], self.targets[j]] for name, values in found.items()}
 
-    def value_given_end(self, i: int, j: int) -> float:
-        return np.nan if self.of_end is None else float(self.of_end[self.indices[i], self.targets[j]])
-
-    def replicates_given_end(self, i: int, j: int) -> dict[str, ndarray]:
-        return {name: values[self.indices[i], self.targets[j]] for name, values in self.drawn_of_end.items()}
+    def zeros(self, condition: str) -> dict[str, ndarray]:
+        """Replicates of an index that orders nothing."""
+        return {name: np.zeros(values.shape[-1]) for name, values in self.drawn.get(condition, {}).items()}
 
 
-def correlated(
-    grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, correlation: Callable[[ndarray, ndarray], float]
-) -> Correlated:
-    """The correlations of a block by one statistic. correlation: of two arrays (n,), for the values themselves."""
+def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, correlation: Correlation) -> Correlated:
+    """The correlations of a block by one statistic. correlation: for the values themselves."""
     indices, targets = block.indices, block.targets
     xs, ys = (
         np.array([v.values[block.mask] for v in some])
         for some in ([grid.indices[i] for i in indices], [grid.targets[j] for j in targets])
     )
-    points = np.array([[_defined(correlation, x, y) for y in ys] for x in xs])
-    drawn, of_end, drawn_of_end = {}, None, {}
-    kinds = plan.replicates(at, np.nonzero(block.mask)[0], len(grid.pairs))
+    halves = [grid.targets[j].halves[block.mask] for j in targets]
+    points = {PLAIN: np.array([[_defined(correlation, x, *y) for y in zip(ys, halves, strict=True)] for x in xs])}
+    drawn: dict[str, dict[str, ndarray]] = {}
     ranked = RANKED.get(statistic)
-    if ranked is not None:
-        drawn = {name: _all(xs, ys, at, some, ranked) for name, some in kinds.items()}
-        if block.scope != "pooled" and at.n:
-            once = Replicates(np.ones((at.n, 1)))
-            of_end = correlations(xs, ys, at, once, ranked, at.b)[..., 0]
-            drawn_of_end = {
-                name: _all(xs, ys, at, some, ranked, at.b) for name, some in kinds.items() if name != RELABELLED
+    if ranked is not None and at.n:
+        once = Replicates(np.ones((at.n, 1)))
+        pairs, alone = np.nonzero(block.mask)[0], {PLAIN: None}
+        for condition, given in (alone if block.scope == "pooled" else conditions(grid, pairs, at, ranked)).items():
+            kinds = plan.replicates(at, pairs, len(grid.pairs))
+            if condition != PLAIN:
+                points[condition] = correlations(xs, ys, at, once, ranked, given)[..., 0]
+                kinds.pop(RELABELLED, None)
+            drawn[condition] = {
+                name: np.concatenate([correlations(xs, ys, at, draw, ranked, given) for draw in some], axis=-1)
+                for name, some in kinds.items()
             }
-    counts = {name: values.shape[-1] for name, values in drawn.items()}
+            if plan.intervals and np.isfinite(halves[0]).any():
+                of_halves = np.array([each.reshape(at.n, -1).T for each in halves]).reshape(-1, at.n)
+                values = correlations(xs, of_halves, at, once, ranked, given)[..., 0]
+                drawn[condition][HALVES] = values.reshape(len(xs), len(ys), -1)
     places = ({place: here for here, place in enumerate(some)} for some in (indices, targets))
-    return Correlated(*places, points, drawn, of_end, drawn_of_end, counts, plan.complete(at))
+    return Correlated(*places, points, drawn)
 
 
-def _all(xs, ys, at: Cells, draws: Iterable[Replicates], ranked: bool, given: ndarray | None = None) -> ndarray:
-    return np.concatenate([correlations(xs, ys, at, draw, ranked, given) for draw in draws], axis=-1)
-
-
-def _defined(correlation: Callable[[ndarray, ndarray], float], x: ndarray, y: ndarray) -> float:
+def _defined(correlation: Correlation, x: ndarray, y: ndarray, halves: ndarray) -> float:
     """NaN for fewer than three values, or values that do not vary at all."""
-    return correlation(x, y) if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0 else np.nan
+    return correlation(x, y, halves) if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0 else np.nan

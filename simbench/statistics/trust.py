@@ -10,13 +10,12 @@ from numpy import ndarray
 
 from simbench.statistics.blocks import cells, scopes
 from simbench.statistics.cells import MIN_PAIRS
+from simbench.statistics.conditions import MEANS, PLAIN, conditions
 from simbench.statistics.grids import Grid, Variable
 from simbench.statistics.reliability import RELIABLE, ceiling, reliability
 
 #: Values whose range is this small beside their size differ by rounding.
 ROUNDING = 1e-12
-#: Scopes that are means over layers: all pairs of a layer together, and pairs of one end network compared.
-WITHIN, WITHIN_END = "within", "within_end"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +44,8 @@ def trust(grid: Grid, y: Variable) -> Trust:
     counting = [part for layer, part in layers.items() if layer not in unusable]
     found = {scope: part.alone for scope, part in at.items()}
     tops = {scope: ceiling(value) for scope, value in found.items()}
-    for scope, values in (
-        (WITHIN, [part.alone for part in counting]),
-        (WITHIN_END, [part.given_end for part in counting]),
-    ):
+    for scope, condition in MEANS.items():
+        values = [part.given(condition) for part in counting]
         found[scope] = _mean(values)
         tops[scope] = _mean([ceiling(value) for value in values])
     return Trust(unusable, found, tops)
@@ -72,9 +69,12 @@ class _Part:
     def alone(self) -> float:
         return reliability(self.y.halves[self.mask])
 
-    @cached_property
-    def given_end(self) -> float:
-        return reliability(self.y.halves[self.mask], cells(self.grid, self.mask).b)
+    def given(self, condition: str) -> float:
+        """NaN where the condition is not known."""
+        if condition == PLAIN:
+            return self.alone
+        known = conditions(self.grid, np.nonzero(self.mask)[0], cells(self.grid, self.mask), ranked=True)
+        return reliability(self.y.halves[self.mask], known[condition]) if condition in known else np.nan
 
     @property
     def fault(self) -> str:

@@ -305,7 +305,10 @@ def test_damage_is_found_without_torch(model, dataset, cache):
 
     def told():
         done = subprocess.run(
-            [sys.executable, "-c", code, str(Path(__file__).parents[1])], capture_output=True, text=True, check=True
+            [sys.executable, "-c", code, str(Path(__file__).parents[1] / "support")],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return done.stdout, done.stderr
 

@@ -279,7 +279,7 @@ run(prepare(replace(SMALL, results=Path(sys.argv[1])), registry), registry, Sile
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(request_, small_registry, tmp_path):
     whole = replace(request_, results=tmp_path / "whole")
     go(whole, small_registry)
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1] / "support")])
     child = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(request_.results)], env=os.environ | {"PYTHONPATH": path}
     )

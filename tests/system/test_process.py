@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from simbench.system import stopwatch
 from simbench.system.stopwatch import peak_memory, since_start
 
 
@@ -34,16 +33,10 @@ def test_peak_memory_is_in_bytes_and_never_falls():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="not told there")
-def test_peak_memory_without_proc_is_that_of_getrusage_in_its_system_s_unit(monkeypatch):
+def test_peak_memory_without_proc_is_that_of_getrusage_in_its_system_s_unit(tmp_path):
     import resource
 
-    class Absent:
-        def __init__(self, _: str) -> None:
-            raise OSError("no such file")
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    monkeypatch.setattr(stopwatch, "Path", Absent)
     for platform, unit in (("linux", 1024), ("darwin", 1)):
-        monkeypatch.setattr(stopwatch.sys, "platform", platform)
-        assert peak_memory() == pytest.approx(peak * unit, rel=0.01)
-    assert since_start() == 0
+        assert peak_memory(tmp_path, platform) == pytest.approx(peak * unit, rel=0.01)
+    assert since_start(tmp_path) == 0

@@ -12,6 +12,7 @@ import simbench
 from simbench import Dataset, Split
 from simbench.contracts import splits
 from simbench.contracts.selection import Setting
+from simbench.errors import InputError
 from simbench.measuring.activations import Activations
 from simbench.networks import weights
 from simbench.networks.images import augmented, draw, normalised, pixels
@@ -178,8 +179,16 @@ def test_the_fingerprint_knows_dtype_and_range():
     assert len(set(values)) == len(values)
 
 
-def test_a_large_array_is_hashed_and_looked_at_a_block_at_a_time(monkeypatch):
-    data = Given(images=scaled(0, 1), range=(0, 1))
-    whole = data.fingerprint()
-    monkeypatch.setattr(splits, "BLOCK", 1000)
-    assert data.fingerprint() == whole and len(list(splits.blocks(data.split("train").inputs))) == 6
+def test_a_large_array_is_hashed_and_looked_at_a_block_at_a_time():
+    images = Given(images=scaled(0, 1)).split("train").inputs
+    assert len(list(splits.blocks(images, 1000))) == 6 and splits.content(images, 1000) == splits.content(images)
+
+    def large(x):
+        """NaN stands in the second block."""
+        x = np.resize(x / 255, (len(x), 2, 500, 500))
+        x[-1, -1, -1, -1] = np.nan
+        return x
+
+    assert len(list(splits.blocks(large(images)))) == 2
+    with pytest.raises(InputError, match="train images .*nan"):
+        Given(images=large, range=(0, 1)).fingerprint()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_networks import case, installed
@@ -12,6 +14,7 @@ from simbench.check.stitcher.task import EQUAL, task_for
 from simbench.errors import Spoilt
 from simbench.isolation.loans import lend
 from simbench.measuring.bench import Workbench
+from simbench.measuring.held import shown
 
 
 class Trains(Stitcher):
@@ -62,15 +65,14 @@ def test_a_task_stays_as_it_is_and_who_changed_its_copy_has_failed(road):
     assert all(x.grad is None and not x.requires_grad for x in given.end.parameters())
 
 
-def test_large_activations_are_handed_by_the_images_asked_for(small, monkeypatch):
-    monkeypatch.setattr("simbench.measuring.held.SMALL", 1000)
+def test_large_activations_are_handed_by_the_images_asked_for(small):
     context = Workbench(small)
     one = case(small, installed().get("stitchers", "task_loss"))
-    large = context.fit(one.method, one)
     task = context.task(one)
+    task = replace(task, activations=shown(task.activations, small=1000))
+    large = one.method.from_task(task)
     task.activations[torch.arange(4)].zero_()
     task.activations[:4].zero_()
-    monkeypatch.undo()
     assert not isinstance(task.activations, torch.Tensor)
     assert torch.equal(task.activations[:4], Workbench(small).task(one).activations[:4])
     assert torch.equal(large.weight, Workbench(small).fit(one.method, one).weight)

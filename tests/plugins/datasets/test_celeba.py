@@ -236,19 +236,17 @@ def test_damaged_images_are_decoded_again_and_without_the_originals_an_error(the
 # Memory, and the fingerprint
 
 
-def test_decoding_and_hashing_hold_a_block_of_images_in_memory(there, monkeypatch):
+def test_decoding_and_hashing_hold_a_block_of_images_in_memory(there):
     """On one thread, so that it does not depend on who is ahead."""
-    monkeypatch.setattr(decoded.os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(decoded, "CHUNK", 1)
     data = CelebA(size=800)
     data.prepare()  # imports what it needs
 
     def peak(block: int) -> float:
         """In images."""
-        monkeypatch.setattr(decoded, "BLOCK", block)
+        one_by_one = type("OneByOne", (CelebA,), {"pace": decoded.Pace(block, chunk=1, threads=1)})
         shutil.rmtree(data._decoded)
         tracemalloc.start()
-        CelebA(size=800).prepare()
+        one_by_one(size=800).prepare()
         held = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return held / (3 * 800 * 800)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
-from simbench_plugins.experiments import trajectory
 from small_networks import case, installed
 from small_trajectories import LOGGED, STEPS, get
 
@@ -118,11 +117,14 @@ def test_scores_are_those_of_each_stitch_alone(found, maps, context, two):
 
 
 def test_maps_are_scored_in_parts_that_fit(found, two, monkeypatch):
-    monkeypatch.setattr(trajectory, "HELD", 1)
+    whole = get()
+    one_by_one = type("OneByOne", (type(whole),), {"held": 1})(
+        **{f.name: getattr(whole, f.name) for f in fields(whole)}
+    )
     fresh = Workbench(two)
-    sizes, whole = [], fresh.logits
-    monkeypatch.setattr(fresh, "logits", lambda affine, case: sizes.append(len(affine.weight)) or whole(affine, case))
-    one = measure(next(get().plan(two)), fresh)
+    sizes, logits = [], fresh.logits
+    monkeypatch.setattr(fresh, "logits", lambda affine, case: sizes.append(len(affine.weight)) or logits(affine, case))
+    one = measure(next(one_by_one.plan(two)), fresh)
     assert sizes == [1, 1, 1, 1]
     for told, wanted in zip(one.rows, found[get().stitcher.spec, "spatial"].rows, strict=True):
         assert replace(told, value=0) == replace(wanted, value=0)

@@ -1,15 +1,24 @@
-"""What the summary and the figure of every experiment must hold."""
+"""What every experiment refuses, and what its summary and its figure must hold."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from simbench import Experiment
+from simbench import Experiment, InputError
 from simbench.contracts import Kept
 from simbench.results import folder as publish
 from simbench.results import tables
+
+
+def assert_refused(make: Callable[[], object], reason: str) -> None:
+    """Making it is an InputError of one line that gives the reason."""
+    with pytest.raises(InputError) as caught:
+        make()
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
 
 
 def assert_nothing_is_shown(experiment: Experiment, rows: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from experiment_results import assert_nothing_is_shown, assert_same_from_file
+from experiment_results import assert_nothing_is_shown, assert_refused, assert_same_from_file
 from small_networks import installed
 from small_tables import measured_stitches
 
@@ -140,9 +140,7 @@ def test_a_bottleneck_can_be_trained_from_both_starts(small):
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
-    with pytest.raises(InputError) as caught:
-        get(arguments)
-    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert_refused(lambda: get(arguments), reason)
 
 
 def test_one_network_is_refused(small):

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from experiment_results import assert_nothing_is_shown, assert_same_from_file
+from experiment_results import assert_nothing_is_shown, assert_refused, assert_same_from_file
 from small_networks import installed
 
-from simbench import InputError
 from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment, Kept
 from simbench.measuring.bench import Workbench
@@ -170,9 +169,7 @@ def test_six_numbers_are_measured_of_each_map(measured):
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
-    with pytest.raises(InputError) as caught:
-        get(arguments)
-    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert_refused(lambda: get(arguments), reason)
 
 
 def test_presets_are_parameters_that_are_allowed():

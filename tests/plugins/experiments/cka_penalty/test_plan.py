@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from experiment_results import assert_refused
 from small_networks import installed
 from small_penalties import SHORT, get, gram_cka, pushes, run
 
@@ -70,9 +71,7 @@ def test_every_network_is_pushed_once_against_itself(small):
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
-    with pytest.raises(InputError) as caught:
-        get(arguments)
-    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert_refused(lambda: get(arguments), reason)
 
 
 def test_the_index_is_part_of_the_key(small):

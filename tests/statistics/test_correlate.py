@@ -68,6 +68,32 @@ def test_a_distance_and_cross_entropy_are_oriented():
     assert set(found["target"]) == {"relative_accuracy", "agreement", "cross_entropy"}
 
 
+def test_intervals_are_empty_below_6_networks():
+    for networks, empty in ((5, True), (6, False)):
+        found = table(index("cka", noise(0, networks)), target(noise(1, networks)), resamples=100)
+        drawn = found[found["statistic"] != "kendall"]
+        assert (drawn["networks"] == networks).all()
+        assert drawn["low"].isna().all() if empty else (drawn["low"] < drawn["high"]).all()
+        assert drawn["note"].str.contains("no interval: 5 networks, 6 are needed").all() == empty
+
+
+def test_undefined_resamples_are_dropped_and_told():
+    ring = np.array([[(a - b) % 6 == 1 for b in range(6)] for a in range(6)])  # 6 pairs of 6 networks
+    parts = [index("cka", noise(0, 6)), target(noise(1, 6))]
+    parts = [part[ring[part["seed_a"].astype(int), part["seed_b"].astype(int)]] for part in parts]
+    row = one(table(*parts, resamples=300))
+    assert row["pairs"] == 6
+    assert "of the resamples undefined" in row["note"]
+    assert -1 <= row["low"] < row["high"] <= 1
+
+
+def test_no_correlation_of_2_networks():
+    found = table(index("cka", noise(0, 2)), target(noise(1, 2)), resamples=10, permutations=10)
+    assert found[["value", "low", "high", "p_value"]].isna().all(axis=None)
+    assert one(found)["note"] == "undefined: 2 pairs of networks, 3 are needed"
+    assert one(found, "within")["note"] == "undefined in every layer"
+
+
 def test_the_table_does_not_depend_on_the_order_of_rows_or_on_other_groups():
     parts = [
         index("cka", noise(0, 7)),

@@ -8,7 +8,7 @@ from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection
 from simbench.errors import Inapplicable
 from simbench.measuring.activations import BUDGET, FLAT_INPUTS, Activations
-from simbench.measuring.stacks import Stacks
+from simbench.measuring.stacks import Member, Stacks
 from simbench.moments import views
 from simbench.moments.pair import Moments
 from simbench.system import stopwatch
@@ -37,7 +37,11 @@ class Pairs:
     def rows(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
         """Rows (n, p) of a and (n, q) of b in a view (view flat: of a drawn sample of the inputs)."""
         self.must_pair(case, view)
-        return tuple(views.rows(self.activations.sample(*member, split, view), view) for member in members(case))
+        return tuple(views.rows(self.sample(member, split, view), view) for member in members(case))
+
+    def sample(self, member: Member, split: str, view: str) -> Tensor:
+        """Activations of the inputs that a view is taken of."""
+        return self.activations.tensor(*member, split, self.activations.drawn(split, view))
 
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:
         """Shape of one input's activation, (c, h, w) or (p,)."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from simbench.contracts import Claims, Index, Row
 from simbench.contracts.case import Case
 from simbench.errors import Inapplicable, Undefined
-from simbench.isolation.answers import asked, number
+from simbench.isolation.answers import ask, number
 from simbench.isolation.loans import lend
 from simbench.measuring.evaluate import evaluate, turnable
 from simbench.measuring.pairs import Pairs, members
@@ -56,7 +56,7 @@ class Comparing(Pairs):
                 Side.of_scatter(name, x, over)
                 for (name, over), x in zip(_described(case, split), (m.a, m.b), strict=True)
             ]
-            answer = partial(asked, index, m)
+            answer = partial(ask, index, m)
         found = value(index, sides, answer)
         if found.error is not None:
             raise found.error
@@ -69,7 +69,7 @@ class Comparing(Pairs):
 
         def answer() -> tuple[Any, str, Claims | None]:
             x, y, m = self.coordinates(case, split)
-            return self._on_samples(index, x, y, case) if index.needs == "samples" else asked(index, m)
+            return self._on_samples(index, x, y, case) if index.needs == "samples" else ask(index, m)
 
         return (self._turned(case, place, split)[0] for place in (0, 1)), answer
 
@@ -85,7 +85,7 @@ class Comparing(Pairs):
                     f"{index.spec} is not invariant to rotations and translations of both sides, and needs the moments "
                     f"of {max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine them in view flat"
                 )
-            return asked(index, Moments.of(x, y))
+            return ask(index, Moments.of(x, y))
 
         return (
             Side.of_rows(name, rows, over) for (name, over), rows in zip(_described(case, split), (x, y), strict=True)

@@ -9,6 +9,7 @@ from simbench.contracts.selection import Network, Selection
 from simbench.errors import Inapplicable
 from simbench.measuring.activations import BUDGET, FLAT_INPUTS, Activations
 from simbench.measuring.stacks import Member, Stacks
+from simbench.measuring.value import unpaired
 from simbench.moments import views
 from simbench.moments.pair import Moments
 from simbench.system import stopwatch
@@ -56,15 +57,10 @@ class Pairs:
         left, right = (self.shape(*member)[1:] for member in members(case))
         if view == "spatial" and left != right:
             raise Inapplicable(
-                f"{case.layer_a} of {case.a.name} is {_size(left)} and {case.layer_b} of {case.b.name} is "
-                f"{_size(right)}: rows do not pair up in view spatial"
+                unpaired((f"{case.layer_a} of {case.a.name}", left), (f"{case.layer_b} of {case.b.name}", right))
             )
 
 
 def members(case: Case) -> tuple[tuple[Network, str], tuple[Network, str]]:
     """(network, layer) of a and of b."""
     return (case.a, case.layer_a), (case.b, case.layer_b)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a vector"

@@ -82,9 +82,9 @@ class Stitching(Pairs):
         """Score and residual of one stitch on the test split."""
         rows = self.scored(self.logits(affine, case), case)
         m = self.moments(case, "test", "spatial")
-        side = Side.of_scatter(f"{case.layer_b} of {case.b.name}", m.b, " over the test images")
-        if side.constant:
-            return [*rows, Row("residual", None, status="degenerate", note=side.problem().note)]
+        problem = Side.of_scatter(f"{case.layer_b} of {case.b.name}", m.b, " over the test images").problem()
+        if problem is not None:
+            return [*rows, Row("residual", None, status=problem.status, note=problem.note)]
         return [*rows, Row("residual", float(m.residual(affine.to(torch.float64))))]
 
     def scored(self, logits: Tensor, case: Case) -> list[Row]:

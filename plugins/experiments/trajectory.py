@@ -14,7 +14,7 @@ from simbench_plugins.indices.reversed import Reversed
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
 from simbench import Affine, Case, Experiment, Index, Result, Row, Stitcher, hookimpl, nested, number
-from simbench.isolation.answers import asked, refusal
+from simbench.isolation.answers import ask, problem_of
 
 if TYPE_CHECKING:
     import pandas
@@ -151,8 +151,8 @@ def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, ben
     if not _exact(index, case):
         return Row(quantity, bench.stitched_similarity(index, affine, case), step)
     m = bench.moments(case, "test", case.view).through(affine.to(torch.float64))
-    value, note, claims = asked(index, m)
-    problem = refusal(index, value, claims)
+    value, note, claims = ask(index, m)
+    problem = problem_of(index, value, claims)
     if problem:
         raise ArithmeticError(f"{problem.replace(' returned ', ' is ', 1)} at step {step}")
     return Row(quantity, float(value), step, "degenerate" if note else "ok", note)

@@ -168,9 +168,12 @@ def test_undefined_passes_and_a_change_comes_before_it():
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (7.0, "index does returned 7, which is outside the range [0, 1] that it claims"),
-        (-1e-6, "outside the range"),
-        (torch.ones(2), "returned a Tensor of shape (2,), torch.float32; a 0-dim tensor with a real number is wanted"),
+        (7.0, "index does returned 7, which is outside its claimed range [0, 1]"),
+        (-1e-6, "outside its claimed range"),
+        (
+            torch.ones(2),
+            "returned a Tensor of shape (2,), torch.float32; it must return a 0-dim tensor with a real number",
+        ),
         (torch.tensor(0.5j), "torch.complex64"),
         ("half", "returned 'half' (str)"),
         (None, "returned None (NoneType)"),
@@ -202,7 +205,7 @@ def test_the_rounding_allowed_grows_with_the_bound():
         claims = Claims(range=(0.0, 1e6))
 
     assert number(Wide(None), 1e6 + 9e-4) == 1e6
-    with pytest.raises(ArithmeticError, match="outside the range"):
+    with pytest.raises(ArithmeticError, match="outside its claimed range"):
         number(Wide(None), 1e6 + 2e-3)
 
 

@@ -27,7 +27,7 @@ def test_layers_of_two_names_and_equal_size_are_measured(small, context):
 
 def test_layers_of_unequal_size_are_inapplicable_in_spatial_and_measured_in_pooled(small, context):
     spatial = case(small, get("cka"), layer="bn1", layer_b="conv2")
-    reason = "bn1 of net-0 is 8 x 8 and conv2 of net-1 is 3 x 3: rows do not pair up in view spatial"
+    reason = "bn1 of net-0 is 8 x 8 and conv2 of net-1 is 3 x 3: their rows do not pair in view spatial"
     for act in (
         lambda: context.similarity(spatial.method, spatial),
         lambda: context.fit(stitcher("task_loss"), spatial),

@@ -15,6 +15,7 @@ import simbench
 
 ROOT = Path(simbench.__file__).parent
 PLUGINS = Path(simbench_plugins.__file__).parent
+TESTS = Path(__file__).parent
 
 #: From the ground up. A room imports from floors below its own, and from itself.
 FLOORS = (
@@ -109,7 +110,7 @@ def test_the_host_knows_no_plugin():
 
 
 def test_plugins_keep_out_of_the_driver_and_the_command_line():
-    files = [path for path in PLUGINS.rglob("*.py") if "tests" not in path.parts]
+    files = [path for path in PLUGINS.rglob("*.py") if "tests" not in path.relative_to(PLUGINS).parts]
     assert len(files) > 10
     for path in files:
         assert not {"runs", "cli", "registry"} & rooms_of(path), path
@@ -122,3 +123,14 @@ def test_no_room_is_a_lumber_room():
     for path in [*FILES.values(), *PLUGINS.rglob("*.py")]:
         assert path.stem not in ("utils", "util", "helpers", "helper", "common", "misc", "base"), path
         assert len(path.read_text().splitlines()) <= 200, path
+
+
+def test_the_root_of_the_tests_holds_tests_only():
+    assert all(path.name.startswith("test_") or path.name == "conftest.py" for path in TESTS.glob("*.py"))
+
+
+def test_files_of_tests_fit_into_300_lines():
+    files = [*TESTS.rglob("*.py")]
+    assert len(files) > 100
+    for path in files:
+        assert len(path.read_text().splitlines()) <= 300, path

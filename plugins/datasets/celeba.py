@@ -100,7 +100,7 @@ class CelebA(Published):
     otherwise = ", from http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
     attributes = ATTRIBUTES
     channels, classes = 3, len(ATTRIBUTES)
-    epochs, augment = 8, True
+    epochs, augment, pace = 8, True, decoded.Pace()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -156,6 +156,7 @@ class CelebA(Published):
                 lambda _, name: _pixels(images / name, self.size),
                 self.size,
                 threaded=True,
+                pace=self.pace,
             )
         except OSError as error:
             raise InputError(f"{self.spec}: {error}") from error

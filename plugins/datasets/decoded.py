@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -20,10 +21,17 @@ if TYPE_CHECKING:
     import numpy
 
 T = TypeVar("T")
-#: Images in memory at a time, and images per task of a thread.
-BLOCK, CHUNK = 1024, 64
 #: The file with the hashes of all others.
 CONTENTS = "contents.json"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """block: images in memory at a time. chunk: images per task of a thread. threads: None is one per core."""
+
+    block: int = 1024
+    chunk: int = 64
+    threads: int | None = None
 
 
 class Hashed:
@@ -43,23 +51,24 @@ def write(
     pixels: Callable[[str, T], numpy.ndarray],
     size: int,
     threaded: bool,
+    pace: Pace = Pace(),
 ) -> None:
     """Decode images in order and write them with their labels and hashes to `folder`: each file, and a
     new folder, appears whole or not at all. Existing files are replaced; processes that have them open keep the old
     ones.
 
-    splits: name -> (a name of each image, labels). pixels(split, image): uint8 (3, size, size). threaded: one thread
-    per core. Raises OSError where there is no room, and what `pixels` raises.
+    splits: name -> (a name of each image, labels). pixels(split, image): uint8 (3, size, size). threaded: as many
+    threads as `pace` says, else one. Raises OSError where there is no room, and what `pixels` raises.
     """
     import numpy as np
 
     temporary, contents = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}"), {}
     temporary.mkdir(parents=True)
     try:
-        with ThreadPoolExecutor(os.cpu_count() if threaded else 1) as pool:
+        with ThreadPoolExecutor((pace.threads or os.cpu_count()) if threaded else 1) as pool:
             for name, (images, labels) in splits.items():
                 with open(temporary / f"{name}-images.npy", "wb") as file:
-                    _images(out := Hashed(file), images, partial(pixels, name), size, pool)
+                    _images(out := Hashed(file), images, partial(pixels, name), size, pool, pace)
                 contents[f"{name}-images.npy"] = out.sha.hexdigest()
                 with open(temporary / f"{name}-labels.npy", "wb") as file:
                     np.save(out := Hashed(file), labels)
@@ -88,12 +97,17 @@ def _place(temporary: Path, folder: Path) -> None:
 
 
 def _images(
-    out: Hashed, images: Sequence[T], pixels: Callable[[T], numpy.ndarray], size: int, pool: ThreadPoolExecutor
+    out: Hashed,
+    images: Sequence[T],
+    pixels: Callable[[T], numpy.ndarray],
+    size: int,
+    pool: ThreadPoolExecutor,
+    pace: Pace,
 ) -> None:
     """A .npy file of uint8 (n, 3, size, size) in the order of `images`, whatever the number of threads."""
     import numpy as np
 
-    block = np.empty((min(BLOCK, len(images)), 3, size, size), np.uint8)
+    block = np.empty((min(pace.block, len(images)), 3, size, size), np.uint8)
 
     def fill(start: int, first: int, last: int) -> None:
         for at in range(first, last):
@@ -101,9 +115,9 @@ def _images(
 
     shape = (len(images), 3, size, size)
     np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    for start in range(0, len(images), BLOCK):
-        end = min(start + BLOCK, len(images))
-        tasks = [(start, first, min(first + CHUNK, end)) for first in range(start, end, CHUNK)]
+    for start in range(0, len(images), pace.block):
+        end = min(start + pace.block, len(images))
+        tasks = [(start, first, min(first + pace.chunk, end)) for first in range(start, end, pace.chunk)]
         for _ in pool.map(fill, *zip(*tasks, strict=True)):
             pass
         out.write(block[: end - start].data)

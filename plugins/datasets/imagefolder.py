@@ -44,6 +44,7 @@ class ImageFolder(Dataset):
     #: Mean bytes per file from which one thread per core is faster than one thread: below, most of the time goes into
     #: Python (two cores, 1 kB JPEGs: 128 us an image against 204 us).
     threaded: ClassVar[int] = 4096
+    pace: ClassVar[decoded.Pace] = decoded.Pace()
 
     name = "imagefolder"
     source = "torchvision.datasets.ImageFolder"
@@ -130,26 +131,25 @@ class ImageFolder(Dataset):
                 f"{self.spec}: files in {root} have changed since they were listed; run the same command again"
             )
         try:
-            _decode(root, files, self.size, folder, self.threaded)
+            self._write(root, files, folder)
         except OSError as error:
             raise InputError(f"{self.spec}: {error}") from error
 
+    def _write(self, root: Path, files: dict[str, list[File]], folder: Path) -> None:
+        """Decode all files to `folder`, with one thread per core where their mean size is at least `threaded` bytes."""
+        import numpy as np
 
-def _decode(root: Path, files: dict[str, list[File]], size: int, folder: Path, mean: int) -> None:
-    """Decode all files to `folder`, with one thread per core where their mean size is at least `mean` bytes."""
-    import numpy as np
-
-    everything = [file for listed in files.values() for file in listed]
-    if not folder.exists():  # else it has been said why
-        print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
-    splits = {split: (listed, np.array([file.label for file in listed], np.int64)) for split, listed in files.items()}
-    decoded.write(
-        folder,
-        splits,
-        lambda split, file: pixels(root / split / file.name, size),
-        size,
-        threaded=sum(file.size for file in everything) >= mean * len(everything),
-    )
+        everything = [file for listed in files.values() for file in listed]
+        if not folder.exists():  # else it has been said why
+            print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
+        decoded.write(
+            folder,
+            {split: (listed, np.array([file.label for file in listed], np.int64)) for split, listed in files.items()},
+            lambda split, file: pixels(root / split / file.name, self.size),
+            self.size,
+            threaded=sum(file.size for file in everything) >= self.threaded * len(everything),
+            pace=self.pace,
+        )
 
 
 @hookimpl

@@ -14,7 +14,7 @@ from simbench_plugins.indices.reversed import Reversed
 from simbench_plugins.stitchers.task_loss import TaskLoss
 
 from simbench import Affine, Case, Experiment, Index, Result, Row, Stitcher, hookimpl, nested, number
-from simbench.isolation.answers import asked, refusal
+from simbench.isolation.answers import ask, problem_of
 
 if TYPE_CHECKING:
     import pandas
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from simbench import Bench, Selection
     from simbench.contracts import Kept
-
-#: Bytes of stitched activations that go through the end of Model 2 at once.
-HELD = 2**26
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,9 @@ class Trajectory(Experiment):
     stitcher: Stitcher = nested(lambda: TaskLoss(epochs=4), kind="stitchers")
     pairs: int = number(10, least=1)
     every: int = number(4, least=1)
+
+    #: Bytes of stitched activations that go through the end of Model 2 at once.
+    held: ClassVar[int] = 2**26
 
     name = "trajectory"
     source = "Csiszarik et al. 2021, section 6.2, figure 4"
@@ -83,7 +83,7 @@ class Trajectory(Experiment):
         maps = bench.once(case, (self.name, self.stitcher.spec), lambda: _maps(self.stitcher, case, bench))
         logged = sorted({*range(0, len(maps), self.every), len(maps) - 1})
         if case.kind == "training":
-            rows, steps = list(_scores(maps, logged, case, bench)), logged
+            rows, steps = list(_scores(maps, logged, case, bench, self.held)), logged
             arrays = {
                 name: [row.value for row in rows if row.quantity == name]
                 for name in ("cross_entropy", "accuracy", "residual")
@@ -124,15 +124,15 @@ def _maps(stitcher: Stitcher, case: Case, bench: Bench) -> list[Affine]:
     return maps
 
 
-def _scores(maps: list[Affine], logged: list[int], case: Case, bench: Bench) -> Iterator[Row]:
-    """Scores and residual of the maps at these steps, as many at once as `HELD` allows."""
+def _scores(maps: list[Affine], logged: list[int], case: Case, bench: Bench, held: int) -> Iterator[Row]:
+    """Scores and residual of the maps at these steps, as many at once as `held` bytes of activations allow."""
     import torch
 
     from simbench.networks.images import BATCH
 
     m = bench.moments(case, "test", "spatial")
     image = math.prod(bench.shape(case.b, case.layer_b)) * 4
-    most = max(1, HELD // (image * BATCH))
+    most = max(1, held // (image * BATCH))
     for at in range(0, len(logged), most):
         chosen = [maps[step] for step in logged[at : at + most]]
         together = Affine(
@@ -151,8 +151,8 @@ def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, ben
     if not _exact(index, case):
         return Row(quantity, bench.stitched_similarity(index, affine, case), step)
     m = bench.moments(case, "test", case.view).through(affine.to(torch.float64))
-    value, note, claims = asked(index, m)
-    problem = refusal(index, value, claims)
+    value, note, claims = ask(index, m)
+    problem = problem_of(index, value, claims)
     if problem:
         raise ArithmeticError(f"{problem.replace(' returned ', ' is ', 1)} at step {step}")
     return Row(quantity, float(value), step, "degenerate" if note else "ok", note)

@@ -1,4 +1,4 @@
-"""Minibatches: an index that is a ratio of sums over minibatches, of all pairs of layers of two networks."""
+"""Values of an index that is a ratio of sums over minibatches, for all pairs of layers of two networks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from torch import Tensor
 
 from simbench.comparison.passes import Layer, Tile, tiles
 from simbench.contracts import Index
-from simbench.errors import InputError, Spoilt, Undefined
+from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
 from simbench.isolation.loans import lend
-from simbench.measuring.value import MIN_ROWS, Side, Value, failed, value
+from simbench.measuring.value import MIN_ROWS, Side, Value, failed, not_finite, value
 from simbench.moments.coordinates import rounding_only
 from simbench.moments.precision import widened
 from simbench.moments.views import rows
 
+#: Of a layer in a batch: whether it varies, and its vector for every minibatch, or why the index gives none.
+Vectors = tuple[bool, list[Tensor] | Undefined | Inapplicable]
+
 
 class MinibatchStream:
-    """An index of minibatches: sums over batches of the inner products of its vectors."""
+    """An index of minibatches: sums over minibatches of the inner products of its vectors."""
 
     def __init__(self, index: Index, view: str) -> None:
         if view == "spatial":
@@ -31,18 +34,17 @@ class MinibatchStream:
         self._any_order = all("permutation" in side for side in (claims.invariances_a, claims.invariances_b))
         self._tiles: list[Tile] = []
         self._bytes: dict[Layer, int] = {}
-        self._wanted: set[Layer] | None = None
+        self._layers: set[Layer] | None = None
         self._sums: dict[tuple[Layer, Layer], Tensor] = {}
         self._own: dict[Layer, Tensor] = {}
         self._moving: set[Layer] = set()
-        self._undefined: dict[Layer, str] = {}
+        self._refused: dict[Layer, Undefined | Inapplicable] = {}
         self._varying: set[Layer] = set()
         self._spoilt: Spoilt | None = None
 
-    def take(self, side: str, layer: str, x: Tensor) -> tuple[bool, list[Tensor] | str] | None:
-        """Whether the output of a layer varies, and its vector for every minibatch, or why it has none; None where it
-        is not looked at."""
-        if self._wanted is not None and (side, layer) not in self._wanted:
+    def take(self, side: str, layer: str, x: Tensor) -> Vectors | None:
+        """The vectors of a layer of side "a" or "b" for its output x on a batch; None if the layer is in no tile."""
+        if self._layers is not None and (side, layer) not in self._layers:
             return None
         index, given = self.indices[0], self._rows(x)
         x = given if index.any_precision else widened(given)
@@ -52,19 +54,19 @@ class MinibatchStream:
             vectors = [lend(index, index.of_batch, part) for part in ([] if self._spoilt else parts)]
             finite = all(bool(vector.isfinite().all()) for vector in vectors)
             self._bytes[side, layer] = sum(8 * vector.numel() for vector in vectors)
-        except Undefined as undefined:
-            vectors, finite = str(undefined), bool(x.isfinite().all())
-        except Spoilt as change:  # the layers after this one, and the other indices, go on as if it were not there
+        except (Undefined, Inapplicable) as reason:
+            vectors, finite = reason, bool(x.isfinite().all())
+        except Spoilt as change:  # the index has failed; further layers and other indices go on
             self._spoilt, vectors, finite = change, [], True
         if not finite:
-            raise InputError(f"layer {layer!r} has NaN or infinite activations; give finite ones")
+            raise InputError(f"{not_finite(f'{layer!r} of {side}')}; give finite ones")
         moves = not (bool((x[0] == x[-1]).all()) and bool((x == x[:1]).all()))
         if (
             moves
             and (side, layer) not in self._varying
             and any(not rounding_only(part) for part in given.split(index.minibatches))
         ):
-            self._varying.add((side, layer))  # beyond rounding, within a minibatch; not looked at again
+            self._varying.add((side, layer))  # beyond rounding, within a minibatch; not tested again
         return moves, vectors
 
     def _rows(self, x: Tensor) -> Tensor:
@@ -73,14 +75,14 @@ class MinibatchStream:
         return rows(x, self.view)
 
     def held(self) -> int:
-        """Bytes of the vectors that `take` has handed out of a batch."""
+        """Bytes of the vectors that `take` returned for one batch."""
         return sum(self._bytes.values())
 
     def let_go(self) -> None:
-        """Nothing that was handed out is needed."""
+        """Drop what `take` returned. Nothing is held here."""
 
     def tiles(self, a: Sequence[Layer], b: Sequence[Layer], room: int, images: tuple[int, int | None]) -> list[Tile]:
-        """All pairs of a with b, in parts that take no more bytes than there is room."""
+        """All pairs of a with b, in tiles of at most `room` bytes."""
 
         def cost(a: Sequence[Layer], b: Sequence[Layer]) -> int:
             each = {key: self._bytes[key] for key in (*a, *b)}
@@ -89,34 +91,34 @@ class MinibatchStream:
         return tiles(a, b, cost, room, self._bytes.__getitem__)
 
     def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None]) -> None:
-        """Look at these pairs from now on."""
+        """Start a pass over the data that computes the pairs of these tiles."""
         self._tiles = list(parts)
-        self._wanted = {key for tile in parts for key in tile.layers}
-        self._sums, self._own, self._moving, self._undefined = {}, {}, set(), {}
+        self._layers = {key for tile in parts for key in tile.layers}
+        self._sums, self._own, self._moving, self._refused = {}, {}, set(), {}
 
-    def add(self, taken: Mapping[Layer, tuple[bool, list[Tensor]] | None]) -> None:
-        """What `take` gave of a batch, layer by layer."""
+    def add(self, taken: Mapping[Layer, Vectors | None]) -> None:
+        """Add a batch: layer -> what `take` returned."""
         if self._spoilt:
             return
-        self._moving.update(key for key in self._wanted if taken[key][0])
-        self._undefined.update((key, taken[key][1]) for key in self._wanted if isinstance(taken[key][1], str))
-        for key in self._wanted - self._undefined.keys():
+        self._moving.update(key for key in self._layers if taken[key][0])
+        self._refused.update((key, taken[key][1]) for key in self._layers if isinstance(taken[key][1], Exception))
+        for key in self._layers - self._refused.keys():
             for f in taken[key][1]:
                 self._own[key] = self._own.get(key, 0) + torch.dot(f, f)
         for i, j in self._pairs():
-            # One by one: what a pair gives does not depend on which other pairs there are.
-            for f, g in () if {i, j} & self._undefined.keys() else zip(taken[i][1], taken[j][1], strict=True):
+            # One product at a time: the sum of a pair does not depend on which other pairs there are.
+            for f, g in () if {i, j} & self._refused.keys() else zip(taken[i][1], taken[j][1], strict=True):
                 self._sums[i, j] = self._sums.get((i, j), 0) + torch.dot(f, g)
 
     def close(self) -> Iterator[tuple[Index, Layer, Layer, Value]]:
-        """All batches are in: the values of the pairs that are looked at. InputError when no batch was large enough."""
-        if self._wanted and not (self._own or self._undefined or self._spoilt):
+        """After the last batch: the values of the pairs of this pass. InputError if no batch was large enough."""
+        if self._layers and not (self._own or self._refused or self._spoilt):
             raise InputError(f"no batch has {MIN_ROWS} images, the fewest that {self.indices[0].spec} takes")
         for i, j in self._pairs():
             yield self.indices[0], i, j, self._ratio(i, j)
 
     def _pairs(self) -> Iterator[tuple[Layer, Layer]]:
-        """Those that are looked at, each once."""
+        """The pairs of this pass, each once."""
         yield from dict.fromkeys((i, j) for tile in self._tiles for i in tile.a for j in tile.b)
 
     def _ratio(self, i: Layer, j: Layer) -> Value:
@@ -127,8 +129,9 @@ class MinibatchStream:
 
         def answer() -> tuple[float, str, None]:
             for key, name in named:
-                if key in self._undefined:
-                    raise Undefined(f"{name}: {self._undefined[key]}")
+                if key in self._refused:
+                    reason = self._refused[key]
+                    raise (Undefined if isinstance(reason, Undefined) else Inapplicable)(f"{name}: {reason}")
             for key, name in named:
                 if not self._own[key] > 0:
                     raise Undefined(

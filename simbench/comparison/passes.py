@@ -1,4 +1,4 @@
-"""Passes: which pairs of layers are looked at in which pass over the data, so that each fits in memory."""
+"""Passes over the data: which pairs of layers are compared in which pass, so that each pass fits in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Layer = tuple[str, str]
 
 @dataclass(frozen=True)
 class Tile:
-    """All pairs of some layers of one side with some of the other, and the bytes that they take in a pass."""
+    """All pairs of some layers of one side with some of the other, and the bytes that they need in a pass."""
 
     a: tuple[Layer, ...]
     b: tuple[Layer, ...]
@@ -27,38 +27,38 @@ class Tile:
 
 #: Bytes of all pairs of some layers of one side with some of the other.
 Cost = Callable[[Sequence[Layer], Sequence[Layer]], int]
-#: Numbers of parts of a that are tried after the best.
+#: How many more numbers of parts are tried after the best one.
 _PATIENCE = 4
 
 
 def tiles(a: Sequence[Layer], b: Sequence[Layer], cost: Cost, room: int, width: Callable[[Layer], int]) -> list[Tile]:
-    """All pairs of a with b in few tiles, none of which takes more bytes than there is room.
+    """All pairs of a with b in few tiles of at most `room` bytes each.
 
-    Some number of parts of a, about equally wide, each with as many layers of b at a time as there is room for; of all
-    numbers the one that makes the fewest tiles. InputError where a single pair takes more than there is room.
+    a is split into parts of about equal width, and each part is paired with as many layers of b at a time as fit. The
+    number of parts is the one that gives the fewest tiles. InputError if a single pair needs more than `room` bytes.
     """
     best: list[Tile] | None = None
     worse = 0
     for count in range(1, len(a) + 1):
-        found = [tile for part in _parts(a, count, width) for tile in _filled(part, b, cost, room)]
-        if not all(tile.bytes <= room for tile in found):
+        candidate = [tile for part in _parts(a, count, width) for tile in _filled(part, b, cost, room)]
+        if not all(tile.bytes <= room for tile in candidate):
             continue
-        if best is None or len(found) < len(best):
-            best, worse = found, 0
+        if best is None or len(candidate) < len(best):
+            best, worse = candidate, 0
         worse += 1
         if worse > _PATIENCE or len(best) <= count:
             return best
     if best is None:
-        tile = max(found, key=lambda tile: tile.bytes)
+        tile = max(candidate, key=lambda tile: tile.bytes)
         raise InputError(
-            f"layers {tile.a[0][1]!r} and {tile.b[0][1]!r} take {told(tile.bytes)} together, and memory "
-            f"has room for {told(room)}; give more memory, another view, or layers without them"
+            f"layers {tile.a[0][1]!r} and {tile.b[0][1]!r} take {readable(tile.bytes)} together, and memory "
+            f"has room for {readable(room)}; give more memory, another view, or layers without them"
         )
     return best
 
 
 def _parts(layers: Sequence[Layer], count: int, width: Callable[[Layer], int]) -> list[list[Layer]]:
-    """Layers in their order in `count` parts, about equally wide."""
+    """The layers, in order, in `count` parts of about equal width."""
     total, before = sum(map(width, layers)), 0
     parts: list[list[Layer]] = [[] for _ in range(count)]
     for layer in layers:
@@ -68,7 +68,7 @@ def _parts(layers: Sequence[Layer], count: int, width: Callable[[Layer], int]) -
 
 
 def _filled(a: Sequence[Layer], b: Sequence[Layer], cost: Cost, room: int) -> Iterator[Tile]:
-    """a with as many of b at a time as there is room for, with one at least."""
+    """Tiles of a with as many layers of b at a time as fit, at least one."""
     start = 0
     while start < len(b):
         fits, beyond = 1, len(b) - start + 1
@@ -81,7 +81,7 @@ def _filled(a: Sequence[Layer], b: Sequence[Layer], cost: Cost, room: int) -> It
 
 
 def packed(tiles: Sequence[tuple[int, Tile]], room: int) -> list[list[tuple[int, Tile]]]:
-    """Tiles, each of a stream of some number, in as few passes as fit in their order."""
+    """Pairs (number of a stream, tile), in order, in as few passes of at most `room` bytes as possible."""
     passes: list[list[tuple[int, Tile]]] = []
     left = 0
     for number, tile in tiles:
@@ -93,6 +93,10 @@ def packed(tiles: Sequence[tuple[int, Tile]], room: int) -> list[list[tuple[int,
     return passes
 
 
-def told(bytes: int) -> str:
-    """A size as people read it."""
-    return f"{bytes / 2**30:.1f} GB" if bytes >= 2**30 else f"{bytes / 2**20:.1f} MB"
+def readable(size: int) -> str:
+    """A number of bytes in megabytes or gigabytes.
+
+    >>> readable(3 * 2**29)
+    '1.5 GB'
+    """
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.1f} MB"

@@ -1,4 +1,4 @@
-"""Reading: both networks run on all batches, in as many passes as the memory of what is kept allows."""
+"""All pairs of layers of two networks: both run on all batches, in as few passes as fit in memory."""
 
 from __future__ import annotations
 
@@ -10,129 +10,149 @@ from typing import Any
 
 from torch import Tensor
 
-from simbench.comparison.passes import Layer, packed, told
+from simbench.comparison.passes import Layer, Tile, packed, readable
 from simbench.errors import InputError
 from simbench.measuring.value import Value
 from simbench.moments.layers import Outgrown
 from simbench.tracing.hooks import Taps
 from simbench.tracing.inputs import Inputs, batches_of
 
+#: (index, layer of a, layer of b) -> value.
+Values = dict[tuple[str, str, str], Value]
 _NONE = object()
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two networks: its name, what is read of it, what it is given."""
+    """One of the two networks: its name "a" or "b", the hooks on its layers, and how batches become its inputs."""
 
     name: str
     taps: Taps
     inputs: Inputs
 
 
-class Reading:
-    """All pairs of the layers of two sides in all streams; the two sides are one object where the network is one.
+@dataclass(frozen=True)
+class _Plan:
+    """passes: the tiles of each pass, with the numbers of their streams. images: of a batch, and in all (None: not
+    known), which the tiles were made for."""
 
-    layers: the names of both sides, those first whose axes are known; there after `values`.
+    passes: list[list[tuple[int, Tile]]]
+    images: tuple[int, int | None]
+
+
+@dataclass(frozen=True)
+class _First:
+    """The first batch, what the streams took of it (None: it has to run again), and an iterator over the rest."""
+
+    batch: Any
+    taken: list[dict[Layer, Any]] | None
+    rest: Iterator
+
+
+class Reading:
+    """Compares all pairs of layers of two sides in all streams; both sides are one object if the network is the same.
+
+    layers: names of the layers of both sides, set by `values`; layers with a known layout come first.
     """
 
     def __init__(
         self, streams: Sequence, sides: tuple[Side, Side], names: tuple[list[str] | None, list[str] | None], room: int
     ) -> None:
-        """names: of the layers that were asked for. room: bytes that streams may take together."""
+        """names: of the requested layers of a and of b, None for all. room: bytes for all streams together."""
         self._streams, self._sides, self._names, self._room = streams, sides, names, room
-        self._whole = True
         self.layers: tuple[list[str], list[str]] = ([], [])
 
-    def values(self, batches: Iterable) -> dict[tuple[str, str, str], Value]:
-        """(index, layer of a, layer of b) -> value."""
-        stream = batches_of(batches)
-        first = next(stream, _NONE)
-        if first is _NONE:
+    def values(self, batches: Iterable) -> Values:
+        """The value of every index on every pair of layers.
+
+        The first batch runs before the passes are planned, because it shows the layers and their sizes. InputError if
+        there are no batches, or if several passes are needed and `batches` can be read only once.
+        """
+        iterator = batches_of(batches)
+        batch = next(iterator, _NONE)
+        if batch is _NONE:
             raise InputError("batches is empty; give at least one batch of inputs")
-        kept, rows = self._run(first, speculative=True)
+        taken, images = self._run(batch, speculative=True)
         self.layers = tuple(
             names or sorted([*side.taps.layers, *side.taps.unknown], key=side.taps.order)
             for names, side in zip(self._names, self._sides, strict=True)
         )
         try:
-            expected = len(batches) * rows
+            total = len(batches) * images
         except TypeError:
-            expected = None
-        again = stream is not batches  # an iterator is its own
+            total = None
+        repeatable = iterator is not batches  # an iterator iterates over itself
         try:
-            found = self._looked(batches, stream, first, kept, self._plan(rows, expected, again))
+            values = self._passes(batches, self._plan(images, total, repeatable), _First(batch, taken, iterator))
         except Outgrown:
-            found = self._looked(batches, None, None, None, self._plan(rows, None, True))
-        return {**self._others(found), **found}
+            values = self._passes(batches, self._plan(images, None, True), None)
+        return {**self._unpaired(values), **values}
 
-    def _plan(self, rows: int, expected: int | None, again: bool) -> tuple[list, tuple[int, int | None]]:
-        """The passes, and what they count on: images of a batch and in all."""
-        keys = self._keys()
-        found = [
-            (k, tile)
-            for k, stream in enumerate(self._streams)
-            for tile in stream.tiles(*keys, self._room, (rows, expected))
+    def _plan(self, images: int, total: int | None, repeatable: bool) -> _Plan:
+        """The passes for batches of so many images. repeatable: the batches can be read more than once."""
+        layers = self._readable_layers()
+        numbered = [
+            (number, tile)
+            for number, stream in enumerate(self._streams)
+            for tile in stream.tiles(*layers, self._room, (images, total))
         ]
-        passes = packed(found, self._room)
-        if len(passes) > 1 and not again:
-            whole = [tile for stream in self._streams for tile in stream.tiles(*keys, 2**62, (rows, expected))]
-            total = sum(tile.bytes for tile in whole)
+        passes = packed(numbered, self._room)
+        if len(passes) > 1 and not repeatable:
+            whole = [tile for stream in self._streams for tile in stream.tiles(*layers, 2**62, (images, total))]
+            size = sum(tile.bytes for tile in whole)
             raise InputError(
-                f"all pairs of layers in one pass take about {told(total)} and memory has "
-                f"room for {told(self._room)}; batches can be read only once: give a list or a DataLoader, "
+                f"all pairs of layers in one pass take about {readable(size)} and memory has "
+                f"room for {readable(self._room)}; batches can be read only once: give a list or a DataLoader, "
                 "more memory, fewer layers, or view='pooled'"
             )
-        return passes or [[]], (rows, expected)
+        return _Plan(passes or [[]], (images, total))
 
-    def _looked(
-        self,
-        batches: Iterable,
-        stream: Iterator | None,
-        first: Any,
-        kept: list | None,
-        plan: tuple[list, tuple[int, int | None]],
-    ) -> dict[tuple[str, str, str], Value]:
-        """The values of all pairs in tiles, pass by pass."""
-        found: dict[tuple[str, str, str], Value] = {}
+    def _passes(self, batches: Iterable, plan: _Plan, first: _First | None) -> Values:
+        """The values of all pairs in tiles, pass by pass. first: the beginning of the first pass, already read."""
+        values: Values = {}
         counts = []
-        for passing in plan[0]:
-            for k, each in enumerate(self._streams):
-                each.begin([tile for number, tile in passing if number == k], self._room, plan[1])
+        for tiles in plan.passes:
+            for number, stream in enumerate(self._streams):
+                stream.begin([tile for of, tile in tiles if of == number], self._room, plan.images)
             count = 0
-            for batch in batches_of(batches) if stream is None else chain([first], stream):
-                if kept is None or not self._whole:
-                    kept, rows = self._run(batch)
+            taken = None if first is None else first.taken
+            for batch in batches_of(batches) if first is None else chain([first.batch], first.rest):
+                if taken is None:
+                    taken, images = self._run(batch)
                 else:
-                    rows = plan[1][0]
-                for each, taken in zip(self._streams, kept, strict=True):
-                    each.add(taken)
-                kept, count = None, count + rows
+                    images = plan.images[0]
+                for stream, of_stream in zip(self._streams, taken, strict=True):
+                    stream.add(of_stream)
+                taken, count = None, count + images
             counts.append(count)
             if count != counts[0]:
                 raise InputError(
                     f"batches gave {counts[0]} inputs in the first pass and {count} in another; give an "
                     "iterable that can be read again, or more memory for one pass"
                 )
-            stream = None
-            for each in self._streams:
-                found.update(((index.spec, a[1], b[1]), value) for index, a, b, value in each.close())
-        return found
+            first = None
+            for stream in self._streams:
+                values.update(((index.spec, a[1], b[1]), value) for index, a, b, value in stream.close())
+        return values
 
-    def _run(self, batch: Any, speculative: bool = False) -> tuple[list[dict[Layer, Any]], int]:
+    def _run(self, batch: Any, speculative: bool = False) -> tuple[list[dict[Layer, Any]] | None, int]:
         """Run both networks on a batch: what each stream takes of every layer, and the number of inputs.
 
-        speculative: before it is known what fits; nothing is kept where it would be more than half of the room.
+        speculative: the passes are not planned yet. If the streams hold more than half of the room on the way, they
+        drop everything, and None is returned in its place.
         """
-        kept: list[dict[Layer, Any]] = [{} for _ in self._streams]
+        taken: list[dict[Layer, Any]] = [{} for _ in self._streams]
+        complete = True
 
         def take(side: str, layer: str, output: Tensor) -> None:
-            for stream, taken in zip(self._streams, kept, strict=True):
-                taken[side, layer] = stream.take(side, layer, output)
+            nonlocal complete
+            for stream, of_stream in zip(self._streams, taken, strict=True):
+                of_stream[side, layer] = stream.take(side, layer, output)
             if speculative and sum(stream.held() for stream in self._streams) > self._room // 2:
-                self._whole = False
-                for stream, taken in zip(self._streams, kept, strict=True):
+                complete = False
+                for stream, of_stream in zip(self._streams, taken, strict=True):
                     stream.let_go()
-                    taken.clear()
+                    of_stream.clear()
 
         counts = {}
         for side in dict.fromkeys(self._sides):
@@ -144,33 +164,25 @@ class Reading:
                 f"a batch has {counts['a']} inputs for a and {counts['b']} for b; both must be of the "
                 "same things, in the same order"
             )
-        return kept, counts["a"]
+        return taken if complete else None, counts["a"]
 
-    def _keys(self) -> tuple[list[Layer], list[Layer]]:
-        """The layers of both sides that are read."""
+    def _readable_layers(self) -> tuple[list[Layer], list[Layer]]:
+        """The layers of both sides whose layout is known."""
         return tuple(
             [(side.name, layer) for layer in layers if layer not in side.taps.unknown]
             for side, layers in zip(self._sides, self.layers, strict=True)
         )
 
-    def _others(self, found: dict) -> dict[tuple[str, str, str], Value]:
-        """What is said of the pairs that have no value."""
-        others = {}
+    def _unpaired(self, values: Values) -> Values:
+        """The pairs without a value, each with the reason."""
+        unpaired: Values = {}
         for stream in self._streams:
             for a in self.layers[0]:
                 for b in self.layers[1]:
-                    if (stream.indices[0].spec, a, b) in found:
+                    if (stream.indices[0].spec, a, b) in values:
                         continue
-                    reasons = [
-                        side.taps.unknown[layer]
-                        for side, layer in zip(self._sides, (a, b), strict=True)
-                        if layer in side.taps.unknown
-                    ]
-                    keys = [(side.name, layer) for side, layer in zip(self._sides, (a, b), strict=True)]
-                    values = (
-                        [(index, Value(None, "skipped", reasons[0])) for index in stream.indices]
-                        if reasons
-                        else stream.unpaired(*keys)
-                    )
-                    others.update(((index.spec, a, b), value) for index, value in values)
-        return others
+                    pair = list(zip(self._sides, (a, b), strict=True))
+                    reasons = [side.taps.unknown[layer] for side, layer in pair if layer in side.taps.unknown]
+                    reason = reasons[0] if reasons else stream.unpaired(*((side.name, layer) for side, layer in pair))
+                    unpaired.update(((index.spec, a, b), Value(None, "skipped", reason)) for index in stream.indices)
+        return unpaired

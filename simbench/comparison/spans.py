@@ -1,4 +1,4 @@
-"""Spans: pairs of representations with no fewer neurons than rows, by n x n algebra."""
+"""Moments of pairs of representations with at least as many neurons as rows, computed from n x n products."""
 
 from __future__ import annotations
 
@@ -13,50 +13,52 @@ from simbench.moments.scatter import Scatter
 
 
 class Spans:
-    """Moments of representations whose rows are kept, as `evaluate` takes them for one pair.
+    """Moments of representations whose rows are in memory, computed as `evaluate` does for one pair.
 
-    What can be rotated is given by its coordinates in the span of its rows. Coordinates, and the bases that indices ask
-    of them, are kept for other pairs while there is room, of so many bytes; those that do not fit any more are made
-    anew for each pair.
+    For an index that allows rotations, a representation is replaced by its coordinates in the span of its rows.
+    Coordinates and their bases are cached for other pairs up to `room` bytes, and computed again beyond that.
+
+    rows: key -> rows (n, p) of a representation.
     """
 
     def __init__(self, rows: Callable[[Hashable], Tensor], room: int) -> None:
         self._rows, self._room = rows, room
-        self._made: dict[tuple, Scatter] = {}
+        self._scatters: dict[tuple, Scatter] = {}
         self._bytes: dict[tuple, int] = {}
         self._last: list[tuple] = []
 
     def moments(self, index: Index, i: Hashable, j: Hashable) -> Moments:
-        """Moments of a pair that have the value of this index."""
+        """Moments of the representations i and j that give the value of this index."""
         turned = turnable(index)
         sides = (index.claims.invariances_a, index.claims.invariances_b)
-        wanted = [(key, "linear" in side if turned else None) for key, side in zip((i, j), sides, strict=True)]
-        self._tidy(wanted)
-        return Moments.between(*map(self._scatter, wanted))
+        pair = [(key, "linear" in side if turned else None) for key, side in zip((i, j), sides, strict=True)]
+        self._evict(pair)
+        return Moments.between(*map(self._scatter, pair))
 
     def _scatter(self, key: tuple) -> Scatter:
-        """Of the coordinates of a representation, after scaling its features or not; None: of its neurons."""
-        if key not in self._made:
+        """Scatter for (representation, scaled): of its coordinates, with features scaled first if `scaled`; of its
+        neurons if `scaled` is None."""
+        if key not in self._scatters:
             x, scaled = self._rows(key[0]), key[1]
-            self._made[key] = Scatter.of(x, keep_rows=True) if scaled is None else narrow(x, scaled)
-        return self._made[key]
+            self._scatters[key] = Scatter.of(x, keep_rows=True) if scaled is None else narrow(x, scaled)
+        return self._scatters[key]
 
-    def _tidy(self, wanted: list[tuple]) -> None:
-        """Let what was used last go, the second of the pair first, where all is more than there is room for."""
+    def _evict(self, pair: list[tuple]) -> None:
+        """Drop the scatters of the last pair, the second one first, while the cache is larger than `room`."""
         for key in self._last:
-            if key in self._made:
-                self._bytes[key] = _held(self._made[key])
+            if key in self._scatters:
+                self._bytes[key] = _size(self._scatters[key])
         for key in self._last[::-1]:
-            if sum(self._bytes.values()) > self._room and key not in wanted:
-                self._made.pop(key, None)
+            if sum(self._bytes.values()) > self._room and key not in pair:
+                self._scatters.pop(key, None)
                 self._bytes.pop(key, None)
-        self._last = wanted
+        self._last = pair
 
 
-def _held(value: object) -> int:
-    """Bytes of the tensors that an object holds, those that it keeps of what it was asked among them."""
+def _size(record: object) -> int:
+    """Bytes of the tensors in a record, including those that it has computed and cached."""
     return sum(
-        part.numel() * part.element_size() if isinstance(part, Tensor) else _held(part)
-        for part in vars(value).values()
+        part.numel() * part.element_size() if isinstance(part, Tensor) else _size(part)
+        for part in vars(record).values()
         if hasattr(part, "__dict__")
     )

@@ -165,19 +165,19 @@ def _labels(dataset: Described, name: str, labels: numpy.ndarray, n: int) -> num
     return np.ascontiguousarray(labels, np.int64)
 
 
-def content(array: numpy.ndarray) -> str:
-    """sha256 of an array's bytes in the order of its axes, little-endian, a block at a time."""
+def content(array: numpy.ndarray, most: int = BLOCK) -> str:
+    """sha256 of an array's bytes in the order of its axes, little-endian, at most so many bytes at a time."""
     import numpy as np
 
     sha = hashlib.sha256()
-    for block in blocks(array):
+    for block in blocks(array, most):
         sha.update(np.ascontiguousarray(block, block.dtype.newbyteorder("<")).data)
     return sha.hexdigest()
 
 
-def blocks(array: numpy.ndarray) -> Iterator[numpy.ndarray]:
-    """The rows of an array, at most BLOCK bytes at a time."""
-    rows = max(1, BLOCK * len(array) // max(1, array.nbytes))
+def blocks(array: numpy.ndarray, most: int = BLOCK) -> Iterator[numpy.ndarray]:
+    """The rows of an array, at most so many bytes at a time, and at least one row."""
+    rows = max(1, most * len(array) // max(1, array.nbytes))
     return (array[start : start + rows] for start in range(0, len(array), rows))
 
 

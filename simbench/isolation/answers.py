@@ -1,4 +1,4 @@
-"""What an index answers: a number in the range it claims, or why what it returned is none."""
+"""The answer of an index, checked: a real number in the claimed range, or the reason why it is not one."""
 
 from __future__ import annotations
 
@@ -13,62 +13,56 @@ if TYPE_CHECKING:
     from simbench.moments.pair import Moments
 
 
-def refusal(index: Index, value: Any, claims: Claims | None = None) -> str:
-    """Why what an index returned is not one finite real number in the range that it claims, up to rounding; or "".
-    claims: of the index, where they are known."""
-    found = _real(value)
-    if found is None:
-        return f"index {index.spec} returned {_told(value)}; a 0-dim tensor with a real number is wanted"
-    if not abs(found) < float("inf"):
-        return f"index {index.spec} returned {found}"
-    if claims is None:
-        with abroad():
-            claims = index.claims
-    if not claims.admits(found):
-        low, high = claims.range
-        return f"index {index.spec} returned {found:.6g}, which is outside the range [{low:g}, {high:g}] that it claims"
-    return ""
-
-
-def number(index: Index, value: Any, claims: Claims | None = None) -> float:
-    """The value that an index returned, as a float; at the end of the claimed range where rounding took it beyond.
-    Raises ArithmeticError where it is refused."""
-    if claims is None:
-        with abroad():
-            claims = index.claims
-    reason = refusal(index, value, claims)
-    if reason:
-        raise ArithmeticError(reason)
-    found, (low, high) = _real(value), claims.range
-    return min(max(found, low), high)  # it lies outside by rounding at most
-
-
-def nan(value: Any) -> bool:
-    """Whether a value is the number that is none."""
-    found = _real(value)
-    return found is not None and found != found
-
-
-def asked(index: Index, m: Moments) -> tuple[Any, str, Claims]:
-    """What an index of moments returns, why it carries no information, or "", and its claims."""
+def ask(index: Index, m: Moments) -> tuple[Any, str, Claims]:
+    """What an index of moments returns, the reason why that is degenerate, or "", and the claims of the index."""
     return lend(index, lambda m: (index.from_moments(m), index.degenerate(m) or "", index.claims), m)
 
 
-def _real(value: Any) -> float | None:
-    """None for what is not one real number."""
-    if getattr(value, "ndim", 0) != 0 or isinstance(value, bool):
+def problem_of(index: Index, answer: Any, claims: Claims | None = None) -> str:
+    """Why the answer is not one finite real number in the claimed range, up to rounding; "" if it is.
+    claims: of the index, if they are known."""
+    x = _real(answer)
+    if x is None:
+        return f"index {index.spec} returned {_described(answer)}; it must return a 0-dim tensor with a real number"
+    if not abs(x) < float("inf"):
+        return f"index {index.spec} returned {x}"
+    if claims is None:
+        with abroad():
+            claims = index.claims
+    if not claims.admits(x):
+        low, high = claims.range
+        return f"index {index.spec} returned {x:.6g}, which is outside its claimed range [{low:g}, {high:g}]"
+    return ""
+
+
+def number(index: Index, answer: Any, claims: Claims | None = None) -> float:
+    """The answer of an index as a float, moved into the claimed range if rounding took it outside.
+    Raises ArithmeticError if `problem_of` finds a problem."""
+    if claims is None:
+        with abroad():
+            claims = index.claims
+    problem = problem_of(index, answer, claims)
+    if problem:
+        raise ArithmeticError(problem)
+    x, (low, high) = _real(answer), claims.range
+    return min(max(x, low), high)
+
+
+def _real(answer: Any) -> float | None:
+    """The answer as a float; None if it is not one real number."""
+    if getattr(answer, "ndim", 0) != 0 or isinstance(answer, bool):
         return None
-    if hasattr(value, "dtype"):  # of torch or numpy
-        kind = str(value.dtype).removeprefix("torch.")
-        if not kind.startswith(("float", "bfloat", "int", "uint")):
+    if hasattr(answer, "dtype"):  # of torch or numpy
+        dtype = str(answer.dtype).removeprefix("torch.")
+        if not dtype.startswith(("float", "bfloat", "int", "uint")):
             return None
-        return float(value.detach() if hasattr(value, "detach") else value)
-    return float(value) if isinstance(value, numbers.Real) else None
+        return float(answer.detach() if hasattr(answer, "detach") else answer)
+    return float(answer) if isinstance(answer, numbers.Real) else None
 
 
-def _told(value: Any) -> str:
-    """A few words for what is not a number."""
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"a {type(value).__name__} of shape {tuple(value.shape)}, {value.dtype}"
-    told = " ".join(repr(value).split())
-    return f"{told[:60]}{'...' if len(told) > 60 else ''} ({type(value).__name__})"
+def _described(answer: Any) -> str:
+    """A few words for an answer that is not a number."""
+    if hasattr(answer, "shape") and hasattr(answer, "dtype"):
+        return f"a {type(answer).__name__} of shape {tuple(answer.shape)}, {answer.dtype}"
+    text = " ".join(repr(answer).split())
+    return f"{text[:60]}{'...' if len(text) > 60 else ''} ({type(answer).__name__})"

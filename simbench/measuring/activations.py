@@ -1,4 +1,4 @@
-"""Activations of trained networks on the inputs of one setting, computed once and held while they fit."""
+"""Activations of trained networks on the inputs of one setting, computed once and held while they fit in memory."""
 
 from __future__ import annotations
 
@@ -12,76 +12,90 @@ from torch import Tensor, nn
 
 from simbench.contracts.selection import Network, Setting
 from simbench.contracts.task import Rows, take
+from simbench.measuring.fronts import joined, normalised_batches, run, run_front
 from simbench.measuring.held import Held, OnDemand
 from simbench.measuring.sources import Sources
+from simbench.moments import views
 from simbench.moments.layers import LayerMoments
-from simbench.moments.views import rows
 from simbench.networks import sampling
 from simbench.networks.cut import cut
-from simbench.networks.images import BATCH, normalised
+from simbench.networks.images import BATCH
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
-from simbench.system.surroundings import abroad
 
-#: Bytes that activations take at once, held ones and those being made. What does not fit is computed again.
+#: Bytes of activations in memory at once, held ones and those being computed. Others are computed again.
 BUDGET = 2**30
-#: Inputs of view `flat`, whose work grows with the square of their number.
+#: Most inputs in view `flat`, whose work grows with the square of their number.
 FLAT_INPUTS = 2000
 
 
-@stopwatch.stages(batches="front passes", tensor="front passes", through="front passes")
+@stopwatch.stages(batches="front passes", tensor="front passes")
 class Activations(Sources):
-    """Forward passes through the networks of one setting.
+    """Activations of the networks of one setting: `batches` is a stream in order, `tensor` gives them in one piece.
 
-    Ask for `batches` in order, for one `tensor` of all or of chosen inputs, for a `lookup` that computes chosen ones
-    when they are needed, for the `sample` that a view is taken of, or send inputs of your own `through` a front. A
-    representation is continued from the deepest held one of the same network below it, so that a sweep over layers in
-    order of depth costs one pass through each network. budget: bytes. flat: the most inputs in view flat.
+    Activations are computed from the deepest held layer of the same network below them, so a sweep over layers in
+    order of depth costs one pass through each network. What is held changes no number.
+
+    budget: bytes. flat: most inputs in view flat. batch: inputs of a forward pass.
     """
 
-    def __init__(self, setting: Setting, device: str = "cpu", budget: int = BUDGET, flat: int = FLAT_INPUTS) -> None:
-        super().__init__(setting, device)
+    def __init__(
+        self, setting: Setting, device: str = "cpu", budget: int = BUDGET, flat: int = FLAT_INPUTS, batch: int = BATCH
+    ) -> None:
+        super().__init__(setting, device, batch)
         self.budget, self.flat = budget, flat
-        self._held = Held(budget)
+        self.held = Held(budget)
         self._outputs: dict[tuple[str, str], Tensor] = {}
         self._shapes: dict[tuple[str, str], tuple[int, ...]] = {}
 
     @torch.no_grad()
     def batches(self, network: Network, layer: str, split: str, hold: bool = False) -> Iterator[Tensor]:
-        """Activations in batches of BATCH inputs, in order: held ones, or computed on the way. hold: they are
-        held from now on if they fit."""
+        """Activations of all inputs of a split in order, in batches, from memory or computed on the way.
+
+        hold: all are computed first and held, if they fit.
+        """
         if hold and self._bytes(network, layer, split) <= self.budget:
             self.tensor(network, layer, split)
         key = (network.content, layer, split)
-        if key in self._held:
-            yield from self._held[key].split(BATCH)
+        if key in self.held:
+            yield from self.held[key].split(self.batch)
         else:
-            source, stages = self._nearest(network, layer, split)
-            yield from (_through(stages, part) for part in source)
+            below, stages = self._nearest(network, layer, split)
+            yield from (run(stages, part, self.batch) for part in below)
 
     @torch.no_grad()
     def tensor(
-        self, network: Network, layer: str, split: str, chosen: Tensor | None = None, beside: Container = ()
-    ) -> Tensor:
-        """Activations (n, c, h, w) or (n, p) of all inputs, held from now on while they fit; or of the chosen ones
-        (m,), computed the shortest way and not held. beside: keys (content, layer, split) that stay held meanwhile."""
-        if chosen is None:
-            return self._all(network, layer, split, beside)
-        held, above = self._below(network, layer, split)
-        if held is None:
-            return self.through(network, layer, self.inputs(split)[chosen.cpu()])
-        return _joined([_through(above, part) for part in take(held, chosen).split(BATCH)])
+        self,
+        network: Network,
+        layer: str,
+        split: str,
+        chosen: Tensor | None = None,
+        lazy: bool = False,
+        beside: Container = (),
+    ) -> Rows:
+        """Activations (n, c, h, w) or (n, p) of all inputs of a split, held from then on if they fit.
 
-    def _all(self, network: Network, layer: str, split: str, beside: Container) -> Tensor:
+        chosen: (m,) int64, the inputs to return; if all do not fit, these alone are computed, and none is held.
+        lazy: if all do not fit, return an object that computes those it is indexed with, as `chosen`.
+        beside: keys (content, layer, split) of activations that stay held meanwhile.
+        """
+        if (lazy or chosen is not None) and self._bytes(network, layer, split) > self.budget:
+            if chosen is None:
+                return OnDemand(partial(self.tensor, network, layer, split))
+            return self._of_chosen(network, layer, split, chosen)
+        everything = self._of_all(network, layer, split, beside)
+        return everything if chosen is None else take(everything, chosen.to(self.device))
+
+    def _of_all(self, network: Network, layer: str, split: str, beside: Container) -> Tensor:
         key = (network.content, layer, split)
-        if key in self._held:
-            return self._held[key]
-        began = time.perf_counter()
-        source, above = self._nearest(network, layer, split)
+        if key in self.held:
+            return self.held[key]
+        start = time.perf_counter()
+        below, stages = self._nearest(network, layer, split)
         x, at = None, 0
-        for part in (_through(above, batch) for batch in source):
+        for part in (run(stages, batch, self.batch) for batch in below):
             if x is None:
-                self._held.make_room(part[0].nbytes * self.count(split), beside)
+                self.held.make_room(part[0].nbytes * self.count(split), beside)
                 x = torch.empty(
                     (self.count(split), *part.shape[1:]),
                     dtype=part.dtype,
@@ -90,60 +104,47 @@ class Activations(Sources):
                 )
             x[at : at + len(part)] = part
             at += len(part)
-        self._held.keep(key, x, time.perf_counter() - began)
+        self.held.keep(key, x, time.perf_counter() - start)
         return x
 
-    def lookup(self, network: Network, layer: str, split: str) -> Rows:
-        """Gives the activations of chosen inputs: a tensor of all, or, where that is too large to hold, an object that
-        runs the stages above the deepest held representation at every call."""
-        if self._bytes(network, layer, split) > self.budget:
-            return OnDemand(partial(self.tensor, network, layer, split))
-        return self.tensor(network, layer, split)
+    def _of_chosen(self, network: Network, layer: str, split: str, chosen: Tensor) -> Tensor:
+        below, stages = self._below(network, layer, split)
+        if below is None:
+            return run_front(self, network, layer, self.inputs(split)[chosen.cpu()])
+        return joined([run(stages, part, self.batch) for part in take(below, chosen.to(self.device)).split(self.batch)])
 
-    def sample(self, network: Network, layer: str, split: str, view: str) -> Tensor:
-        """Activations of the inputs that a view is taken of: all, or for view flat at most `flat`, drawn with the
-        setting's seed."""
-        if self.sampled(split, view) == self.count(split):
-            return self.tensor(network, layer, split)
-        chosen = sampling.draw(self.count(split), self.flat, self.setting.seed)
-        return take(self.lookup(network, layer, split), chosen.to(self.device))
-
-    def sampled(self, split: str, view: str) -> int:
-        """Number of those inputs."""
-        return min(self.count(split), self.flat) if view == "flat" else self.count(split)
+    def drawn(self, split: str, view: str) -> Tensor | None:
+        """The inputs (m,) of a split that a view is taken of: at most `flat` for view flat, drawn with the setting's
+        seed, in ascending order; None stands for all."""
+        if view != "flat" or self.count(split) <= self.flat:
+            return None
+        return sampling.draw(self.count(split), self.flat, self.setting.seed)
 
     def _bytes(self, network: Network, layer: str, split: str) -> int:
         return math.prod(self.shape(network, layer)) * 4 * self.count(split)
 
-    @torch.no_grad()
-    def through(self, network: Network, layer: str, inputs: Tensor) -> Tensor:
-        """Activations of inputs (m, c, h, w) as of `inputs`, BATCH at a time."""
-        front, home = self.halves(network, layer)[0], network.home(self.setting)
-        return _joined([_through(front, normalised(part, home, self.device)) for part in inputs.split(BATCH)])
-
     def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
-        """Batches of the deepest held representation below the layer (or of the inputs), and the stages
-        from there to the layer."""
-        held, above = self._below(network, layer, split)
-        if held is not None:
-            return (part.clone() for part in held.split(BATCH)), above  # a forward may write to what it is given
-        home = network.home(self.setting)
-        return (normalised(part, home, self.device) for part in self.inputs(split).split(BATCH)), above
+        """Batches of the deepest held activations below the layer, or of the inputs, and the stages from there to the
+        layer."""
+        below, stages = self._below(network, layer, split)
+        if below is None:
+            return normalised_batches(self, network, self.inputs(split)), stages
+        return (part.clone() for part in below.split(self.batch)), stages  # a forward may write to its input
 
     def _below(self, network: Network, layer: str, split: str) -> tuple[Tensor | None, nn.Sequential]:
-        """The deepest held representation that the front passes through, None where there are only the inputs, and the
-        stages from there to the layer: to the last bit what the front gives."""
+        """The deepest held activations below the layer, None if there are none, and the stages from there to the
+        layer; they give the output of the front to the last bit."""
         front = self.halves(network, layer)[0]
-        # A stage that the layer cuts short is there in part only, by the name of the whole.
+        # A layer inside a stage leaves only a part of that stage in the front, under the name of the whole stage.
         whole = [name for name in stages_of(front)[:-1] if not layer.startswith(f"{name}.")]
         for name in reversed(whole):
             key = (network.content, name, split)
-            if key in self._held:
-                return self._held[key], cut(front, name)[1]
+            if key in self.held:
+                return self.held[key], cut(front, name)[1]
         return None, front
 
     def outputs(self, network: Network, split: str) -> Tensor:
-        """(n, classes) outputs of the unstitched network."""
+        """Outputs (n, outputs) of the unstitched network. ArithmeticError if they are not finite."""
         key = (network.content, split)
         if key not in self._outputs:
             last = list(self.net(network)._modules)[-1]
@@ -152,9 +153,9 @@ class Activations(Sources):
         return self._outputs[key]
 
     def stack(self, members: tuple[tuple[Network, str], ...], split: str, view: str) -> LayerMoments:
-        """Moments of all the (network, layer) members side by side, in one pass over the inputs.
+        """Moments of all pairs of the (network, layer) members, in one pass over the inputs.
 
-        A member with NaN or infinite activations spoils the pairs it is in, and no other.
+        NaN or infinite activations of a member reach the moments of its own pairs only.
         """
         size = sum(self._bytes(*member, split) for member in members)
         if size <= self.budget:
@@ -162,39 +163,20 @@ class Activations(Sources):
             for network, layer in members:
                 self.tensor(network, layer, split, beside=together)
         batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
-        return LayerMoments.of([rows(x, view) for x in batch] for batch in batches)
+        return LayerMoments.of([views.rows(x, view) for x in batch] for batch in batches)
 
     @torch.no_grad()
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:
-        """Shape of one input's activation, (c, h, w) or (p,)."""
+        """Shape of one input's activations, (c, h, w) or (p,)."""
         key = (network.content, layer)
         if key not in self._shapes:
-            front, one = self.halves(network, layer)[0], self.inputs("test")[:1]
-            with abroad():
-                self._shapes[key] = tuple(front(normalised(one, network.home(self.setting), self.device)).shape[1:])
+            (one,) = normalised_batches(self, network, self.inputs("test")[:1])
+            self._shapes[key] = tuple(run(self.halves(network, layer)[0], one, 1).shape[1:])
         return self._shapes[key]
 
 
-def _through(stages: nn.Sequential, x: Tensor) -> Tensor:
-    """What the stages, which are code of a model, make of a batch (m, ...), maps in channels-last memory as they are
-    held.
-
-    Always BATCH inputs pass together, some of them twice: matrix products of another number of rows add up in another
-    order, which processor, threads and sizes decide. An input's activations must not depend on its batch.
-    """
-    few = len(x) < BATCH
-    with abroad():
-        y = stages(take(x, torch.arange(BATCH, device=x.device) % len(x)) if few else x)
-    y = y[: len(x)] if few else y
-    return y.contiguous(memory_format=torch.channels_last) if y.ndim == 4 else y
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-def finite(x: Tensor, what: str) -> Tensor:
-    """x itself; raises ArithmeticError when it holds NaN or infinite values."""
+def finite(x: Tensor, name: str) -> Tensor:
+    """x itself. ArithmeticError if it holds NaN or infinite values."""
     if not bool(torch.isfinite(x).all()):
-        raise ArithmeticError(f"{what} holds NaN or infinite activations")
+        raise ArithmeticError(f"{name} holds NaN or infinite activations")
     return x

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from simbench.contracts.selection import Network
 from simbench.contracts.task import Batch
-from simbench.measuring.activations import Activations
+from simbench.measuring.fronts import run_front
+from simbench.measuring.sources import Sources
 from simbench.networks.images import augmented
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import at_home
@@ -20,7 +21,7 @@ from simbench.system.surroundings import at_home
 class Augmented:
     """Train images, cropped and mirrored at random, on their way through both networks of a stitch."""
 
-    source: Activations
+    source: Sources
     a: Network
     layer_a: str
     b: Network
@@ -31,8 +32,8 @@ class Augmented:
         with at_home(), torch.no_grad():
             source = self.source
             images = augmented(source.inputs("train")[chosen], generator)
-            x = source.through(self.a, self.layer_a, images)
-            own = source.through(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
+            x = run_front(source, self.a, self.layer_a, images)
+            own = run_front(source, self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
             return Batch(
                 x,
                 source.labels("train")[chosen.to(source.device)],

@@ -14,7 +14,7 @@ from torch import Tensor
 from simbench.contracts import Claims, Index, Row
 from simbench.contracts.case import Case
 from simbench.errors import Inapplicable, Undefined
-from simbench.isolation.answers import asked, number
+from simbench.isolation.answers import ask, number
 from simbench.isolation.loans import lend
 from simbench.measuring.evaluate import evaluate, turnable
 from simbench.measuring.pairs import Pairs, members
@@ -56,7 +56,7 @@ class Comparing(Pairs):
                 Side.of_scatter(name, x, over)
                 for (name, over), x in zip(_described(case, split), (m.a, m.b), strict=True)
             ]
-            answer = partial(asked, index, m)
+            answer = partial(ask, index, m)
         found = value(index, sides, answer)
         if found.error is not None:
             raise found.error
@@ -69,7 +69,7 @@ class Comparing(Pairs):
 
         def answer() -> tuple[Any, str, Claims | None]:
             x, y, m = self.coordinates(case, split)
-            return self._on_samples(index, x, y, case) if index.needs == "samples" else asked(index, m)
+            return self._on_samples(index, x, y, case) if index.needs == "samples" else ask(index, m)
 
         return (self._turned(case, place, split)[0] for place in (0, 1)), answer
 
@@ -85,7 +85,7 @@ class Comparing(Pairs):
                     f"{index.spec} is not invariant to rotations and translations of both sides, and needs the moments "
                     f"of {max(x.shape[1], y.shape[1])} neurons: {len(x)} images do not determine them in view flat"
                 )
-            return asked(index, Moments.of(x, y))
+            return ask(index, Moments.of(x, y))
 
         return (
             Side.of_rows(name, rows, over) for (name, over), rows in zip(_described(case, split), (x, y), strict=True)
@@ -115,7 +115,7 @@ class Comparing(Pairs):
             layers = {case.layer_a, case.layer_b}  # cases come in order of depth
             self._coordinates = {old: kept for old, kept in self._coordinates.items() if old[1] in layers}
             settle()
-            x = views.rows(self.activations.sample(network, layer, split, "flat"), "flat")
+            x = views.rows(self.sample((network, layer), split, "flat"), "flat")
             side = Side.of_rows(name, x, over)
             coordinates = scatter = None
             if side.problem() is None:
@@ -132,13 +132,18 @@ class Comparing(Pairs):
         if case.view != "flat" and index.needs == "moments":
             m = self.moments(case, "test", case.view).through(affine.to(torch.float64))
             return number(index, lend(index, index.from_moments, m))
-        x, y = (self.activations.sample(*member, "test", case.view) for member in members(case))
+        x, y = (self.sample(member, "test", case.view) for member in members(case))
         pair = views.rows(affine.to(x)(x), case.view).double(), views.rows(y, case.view).double()
         return number(index, evaluate(index, *self._drawn(index, *pair, case))[0])
 
     def samples(self, case: Case) -> int:
         """Number of inputs a case is measured on."""
-        return self.activations.sampled(case.split, case.view)
+        return self._inputs(case.split, case.view)
+
+    def _inputs(self, split: str, view: str) -> int:
+        """Number of inputs that a view is taken of."""
+        drawn = self.activations.drawn(split, view)
+        return self.activations.count(split) if drawn is None else len(drawn)
 
     def _drawn(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Tensor, Tensor]:
         """At most `max_rows` of the rows, drawn with the setting's seed, for an index that needs samples."""
@@ -151,7 +156,7 @@ class Comparing(Pairs):
         """How many rows were drawn, where not all were taken."""
         if index.needs != "samples" or index.max_rows is None:
             return ""
-        n = self.activations.sampled(split, case.view)
+        n = self._inputs(split, case.view)
         if case.view == "spatial":
             n *= math.prod(self.shape(case.a, case.layer_a)[1:])
         return f"on {index.max_rows} rows drawn of {n}" if n > index.max_rows else ""

@@ -96,7 +96,7 @@ class Later:
             return take(rows, chosen) if listed else rows[chosen].clone()
 
 
-def shown(held: Rows) -> Rows:
+def shown(held: Rows, small: int = SMALL) -> Rows:
     """What a task shows of activations: large ones by the images that are asked for, as those that are computed at
     every call, so that nobody needs a copy of all."""
-    return held if isinstance(held, Tensor) and held.nbytes <= SMALL else Later(lambda: held)
+    return held if isinstance(held, Tensor) and held.nbytes <= small else Later(lambda: held)

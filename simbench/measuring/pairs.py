@@ -8,7 +8,8 @@ from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection
 from simbench.errors import Inapplicable
 from simbench.measuring.activations import BUDGET, FLAT_INPUTS, Activations
-from simbench.measuring.stacks import Stacks
+from simbench.measuring.stacks import Member, Stacks
+from simbench.measuring.value import unpaired
 from simbench.moments import views
 from simbench.moments.pair import Moments
 from simbench.system import stopwatch
@@ -37,7 +38,11 @@ class Pairs:
     def rows(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
         """Rows (n, p) of a and (n, q) of b in a view (view flat: of a drawn sample of the inputs)."""
         self.must_pair(case, view)
-        return tuple(views.rows(self.activations.sample(*member, split, view), view) for member in members(case))
+        return tuple(views.rows(self.sample(member, split, view), view) for member in members(case))
+
+    def sample(self, member: Member, split: str, view: str) -> Tensor:
+        """Activations of the inputs that a view is taken of."""
+        return self.activations.tensor(*member, split, self.activations.drawn(split, view))
 
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:
         """Shape of one input's activation, (c, h, w) or (p,)."""
@@ -52,15 +57,10 @@ class Pairs:
         left, right = (self.shape(*member)[1:] for member in members(case))
         if view == "spatial" and left != right:
             raise Inapplicable(
-                f"{case.layer_a} of {case.a.name} is {_size(left)} and {case.layer_b} of {case.b.name} is "
-                f"{_size(right)}: rows do not pair up in view spatial"
+                unpaired((f"{case.layer_a} of {case.a.name}", left), (f"{case.layer_b} of {case.b.name}", right))
             )
 
 
 def members(case: Case) -> tuple[tuple[Network, str], tuple[Network, str]]:
     """(network, layer) of a and of b."""
     return (case.a, case.layer_a), (case.b, case.layer_b)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a vector"

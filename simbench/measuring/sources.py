@@ -19,10 +19,10 @@ from simbench.system.surroundings import abroad
 
 
 class Sources:
-    """Inputs, labels and networks of one setting, each read once."""
+    """Inputs, labels and networks of one setting, each read once. batch: inputs of a forward pass."""
 
-    def __init__(self, setting: Setting, device: str = "cpu") -> None:
-        self.setting, self.device = setting, torch.device(device)
+    def __init__(self, setting: Setting, device: str = "cpu", batch: int = images.BATCH) -> None:
+        self.setting, self.device, self.batch = setting, torch.device(device), batch
         self.objective = Objective.of(setting.dataset)
         self._nets: dict[str, nn.Sequential] = {}
         self._whole: dict[str, nn.Sequential] = {}

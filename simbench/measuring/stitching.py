@@ -36,7 +36,7 @@ class Stitching(Pairs):
         (a, layer_a), (b, layer_b), held = (case.a, case.layer_a), (case.b, case.layer_b), self.activations
         fits, augmented = not a.misfit(self.selection.setting), Augmented(held, a, layer_a, b, layer_b)
         return Task(
-            shown(held.lookup(a, layer_a, "train")),
+            shown(held.tensor(a, layer_a, "train", lazy=True)),
             held.end(b, layer_b),
             held.outputs(b, "train"),
             held.labels("train"),
@@ -44,7 +44,7 @@ class Stitching(Pairs):
             case.setting.seed,
             held.objective,
             held.outputs(a, "train") if fits else None,
-            Later(lambda: held.lookup(b, layer_b, "train")),
+            Later(lambda: held.tensor(b, layer_b, "train", lazy=True)),
             lambda *wanted: augmented(*wanted),
         )
 
@@ -86,9 +86,9 @@ class Stitching(Pairs):
     def residual(self, affine: Affine, case: Case) -> Row:
         """How far the stitched activations are from b's on the test split: a row `residual`."""
         m = self.moments(case, "test", "spatial")
-        side = Side.of_scatter(f"{case.layer_b} of {case.b.name}", m.b, " over the test images")
-        if side.constant:
-            return Row("residual", None, status="degenerate", note=side.problem().note)
+        problem = Side.of_scatter(f"{case.layer_b} of {case.b.name}", m.b, " over the test images").problem()
+        if problem is not None:
+            return Row("residual", None, status=problem.status, note=problem.note)
         return Row("residual", float(m.residual(affine.to(torch.float64))))
 
     def scored(self, logits: Tensor, case: Case) -> list[Row]:

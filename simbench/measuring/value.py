@@ -1,24 +1,25 @@
-"""The value of an index on a pair of representations: one policy for arrays, layers and cases.
+"""The value of an index on a pair of representations, by one policy for arrays, layers and cases.
 
-| what occurs | status | value |
+| condition | status | value |
 |---|---|---|
 | a number in the claimed range | ok | the number |
 | a number, and `Index.degenerate` gives a reason | degenerate | the number |
+| a side has fewer than 4 rows | degenerate | none |
 | a side is constant | degenerate | none |
 | a side varies by no more than the rounding of its numbers | degenerate | none |
 | the index raises Undefined | degenerate | none |
 | the index raises Inapplicable | skipped | none |
 | a side holds NaN or infinite activations | failed | none |
-| the answer is NaN, infinite, outside the claimed range or not a real number | failed | none |
-| the index changed what it was handed (Spoilt) | failed | none |
+| the index returns NaN, infinity, a number outside its claimed range, or no real number | failed | none |
+| the index changed its arguments (Spoilt) | failed | none |
 
-Every status but ok has a note, the reason. Sides are examined in order, a before b, and before the index is called. Any
-other exception of an index propagates. Three faces show the result:
+Every status except ok has a note with the reason. Sides are examined in order, a before b, and before the index is
+called. Any other exception of an index propagates. Three functions present the result:
 
-- `simbench.similarity` (arrays) returns the number; it warns with DegenerateWarning where a number is degenerate, and
-  raises InputError where there is none.
-- `simbench.similarities` (layers) gives a row; it raises InputError for NaN or infinite activations.
-- `Bench.similarity` (cases) gives a row; for `failed` it raises, and `measure` records the row with the traceback.
+- `simbench.similarity` (arrays) returns the number. It warns with DegenerateWarning if the number is degenerate, and
+  raises InputError if there is none.
+- `simbench.similarities` (layers) returns a row. It raises InputError for NaN or infinite activations.
+- `Bench.similarity` (cases) returns a row. For `failed` it raises, and `measure` records the row with the traceback.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from simbench.contracts import Claims, Index
 from simbench.errors import DegenerateWarning, Inapplicable, InputError, Spoilt, Undefined
-from simbench.isolation.answers import number, refusal
+from simbench.isolation.answers import number, problem_of
 from simbench.isolation.loans import lend
 from simbench.measuring.evaluate import evaluate
 from simbench.moments.containers import paired_rows
@@ -46,8 +47,8 @@ MIN_ROWS = 4
 
 @dataclass(frozen=True)
 class Value:
-    """What an index gives for a pair. value: a number, or None. status: ok, degenerate, skipped or failed; each but ok
-    has a note. error: for failed, the exception that says so."""
+    """Value of an index on a pair: a number, or None. status: ok, degenerate, skipped or failed; each except ok has a
+    note. error: the exception behind `failed`."""
 
     value: float | None
     status: str = "ok"
@@ -57,14 +58,15 @@ class Value:
 
 @dataclass(frozen=True)
 class Side:
-    """What the policy knows of one side. name: how notes call it, such as "a" or "'conv' of b". over: what it is
-    constant over, such as " over the test images"."""
+    """Properties of one side that the policy depends on. name: of the side in notes, such as "a" or "'conv' of b".
+    over: where it is constant, such as " over the test images". rows: their number, None if it is checked elsewhere."""
 
     name: str
     constant: bool
     rounding: bool
     finite: bool = True
     over: str = ""
+    rows: int | None = None
 
     @classmethod
     def of_rows(cls, name: str, x: Tensor, over: str = "") -> Side:
@@ -74,25 +76,42 @@ class Side:
         from simbench.moments.coordinates import rounding_only
 
         if not bool(torch.isfinite(x).all()):
-            return cls(name, False, False, False, over)
-        constant = bool((x == x[0]).all())
-        return cls(name, constant, not constant and rounding_only(x), True, over)
+            return cls(name, False, False, False, over, len(x))
+        constant = bool((x == x[:1]).all())
+        return cls(name, constant, not constant and rounding_only(x), True, over, len(x))
 
     @classmethod
     def of_scatter(cls, name: str, x: Scatter, over: str = "") -> Side:
         """Of finite moments."""
-        return cls(name, x.constant, x.rounding, True, over)
+        return cls(name, x.constant, x.rounding, True, over, x.n)
 
     def problem(self) -> Value | None:
-        """The Value of every pair that this side is in, where no index is defined on it."""
+        """The Value of every pair with this side if no index is defined on it, else None."""
         if not self.finite:
-            return failed(ArithmeticError(f"{self.name} holds NaN or infinite activations"))
+            return failed(ArithmeticError(not_finite(self.name)))
+        if self.rows is not None and self.rows < MIN_ROWS:
+            return Value(None, "degenerate", f"{self.name} has {self.rows} rows; at least {MIN_ROWS} are needed")
         if self.constant:
             return Value(None, "degenerate", f"{self.name} is constant{self.over}: undefined")
         if self.rounding:
-            how = "varies by no more than the rounding of its numbers"
-            return Value(None, "degenerate", f"{self.name} {how}{self.over}: undefined")
+            variation = "varies by no more than the rounding of its numbers"
+            return Value(None, "degenerate", f"{self.name} {variation}{self.over}: undefined")
         return None
+
+
+def not_finite(name: str) -> str:
+    """The note for a side with NaN or infinite activations."""
+    return f"{name} holds NaN or infinite activations"
+
+
+def unpaired(a: tuple[str, tuple[int, ...]], b: tuple[str, tuple[int, ...]]) -> str:
+    """The note for two sides, each a name and its (height, width), whose rows do not pair in view spatial.
+
+    >>> unpaired(("a", (8, 8)), ("b", (4, 4)))
+    "a is 8 x 8 and b is 4 x 4: their rows do not pair in view spatial; view 'pooled' pairs them"
+    """
+    sizes = [f"{name} is {' x '.join(map(str, size)) or 'a vector'}" for name, size in (a, b)]
+    return f"{' and '.join(sizes)}: their rows do not pair in view spatial; view 'pooled' pairs them"
 
 
 def failed(error: Exception) -> Value:
@@ -103,8 +122,8 @@ def failed(error: Exception) -> Value:
 def value(index: Index, sides: Iterable[Side], answer: Callable[[], tuple[Any, str, Claims | None]]) -> Value:
     """Value, status and note of an index on a pair, by the table above.
 
-    sides: a and b, examined one after the other. answer: asks the index; it returns what the index returned, why that
-    is degenerate ("" where it is not), and the claims of the index where they are known.
+    sides: a and b, examined one after the other. answer: calls the index; it returns what the index returned, the
+    reason why that is degenerate, or "", and the claims of the index if they are known.
     """
     for side in sides:
         problem = side.problem()
@@ -112,13 +131,13 @@ def value(index: Index, sides: Iterable[Side], answer: Callable[[], tuple[Any, s
             return problem
     try:
         returned, reason, claims = answer()
-    except Inapplicable as refused:
-        return Value(None, "skipped", str(refused))
-    except Undefined as undefined:
-        return Value(None, "degenerate", str(undefined))
-    except Spoilt as change:
-        return failed(change)
-    problem = refusal(index, returned, claims)
+    except Inapplicable as error:
+        return Value(None, "skipped", str(error))
+    except Undefined as error:
+        return Value(None, "degenerate", str(error))
+    except Spoilt as error:
+        return failed(error)
+    problem = problem_of(index, returned, claims)
     if problem:
         return failed(ArithmeticError(problem))
     return Value(number(index, returned, claims), "degenerate" if reason else "ok", reason)
@@ -135,22 +154,22 @@ def of_rows(index: Index, a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "
 
 
 def compare(index: Index, a, b, view: str, layout: str | tuple[str | None, str | None] | None = None) -> float:
-    """Value of an index on arrays or tensors, checked first; see `simbench.similarity`."""
+    """Value of an index on arrays or tensors, which are checked first; see `simbench.similarity`."""
     a, b, masked = paired_rows(a, b, view, layout)
     if len(a) < MIN_ROWS:
-        counted = f" in which nothing is masked, and {masked} in which something is" if masked else ""
-        raise InputError(f"a and b have {len(a)} rows{counted}; at least {MIN_ROWS} are needed")
-    found = of_rows(index, a, b)
-    if found.value is None:
+        unmasked = f" in which nothing is masked, and {masked} in which something is" if masked else ""
+        raise InputError(f"a and b have {len(a)} rows{unmasked}; at least {MIN_ROWS} are needed")
+    result = of_rows(index, a, b)
+    if result.value is None:
         raise InputError(
-            f"{index.spec} has no value for a and b: {found.note}; {_advice(index, found)}"
-        ) from found.error
-    if found.note:
-        warnings.warn(f"{index.spec}: {found.note}", DegenerateWarning, stacklevel=3)
-    return found.value
+            f"{index.spec} has no value for a and b: {result.note}; {_advice(index, result)}"
+        ) from result.error
+    if result.note:
+        warnings.warn(f"{index.spec}: {result.note}", DegenerateWarning, stacklevel=3)
+    return result.value
 
 
-def _advice(index: Index, found: Value) -> str:
-    if found.status == "failed":
+def _advice(index: Index, result: Value) -> str:
+    if result.status == "failed":
         return f"`simbench check {index.name}` tests the index"
     return "give activations that vary over the inputs, or more rows, or a finer precision"

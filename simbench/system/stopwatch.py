@@ -23,6 +23,8 @@ from pathlib import Path
 
 #: What no stage covers.
 OTHER = "other"
+#: Where Linux says what it knows of processes.
+PROC = Path("/proc")
 #: Interpreter and imports, also those before the recording.
 START = "start-up"
 
@@ -157,25 +159,25 @@ def recording(clock: Callable[[], float] = time.perf_counter, before: float = 0.
         _recorded = outer
 
 
-def since_start() -> float:
+def since_start(proc: Path = PROC) -> float:
     """Seconds since this process began; 0 where only its own clock is known (not Linux)."""
     try:
-        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        ticks = int((proc / "self/stat").read_text().rpartition(")")[2].split()[19])
         return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
     except (OSError, AttributeError, ValueError, IndexError):
         return 0.0
 
 
-def peak_memory() -> int | None:
+def peak_memory(proc: Path = PROC, system: str = sys.platform) -> int | None:
     """Most bytes of this process that were ever in memory at once; None where the system does not say (Windows)."""
     try:
         import resource
 
-        told = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()
+        told = (proc / "self/status").read_text().partition("VmHWM:")[2].split()
         return int(told[0]) * 1024  # Linux; getrusage also counts the process that started this one
     except ImportError:
         return None
     except (OSError, ValueError, IndexError):
         pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if system == "darwin" else peak * 1024

@@ -6,28 +6,11 @@ import re
 import shutil
 
 import pytest
+from run_stages import MEASURED, RESUMED
 
 from simbench.results import folder as publish
 from simbench.results import text as report
 from simbench.system.stopwatch import Spent
-
-#: What a run on trained networks goes through.
-STAGES = {
-    "start-up",
-    "reading data",
-    "planning",
-    "loading weights",
-    "front passes",
-    "moments",
-    "indices",
-    "fitting stitches",
-    "evaluating stitches",
-    "reading records",
-    "writing records",
-    "deriving tables",
-    "figures",
-    "other",
-}
 
 
 def stages_of(out: str) -> dict[str, tuple[float, float, int]]:
@@ -53,7 +36,7 @@ def profiled(call, warm, tiny):
 
 def test_the_stages_sum_to_the_wall_time_and_few_seconds_are_of_no_stage(profiled, finished):
     found = stages_of(profiled.out)
-    assert profiled.code == 0 and set(found) == STAGES
+    assert profiled.code == 0 and set(found) == MEASURED
     seconds = [seconds for seconds, _, _ in found.values()]
     assert seconds == sorted(seconds, reverse=True)
     assert sum(seconds) == pytest.approx(wall(profiled.out), abs=0.005 * (len(found) + 1))
@@ -94,15 +77,7 @@ def test_a_finished_run_is_profiled_without_torch_from_the_process_s_start(proce
     imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
     assert done.code == 0 and "torch" not in imported
     found = stages_of(done.out)
-    assert set(found) == {
-        "start-up",
-        "reading data",
-        "planning",
-        "reading records",
-        "deriving tables",
-        "figures",
-        "other",
-    }
+    assert set(found) == RESUMED
     assert "nothing to compute" in done.out and "slowest" not in done.out
     assert found["other"][1] < 25
     assert found["start-up"][2] == 3, "before the command, its plugins, its tables"

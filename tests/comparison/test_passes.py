@@ -67,8 +67,9 @@ def test_a_pair_has_bitwise_the_same_value_whatever_layers_are_looked_at_beside_
 
 @pytest.mark.parametrize("kind", ["again", "list"])
 def test_a_stack_of_many_layers_stays_within_its_memory(kind):
-    program = [sys.executable, Path(__file__).parents[1] / "small_peak.py", "24", "128", "200", kind, "cka", "32MB"]
-    peak = subprocess.run(program, capture_output=True, text=True)
+    program = Path(__file__).parents[1] / "support" / "small_peak.py"
+    command = [sys.executable, program, "24", "128", "200", kind, "cka", "32MB"]
+    peak = subprocess.run(command, capture_output=True, text=True)
     assert peak.returncode == 0, peak.stderr
     # One pass takes 108 MB. From process to process the allocator holds 10 MB more or less of what is free.
     assert int(peak.stdout) < 48 * 2**20

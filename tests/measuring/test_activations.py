@@ -8,14 +8,13 @@ from small_networks import case, installed
 from small_plugins import Net
 
 from simbench import Moments
-from simbench.contracts.selection import Network, Selection, Setting
+from simbench.contracts.selection import Selection, Setting
 from simbench.measuring.activations import Activations
 from simbench.measuring.augmented import Augmented
 from simbench.measuring.bench import Workbench
 from simbench.measuring.held import Later, OnDemand
 from simbench.moments.views import rows
 from simbench.networks import weights
-from simbench.networks.cut import cut
 from simbench.networks.images import augmented, draw, normalised
 
 
@@ -54,7 +53,7 @@ def test_representations_are_those_of_the_network_whatever_is_held(networks, set
             found = activations.tensor(networks[0], layer, split)
             torch.testing.assert_close(found, through(networks[0], setting, layer, split))
             assert torch.equal(torch.cat(list(activations.batches(networks[0], layer, split))), found)
-    assert activations._held.nbytes <= budget
+    assert activations.held.nbytes <= budget
 
 
 def test_a_deeper_layer_goes_on_from_a_held_one(networks, setting):
@@ -76,18 +75,6 @@ def test_a_representation_is_the_same_to_the_last_bit_whatever_it_goes_on_from(n
             other = Activations(setting)
             other.tensor(networks[0], below, "test")
             assert torch.equal(other.tensor(networks[0], layer, "test"), alone), (below, layer)
-
-
-def test_a_block_does_not_go_on_from_the_stage_that_it_opens(small_registry, tmp_path):
-    """The front at layer1.0 holds a part of layer1, by the name of the whole."""
-    model, dataset = small_registry.get("models", "resnet20[width=0.125]"), small_registry.get("datasets", "blobs")
-    state = model.build(dataset.channels, dataset.classes).state_dict()
-    torch.save(state, tmp_path / "net.pt")
-    network = Network(model, "0", weights.content_hash(state), tmp_path / "net.pt")
-    held, fresh = (Activations(Setting(dataset, dataset.fingerprint(), 100)) for _ in range(2))
-    whole = held.tensor(network, "layer1", "test")
-    found = held.tensor(network, "layer1.0", "test")
-    assert torch.equal(found, fresh.tensor(network, "layer1.0", "test")) and not torch.equal(found, whole)
 
 
 class Bent(Net):
@@ -120,10 +107,9 @@ def test_all_cuts_share_the_folded_weights(networks, setting):
 
 
 @pytest.mark.parametrize("view", ["spatial", "pooled"])
-def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view, monkeypatch):
-    monkeypatch.setattr("simbench.measuring.activations.BATCH", 16)  # several batches
+def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view):
     members = tuple((network, "bn1") for network in networks)
-    held = Activations(setting)
+    held = Activations(setting, batch=16)  # several batches
     stack = held.stack(members, "test", view)
     a, b = (rows(held.tensor(network, "bn1", "test"), view) for network in networks)
     expected = Moments.of(a, b)
@@ -159,12 +145,13 @@ def test_view_flat_takes_a_seeded_sample_spread_over_the_images(networks, settin
     """The images lie sorted by class in some data sets: the first ones are no sample."""
     activations = Activations(setting, flat=20)
     everything = activations.tensor(networks[0], "bn1", "test")
-    drawn = activations.sample(networks[0], "bn1", "test", "flat")
-    at = [int((everything == one).flatten(1).all(1).nonzero()) for one in drawn]
-    assert len(set(at)) == 20 and at == sorted(at) and at != list(range(20)) and max(at) > 40
-    assert torch.equal(activations.sample(networks[0], "bn1", "test", "flat"), drawn)
-    assert activations.sampled("test", "flat") == 20 and activations.sampled("test", "spatial") == 60
-    assert torch.equal(activations.sample(networks[0], "bn1", "test", "spatial"), everything)
+    drawn = activations.drawn("test", "flat")
+    places = drawn.tolist()
+    assert len(set(places)) == 20 and places == sorted(places) and places != list(range(20)) and max(places) > 40
+    assert torch.equal(activations.drawn("test", "flat"), drawn)
+    assert activations.drawn("test", "spatial") is None and Activations(setting).drawn("test", "flat") is None
+    assert torch.equal(activations.tensor(networks[0], "bn1", "test", drawn), everything[drawn])
+    assert torch.equal(activations.tensor(networks[0], "bn1", "test", None), everything)
 
 
 def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache):
@@ -206,15 +193,14 @@ def test_a_module_that_stands_in_two_places_is_run_in_both(small_registry, cache
         torch.testing.assert_close(activations.outputs(network, "test"), activations.net(network)(x))
 
 
-def test_activations_too_large_to_hold_are_those_that_would_be_held(networks, setting, monkeypatch):
-    monkeypatch.setattr("simbench.measuring.activations.BATCH", 16)  # more is chosen at once than one pass takes
-    chosen = torch.tensor([7, 3, 59, *range(20, 50)])
-    held = Activations(setting)
-    large = Activations(setting, budget=0)
-    found = large.lookup(networks[0], "conv2", "test")
-    assert isinstance(found, OnDemand) and not isinstance(held.lookup(networks[0], "conv2", "test"), OnDemand)
-    torch.testing.assert_close(found[chosen], held.lookup(networks[0], "conv2", "test")[chosen])
-    assert not list(large._held) and not found[chosen].requires_grad
+def test_activations_too_large_to_hold_are_those_that_would_be_held(networks, setting):
+    chosen = torch.tensor([7, 3, 59, *range(20, 50)])  # more than one forward pass takes
+    held, large = Activations(setting, batch=16), Activations(setting, budget=0, batch=16)
+    tensor = held.tensor(networks[0], "conv2", "test", lazy=True)
+    on_demand = large.tensor(networks[0], "conv2", "test", lazy=True)
+    assert isinstance(tensor, torch.Tensor) and isinstance(on_demand, OnDemand)
+    torch.testing.assert_close(on_demand[chosen], tensor[chosen])
+    assert not list(large.held) and not on_demand[chosen].requires_grad
 
 
 @pytest.mark.parametrize("layer", ["conv1", "bn1", "conv2", "fc"])
@@ -222,9 +208,10 @@ def test_an_image_is_the_same_to_the_last_bit_in_whatever_batch_it_passes(networ
     """Alone, too, where matrix products would take another road: gaps in what is held must not show."""
     whole = Activations(setting).tensor(networks[0], layer, "train")
     for below in ("", "conv1"):
-        source = Activations(setting, budget=250_000 * bool(below))
+        source = Activations(setting)
         if below:
             source.tensor(networks[0], below, "train")
+        source.budget = 0  # nothing more fits
         for count in (1, 2, 3, 7, 8, 30, 149):
             chosen = torch.randperm(150, generator=torch.Generator().manual_seed(count))[:count]
             found = source.tensor(networks[0], layer, "train", chosen)
@@ -233,25 +220,25 @@ def test_an_image_is_the_same_to_the_last_bit_in_whatever_batch_it_passes(networ
 
 
 def test_the_sample_of_view_flat_is_the_same_to_the_last_bit_held_or_not(networks, setting):
-    held, large = (
-        Activations(setting, budget=budget, flat=20).sample(networks[0], "conv2", "test", "flat")
-        for budget in (10**9, 0)
+    sources = [Activations(setting, budget=budget, flat=20) for budget in (10**9, 0)]
+    held, large = (source.tensor(networks[0], "conv2", "test", source.drawn("test", "flat")) for source in sources)
+    assert (
+        torch.equal(held, large) and held.stride() == large.stride() and [len(list(s.held)) for s in sources] == [1, 0]
     )
-    assert torch.equal(held, large) and held.stride() == large.stride()
 
 
 def test_later_makes_activations_once_and_only_when_asked(networks, setting):
-    made, held = [], Activations(setting)
+    calls, held = [], Activations(setting)
 
-    def make():
-        made.append(1)
-        return held.lookup(networks[0], "bn1", "test")
+    def compute():
+        calls.append(1)
+        return held.tensor(networks[0], "bn1", "test", lazy=True)
 
-    later = Later(make)
-    assert not made
+    later = Later(compute)
+    assert not calls
     for _ in range(2):
         assert torch.equal(later[torch.tensor([2, 0])], held.tensor(networks[0], "bn1", "test")[[2, 0]])
-    assert len(made) == 1
+    assert len(calls) == 1
 
 
 WANTED = [
@@ -291,35 +278,11 @@ def test_both_networks_see_the_same_augmented_images(networks, setting, wanted):
     assert not batch.x.requires_grad
 
 
-def test_a_sweep_over_blocks_of_one_stage_goes_on_from_the_last(small_registry, tmp_path, monkeypatch):
-    from simbench_plugins.models.residual import BasicBlock
-
-    model, dataset = small_registry.get("models", "resnet20[width=0.125]"), small_registry.get("datasets", "blobs")
-    state = model.build(dataset.channels, dataset.classes).state_dict()
-    torch.save(state, tmp_path / "net.pt")
-    network = Network(model, "0", weights.content_hash(state), tmp_path / "net.pt")
-    held = Activations(Setting(dataset, dataset.fingerprint(), 100))
-    net, whole, calls = held.net(network), BasicBlock.forward, []
-    held.halves(network, "fc")
-    monkeypatch.setattr(BasicBlock, "forward", lambda self, x: calls.append(self) or whole(self, x))
-    for count, layer in enumerate(("layer1.0", "layer1.1", "layer2.0"), 1):
-        found = held.tensor(network, layer, "test")
-        assert len(calls) == (1, 2, 4)[count - 1], layer
-    whole_images = normalised(held.inputs("test"), dataset)
-    with torch.no_grad():
-        wanted = cut(net, "layer2.0")[0](whole_images)
-    # Four convolutions deep, sums of up to 36 products in float32, in blocks of other sizes.
-    slack = 4 * 36 * torch.finfo(found.dtype).eps * float(wanted.abs().max())
-    torch.testing.assert_close(found, wanted, rtol=0, atol=slack)
-
-
 def test_a_sweep_under_a_small_budget_spares_what_is_taken_together(networks, setting):
     """The moments of two layers that fit together, after one that cost more to make for its size."""
     probe = Activations(setting)
     size = sum(probe.tensor(network, "bn1", "test").nbytes for network in networks)
     activations = Activations(setting, budget=size)
-    activations.tensor(networks[0], "fc", "test")
-    for kept in activations._held._kept.values():
-        kept.worth = kept.price = 1e9
+    activations.held.keep((networks[0].content, "fc", "test"), probe.tensor(networks[0], "fc", "test"), 1e9)
     activations.stack(tuple((network, "bn1") for network in networks), "test", "spatial")
-    assert set(activations._held) == {(network.content, "bn1", "test") for network in networks}
+    assert set(activations.held) == {(network.content, "bn1", "test") for network in networks}

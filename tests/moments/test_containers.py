@@ -2,34 +2,17 @@
 
 import decimal
 import fractions
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from paired_rows import correlated
+from small_arrays import ANY_MOVE, VALUE, A, B, quietly, refused
 
 from simbench import Index, InputError, similarity
 
-#: Eighths: every kind below holds them exactly, so that values agree to the last digits.
-A, B = (np.round(8 * x) / 8 for x in correlated(40, 5, 7))
-RNG = np.random.default_rng(0)
-MAPS_A, MAPS_B = RNG.normal(size=(12, 4, 3, 2)), RNG.normal(size=(12, 6, 3, 2))
-MAPS_B[:, :4] += MAPS_A
 FRAME = pd.DataFrame(A)
-VALUE = similarity("cka", A, B)
-ANY_MOVE = pytest.approx(VALUE, abs=1e-12)  # of integers made of eighths: cka ignores shifts and scales
-
-
-def refused(*given, index="cka", **options):
-    with pytest.raises(InputError) as error:
-        similarity(index, *given, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 class Foreign:
@@ -53,13 +36,6 @@ class Exchanged:
 
     def __dlpack_device__(self):
         return self.x.__dlpack_device__()
-
-
-def quietly(make):
-    """What `make` gives, without what torch says of kinds of tensors that are not finished or deprecated."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return make()
 
 
 def by_channel(dtype):
@@ -185,87 +161,6 @@ def test_what_holds_no_real_numbers_is_refused_in_one_line(kind):
     assert all(part in line for part in said.split(" .* "))
 
 
-# -- masks -------------------------------------------------------------------------------------------------------
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    st.sets(st.tuples(st.integers(0, 39), st.integers(0, 4)), max_size=20),
-    st.sets(st.tuples(st.integers(0, 39), st.integers(0, 6)), max_size=20),
-    st.sampled_from([-9999.0, np.nan, np.inf]),
-)
-def test_rows_with_a_masked_value_on_either_side_are_left_out_of_both(of_a, of_b, sentinel):
-    sides, gone = [], np.zeros(40, dtype=bool)
-    for x, places in ((A, of_a), (B, of_b)):
-        x, mask = x.copy(), np.zeros(x.shape, dtype=bool)
-        for place in places:
-            x[place], mask[place] = sentinel, True
-        gone |= mask.any(1)
-        sides.append(np.ma.masked_array(x, mask))
-    assert similarity("cka", *sides) == pytest.approx(similarity("cka", A[~gone], B[~gone]), abs=1e-12)
-
-
-@pytest.mark.parametrize("view", ["spatial", "flat", "pooled"])
-def test_a_masked_value_takes_its_row_of_the_view(view):
-    """One pixel of input 2 and all channels of one of input 7: two pixels, or two inputs."""
-    mask_a, mask_b = np.zeros(MAPS_A.shape, dtype=bool), np.zeros(MAPS_B.shape, dtype=bool)
-    mask_a[2, 1, 0, 1] = mask_b[7, :, 2, 0] = True
-    x, y = np.where(mask_a, 1e6, MAPS_A), np.where(mask_b, np.nan, MAPS_B)
-    if view == "spatial":
-        a, b = (np.moveaxis(z, 1, 3).reshape(-1, z.shape[1]) for z in (MAPS_A, MAPS_B))
-        gone = [2 * 6 + 1, 7 * 6 + 4]
-    else:
-        a, b = (z.reshape(12, -1) if view == "flat" else z.mean((2, 3)) for z in (MAPS_A, MAPS_B))
-        gone = [2, 7]
-    found = similarity("cka", np.ma.masked_array(x, mask_a), np.ma.masked_array(y, mask_b), view=view)
-    assert found == pytest.approx(similarity("cka", np.delete(a, gone, 0), np.delete(b, gone, 0)), abs=1e-12)
-
-
-def masked_tensor(x, mask):
-    return quietly(lambda: torch.masked.masked_tensor(torch.tensor(np.where(mask, np.nan, x)), torch.tensor(~mask)))
-
-
-MASK = np.zeros(A.shape, dtype=bool)
-MASK[[3, 17], [1, 4]] = True
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(lambda: np.ma.masked_array(np.where(MASK, None, A), MASK), id="objects"),
-        pytest.param(lambda: np.ma.masked_array(np.where(MASK, 99, 8 * A).astype("i4"), MASK), id="integers"),
-        pytest.param(
-            lambda: [np.ma.masked_array(np.where(m, np.inf, x), m) for x, m in zip(A, MASK, strict=True)],
-            id="list of rows",
-        ),
-        pytest.param(
-            lambda: [
-                [np.ma.masked if m else x for x, m in zip(*row, strict=True)] for row in zip(A, MASK, strict=True)
-            ],
-            id="lists",
-        ),
-        pytest.param(lambda: masked_tensor(A, MASK), id="torch"),
-    ],
-)
-def test_every_kind_of_mask_is_heeded(make):
-    gone = MASK.any(1)
-    assert similarity("cka", make(), B) == pytest.approx(similarity("cka", A[~gone], B[~gone]), abs=1e-12)
-
-
-def test_a_mask_that_masks_nothing_changes_nothing():
-    assert similarity("cka", np.ma.masked_array(A), np.ma.masked_array(B, np.zeros(B.shape, dtype=bool))) == VALUE
-
-
-def test_too_few_unmasked_rows_are_refused_with_both_counts():
-    mask = np.zeros(A.shape, dtype=bool)
-    mask[:37, 0] = True
-    assert (
-        "a and b have 3 rows in which nothing is masked, and 37 in which something is; at least 4 are needed"
-        in refused(np.ma.masked_array(A, mask), B)
-    )
-    assert "0 rows in which nothing is masked" in refused(A, np.ma.masked_all(B.shape))
-
-
 # -- labels ------------------------------------------------------------------------------------------------------
 
 LABELS = {
@@ -307,47 +202,6 @@ def test_data_frames_of_other_or_repeated_labels_are_refused(a, b, said):
 
 def test_a_data_frame_and_an_array_pair_by_position():
     assert similarity("cka", pd.DataFrame(A, index=range(40, 0, -1)), B) == VALUE
-
-
-# -- layouts -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("view", ["spatial", "flat", "pooled"])
-def test_a_layout_says_where_the_channels_are(view):
-    a, b = np.moveaxis(MAPS_A, 1, 3), np.moveaxis(MAPS_B, 1, 3)
-    value = pytest.approx(similarity("cka", MAPS_A, MAPS_B, view=view), abs=1e-12)
-    assert similarity("cka", a, b, view=view, layout="nhwc") == value
-    assert similarity("cka", MAPS_A, b, view=view, layout=("nchw", "nhwc")) == value
-    assert similarity("cka", a, MAPS_B, view=view, layout=["nhwc", None]) == value
-    tokens = MAPS_A.reshape(12, 4, 6), np.moveaxis(MAPS_B.reshape(12, 6, 6), 1, 2)
-    assert similarity("cka", *tokens, view=view, layout=("nct", "ntc")) == value
-
-
-def test_three_axes_without_a_layout_are_asked_about():
-    assert "layout='ntc' or layout='nct', which says what the axes are" in refused(MAPS_A[..., 0], MAPS_B[..., 0])
-
-
-@pytest.mark.parametrize(
-    ("layout", "said"),
-    [
-        ("nwhc", "layout 'nwhc' is unknown; did you mean 'nhwc'"),
-        ("NHWC", "layout 'NHWC' is unknown; did you mean 'nhwc'"),
-        (("nchw", "channels_last"), "layout 'channels_last' is unknown; allowed: nc, nchw"),
-        ("ntc", "a: activations have shape (12, 4, 3, 2) and layout 'ntc' is (n, t, c)"),
-        (("nchw", "nc"), "b: activations have shape (12, 6, 3, 2) and layout 'nc' is (n, c)"),
-        (("nhwc",), "layout is ('nhwc',); give one of 'nc'"),
-        (4, "layout is 4; give one of"),
-    ],
-)
-def test_layouts_that_do_not_fit_are_refused_with_what_is_allowed(layout, said):
-    assert said in refused(MAPS_A, MAPS_B, layout=layout)
-
-
-@pytest.mark.parametrize(
-    ("view", "said"), [("Spatial", "did you mean 'spatial'"), (None, "allowed: flat, pooled, spatial")]
-)
-def test_views_that_are_unknown_are_refused_with_near_matches(view, said):
-    assert said in refused(A, B, view=view)
 
 
 # -- memory ------------------------------------------------------------------------------------------------------

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from small_plugins import BadPlugins, Net, SmallPlugins
+from small_requests import Silent, go, table
 
 import simbench
 from simbench.networks import weights
@@ -22,51 +18,6 @@ from simbench.results import folder as publish
 from simbench.results.store import Store
 from simbench.runs.driver import run
 from simbench.runs.job import prepare
-from simbench.runs.request import Request
-
-SMALL = Request(
-    models=("net",),
-    datasets=("blobs",),
-    seeds="2",
-    experiments=("matching",),
-    indices=("cka,r2_lr",),
-    stitchers=("identity,least_squares",),
-)
-
-
-class Silent:
-    """Progress that remembers what was said."""
-
-    def __init__(self):
-        self.said = []
-
-    def begin(self, what, total):
-        self.said.append(f"{what} {total}")
-
-    def advance(self, done, what):
-        self.said.append(what)
-
-    def say(self, line):
-        self.said.append(line)
-
-    def end(self):
-        pass
-
-
-@pytest.fixture
-def request_(tmp_path, cache) -> Request:
-    return replace(SMALL, results=tmp_path / "results")
-
-
-def go(request, registry, executor=None):
-    progress = Silent()
-    outcome = run(prepare(request, registry), registry, progress, "a command", executor)
-    publish.publish(Store(request.results).read(), request.results)
-    return outcome, progress.said
-
-
-def table(request) -> bytes:
-    return (request.results / "measurements.csv").read_bytes()
 
 
 def test_a_run_covers_every_pair_layer_and_method_once(request_, small_registry):
@@ -160,24 +111,6 @@ def test_another_executor_gives_the_same_table(request_, small_registry, tmp_pat
     assert table(other) == table(request_)
 
 
-def test_a_lost_worker_costs_its_cases_and_the_next_run_mends_them(request_, small_registry):
-    class Dies(ThreadPoolExecutor):
-        def submit(self, fn, unit):
-            if unit.cases[0].layer_a != "conv2":
-                return super().submit(fn, unit)
-            future = Future()
-            future.set_exception(OSError("killed"))
-            return future
-
-    with Dies(1) as executor:
-        outcome, said = go(request_, small_registry, executor)
-    failed = [row for _, row in outcome.rows if row.status == "failed"]
-    assert len(failed) == 8 and all(row.note == "the worker was lost: OSError: killed" for row in failed)
-    assert any(line.startswith("failed: ") for line in said)
-    mended, _ = go(request_, small_registry)
-    assert mended.measured == 8 and all(row.status == "ok" for _, row in mended.rows)
-
-
 def test_bad_indices_cost_their_own_rows(request_, cache):
     registry = simbench.load([SmallPlugins(), BadPlugins()])
     outcome, said = go(replace(request_, indices=("raises,nan,total",)), registry)
@@ -231,66 +164,6 @@ def test_a_spoilt_network_costs_the_rows_it_is_in(request_, small_registry, tmp_
         assert row.status == (status if "net-n2" in name else "ok"), (name, row)
         assert "net-n2" not in name or row.note.startswith(reason), row.note
     assert sum(row.status == "ok" for _, row in similar) == 2 * 2 * 3
-
-
-def test_a_corrupt_record_is_listed_and_measured_again(request_, small_registry):
-    go(request_, small_registry)
-    before = table(request_)
-    broken = next((request_.results / "records").rglob("*.json"))
-    broken.write_text(broken.read_text()[:100])
-    job = prepare(request_, small_registry)
-    assert job.contents.corrupt == (broken,) and job.pending == 1
-    go(request_, small_registry)
-    assert table(request_) == before
-
-
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_tables(request_, small_registry, tmp_path, monkeypatch):
-    whole = replace(request_, results=tmp_path / "whole")
-    go(whole, small_registry)
-    put, count = Store.put, 0
-
-    def interrupted(self, record, arrays):
-        nonlocal count
-        count += 1
-        if count == 8:
-            raise KeyboardInterrupt
-        return put(self, record, arrays)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Store, "put", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            go(request_, small_registry)
-    rest, _ = go(request_, small_registry)
-    assert rest.measured == rest.cases - 7 and table(request_) == table(whole)
-
-
-KILLED = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-from test_driver import SMALL, Silent, run, prepare
-import simbench
-from small_plugins import SmallPlugins
-registry = simbench.load([SmallPlugins()])
-run(prepare(replace(SMALL, results=Path(sys.argv[1])), registry), registry, Silent())
-"""
-
-
-def test_a_killed_run_goes_on_and_ends_with_the_same_tables(request_, small_registry, tmp_path):
-    whole = replace(request_, results=tmp_path / "whole")
-    go(whole, small_registry)
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    child = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(request_.results)], env=os.environ | {"PYTHONPATH": path}
-    )
-    until = time.monotonic() + 60
-    while time.monotonic() < until and len(list(request_.results.rglob("records/*/*.json"))) < 5:
-        time.sleep(0.005)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    there = len(list(request_.results.rglob("records/*/*.json")))
-    rest, _ = go(request_, small_registry)
-    assert there >= 5 and rest.measured <= rest.cases - 5 and table(request_) == table(whole)
 
 
 def test_two_data_sets_are_measured_apart(request_, small_registry):

@@ -72,7 +72,7 @@ def test_every_honest_row_is_a_number_and_every_spoiler_has_failed_with_its_reas
     for name, part in matching[matching["method"].isin(NAMES)].groupby("method"):
         harmless = name in ("aae_settings", "zze_late")  # nobody sees what they do
         said = (
-            "returned 7, which is outside the range [0, 1]"
+            "returned 7, which is outside its claimed range [0, 1]"
             if name == "zzf_outside"
             else f"{name} changed what it was handed ("
         )

@@ -1,11 +1,10 @@
 """The table of correlations on measurements whose answers are known."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from small_correlations import one
 from small_tables import index, methods, noise, pairs_of, table, target
 
 from simbench.columns import CORRELATIONS, MEASUREMENTS
@@ -14,13 +13,6 @@ from simbench.statistics.correlate import correlate
 from simbench.statistics.notes import SATURATED
 
 SCIPY = {"spearman": stats.spearmanr, "pearson": stats.pearsonr, "kendall": stats.kendalltau}
-
-
-def one(frame: pd.DataFrame, scope: str = "pooled", statistic: str = "spearman", **keys: str) -> pd.Series:
-    keys |= {"scope": scope, "statistic": statistic}
-    found = frame[np.logical_and.reduce([frame[column] == value for column, value in keys.items()])]
-    assert len(found) == 1
-    return found.iloc[0]
 
 
 @pytest.mark.parametrize("statistic", SCIPY)
@@ -75,67 +67,6 @@ def test_a_distance_and_cross_entropy_are_oriented():
     )
     assert found["value"].to_numpy() == pytest.approx(1)
     assert set(found["target"]) == {"relative_accuracy", "agreement", "cross_entropy"}
-
-
-def brute_force_p(x: dict, y: dict, names_a: list, names_b: list | None, layers: list, scope: str) -> float:
-    """Twice the smaller tail over all renamings of the networks of x; x, y: (a, b, layer) -> value."""
-
-    def statistic(name_a, name_b):
-        values = []
-        for chosen in [layers] if scope == "pooled" else [[layer] for layer in layers]:
-            both = [
-                (x[name_a[a], name_b[b], layer], value)
-                for (a, b, layer), value in y.items()
-                if layer in chosen and (name_a[a], name_b[b], layer) in x
-            ]
-            values.append(stats.spearmanr(*zip(*both, strict=True)).statistic)
-        return np.mean(values)
-
-    renamings = [
-        (dict(zip(names_a, to_a, strict=True)), dict(zip(names_b or names_a, to_b, strict=True)))
-        for to_a in itertools.permutations(names_a)
-        for to_b in (itertools.permutations(names_b) if names_b else [to_a])
-    ]
-    values = np.array([statistic(*renaming) for renaming in renamings])
-    observed = values[0]  # the identity comes first
-    return min(1, 2 * min((values <= observed + 1e-9).mean(), (values >= observed - 1e-9).mean()))
-
-
-@pytest.mark.parametrize("scope", ["pooled", "within"])
-@pytest.mark.parametrize("missing", [False, True])
-def test_exact_p_value_is_that_of_all_renamings_of_4_networks(scope, missing):
-    parts = [index("cka", noise(0)), target(noise(0) + noise(1))]
-    if missing:
-        parts[1] = parts[1].drop(index=3)
-    x, y = (
-        {
-            (a, b, layer): value
-            for a, b, layer, value in zip(part["seed_a"], part["seed_b"], part["layer_a"], part["value"], strict=True)
-        }
-        for part in parts
-    )
-    x = {key: value for key, value in x.items() if key in y}
-    expected = brute_force_p(x, y, list("0123"), None, ["conv1", "conv2"], scope)
-    assert one(table(*parts, permutations=24), scope)["p_value"] == pytest.approx(expected)
-
-
-def test_exact_p_value_of_two_models_renames_each_of_them():
-    x, y = noise(2)[:3, :3], noise(3)[:3, :3]
-    x, y = x[:, :2], y[:, :2] + x[:, :2]
-    found = table(index("cka", x, model_b="n"), target(y, model_b="n"), permutations=12)
-    x, y = ({(str(a), str(b), layer): value for (a, b, layer), value in np.ndenumerate(v)} for v in (x, y))
-    for scope in ("pooled", "within"):
-        expected = brute_force_p(x, y, list("012"), list("01"), [0, 1], scope)
-        assert one(found, scope)["p_value"] == pytest.approx(expected)
-    assert set(found["networks"]) == {2}
-    assert set(found["pairs"]) == {6}
-
-
-def test_a_strong_association_is_significant():
-    x = noise(0, networks=5)
-    found = table(index("cka", x), target(x + 0.1 * noise(1, networks=5)), permutations=120)
-    assert one(found, "within")["p_value"] < 0.05
-    assert one(found, "within", "pearson")["p_value"] < 0.05
 
 
 def test_intervals_are_empty_below_6_networks():
@@ -259,47 +190,6 @@ def test_of_several_settings_the_one_with_most_images_counts():
     retried = index("cka", noise(2)).assign(samples=900, value=np.nan, status="failed")
     pd.testing.assert_frame_equal(clean, table(less, x, other, retried, y))
     assert "index: measured on 100 to 500 images" in one(table(less, x.iloc[5:], y))["note"]
-
-
-def test_indices_are_compared_on_the_cells_common_to_them():
-    x, y = noise(0), noise(1)
-    hole = index("cca", noise(2)).drop(index=0)  # networks 0 -> 1 at conv1
-    found = table(index("cka", x), hole, target(y))
-    assert one(found, "conv1", index="cka")["value"] == pytest.approx(
-        stats.spearmanr(pairs_of(x)[1:, 0], pairs_of(y)[1:, 0]).statistic
-    )
-    assert "on 11 of its 12 cells, those common to the indices" in one(found, "conv1", index="cka")["note"]
-    assert one(found, "conv1", index="cka")["coverage"] == 1
-    assert one(found, "pooled", index="cca")["coverage"] == pytest.approx(23 / 24)
-    assert "index: 1 not measured of 24 cells" in one(found, "pooled", index="cca")["note"]
-
-
-def test_an_index_of_low_coverage_does_not_shrink_the_others():
-    x, y, z = noise(0), noise(1), noise(2)
-    alone = table(index("cka", x), target(y))
-    found = table(index("cka", x), index("cca", z).iloc[:10], target(y))
-    pd.testing.assert_frame_equal(alone, found[found["index"] == "cka"].reset_index(drop=True))
-    row = one(found, "conv1", index="cca")
-    assert row["value"] == pytest.approx(stats.spearmanr(pairs_of(z)[:5, 0], pairs_of(y)[:5, 0]).statistic)
-    assert "on its own cells" in row["note"]
-
-
-def test_an_index_without_any_value_has_empty_rows_and_does_not_shrink_the_others():
-    x, y = noise(0), noise(1)
-    alone = table(index("cka", x), target(y))
-    nothing = index("cca", noise(2), view="flat").assign(value=np.nan, status="failed")
-    found = table(index("cka", x), nothing, target(y))
-    pd.testing.assert_frame_equal(alone, found[found["index"] == "cka"].reset_index(drop=True))
-    row = one(found, index="cca", view="flat")
-    assert np.isnan(row["value"]) and row["coverage"] == 0
-    assert row["note"] == "undefined: no cells; index: 24 failed of 24 cells"
-
-
-def test_views_are_different_indices():
-    y = noise(0)
-    found = table(index("cka", y), index("cka", -y, view="flat"), target(y))
-    assert one(found, view="spatial")["value"] == pytest.approx(1)
-    assert one(found, view="flat")["value"] == pytest.approx(-1)
 
 
 def test_a_constant_side_leaves_the_value_empty_and_is_named():

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from small_runs import go
 
-import simbench
-from simbench.runs.request import Request
 from simbench.system import stopwatch
-from simbench.system.stopwatch import OTHER, START, peak_memory, recording, since_start, stage, stages
+from simbench.system.stopwatch import OTHER, START, recording, stage, stages
 
 
 class Clock:
@@ -262,93 +255,3 @@ def test_no_gradients_in_a_generator_and_its_stage_go_together(clock):
         with recording(clock) as profile:
             assert [(found, torch.is_grad_enabled()) for found in make()] == [(False, True)] * 2
         assert told(profile)["making"] == (2, 1)
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the start of a process is read from /proc")
-def test_a_process_knows_how_long_it_runs():
-    code = "import time; time.sleep(0.3)\nfrom simbench.system.stopwatch import since_start\nprint(since_start())"
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 0.3 <= float(done.stdout) <= time.perf_counter() - start + 0.02  # a tick of the kernel's clock is 0.01 s
-    assert since_start() > 0
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="not told there")
-def test_peak_memory_is_in_bytes_and_never_falls():
-    code = (
-        "from simbench.system.stopwatch import peak_memory\n"
-        "before = peak_memory(); x = b'1' * 200_000_000; del x\nprint(before, peak_memory())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    before, after = map(int, done.stdout.split())
-    assert before > 3e6 and before + 150e6 < after < before + 250e6
-    assert peak_memory() > 100e6, "of a process with torch"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="not told there")
-def test_peak_memory_without_proc_is_that_of_getrusage_in_its_system_s_unit(monkeypatch):
-    import resource
-
-    class Absent:
-        def __init__(self, _: str) -> None:
-            raise OSError("no such file")
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    monkeypatch.setattr(stopwatch, "Path", Absent)
-    for platform, unit in (("linux", 1024), ("darwin", 1)):
-        monkeypatch.setattr(stopwatch.sys, "platform", platform)
-        assert peak_memory() == pytest.approx(peak * unit, rel=0.01)
-    assert since_start() == 0
-
-
-def test_every_stage_of_a_run_is_seen_and_little_of_it_is_other(small_registry, cache, tmp_path):
-    request = Request(
-        ("matching",),
-        indices=("cka",),
-        stitchers=("identity,task_loss[epochs=1]",),
-        models=("net",),
-        datasets=("blobs",),
-        seeds="2",
-        layers=("conv2",),
-        view=("spatial,flat",),
-        results=tmp_path / "results",
-    )
-    start = time.perf_counter()
-    with recording() as profile:
-        begun = time.perf_counter()
-        go(request, small_registry)
-        inside = time.perf_counter() - begun
-    took = time.perf_counter() - start
-    found = told(profile)
-    assert set(found) == {
-        OTHER,
-        "start-up",
-        "reading data",
-        "planning",
-        "training networks",
-        "loading weights",
-        "front passes",
-        "moments",
-        "indices",
-        "fitting stitches",
-        "evaluating stitches",
-        "reading records",
-        "writing records",
-        "deriving tables",
-        "figures",
-    }
-    # Between the two, however long this process had to wait for a core; the sums are rounded.
-    assert inside - 1e-6 <= sum(seconds for seconds, _ in found.values()) <= took + 1e-6
-    assert found[OTHER][0] < 0.25 * took and found["training networks"][1] == 2
-
-
-def test_no_stage_is_held_across_a_yield():
-    held = [
-        f"{path}:{node.lineno}"
-        for path in Path(simbench.__file__).parent.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.With)
-        and any("stage(" in ast.unparse(item) for item in node.items)
-        and any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
-    ]
-    assert not held

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from small_plugins import Net, SmallPlugins
-from spoilers import Spoilers, Spoilt, leave_settings
+from spoilers import Spoilers, Spoilt
+from spoiling import leave_settings
 
 import simbench
 from simbench.contracts import Recipe

@@ -98,6 +98,8 @@ def test_activations_that_do_not_fit_go_on_from_the_deepest_that_do(small):
     context = Workbench(small)
     images = context.activations.count("train")
     chosen = torch.arange(10)
+    context.activations.shape(network, layer)  # looked at on one image
+    context.activations.budget = 0  # nothing more fits
     whole = operations(lambda: context.activations.tensor(network, layer, "train", chosen))
     below = context.activations.tensor(network, LAYERS[0], "train")
     assert len(below) == images

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from simbench.check import data
@@ -54,7 +56,7 @@ def fewer_rows(index: Index) -> str:
     return "; ".join(results)
 
 
-def bad_input(index: Index) -> str:
+def bad_input(index: Index, compare: Callable[[Index, Tensor, Tensor, str], float] = compare) -> str:
     """simbench.similarity rejects NaN, infinity and different numbers of rows with an InputError."""
     pair = data.related(6, 6, seed=13)
     broken = {

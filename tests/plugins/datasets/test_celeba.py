@@ -8,7 +8,6 @@ import sys
 import tracemalloc
 import types
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import pytest
 from PIL import Image
 from simbench_plugins.datasets import decoded
 from simbench_plugins.datasets.celeba import ARCHIVE, ATTRIBUTES, IMAGES, CelebA
+from small_faces import PARTITION, TEST, TRAIN, Faces, table
 from small_publications import md5
 from torchvision import transforms
 from torchvision.datasets import CelebA as Original
@@ -23,21 +23,6 @@ from torchvision.datasets import CelebA as Original
 import simbench
 from simbench import Dataset, InputError
 from simbench.networks.images import draw
-
-#: 0 train, 1 validation, 2 test.
-PARTITION = [0, 0, 1, 2, 0, 0, 0, 2, 1, 2, 0, 0]
-TRAIN, TEST = ([at for at, part in enumerate(PARTITION) if part == which] for which in (0, 2))
-
-
-@dataclass(frozen=True)
-class Faces:
-    """Files as published in `folder`, unpacked images among them. attributes: (12, 40) of -1 and 1."""
-
-    folder: Path
-    attributes: np.ndarray
-
-    def image(self, at: int) -> Image.Image:
-        return Image.open(self.folder / IMAGES / f"{at + 1:06d}.jpg").convert("RGB")
 
 
 @pytest.fixture
@@ -60,11 +45,6 @@ def faces(tmp_path, monkeypatch) -> Faces:
     table(folder / "list_landmarks_align_celeba.txt", names, rng.integers(0, 99, (len(names), 10)), ["12", "a b c"])
     monkeypatch.setattr(Original, "file_list", [(name, md5(folder / name), name) for *_, name in Original.file_list])
     return Faces(folder, attributes)
-
-
-def table(file: Path, names: list[str], values: np.ndarray, head: list[str]) -> None:
-    rows = [f"{name} " + " ".join(f"{value:2d}" for value in row) for name, row in zip(names, values, strict=True)]
-    file.write_text("\n".join(head + rows) + "\n")
 
 
 @pytest.fixture(autouse=True)
@@ -256,19 +236,17 @@ def test_damaged_images_are_decoded_again_and_without_the_originals_an_error(the
 # Memory, and the fingerprint
 
 
-def test_decoding_and_hashing_hold_a_block_of_images_in_memory(there, monkeypatch):
+def test_decoding_and_hashing_hold_a_block_of_images_in_memory(there):
     """On one thread, so that it does not depend on who is ahead."""
-    monkeypatch.setattr(decoded.os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(decoded, "CHUNK", 1)
     data = CelebA(size=800)
     data.prepare()  # imports what it needs
 
     def peak(block: int) -> float:
         """In images."""
-        monkeypatch.setattr(decoded, "BLOCK", block)
+        one_by_one = type("OneByOne", (CelebA,), {"pace": decoded.Pace(block, chunk=1, threads=1)})
         shutil.rmtree(data._decoded)
         tracemalloc.start()
-        CelebA(size=800).prepare()
+        one_by_one(size=800).prepare()
         held = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return held / (3 * 800 * 800)

@@ -109,12 +109,12 @@ def test_hidden_and_other_files_are_passed_over(root):
 
 
 def test_the_number_of_threads_changes_nothing(root, tmp_path, monkeypatch):
+    class Threaded(ImageFolder):
+        threaded, pace = 0, decoded.Pace(block=4, chunk=1)  # two blocks, the last one shorter
+
     first = ImageFolder(str(root)).split("train").inputs
-    monkeypatch.setattr(ImageFolder, "threaded", 0)
-    monkeypatch.setattr(decoded, "CHUNK", 1)
-    monkeypatch.setattr(decoded, "BLOCK", 4)  # two blocks, the last one shorter
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "other"))
-    assert np.array_equal(ImageFolder(str(root)).split("train").inputs, first)
+    assert np.array_equal(Threaded(str(root)).split("train").inputs, first)
 
 
 def test_torch_takes_the_mapped_arrays_without_a_warning_and_the_files_stay(root):

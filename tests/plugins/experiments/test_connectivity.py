@@ -9,18 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from experiment_results import assert_nothing_is_shown, assert_refused, assert_same_from_file
 from small_networks import installed
 from small_tables import measured_stitches
 
 from simbench import Affine, InputError
-from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
-from simbench.results import folder as publish
-from simbench.results import tables
 
 TRAINED = "task_loss[init=random,epochs=4,learning_rate=0.03,batch=50]"
 
@@ -164,9 +162,7 @@ def test_plan_is_a_case_for_each_pair_and_layer(small):
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
-    with pytest.raises(InputError) as caught:
-        get(arguments)
-    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert_refused(lambda: get(arguments), reason)
 
 
 def test_one_network_is_refused(small):
@@ -270,46 +266,18 @@ def test_data_sets_layers_and_samples_have_panels_of_their_own():
 
 def test_nothing_measured_is_nothing_shown():
     rows = frame({"quantity": "accuracy", "status": "failed", "note": "why"})
-    assert get().figure(rows, []) is None and get().summary(rows).empty
+    assert_nothing_is_shown(get(), rows)
 
 
 def test_a_table_read_from_its_file_says_the_same(tmp_path):
-    rows = frame(*THREE, *NONE)
-    rows = rows.astype({"step": object}).assign(step=pd.array([None] * len(rows), dtype="Int64"))
-    tables.write(rows, tmp_path / "measurements.csv")
-    again = publish.read(tmp_path, "measurements.csv")
-    pd.testing.assert_frame_equal(get().summary(again), get().summary(rows))
-    assert len(get().figure(again, []).axes) == 2
+    assert_same_from_file(get(), frame(*THREE, *NONE), tmp_path, [], axes=2)
 
 
-def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
-    small_registry, tmp_path, cache, monkeypatch, capsys
-):
-    from simbench.cli import main
-
-    monkeypatch.setattr("simbench.cli.installed.installed", lambda: small_registry)
-    words = [
-        "run",
-        "--experiments",
+def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command):
+    rows = run_command(
         f"connectivity[starts=3,points=3,threshold=0,stitcher={TRAINED}]",
-        "--models",
-        "net",
-        "--datasets",
-        "blobs",
-        "--seeds",
-        "2",
-        "--layers",
-        "bn1,conv2",
-        "--results",
-        str(tmp_path / "results"),
-    ]
-    for said in ("measured 2 of 2 cases", "nothing to compute"):
-        with pytest.raises(SystemExit) as end:
-            main(words)
-        told = capsys.readouterr().out
-        assert not end.value.code and said in told and "between stitches at" in told
-    rows = publish.read(tmp_path / "results", "measurements.csv")
-    assert len(rows) == 2 * 2 * (3 + 3 * 3) and set(rows["status"]) == {"ok"}
-    assert not rows.duplicated([name for name in MEASUREMENTS if name != "value"]).any()
-    (png,) = (tmp_path / "results" / "figures").glob("*.png")
-    assert png.stat().st_size > 10_000
+        ("measured 2 of 2 cases", "between stitches at"),
+        ("nothing to compute", "between stitches at"),
+        layers="bn1,conv2",
+    )
+    assert len(rows) == 2 * 2 * (3 + 3 * 3)

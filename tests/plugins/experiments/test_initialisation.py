@@ -9,19 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from experiment_results import assert_nothing_is_shown, assert_refused, assert_same_from_file
 from small_networks import installed
 from small_tables import measured_stitches
 
 from simbench import Affine, InputError
-from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment
 from simbench.contracts.case import Case
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
-from simbench.results import folder as publish
-from simbench.results import tables
 
 SHORT = "task_loss[epochs=2,batch=50]"
 
@@ -142,9 +140,7 @@ def test_a_bottleneck_can_be_trained_from_both_starts(small):
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
-    with pytest.raises(InputError) as caught:
-        get(arguments)
-    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert_refused(lambda: get(arguments), reason)
 
 
 def test_one_network_is_refused(small):
@@ -226,45 +222,17 @@ def test_pairs_layers_and_data_sets_have_panels_of_their_own():
 
 def test_nothing_measured_is_nothing_shown():
     rows = frame(start("random", np.nan, status="failed", note="why"))
-    assert get().figure(rows, []) is None and get().summary(rows).empty
+    assert_nothing_is_shown(get(), rows)
 
 
 def test_a_table_read_from_its_file_says_the_same(tmp_path):
-    rows = frame(*ROWS).astype({"step": object}).assign(step=pd.array([None] * len(ROWS), dtype="Int64"))
-    tables.write(rows, tmp_path / "measurements.csv")
-    again = publish.read(tmp_path, "measurements.csv")
-    pd.testing.assert_frame_equal(get().summary(again), get().summary(rows))
-    assert len(get().figure(again, []).axes) == 1
+    assert_same_from_file(get(), frame(*ROWS), tmp_path, [], axes=1)
 
 
-def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
-    small_registry, tmp_path, cache, monkeypatch, capsys
-):
-    from simbench.cli import main
-
-    monkeypatch.setattr("simbench.cli.installed.installed", lambda: small_registry)
-    words = [
-        "run",
-        "--experiments",
+def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command):
+    rows = run_command(
         f"initialisation[starts=3,stitcher={SHORT}]",
-        "--models",
-        "net",
-        "--datasets",
-        "blobs",
-        "--seeds",
-        "2",
-        "--layers",
-        "bn1",
-        "--results",
-        str(tmp_path / "results"),
-    ]
-    for said in ("measured 6 of 6 cases", "nothing to compute"):
-        with pytest.raises(SystemExit) as end:
-            main(words)
-        told = capsys.readouterr().out
-        assert not end.value.code and said in told and "least squares" in told
-    rows = publish.read(tmp_path / "results", "measurements.csv")
-    assert len(rows) == 6 * 5 and set(rows["status"]) == {"ok"}
-    assert not rows.duplicated([name for name in MEASUREMENTS if name != "value"]).any()
-    (png,) = (tmp_path / "results" / "figures").glob("*.png")
-    assert png.stat().st_size > 10_000
+        ("measured 6 of 6 cases", "least squares"),
+        ("nothing to compute", "least squares"),
+    )
+    assert len(rows) == 6 * 5

@@ -10,17 +10,15 @@ import oracle
 import pandas as pd
 import pytest
 import torch
+from experiment_results import assert_nothing_is_shown, assert_refused, assert_same_from_file
 from small_networks import installed
 from small_tables import measured_stitches
 
-from simbench import InputError
 from simbench.contracts import Experiment
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
-from simbench.results import folder as publish
-from simbench.results import tables
 
 SHORT = "bottleneck[epochs=8,batch=50,learning_rate=0.01]"
 
@@ -142,9 +140,7 @@ def test_five_numbers_are_measured_of_each_map(measured):
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
-    with pytest.raises(InputError) as caught:
-        get(arguments)
-    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert_refused(lambda: get(arguments), reason)
 
 
 def test_presets_are_parameters_that_are_allowed():
@@ -217,44 +213,17 @@ def test_data_sets_and_models_have_panels_of_their_own():
 
 def test_nothing_measured_is_nothing_shown():
     rows = frame(bar("task", 4, np.nan, status="failed", note="why"))
-    assert get().figure(rows, []) is None and get().summary(rows).empty
+    assert_nothing_is_shown(get(), rows)
 
 
 def test_a_table_read_from_its_file_says_the_same(tmp_path):
-    rows = frame(*ROWS).astype({"step": object}).assign(step=pd.array([None] * len(ROWS), dtype="Int64"))
-    tables.write(rows, tmp_path / "measurements.csv")
-    again = publish.read(tmp_path, "measurements.csv")
-    pd.testing.assert_frame_equal(get().summary(again), get().summary(rows))
-    assert len(get().figure(again, []).axes) == 1
+    assert_same_from_file(get(), frame(*ROWS), tmp_path, [], axes=1)
 
 
-def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
-    small_registry, tmp_path, cache, monkeypatch, capsys
-):
-    from simbench.cli import main
-
-    monkeypatch.setattr("simbench.cli.installed.installed", lambda: small_registry)
-    words = [
-        "run",
-        "--experiments",
+def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command):
+    rows = run_command(
         f"low_rank[ranks=1+2,pairs=1,stitcher={SHORT}]",
-        "--models",
-        "net",
-        "--datasets",
-        "blobs",
-        "--seeds",
-        "2",
-        "--layers",
-        "bn1",
-        "--results",
-        str(tmp_path / "results"),
-    ]
-    for said in ("measured 6 of 6 cases", "nothing to compute"):
-        with pytest.raises(SystemExit) as end:
-            main(words)
-        told = capsys.readouterr().out
-        assert not end.value.code and said in told and "least squares" in told
-    frame = publish.read(tmp_path / "results", "measurements.csv")
-    assert len(frame) == 6 * 5 and set(frame["status"]) == {"ok"}
-    (png,) = (tmp_path / "results" / "figures").glob("*.png")
-    assert png.stat().st_size > 10_000
+        ("measured 6 of 6 cases", "least squares"),
+        ("nothing to compute", "least squares"),
+    )
+    assert len(rows) == 6 * 5

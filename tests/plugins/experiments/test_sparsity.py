@@ -8,17 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from experiment_results import assert_nothing_is_shown, assert_refused, assert_same_from_file
 from small_networks import installed
 
-from simbench import InputError
 from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment, Kept
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
 from simbench.networks.cut import cut
-from simbench.results import folder as publish
-from simbench.results import tables
 
 #: 180 steps whose last rate, 2e-4, is well below the threshold.
 SETTLED = "stitcher=task_loss[epochs=60,batch=50,learning_rate=0.02,schedule=step],threshold=1e-3"
@@ -171,9 +169,7 @@ def test_six_numbers_are_measured_of_each_map(measured):
     ],
 )
 def test_a_bad_parameter_is_one_clear_line(arguments, reason):
-    with pytest.raises(InputError) as caught:
-        get(arguments)
-    assert reason in str(caught.value) and "\n" not in str(caught.value)
+    assert_refused(lambda: get(arguments), reason)
 
 
 def test_presets_are_parameters_that_are_allowed():
@@ -265,45 +261,15 @@ def test_widths_have_blocks_of_their_own_and_missing_matrices_are_blank(measured
 
 def test_nothing_measured_is_nothing_shown(measured):
     failed = frame(measured, status="failed", value=None)
-    assert get().figure(failed, []) is None and get().summary(failed).empty
+    assert_nothing_is_shown(get(), failed)
 
 
 def test_a_table_read_from_its_file_says_the_same(measured, tmp_path):
-    tables.write(frame(measured), tmp_path / "measurements.csv")
-    again = publish.read(tmp_path, "measurements.csv")
-    pd.testing.assert_frame_equal(get().summary(again), get().summary(frame(measured)), check_dtype=False)
-    drawn = [
-        [len(axes.images) for axes in get().figure(rows, kept(measured)).axes] for rows in (again, frame(measured))
-    ]
-    assert drawn[0] == drawn[1] and sum(drawn[0])
+    assert_same_from_file(get(), frame(measured), tmp_path, kept(measured), axes=16 + 8, check_dtype=False)
 
 
-def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(
-    small_registry, tmp_path, cache, monkeypatch, capsys
-):
-    from simbench.cli import main
-
-    monkeypatch.setattr("simbench.cli.installed.installed", lambda: small_registry)
-    words = [
-        "run",
-        "--experiments",
-        f"sparsity[alphas=0.1,l1=0.1,pairs=1,{SETTLED}]",
-        "--models",
-        "net",
-        "--datasets",
-        "blobs",
-        "--seeds",
-        "2",
-        "--layers",
-        "bn1",
-        "--results",
-        str(tmp_path / "results"),
-    ]
-    with pytest.raises(SystemExit) as end:
-        main(words)
-    told = capsys.readouterr().out
-    assert not end.value.code and "measured 4 of 4 cases" in told and "task loss matching" in told
-    rows = publish.read(tmp_path / "results", "measurements.csv")
-    assert len(rows) == 4 * 6 and set(rows["status"]) == {"ok"}
-    (png,) = (tmp_path / "results" / "figures").glob("*.png")
-    assert png.stat().st_size > 20_000
+def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command):
+    rows = run_command(
+        f"sparsity[alphas=0.1,l1=0.1,pairs=1,{SETTLED}]", ("measured 4 of 4 cases", "task loss matching"), figure=20_000
+    )
+    assert len(rows) == 4 * 6

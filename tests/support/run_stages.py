@@ -1,0 +1,20 @@
+"""The stages that a profile of a run shows, by what the run had to do."""
+
+from simbench.system.stopwatch import OTHER
+
+#: Every result was recorded.
+RESUMED = {"start-up", "reading data", "planning", "reading records", "deriving tables", "figures", OTHER}
+
+#: Cases were measured on networks that were trained before.
+MEASURED = RESUMED | {
+    "loading weights",
+    "front passes",
+    "moments",
+    "indices",
+    "fitting stitches",
+    "evaluating stitches",
+    "writing records",
+}
+
+#: Networks were trained, too.
+TRAINED = MEASURED | {"training networks"}

@@ -1,0 +1,55 @@
+"""Methods by their specs, an index of the rows it is given, and activations computed straight from the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from small_networks import installed
+
+from simbench import Claims, Index, Stitcher
+from simbench.contracts.selection import Selection
+from simbench.networks import weights
+from simbench.networks.cut import cut
+from simbench.networks.images import draw
+
+#: float32 activations computed by another route (from a network with folded batch norms) differ by 1e-7 of their size.
+SAME = 1e-6
+
+
+def get(spec: str) -> Index:
+    return installed().get("indices", spec)
+
+
+def stitcher(spec: str) -> Stitcher:
+    return installed().get("stitchers", spec)
+
+
+def activations(selection: Selection, at: int, layer: str, split: str = "test") -> torch.Tensor:
+    """From the images, in a few lines: no batches, no cache, no channels-last memory."""
+    network, dataset = selection.networks[at], selection.setting.dataset
+    images, _ = draw(dataset.split(split), selection.setting.limit, selection.setting.seed)
+    net = weights.load(network, dataset)
+    with torch.no_grad():
+        return cut(net, layer)[0]((images.float() / 255 - 0.3) / 0.2).contiguous()
+
+
+@dataclass(frozen=True)
+class Rows(Index):
+    """Mean of a's first rows: shows which rows were drawn."""
+
+    most: int | None = 50
+
+    name, source = "rows", "made by the tests"
+
+    @property
+    def max_rows(self):
+        return self.most
+
+    @property
+    def claims(self):
+        return Claims(range=(0.0, float("inf")))
+
+    def from_samples(self, a, b):
+        assert a.dtype == b.dtype == torch.float64
+        return torch.tensor(len(a)) + a.abs().mean()

@@ -17,7 +17,7 @@ from small_plugins import Net
 from simbench import Model
 from simbench.errors import InputError
 from simbench.networks import architectures, weights
-from simbench.networks.architectures import architecture, remembered
+from simbench.networks.architectures import architecture, cached_hash
 from simbench.runs import driver
 from simbench.runs.job import prepare
 from simbench.runs.request import Request
@@ -115,13 +115,13 @@ def test_it_is_remembered_without_torch_until_a_source_changes(site, cache):
     value, heavy = told(site)
     assert heavy and value != first and told(site) == (value, False)
     memories = list((cache / "graphs").glob("*.json"))
-    assert [remembered(memory) for memory in memories] == [value]
+    assert [cached_hash(memory) for memory in memories] == [value]
     for name in ("own_sizes", "own_model"):  # each of the three modules counts
         text = (site / f"{name}.py").read_text()
         (site / f"{name}.py").write_text(text + "# new")
-        assert remembered(memories[0]) is None
+        assert cached_hash(memories[0]) is None
         (site / f"{name}.py").write_text(text)
-    assert remembered(memories[0]) == value
+    assert cached_hash(memories[0]) == value
 
 
 def test_what_was_edited_while_the_process_ran_is_not_remembered(site, cache):
@@ -156,15 +156,15 @@ def begun(monkeypatch):
 def test_a_damaged_memory_is_not_believed(dataset, cache, spoil):
     value = architecture(Net(), dataset)
     (memory,) = (cache / "graphs").glob("*.json")
-    assert remembered(memory) == value
+    assert cached_hash(memory) == value
     whole = memory.read_text()
     memory.write_text(json.dumps(spoil(json.loads(whole))))
-    assert remembered(memory) is None and architecture(Net(), dataset) == value and remembered(memory) == value
+    assert cached_hash(memory) is None and architecture(Net(), dataset) == value and cached_hash(memory) == value
     memory.with_stem("0" * 64).write_text(whole)
-    assert remembered(memory.with_stem("0" * 64)) is None, "of another key"
+    assert cached_hash(memory.with_stem("0" * 64)) is None, "of another key"
     memory.unlink()
     memory.mkdir()
-    assert architecture(Net(), dataset) == value and remembered(memory) == value
+    assert architecture(Net(), dataset) == value and cached_hash(memory) == value
 
 
 @pytest.mark.usefixtures("begun")
@@ -172,7 +172,7 @@ def test_another_version_of_a_package_is_another_matter(dataset, cache, monkeypa
     architecture(Net(), dataset)
     (memory,) = (cache / "graphs").glob("*.json")
     monkeypatch.setattr(architectures, "_version", lambda name: "another" if name == "torch" else "")
-    assert remembered(memory) is None
+    assert cached_hash(memory) is None
 
 
 def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(

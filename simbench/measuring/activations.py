@@ -18,7 +18,7 @@ from simbench.moments.layers import LayerMoments
 from simbench.moments.views import rows
 from simbench.networks import sampling
 from simbench.networks.cut import cut
-from simbench.networks.images import BATCH, normalised
+from simbench.networks.inputs import BATCH, normalised
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 from simbench.system.surroundings import abroad

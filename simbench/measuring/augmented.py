@@ -11,7 +11,7 @@ from torch import Tensor
 from simbench.contracts.selection import Network
 from simbench.contracts.task import Batch
 from simbench.measuring.activations import Activations
-from simbench.networks.images import augmented
+from simbench.networks.inputs import augmented
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import at_home
 

@@ -15,7 +15,7 @@ from simbench.contracts import splits
 from simbench.contracts.selection import Setting
 from simbench.measuring.activations import Activations
 from simbench.networks import weights
-from simbench.networks.images import augmented, draw, normalised, pixels
+from simbench.networks.inputs import augmented, draw, normalised, pixels
 from simbench.runs.job import prepare
 from simbench.runs.request import Request
 from simbench.system.provenance import digest

@@ -16,7 +16,7 @@ from simbench.measuring.held import Later, OnDemand
 from simbench.moments.views import rows
 from simbench.networks import weights
 from simbench.networks.cut import cut
-from simbench.networks.images import augmented, draw, normalised
+from simbench.networks.inputs import augmented, draw, normalised
 
 
 @pytest.fixture

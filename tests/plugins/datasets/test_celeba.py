@@ -22,7 +22,7 @@ from torchvision.datasets import CelebA as Original
 
 import simbench
 from simbench import Dataset, InputError
-from simbench.networks.images import draw
+from simbench.networks.inputs import draw
 
 #: 0 train, 1 validation, 2 test.
 PARTITION = [0, 0, 1, 2, 0, 0, 0, 2, 1, 2, 0, 0]

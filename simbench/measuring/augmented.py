@@ -27,16 +27,16 @@ class Augmented:
     layer_b: str
 
     @stage("front passes")
-    def __call__(self, chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
+    def __call__(self, chosen: Tensor, generator: torch.Generator, parts: Set[str]) -> Batch:
         with at_home(), torch.no_grad():
             source = self.source
             images = augmented(source.inputs("train")[chosen], generator)
             x = source.through(self.a, self.layer_a, images)
-            own = source.through(self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
+            own = source.through(self.b, self.layer_b, images) if parts & {"own", "logits_b"} else None
             return Batch(
                 x,
                 source.labels("train")[chosen.to(source.device)],
-                source.end(self.a, self.layer_a)(x) if "logits_a" in wanted else None,
-                source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
-                own if "own" in wanted else None,
+                source.end(self.a, self.layer_a)(x) if "logits_a" in parts else None,
+                source.end(self.b, self.layer_b)(own) if "logits_b" in parts else None,
+                own if "own" in parts else None,
             )

@@ -37,7 +37,7 @@ class TaskLoss(Stitcher):
         1x1 convolution in torch and in the authors' code), "permutation" (the most correlated neurons, one to one) or
         "identity". noise: standard deviation of Gaussian noise added to the initial weight.
     mask: entries of M that stay zero, by correlation of the neurons: "semi_matching", "soft_semi_matching"
-        (entries are scaled) or "permutation" (Li et al. 2016). l1: factor of sum |M| (of the mean in the authors' code).
+        (entries are scaled) or "permutation" (Li et al. 2016). l1: factor of sum |M| (the authors' code: the mean).
     index, weight, view: a penalty on similarity (on dissimilarity for a negative weight), in this view of the
         activations of one batch, whose few rows bias it; a short last batch is then left out.
     epochs: passes over the train inputs. batch: inputs per step. bias: False trains a linear map.

@@ -1,4 +1,4 @@
-"""The leaderboard as people read it."""
+"""The leaderboard as text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from simbench.results.text import specs
 
 
 def board(leaders: pd.DataFrame, methods: pd.DataFrame, declared: Mapping[str, BoardColumn] = NONE) -> str:
-    """Leaderboard for people: for each data set and pair of models one table of Spearman correlations with the
-    relative accuracy within layers and one over all layers; a row per index, a column per stitcher.
+    """The leaderboard as text: for each data set and pair of models, a table of Spearman correlations with relative
+    accuracy within layers and one over all layers, with a row per index and a column per stitcher.
 
-    declared: quantity -> how it is shown beside the indices; one without a value in a table is left out of it.
+    declared: quantity -> its column; a table leaves out quantities without a value.
     """
     names, blocks = specs(methods), []
     for (dataset, experiment, model_a, model_b), part in leaders.groupby(GROUP, sort=False):
@@ -72,7 +72,7 @@ def _wide(part: pd.DataFrame, names: dict[tuple[str, str], str], scope: str, sho
 
 
 def _legend(part: pd.DataFrame, quantity: str, column: BoardColumn) -> str:
-    """The line below the table on a quantity of an experiment."""
+    """The line below the table that explains a column declared by an experiment."""
     rows = part[part[quantity].notna()]
     networks = sorted(set(rows[f"{column.prefix}_networks"].astype(int)))
     places = dict.fromkeys(zip(rows[f"{column.prefix}_by"], rows[f"{column.prefix}_layer"], strict=True))

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from simbench.statistics.cells import MIN_PAIRS, Cells
 
-#: Values whose range is this small beside their size differ by rounding.
+#: Values whose range is below this share of their size differ by rounding errors.
 _ROUNDING = 1e-12
 
 

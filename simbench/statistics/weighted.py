@@ -1,4 +1,4 @@
-"""Correlations of cells that count several times, for many replicates at once.
+"""Correlations of weighted cells, for many replicates at once.
 
 Each replicate is a column of weights (how often a cell counts); weighted mid-ranks are cumulative sums of weights along
 the order of the values.

@@ -14,7 +14,7 @@ from subjects import REGISTRY, Noise, Pair
 from torch import Tensor
 
 from simbench import Affine
-from simbench.networks.images import BATCH, augmented, normalised
+from simbench.networks.inputs import BATCH, augmented, normalised
 
 #: Model, layer, and the targets of: a step in float32, in bfloat16; least squares.
 PLACES = (

@@ -17,7 +17,7 @@ from simbench.contracts.dataset import Split
 from simbench.contracts.selection import Network, Selection, Setting
 from simbench.measuring.bench import Workbench
 from simbench.networks import weights
-from simbench.networks.images import normalised
+from simbench.networks.inputs import normalised
 
 REGISTRY = simbench.load()
 

@@ -10,7 +10,7 @@ from record import Figure
 from stitches import THE_USUAL
 from subjects import REGISTRY, Noise, Pair
 
-from simbench.networks.images import BATCH
+from simbench.networks.inputs import BATCH
 
 LAYERS = tuple(f"bn{i}" for i in range(1, 9))
 STITCHERS = ("least_squares", "procrustes", "task_loss")

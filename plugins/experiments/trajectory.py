@@ -128,7 +128,7 @@ def _scores(maps: list[Affine], logged: list[int], case: Case, bench: Bench, hel
     """Scores and residual of the maps at these steps, as many at once as `held` bytes of activations allow."""
     import torch
 
-    from simbench.networks.images import BATCH
+    from simbench.networks.inputs import BATCH
 
     m = bench.moments(case, "test", "spatial")
     image = math.prod(bench.shape(case.b, case.layer_b)) * 4

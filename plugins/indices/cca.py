@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CCA(Index):
-    """Mean canonical correlation, over the min(rank_a, rank_b) directions both sides have.
+    """Mean canonical correlation, over the min(rank_a, rank_b) directions that both sides have.
 
     mean: "rho" is the mean correlation (Kornblith et al. 2019, eq. 8); "rho_squared" the mean squared
         one (their R2_CCA, eq. 7). Both divide by the smaller rank after dead directions are cut; the
@@ -51,11 +51,11 @@ class SVCCA(Index):
     """Mean canonical correlation between the leading principal components of each side.
 
     variance: each side keeps the fewest components whose share of the variance reaches it
-        (Raghu et al. 2017, section 2.1, with 0.99; the sum of squared singular values of the centred
-        matrix is meant, and is divided by once).
+        (Raghu et al. 2017, section 2.1, with 0.99). The variance is the sum of squared singular values of the centred
+        matrix, and shares are divided by it once.
 
-    It moves with a stitch, but is not claimed to be differentiable: the number of kept components jumps, and
-    gradients through eigenvectors are infinite where two components tie.
+    A stitch changes the value, but it is not claimed to be differentiable: the number of components is discontinuous,
+    and gradients through eigenvectors are infinite where two eigenvalues are equal.
     """
 
     variance: float = 0.99
@@ -69,7 +69,7 @@ class SVCCA(Index):
 
     @property
     def claims(self) -> Claims:
-        # With every component kept it is cca.
+        # With all components it equals cca.
         invariances = invariant("linear" if self.variance == 1 else "orthogonal", "scaling", "translation")
         return Claims(symmetric=True, invariances_a=invariances, invariances_b=invariances)
 
@@ -81,7 +81,7 @@ class SVCCA(Index):
         bases = []
         for basis in (m.a.principal, m.b.principal):
             share = basis.values.cumsum(0) / basis.values.sum()
-            # A share that misses the border by rounding alone has reached it; a variance of 1 leaves nothing out.
+            # A share that is too small by a rounding error counts as reached; a variance of 1 keeps everything.
             short = share < self.variance - 1e-12
             bases.append(basis if self.variance == 1 else basis.first(int(short.sum()) + 1))
         return bases[0], bases[1]
@@ -95,8 +95,8 @@ class SVCCA(Index):
 
         if self.variance != 0.99:
             return []
-        # 12 equal directions each (all kept), 11 shared, the 12th orthogonal; a cut that divides by the
-        # variance twice keeps one.
+        # 12 equal directions on each side, 11 shared and one orthogonal. Correct code keeps all of them; code that
+        # divides by the variance twice keeps one.
         columns = _signs(32)[:, 1:14]
         a, b = columns[:, :12], torch.cat([columns[:, 1:12], columns[:, 12:]], 1)
         return [KnownAnswer(a, b, 11 / 12, "12 equal directions each, 11 shared, one orthogonal")]
@@ -104,12 +104,12 @@ class SVCCA(Index):
 
 @dataclass(frozen=True)
 class PWCCA(Index):
-    """Canonical correlations weighted by how much of a they account for: sum_i w_i rho_i / sum_i w_i.
+    """Canonical correlations weighted by the share of a that they account for: sum_i w_i rho_i / sum_i w_i.
 
-    w_i = sum_j |<h_i, a_j>|, h_i the i-th canonical variate of a, a_j its centred neurons (Morcos et al.
-    2018, section 2.2). The sum runs over the min(rank_a, rank_b) pairs of variates. Weights belong to
-    the a side, so a -> b and b -> a differ, and live in its neuron basis: not invariant to rotations
-    of a. Where correlations are tied, the variates and so the value are not unique.
+    w_i = sum_j |<h_i, a_j>|, where h_i is the i-th canonical variate of a and a_j are its centred neurons (Morcos et
+    al. 2018, section 2.2). The sum runs over the min(rank_a, rank_b) pairs of variates. The weights
+    depend on the neurons of a, so a -> b and b -> a differ, and the value is not invariant to rotations of a. Where
+    correlations are tied, the variates, and thus the value, are not unique.
     """
 
     name = "pwcca"

@@ -1,4 +1,4 @@
-"""Centred kernel alignment."""
+"""Centred kernel alignment (CKA): biased, debiased and minibatch estimators, linear and rbf kernels."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from simbench import Moments
 
 
-#: Rows of a Gram matrix: 3.2 GB.
+#: Largest number of rows of a Gram matrix, which then takes 3.2 GB.
 MOST_ROWS = 20_000
-#: Rows up to which the terms of an unbiased HSIC cancel in a Gram matrix, not in feature space.
+#: Up to this number of rows, unbiased HSICs are computed from Gram matrices rather than in feature space.
 _GRAM_ROWS = 2048
-#: Rows that the unbiased HSIC needs: it divides by n - 3.
+#: Smallest number of rows for the unbiased HSIC, which divides by n - 3.
 FEWEST_ROWS = 4
 _ALIKE = (
     "has rows that are all equally far apart, to rounding, so that its unbiased HSIC with itself is zero and "
@@ -30,22 +30,21 @@ _STILL = "has no rows that differ by more than rounding, so that its HSIC with i
 class CKA(Index):
     """CKA(K, L) = h(K, L) / sqrt(h(K, K) h(L, L)) of the Gram matrices K, L of the two sides.
 
-    estimator: h is HSIC. "biased" is the plug-in tr(KHLH) (Gretton et al. 2005, definition 2), for the linear
-        kernel ||B^T A||_F^2 / (||A^T A||_F ||B^T B||_F) of centred A, B (paper, definition 6.2);
-        on few rows it is large for independent data. "debiased" is the unbiased HSIC of Song et al.
-        (2012, eq. 5), as in Nguyen et al. (2021, eq. 3); it can be negative, and is not clamped. "minibatch" is
-        the ratio of sums over minibatches of that HSIC, divided by m (m - 3) for m rows (Nguyen et al. 2021,
-        eq. 2), not a mean of ratios: it streams over any number of images, and of batches of any one size it
-        estimates the same number. Its Gram matrices are products in the precision of the rows, at least float32;
-        the rows are centred first.
-    batch: rows of a minibatch, in their order; only for estimator=minibatch. The last is shorter, and left out where
-        it has fewer than 4.
+    estimator: of h, the HSIC. "biased" is the plug-in tr(KHLH) (Gretton et al. 2005, definition 2); with the linear
+        kernel CKA is ||B^T A||_F^2 / (||A^T A||_F ||B^T B||_F) of centred A, B (paper, definition 6.2). On few rows
+        it is large for independent data. "debiased" is the unbiased HSIC of Song et al. (2012, eq. 5), as in Nguyen
+        et al. (2021, eq. 3); it can be negative, and is not clamped. "minibatch" is the ratio of sums of the unbiased
+        HSIC, divided by m (m - 3), over minibatches of m rows (Nguyen et al. 2021, eq. 2), not a mean of ratios. It
+        streams over any number of inputs and estimates the same number whatever the size of the minibatches. Rows are
+        centred first, and their products are computed in their precision, at least float32.
+    batch: number of consecutive rows of a minibatch, for estimator=minibatch only. A shorter last minibatch is left
+        out if it has fewer than 4 rows.
     kernel: "linear", or "rbf" exp(-d^2 / (2 sigma^2)) with sigma the median distance between distinct
         rows, the lower of the two middle ones (Kornblith et al. 2019, section 3, who take it over all n^2
         pairs), which makes it invariant to scaling. The debiased and rbf variants need the rows themselves.
 
-    Undefined where an h(K, K) is no more than rounding: no row differs from another, or, for the unbiased HSIC, all
-    rows are equally far apart (one-hot rows, one row a class of collapsed ones) or but one row differs from the rest.
+    Undefined where h(K, K) or h(L, L) does not exceed rounding errors: all rows are equal, or, for the unbiased HSIC,
+    all rows are equally far apart (such as one-hot rows), or only one row differs from the others.
     """
 
     estimator: Literal["biased", "debiased", "minibatch"] = "biased"
@@ -81,7 +80,7 @@ class CKA(Index):
         from simbench.moments import exponents
 
         m = m.defined()
-        # Half the exponents of the scatters, so that a power of two takes the scale off either side.
+        # Divides each side by a power of two near its scale, so that no product overflows or vanishes.
         left, right = (2.0 ** -(int(exponents(side.sizes[None])) // 2) for side in (m.a, m.b))
         ab, aa, bb = m.ab * left * right, m.aa * left * left, m.bb * right * right
         return ratio(ab.square().sum(), aa.square().sum(), bb.square().sum(), m.n + ab.numel(), _STILL)
@@ -91,20 +90,21 @@ class CKA(Index):
         return self.batch if self.estimator == "minibatch" else None
 
     def of_batch(self, x: Tensor) -> Tensor:
-        """(m^2,) U-centred Gram matrix over sqrt(m (m - 3)): inner products are the unbiased HSIC (Song et al. 2012,
-        eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2). Exactly zero where it is no more than rounding."""
+        """U-centred Gram matrix of m rows divided by sqrt(m (m - 3)), (m^2,): inner products are the unbiased HSIC
+        (Song et al. 2012, eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2). Exactly zero where it does not
+        exceed rounding errors."""
         from simbench.moments import measured, widened
 
         return self._vector(widened(x), measured(x))
 
     def _vector(self, x: Tensor, eps: float) -> Tensor:
-        """`of_batch` of rows in float32 or float64 that were measured in precision eps."""
+        """`of_batch` for rows in float32 or float64 whose original precision was eps."""
         from simbench_plugins.indices.gram import centred_gram
 
         return centred_gram(x, self.kernel, True, eps) / (len(x) * (len(x) - 3)) ** 0.5
 
     def _over_minibatches(self, x: Tensor, eps: float) -> Tensor:
-        """(d,) vectors of all minibatches, one after the other."""
+        """The vectors of all minibatches, concatenated."""
         import torch
 
         parts = [self._vector(part, eps) for part in x.split(self.batch) if len(part) >= FEWEST_ROWS]
@@ -151,8 +151,8 @@ class CKA(Index):
         if self.estimator == "minibatch" and self.batch < 8:
             return []
         if self.kernel == "linear":
-            # n = 8 rows. K has off-diagonal entries 2 once, 0 four times and -2 twice a row, L has 1 three
-            # and -1 four times; with the row sums -2 and -1, n (n - 3) HSIC (Song et al. 2012, eq. 5) is
+            # n = 8 rows. Off the diagonal, a row of K holds 2 once, 0 four times and -2 twice, and a row of L holds
+            # 1 three times and -1 four times; with the row sums -2 and -1, n (n - 3) HSIC (Song et al. 2012, eq. 5) is
             # h(K, L) = 48 + 128/42 - 32/6 = 320/7, h(K, K) = 640/7, h(L, L) = 384/7.
             why = "corners of a square, twice, against one coordinate: 320 / sqrt(640 * 384)"
             both = torch.cat([corners, corners])

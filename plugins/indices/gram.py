@@ -1,4 +1,4 @@
-"""Centred Gram matrices: one side of an HSIC, as a vector whose inner products are HSICs."""
+"""Centred Gram matrices as vectors whose inner products are HSICs, for the variants of CKA."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from torch import Tensor
 from simbench import Undefined
 from simbench.moments import FLOAT32, exponents
 
-#: Elements of the rows that are centred and multiplied at a time, few enough to stay near the processor.
+#: Elements of the rows that are centred and multiplied at a time, few enough to stay in the processor's cache.
 _BLOCK = 2**21
-#: Roundings of the product of two rows, relative to their lengths.
+#: Rounding error of the product of two rows, in epsilons of the product of their lengths.
 _PRODUCT = 8
-#: Standard deviation, in epsilons and relative to it, of a number of float32 that came out of sums.
+#: Standard deviation of the rounding error of a float32 number computed as a sum, in epsilons of the number.
 _IN_SUMS = 2.0
-#: Most binary orders of magnitude between the numbers of rows and 1 at which sums of fourth powers are numbers.
+#: Largest binary exponent, of either sign, of the rows for which sums of fourth powers neither overflow nor vanish.
 _ORDERS = 240
-#: Share of its own terms below which what is left of an HSIC in feature space has lost too many digits.
+#: An HSIC computed in feature space below this share of its terms has lost too many digits to cancellation.
 _LEFT = 1e-6
 _EPS = torch.finfo(torch.float64).eps
 
 
 def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
-    """(n^2,) centred Gram matrix of rows x (n, p) in float64. eps: the precision that these were measured in.
+    """Centred Gram matrix of rows x (n, p), flattened to (n^2,), in float64. eps: precision of the original rows.
 
-    unbiased: its diagonal is left out and it is U-centred: inner products of two are n (n - 3) times the unbiased HSIC
-        (Song et al. 2012, eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2), whose terms cancel before they are
-        multiplied, not after. Else they are tr(K H L H) (Gretton et al. 2005, definition 2).
+    unbiased: True omits the diagonal and U-centres the matrix: the inner product of two such vectors is n (n - 3)
+        times the unbiased HSIC (Song et al. 2012, eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2), and large
+        terms cancel before they are multiplied. False gives tr(K H L H) (Gretton et al. 2005, definition 2).
     kernel: "linear", or "rbf" exp(-d^2 / (2 sigma^2)) with sigma the lower median of the distances between rows.
 
-    Products of rows are taken in their own precision, float32 or float64. Exactly zero where it is no more than
-    rounding, as where all rows are equally far apart. Undefined where more than half of the distances are zero, and
-    for numbers so large or so small that HSICs are not numbers.
+    Products of rows are computed in the precision of x, float32 or float64. The result is exactly zero where it does
+    not exceed rounding errors, for example when all rows are equally far apart. Raises Undefined where more than half
+    of the distances are zero, and for numbers so large or small that HSICs overflow or vanish.
     """
     exponent = int(exponents(x))
     if abs(exponent) > _ORDERS:
@@ -49,8 +49,8 @@ def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
         gram, sigma = _rbf(x, 2.0**-exponent)
         largest, lengths = largest / sigma * math.exp(-0.5), float(len(x))  # the steepest slope of exp(-t^2 / 2)
     rounding = _PRODUCT * torch.finfo(x.dtype).eps * lengths
-    if unbiased:  # what is left of equal distances is the rounding of the numbers themselves
-        if kernel == "linear":  # without what rounding left of the mean, which differs from processor to processor
+    if unbiased:  # equal distances leave the rounding errors of the rows
+        if kernel == "linear":  # subtracts the rounding error of the mean, which depends on the processor
             lengths = max(lengths - float(gram.detach().mean()) * len(x), 0.0)
         rounding += _noise(eps) * largest * lengths**0.5
     gram = _u_centred(gram) if unbiased else gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
@@ -60,23 +60,25 @@ def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
 
 
 def _noise(eps: float) -> float:
-    """Rounding of two numbers together, relative to these: those of half precision were rounded once, by up to half an
-    epsilon in either direction, of which this is the root mean square; those of float32 came out of sums, whose
-    rounding reaches a standard deviation of _IN_SUMS epsilons (as in `Scatter.rounding`)."""
+    """Relative rounding error of two numbers together. Half precision numbers were rounded once, by up to half an
+    epsilon in either direction, and this is the root mean square. Float32 numbers were computed as sums, with a
+    standard deviation of _IN_SUMS epsilons (as in `Scatter.rounding`)."""
     return eps * _IN_SUMS if eps <= FLOAT32 else eps * 6**-0.5
 
 
 def _largest(x: Tensor) -> float:
-    """Length of the vector of the largest numbers of each row. Rounding the numbers of two rows moves their product by
-    about `_noise` of the largest number of one times the length of the other, at most."""
+    """Norm of the vector of the largest absolute value of each row. Rounding errors of two rows change their product by
+    at most about `_noise` times the largest value of one row times the length of the other."""
     low, high = x.detach().aminmax(dim=1)
     return float(torch.linalg.vector_norm(torch.maximum(high, -low).to(torch.float64)))
 
 
 def hsics(a: Tensor, b: Tensor, eps: tuple[float, float]) -> tuple[Tensor, Tensor, Tensor] | None:
-    """n (n - 3) times the unbiased HSICs (a, b), (a, a) and (b, b) of linear kernels, from p x q products of rows
-    a (n, p), b (n, q) in float64; None where they lose digits, since most of their terms cancel. eps: the precisions
-    that these were measured in."""
+    """n (n - 3) times the unbiased HSICs (a, b), (a, a) and (b, b) of linear kernels, computed in feature space.
+
+    a: (n, p), b: (n, q), in float64. eps: precisions of the original rows of a and b. Returns None where most of the
+    terms cancel, so that too few digits would remain.
+    """
     n, (x, y) = len(a), (z - z.mean(0) for z in (a, b))
     lengths = [z.square().sum(1) for z in (x, y)]
     totals = [d.sum() for d in lengths]
@@ -96,9 +98,10 @@ def hsics(a: Tensor, b: Tensor, eps: tuple[float, float]) -> tuple[Tensor, Tenso
 
 
 def ratio(ab: Tensor, aa: Tensor, bb: Tensor, roundings: int, why: str) -> Tensor:
-    """ab / sqrt(aa bb), 0-dim, which by Cauchy and Schwarz is between -1 and 1, but for so many roundings.
+    """ab / sqrt(aa bb), 0-dim. The Cauchy-Schwarz inequality bounds it by -1 and 1, up to rounding errors, which are
+    clamped.
 
-    Undefined, and why, where aa or bb is zero.
+    roundings: number of terms in the sums. Raises Undefined with the reason `why` where aa or bb is zero.
     """
     for name, own in (("a", aa), ("b", bb)):
         if not bool(own > 0):
@@ -108,6 +111,7 @@ def ratio(ab: Tensor, aa: Tensor, bb: Tensor, roundings: int, why: str) -> Tenso
 
 
 def _u_centred(gram: Tensor) -> Tensor:
+    """The U-centred matrix (Szekely and Rizzo 2014, definition 2), with a zero diagonal."""
     n = len(gram)
     gram = gram - gram.diagonal().diag()
     rows = gram.sum(0) / (n - 2)
@@ -116,10 +120,10 @@ def _u_centred(gram: Tensor) -> Tensor:
 
 
 def _products(x: Tensor, factor: float) -> Tensor:
-    """(n, n) float64 inner products of the centred rows times `factor`, multiplied in their own precision, some columns
-    at a time.
+    """(n, n) inner products in float64 of the centred rows times `factor`, computed in the precision of the rows, a
+    block of columns at a time.
 
-    What rounding leaves of the mean moves all rows alike, which a centred Gram matrix does not see.
+    The rounding error of the mean shifts all rows equally, which does not affect a centred Gram matrix.
     """
     gram = torch.zeros(len(x), len(x), dtype=torch.float64, device=x.device)
     average = torch.full((1, len(x)), 1 / len(x), dtype=x.dtype, device=x.device)

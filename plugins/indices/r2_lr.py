@@ -1,4 +1,4 @@
-"""Linear regression: the share of b that a explains."""
+"""R2_LR: the share of the variance of b that a linear regression on a explains."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class R2LR(Index):
     """R2_LR(A -> B) = 1 - min_M ||A M - B||_F^2 / ||B||_F^2 = ||Q_A^T B||_F^2 / ||B||_F^2.
 
-    Runs a -> b: b is predicted, as by the least squares stitch. (The authors' code predicts its first
+    It runs a -> b: b is predicted from a, as in the least squares stitch. (The authors' code predicts its first
     argument from its second.)
-    centred: True fits with an intercept and measures b about its mean (Kornblith et al. 2019, eq. 5);
-        False is the paper's definition 6.1 as it stands, on uncentred matrices.
+    centred: True fits an intercept and measures b about its mean (Kornblith et al. 2019, eq. 5); False is definition
+        6.1 of the paper, on uncentred matrices.
     """
 
     centred: bool = True

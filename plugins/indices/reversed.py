@@ -1,4 +1,4 @@
-"""An index the other way round."""
+"""An index in the reverse direction, b -> a, for experiments that measure both directions."""
 
 from __future__ import annotations
 

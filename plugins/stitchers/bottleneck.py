@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts.task import Task
 
-#: Singular values that are less of the largest may be rounding of float32.
+#: Singular values below this share of the largest may be rounding errors of float32.
 _NOTHING = 1e-6
 
 
@@ -26,8 +26,8 @@ class Bottleneck(TaskLoss):
     section 7).
 
     rank: width of the bottleneck. init: "reduced_rank" starts from the best least squares map of that rank (the
-        authors' code starts from random orthogonal factors whatever is asked); others are cut down to the rank by
-        their singular value decomposition. The rest as in task_loss; no masks, no l1.
+        authors' code always starts from random orthogonal factors); others are truncated to the rank by their
+        singular value decomposition. Other parameters as in task_loss, without mask and l1.
     """
 
     rank: int = 8
@@ -65,8 +65,8 @@ class Bottleneck(TaskLoss):
         return ReducedRank(self.rank, self.bias).from_moments(task.moments)
 
     def _parameters(self, start: Affine, task: Task) -> tuple[list[Tensor], Callable[..., Affine]]:
-        """The two factors, of equal singular values; where the start has none left, V has ones, as with both
-        factors zero neither would ever have a gradient."""
+        """The two factors, with equal singular values. Where a singular value of the start is zero, that of V is one:
+        if both were zero, neither would have a gradient."""
         import torch
 
         bias = self._bias(start)

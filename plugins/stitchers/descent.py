@@ -1,4 +1,4 @@
-"""Gradient descent on several maps at once: optimizer, schedule, and gradients in shares of the maps."""
+"""Gradient descent on several maps at once: optimizer, schedule, and gradients of groups of maps."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def descent(
     free: list[Tensor], optimizer: str, learning_rate: float, schedule: str, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """Optimizer ("adam" or "sgd", of momentum 0.9) of the free parameters, and its schedule over so many steps: "step"
-    divides the learning rate by 10 after each third of them, "constant" keeps it."""
+    """Optimizer ("adam", or "sgd" with momentum 0.9) of the free parameters, and its schedule: "step" divides the
+    learning rate by 10 after each third of the steps, "constant" keeps it."""
     import torch
 
     cuts = [] if schedule == "constant" else [max(1, steps // 3), max(2, 2 * steps // 3)]
@@ -31,11 +31,11 @@ def descent(
 def differentiate(
     free: list[Tensor], maps: Callable[..., Affine], loss: Callable[[Affine], Tensor], images: int, device: torch.device
 ) -> None:
-    """Put the gradients of each map's loss where the optimizer looks for them.
+    """Store the gradients of the loss of each map in the `grad` of the parameters.
 
-    free: parameters (k, ...) of k maps. maps: makes one Affine of the parameters of all or some maps. loss: (k,) of k
-    maps on a batch of so many images. Maps that share a pass through the end do not affect each other, because the end
-    is frozen and in eval mode.
+    free: parameters (k, ...) of k maps. maps: parameters of all or some maps -> Affine. loss: Affine of k maps -> (k,)
+    losses on a batch of `images` inputs. Maps that share a pass through the end do not affect each other, because the
+    end is frozen and in eval mode.
     """
     from simbench.measuring.stitched import shares
 
@@ -53,7 +53,7 @@ def differentiate(
 
 
 def require_arithmetic(precision: str, device: torch.device) -> None:
-    """Raise Inapplicable where the processor has no arithmetic in this precision."""
+    """Raise Inapplicable where the processor has no instructions for this precision."""
     import torch
 
     processor = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
@@ -63,5 +63,5 @@ def require_arithmetic(precision: str, device: torch.device) -> None:
         and not any(processor.get(name) for name in ("avx512_bf16", "amx_bf16"))
     ):
         raise Inapplicable(
-            "this processor has no bfloat16 arithmetic and would imitate it slowly; take precision=float32"
+            "this processor has no bfloat16 arithmetic and would emulate it slowly; take precision=float32"
         )

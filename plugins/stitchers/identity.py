@@ -1,4 +1,4 @@
-"""No matching at all: the baseline."""
+"""The identity: the baseline without matching."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from simbench import Affine, Moments
 
-#: A slope may exceed the penalty by this part of it, and by this part of the largest slope there is.
+#: A slope may exceed the penalty by this share of the penalty and this share of the largest slope.
 _SLACK, _ROUNDING = 1e-10, 1e-14
-#: Pivots that are less of their diagonal make a system of features linearly dependent.
+#: Features with a pivot below this share of its diagonal element count as linearly dependent.
 _DEPENDENT = 1e-11
-#: Coordinate descent stops at a duality gap of this part of ||b||^2: the support is about right by then.
+#: Coordinate descent stops at a duality gap of this share of ||b||^2, when the support is approximately right.
 _GAP = 1e-4
 
 
@@ -27,13 +27,13 @@ _GAP = 1e-4
 class Lasso(Stitcher):
     """M that minimises 1/2 ||A M - B||_F^2 + alpha L ||M||_1 with L = max_ij |A^T B|_ij, ||M||_1 the sum of |m_ij|.
 
-    alpha: in (0, 1], whatever n and the units of a and b are: L is the least penalty at which M = 0, so 1 gives
-        M = 0, and towards 0 M tends to a least squares solution. scikit-learn's alpha is alpha L / n.
-    bias: True centres both sides and maps mean to mean, the intercept going unpenalised; False is uncentred.
-    The paper's eq. 3 has the norm unsquared, ||A M - B||_F + alpha_3 ||M||_1. Its subgradient is that of the
+    alpha: in (0, 1], independent of n and of the units of a and b: L is the smallest penalty with M = 0, so 1
+        gives M = 0, and for alpha -> 0, M tends to a least squares solution. scikit-learn's alpha is alpha L / n.
+    bias: True centres both sides and maps mean to mean, with an unpenalised intercept; False is uncentred.
+    The norm in eq. 3 of the paper is not squared, ||A M - B||_F + alpha_3 ||M||_1. Its subgradient is that of the
     above over ||A M - B||_F, so the same M minimises it at alpha_3 = alpha L / ||A M - B||_F: one path of maps,
     with another parameter. All of M shares one alpha, and neurons are not standardised, as in eq. 3: of two
-    neurons with the same information, the one of larger scale is cheaper.
+    neurons with the same information, the one with the larger scale is penalised less.
     """
 
     alpha: float = 0.01
@@ -77,7 +77,7 @@ def lasso_path(m: Moments, alphas: Sequence[float], bias: bool = True) -> list[A
     basis = m.a.whitened
     root = np.asfortranarray(basis.loadings.mT.cpu().numpy())  # (r, p)
     targets = np.asfortranarray(m.cross(basis, None).cpu().numpy())  # (r, q)
-    if basis.rank == m.a.width:  # root^T root has the rounding of an eigendecomposition besides
+    if basis.rank == m.a.width:  # root^T root would add rounding errors of an eigendecomposition
         gram, slopes = np.ascontiguousarray(m.aa.cpu().numpy()), np.asfortranarray(m.ab.cpu().numpy())
     else:
         gram, slopes = np.ascontiguousarray(root.T @ root), np.asfortranarray(root.T @ targets)
@@ -128,8 +128,8 @@ def _minimum(
     """The minimum (p,) of 1/2 w^T gram w - slope^T w + penalty ||w||_1, from a start near it.
 
     Feature-sign search (Lee et al. 2007): on a fixed support with fixed signs the minimum solves a linear
-    system. A weight that would change its sign on the way there leaves the support; once none does, the
-    weight of zero whose slope exceeds the penalty most enters. The loss falls at each step, so it ends.
+    system. A weight that would change its sign on the way leaves the support; when none does, the zero
+    weight whose slope exceeds the penalty most enters. The loss falls at each step, so the search ends.
     """
     import numpy as np
 
@@ -154,7 +154,7 @@ def _minimum(
         if abs(rest[enters]) <= penalty * (1 + _SLACK) + rounding:
             return w
         signs[enters] = np.sign(rest[enters])
-    raise ArithmeticError(f"the lasso has not come to its minimum in {100 * len(w)} steps")
+    raise ArithmeticError(f"the lasso has not reached its minimum in {100 * len(w)} steps")
 
 
 def _solution(system: numpy.ndarray, right: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:

@@ -1,4 +1,4 @@
-"""Least squares matching, of full and of reduced rank."""
+"""Least squares matching with full and with reduced rank."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 class LeastSquares(Stitcher):
     """M = A^+ B, the least norm minimiser of ||A M - B||_F (paper, eq. 2).
 
-    bias: True fits an intercept as well (the authors' code appends a column of ones); False is eq. 2
-        as it stands.
+    bias: True also fits an intercept (the authors' code appends a column of ones); False is eq. 2.
     """
 
     bias: bool = True
@@ -73,7 +72,7 @@ def _solution(m: Moments) -> Tensor:
 
     basis = m.a.whitened
     weight = basis.whitening @ m.cross(basis, None)
-    if basis.rank < int(m.a.alive.sum()):  # dependent features: the least norm is that within the row space of A
+    if basis.rank < int(m.a.alive.sum()):  # dependent features: the least norm solution lies in the row space of A
         span = torch.linalg.qr(basis.loadings).Q
         weight = span @ (span.mT @ weight)
     return weight

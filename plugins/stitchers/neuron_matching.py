@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simbench import Moments
 
 KINDS = ("permutation", "semi_matching", "soft_semi_matching")
-#: Correlations are compared to so many decimals, so that equal neurons tie whatever the order of the rows.
+#: Correlations are rounded to this number of decimals, so that equal neurons tie for any order of the rows.
 _DECIMALS = 9
 
 
@@ -33,7 +33,7 @@ def mask(m: Moments, kind: str, absolute: bool = False) -> Tensor:
     """(p, q) in [0, 1], float64: which neuron of a may feed which neuron of b.
 
     permutation: 1 for the min(p, q) pairs, one to one, of largest sum of correlations (optimal assignment,
-        scipy's; Li et al. 2016, "bipartite matching"). Equal sums: the one scipy comes to, a function of the
+        scipy's; Li et al. 2016, "bipartite matching"). For equal sums, scipy's choice is a function of the
         correlations alone.
     semi_matching: 1 for the neuron of a that correlates most with each neuron of b, which may feed several
         (Li et al. 2016, "bipartite semi-matching"). Equal correlations: the first.
@@ -69,7 +69,7 @@ def assignment(m: Moments) -> Affine:
 class Permutation(Stitcher):
     """Every neuron of b is fed by one neuron of a, one to one, with the largest sum of correlations.
 
-    The narrower side is matched fully; neurons of a that are left over feed nothing, neurons of b are fed nothing.
+    All neurons of the narrower side are matched; the remaining neurons of the other side are not connected.
     scale: False is a permutation matrix, weights 1 (with absolute, the sign of the correlation). True maps each
         neuron by its least squares slope: the smaller residual, but a neuron of correlation r comes out with r
         times the deviation that the end of Model 2 was trained on, and the stitched network works less well (two

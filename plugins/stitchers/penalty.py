@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def penalty(index: Index, view: str, stitched: Tensor, own: Tensor) -> Tensor:
-    """Index of stitched activations (n, ...) against Model 2's own (n, ...) in a view, larger for more similar ones:
+    """Index of stitched activations (n, ...) against Model 2's own (n, ...) in a view, larger for higher similarity:
     0-dim; or (k,) for the activations (k, n, ...) of k maps."""
     import torch
 

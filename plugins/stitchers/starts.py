@@ -1,4 +1,4 @@
-"""Starts: the maps that training begins with."""
+"""Starts: the initial maps of trained stitchers."""
 
 from __future__ import annotations
 

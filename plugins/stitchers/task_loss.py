@@ -11,7 +11,8 @@ from simbench_plugins.stitchers.descent import descent, differentiate, require_a
 from simbench_plugins.stitchers.penalty import penalty, unpushable
 from simbench_plugins.stitchers.starts import initial
 
-from simbench import Affine, Index, InputError, Stitcher, hookimpl, nested
+from simbench import Affine, Inapplicable, Index, InputError, Stitcher, hookimpl, nested
+from simbench.contracts.task import LACKING
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: labels -> the parts of a batch that they come from.
 LABELS = {"soft": {"logits_b"}, "hard": set(), "soft_1": {"logits_a"}, "soft_12": {"logits_a", "logits_b"}}
+#: Optional field of a task -> the parameter that does not need it.
+WITHOUT = {"logits_a": "labels=soft", "logits_b": "labels=hard", "own": "index=none", "augmented": "augment=false"}
 
 
 @dataclass(frozen=True)
@@ -28,27 +31,24 @@ class TaskLoss(Stitcher):
     """Affine stitch M that minimises the cross-entropy of the stitched network (paper, section 4.1)
     [+ l1 ||M||_1 (section 4.2)] [+ weight * index(stitched, Model 2's own activations) (section 6.3)].
 
-    labels: "soft", the outputs of Model 2; "hard", the data set's labels; "soft_1", the outputs of Model 1;
-        "soft_12", the mean of the losses to both. temperature: divides the stitched and the soft logits (Hinton
-        et al. 2015, without their factor T^2).
-    init: "least_squares" (paper, section 5.1: the most stable), "random" (uniform in +- 1/sqrt(p), as torch
-        initialises a 1x1 convolution, which the authors use), "permutation" (the neurons that correlate most,
-        one to one) or "identity". noise: standard deviation of a Gaussian added to the start's weight.
+    labels: "soft", the outputs of Model 2; "hard", the data set's labels; "soft_1", the outputs of Model 1; "soft_12",
+        the mean of both losses. temperature: divides stitched and soft logits (Hinton et al. 2015, without their T^2).
+    init: "least_squares" (paper, section 5.1: the most stable), "random" (uniform in +- 1/sqrt(p), the default of a
+        1x1 convolution in torch and in the authors' code), "permutation" (the most correlated neurons, one to one) or
+        "identity". noise: standard deviation of Gaussian noise added to the initial weight.
     mask: entries of M that stay zero, by correlation of the neurons: "semi_matching", "soft_semi_matching"
-        (entries are scaled) or "permutation" (Li et al. 2016).
-    l1: of the sum of absolute weights, as the paper has it (the authors' code takes their mean).
+        (entries are scaled) or "permutation" (Li et al. 2016). l1: factor of sum |M| (the authors' code: the mean).
     index, weight, view: a penalty on similarity (on dissimilarity for a negative weight), in this view of the
         activations of one batch, whose few rows bias it; a short last batch is then left out.
-    epochs: passes over the train images. batch: images per step. bias: False trains a linear map.
+    epochs: passes over the train inputs. batch: inputs per step. bias: False trains a linear map.
     optimizer, learning_rate: "sgd" has momentum 0.9. schedule: "step" cuts the rate by 10 after each third of
         the steps (the authors' code: 30 epochs of Adam from 1e-3, in steps, augmented).
-    augment: images are cropped and mirrored at random and run through both networks anew; else training runs on
-        the front's stored activations. Both networks are frozen and in eval mode.
-    seed: another order of the batches, other crops, another random start and noise (added to the task's seed).
+    augment: True crops and mirrors inputs at random and runs them through both networks again; False trains on the
+        stored activations of the front. Both networks are frozen and in eval mode.
+    seed: of the order of batches, random crops, the random start and noise (added to the seed of the task).
     precision: of the forward and backward pass through the end; the map, its optimizer and the loss are float32.
-        "bfloat16" keeps 8 bits of every activation and so a gradient's direction to 0.02 to 0.1 (relative error at
-        the identity, networks of random weights), in 0.6 to 0.7 of the time where the processor has the instructions
-        (none is saved where layers are small).
+        "bfloat16" keeps 8 bits of every activation, so the direction of a gradient is off by 0.02 to 0.1 (error
+        at the identity, untrained networks); large layers take 0.6 to 0.7 of the time on processors that support it.
     """
 
     labels: Literal["soft", "hard", "soft_1", "soft_12"] = "soft"
@@ -115,8 +115,8 @@ class TaskLoss(Stitcher):
 
         if on_step:
             on_step(0, current())
-        wanted, step = LABELS[self.labels] | ({"own"} if self.index else set()), 0
-        for batch in replace(task, seed=task.seed + self.seed).batches(self.batch, self.epochs, wanted, self.augment):
+        parts, step = self._parts(task), 0
+        for batch in replace(task, seed=task.seed + self.seed).batches(self.batch, self.epochs, parts, self.augment):
             if self.index and len(batch.labels) < min(self.batch, len(task.labels)):
                 continue  # the index of a short last batch is biased differently
             differentiate(free, maps, partial(self._loss, batch=batch, task=task), len(batch.labels), batch.x.device)
@@ -126,6 +126,14 @@ class TaskLoss(Stitcher):
             if on_step:
                 on_step(step, current())
         return current()
+
+    def _parts(self, task: Task) -> set[str]:
+        """Optional parts of the batches to train on. Raises Inapplicable where the task lacks one of them."""
+        parts = LABELS[self.labels] | ({"own"} if self.index else set())
+        for name in sorted(parts | ({"augmented"} if self.augment else set())):
+            if getattr(task, name) is None:
+                raise Inapplicable(f"{LACKING[name]}; take {WITHOUT[name]}")
+        return parts
 
     def start(self, task: Task) -> Affine:
         """The map that training starts from, weight (p, q)."""
@@ -139,12 +147,12 @@ class TaskLoss(Stitcher):
         return Affine(weight + self.noise * torch.randn(weight.shape, generator=generator).to(weight), start.bias)
 
     def _initial(self, task: Task, generator: torch.Generator) -> Affine:
-        """The start without its noise."""
+        """The start before noise is added."""
         return initial(self.init, task.moments, self.bias, generator)
 
     def _parameters(self, start: Affine, task: Task) -> tuple[list[Tensor], Callable[..., Affine]]:
-        """The trained parameters, (k, ...) each, from the start's weight (k, p, q), and the function that makes maps of
-        them (or of those of some maps)."""
+        """The trained parameters, (k, ...) each, for a start with weight (k, p, q), and a function that computes the
+        maps from them (or from the parameters of some of the maps)."""
         bias, weight, mask = self._bias(start), start.weight.clone(), None
         if self.mask != "none":
             from simbench_plugins.stitchers.neuron_matching import mask as by_correlation
@@ -162,7 +170,7 @@ class TaskLoss(Stitcher):
         return zeros if start.bias is None else start.bias.clone()
 
     def _steps(self, images: int) -> int:
-        """Steps of the whole training."""
+        """Number of training steps."""
         whole, short = divmod(images, self.batch)
         return self.epochs * (whole + bool(short and not (self.index and whole)))
 

@@ -81,7 +81,7 @@ def similarities(
     streams += [MomentStream(linear, view)] if linear else []
     names_a = _names(layers, "layers")
     names_b = names_a if layers_b is None else _names(layers_b, "layers_b")
-    choose, said = _pair(inputs), [Layouts.said(each) for each in _pair(layouts)]
+    choose, said = _pair(inputs), [Layouts.parse(each) for each in _pair(layouts)]
     with ExitStack() as stack:
 
         def side(net: nn.Module, names: list[str] | None, name: str, k: int) -> Side:

@@ -1,8 +1,8 @@
-"""What a plugin is, and what it is handed.
+"""Contracts: the base classes of plugins, and the values that are passed to plugins.
 
-Five contracts, two of which mirror each other: an index turns two representations into a number; a stitcher turns them
-into an affine map. Everything asymmetric runs a -> b: b is explained, approximated or replaced. Nothing here computes
-anything, and nothing here imports torch.
+There are five kinds of plugin. An index maps two representations to a number, and a stitcher maps them to an affine
+map. Everything asymmetric runs a -> b: b is explained, approximated or replaced. Importing the contracts does not
+import torch.
 """
 
 from simbench.contracts.bench import Bench

@@ -1,4 +1,4 @@
-"""A case: the unit of work, of storage and of resuming, as a value whose content is its identity."""
+"""A case: the unit of work, of storage and of resuming. Cases with equal content are the same case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simbench.contracts.plugin import Plugin
 from simbench.contracts.selection import Network, Pair, Setting
 from simbench.system.provenance import digest
 
-#: Raised when records of an older layout can no longer be read as what they say.
+#: Version of the layout of records; increased when records of the old layout would be misread.
 SCHEMA = 2
 
 
@@ -19,11 +19,11 @@ SCHEMA = 2
 class Case:
     """One method on one pair of representations in one view: the unit of work, of storage and of resuming.
 
-    experiment: that planned it. kind: "index", "stitcher", "network" (an unstitched one, a == b) or a word of the
-    experiment's own; `Experiment` says how each is read. method: the index or stitcher, None where there is none.
-    view: "" where none applies.
+    experiment: the experiment that planned it. kind: "index", "stitcher", "network" (an unstitched one, a == b) or
+    another word that the experiment chooses; `Experiment` describes how each is read. method: the index or stitcher, or
+    None. view: "" where none applies.
 
-    `stitch`, `compare` and `alone` make the cases that most experiments plan.
+    `stitch`, `compare` and `alone` create the cases that most experiments plan.
     """
 
     experiment: Plugin
@@ -57,7 +57,7 @@ class Case:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """Plain data that fixes the measured numbers: no paths, versions of packages, devices or threads."""
+        """Plain data that determines the measured numbers, without paths, versions of packages, devices and threads."""
         return {
             "schema": SCHEMA,
             **self.setting.identity,

@@ -13,11 +13,11 @@ class Dataset(Plugin):
     """Images with labels, in a train and a test split.
 
     classes: number of outputs of a network. attributes: names of the binary labels of a data set that gives every
-        image several of them, one output each; empty where every image is of one class.
-    range: the values (low, high) of an image that mean 0 and 1; None stands for (0, 255) of uint8, and float images
-        need it. Every value lies in it.
+        image several labels, one output each; empty where every image belongs to one class.
+    range: the values (low, high) of an image that mean 0 and 1, which bound all values; None means (0, 255) of uint8,
+        and float images require a range.
     mean, std: per channel, of images scaled to [0, 1]; networks see ((image - low) / (high - low) - mean) / std.
-    epochs, augment: of the training of a small network on it.
+    epochs, augment: settings for training a small network on this data set.
     """
 
     kind = "datasets"
@@ -32,7 +32,7 @@ class Dataset(Plugin):
 
     @property
     def label(self) -> str:
-        """How result tables name it: the spec, without paths."""
+        """Its name in result tables: the spec, without paths."""
         return self.spec
 
     def prepare(self) -> None:

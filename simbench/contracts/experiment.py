@@ -1,4 +1,4 @@
-"""The contract of an experiment: a plan of cases, how to measure one, and how to look at all of them."""
+"""The contract of an experiment: a plan of cases, a way to measure one, and a summary and a figure of all."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Preset:
 
 @dataclass(frozen=True)
 class BoardColumn:
-    """How the leaderboard shows a quantity that an experiment measures of an index.
+    """How the leaderboard shows a quantity that an experiment measures for each index.
 
-    The rows with this quantity and status ok, whose method is the index, are averaged over networks. The mean stands in
-    a column named as the quantity, beside the columns `{prefix}_networks` (number of networks), `{prefix}_layer` (the
-    layer, or layers a -> b) and `{prefix}_by` (the experiment). Of several settings, the one with the most networks is
-    shown. The mean is a value of the index: it is published with as many digits as the index's range allows.
+    The rows with this quantity and status ok, whose method is the index, are averaged over networks. The mean is in
+    a column named after the quantity, beside the columns `{prefix}_networks` (number of networks), `{prefix}_layer`
+    (the layer, or layers a -> b) and `{prefix}_by` (the experiment). Of several settings, the one with the most
+    networks is shown. The mean is published with as many digits as the range of the index allows.
 
     heading: of the column in the printed table. meaning: of the column in leaderboard.csv. legend: the line below the
     printed table; `{where}` in it becomes "by EXPERIMENT at LAYER".
@@ -60,14 +60,14 @@ class BoardColumn:
 class Experiment(Plugin):
     """A plan of cases, how to measure one, a summary and a figure of all.
 
-    presets: name -> what is used where the user says nothing; every experiment has "default", and "paper" holds
-        the settings of the publication it comes from.
+    presets: name -> options that are used where the user gives none; every experiment has "default", and "paper"
+        holds the settings of the publication that the experiment comes from.
     across: True measures networks of every selected data set on each of them; a network of another data set
         carries it as `network.dataset`. Otherwise all networks were trained on the data they are measured on.
     default: True runs the experiment when the user names none.
     board: quantity -> the column that it adds to the leaderboard.
 
-    What the statistics read of the rows. Correlations and the leaderboard compare the rows of one experiment, data set
+    The statistics read these rows. Correlations and the leaderboard compare the rows of one experiment, data set
     and pair of models:
 
     - kind "index", quantity `similarity`: the value of the case's index. Oriented by the direction that it claims.
@@ -88,7 +88,7 @@ class Experiment(Plugin):
     board: ClassVar[Mapping[str, BoardColumn]] = MappingProxyType({})
 
     def plan(self, selection: Selection) -> Iterator[Case]:
-        """Every case of the selection; computes nothing. Raises InputError for what cannot be asked."""
+        """Every case of the selection; computes nothing. Raises InputError for a selection that cannot be measured."""
         raise TypeError(f"experiment {self.name!r} plans nothing")
 
     def run(self, case: Case, bench: Bench) -> list[Row] | Result:

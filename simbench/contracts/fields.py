@@ -1,4 +1,4 @@
-"""Fields of plugins: what a parameter may hold, declared where the parameter is."""
+"""Fields of plugins: declarations of the values that a parameter may have, and their checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from simbench.errors import InputError
 
-#: Kind of plugin -> what one of them is called.
+#: Kind of plugin -> the singular noun.
 NOUNS = {
     "indices": "index",
     "stitchers": "stitcher",
@@ -95,12 +95,12 @@ def nested(default: Callable[[], object] | None, kind: str) -> Any:
 
 
 def default_of(f: Field[Any]) -> Any:
-    """The default value of a field, made anew where it has a factory."""
+    """The default value of a field, from its factory where it has one."""
     return f.default_factory() if f.default_factory is not MISSING else f.default
 
 
 def check(plugin: object) -> None:
-    """Raise InputError, in one line, for a parameter that does not hold what its field declares."""
+    """Raise InputError, in one line, for a parameter whose value its field does not allow."""
     declared: tuple[Field[Any], ...] = fields(plugin) if is_dataclass(plugin) else ()
     for f in declared:
         value = getattr(plugin, f.name)

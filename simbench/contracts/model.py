@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; with the seed it is part of what the weights are cached under.
+    """How a network is trained; the recipe and the seed are part of the key under which weights are cached.
 
     schedule: "one_cycle" (peak `learning_rate`), "step" (cut by 10 after each third) or "constant".
-    augment: random crop (padding 4) and flip. clip: largest norm of a gradient; None leaves gradients as they are.
+    augment: random crop (padding 4) and flip. clip: largest norm of a gradient; None does not clip.
     """
 
     optimizer: str = "sgd"

@@ -1,4 +1,4 @@
-"""What a network is for: one class an image, or several binary labels. Losses, predictions, accuracies."""
+"""Objectives: losses, predictions and accuracies for one class per input, or for several binary labels."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """The task that labels of a data set pose.
+    """The task that the labels of a data set define.
 
     attributes: names of the binary labels, one output each (labels (n, attributes) of 0 and 1, binary
-        cross-entropy); empty for one class an image (labels (n,), cross-entropy over classes).
+        cross-entropy); empty for one class per input (labels (n,), cross-entropy over classes).
     """
 
     attributes: tuple[str, ...] = ()
@@ -31,9 +31,9 @@ class Objective:
         return logits.sigmoid() if self.attributes else logits.softmax(-1)
 
     def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
-        """In nats: the mean over images of -sum_c target_c log softmax(logits)_c, or the mean over images and
+        """In nats: the mean over inputs of -sum_c target_c log softmax(logits)_c, or the mean over inputs and
         attributes of the binary cross-entropy. logits (..., n, outputs); target: probabilities (n, outputs) or
-        labels. Leading dimensions stay."""
+        labels. Leading dimensions are kept."""
         from torch.nn import functional
 
         if self.attributes:
@@ -75,14 +75,14 @@ class Objective:
         return self.predictions(logits) == labels
 
     def predictions(self, logits: Tensor) -> Tensor:
-        """(..., n) classes, or (..., n, attributes) of 0 and 1, as labels are."""
+        """(..., n) classes, or (..., n, attributes) of 0 and 1, in the format of labels."""
         return (logits > 0).long() if self.attributes else logits.argmax(-1)
 
     def shares(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Share of images that are labelled rightly, (...), or (..., attributes), in float64."""
+        """Share of correctly labelled inputs, (...), or (..., attributes), in float64."""
         return self.right(logits, labels).double().mean(-2 if self.attributes else -1)
 
     def accuracy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """(...) share of labels that are right."""
+        """(...) share of correct labels."""
         shares = self.shares(logits, labels)
         return shares.mean(-1) if self.attributes else shares

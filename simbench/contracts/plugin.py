@@ -1,4 +1,4 @@
-"""What all plugins share: a name, parameters, a source and a version."""
+"""The base class of all plugins: a name, parameters, a source and a version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simbench.contracts.fields import check, default_of, text, texts
 
 
 class Plugin:
-    """What all plugins share. Parameters are the fields of a frozen dataclass with defaults.
+    """Base class of all plugins. Parameters are the fields of a frozen dataclass with defaults.
 
     name: what users type. source: citation with equation number. version: raised whenever the same
     parameters would give another number, so that stored results are computed anew. control: of an index or a stitcher,
@@ -28,11 +28,11 @@ class Plugin:
     control: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        """Raise InputError for parameters that do not hold what their fields declare."""
+        """Raise InputError for parameters whose values their fields do not allow."""
         check(self)
 
     def __eq__(self, other: object) -> bool:
-        """By content, as dataclasses are: a plugin that has been sent to another process and back is the same."""
+        """By content, as for dataclasses: a plugin equals its copy in another process."""
         return isinstance(other, Plugin) and type(self) is type(other) and self.identity == other.identity
 
     def __hash__(self) -> int:
@@ -47,7 +47,7 @@ class Plugin:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Plain data that fixes every number this plugin gives: part of a result's key."""
+        """Plain data that determines every number this plugin computes; part of the key of a result."""
         params = self.params
         for name in params:
             value = getattr(self, name)
@@ -81,6 +81,6 @@ def _plain(value: Any) -> Any:
 
 
 def overrides(plugin: Plugin, method: str) -> bool:
-    """True where the class of a plugin defines a method of its contract (`Index`, `Stitcher`, ...) anew."""
+    """True where the class of a plugin defines a method of its contract (`Index`, `Stitcher`, ...) itself."""
     contract = next(parent for parent in type(plugin).__mro__ if parent.__module__.startswith("simbench.contracts"))
     return getattr(type(plugin), method) is not getattr(contract, method)

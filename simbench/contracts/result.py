@@ -1,4 +1,4 @@
-"""What a case gives: rows of numbers, and arrays kept beside them."""
+"""Results of a case: rows of numbers, and arrays that are stored beside them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a case gave: rows, and arrays by name that are kept beside its record for the figure."""
+    """The result of a case: rows, and arrays by name that are stored beside its record, for the figure."""
 
     rows: Sequence[Row]
     arrays: Mapping[str, numpy.ndarray] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Arrays of one case. labels: the columns of measurements.csv that name it."""
+    """The stored arrays of one case. labels: the columns of measurements.csv that name the case."""
 
     labels: dict[str, Any]
     arrays: Mapping[str, numpy.ndarray]

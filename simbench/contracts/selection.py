@@ -1,4 +1,4 @@
-"""What the user chose: networks, the data they are measured on, methods. Values whose content is their identity."""
+"""The user's selection: networks, the data that they are measured on, and methods. All compare by content."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Network:
 
     seed: of its training, or the name of its weights file. weights: sha256 of its tensors. file: their path.
     graph: hash of the computation of the network that the model builds. dataset, fingerprint: the data set that it was
-    trained on, where that is another one than it is measured on; its `seed` then names that data set, too.
+    trained on, if it is measured on another one; its `seed` then names that data set, too.
     """
 
     model: Model
@@ -44,14 +44,14 @@ class Network:
 
     def misfit(self, setting: Setting) -> str:
         """Why the labels of a setting do not fit the outputs of this network, or ""."""
-        given, wanted = self.home(setting), setting.dataset
-        if (given.classes, tuple(given.attributes)) == (wanted.classes, tuple(wanted.attributes)):
+        trained, measured = self.home(setting), setting.dataset
+        if (trained.classes, tuple(trained.attributes)) == (measured.classes, tuple(measured.attributes)):
             return ""
-        return f"{self.name} was trained for {_outputs(given)}; the labels of {_outputs(wanted)} do not fit"
+        return f"{self.name} was trained for {_outputs(trained)}; the labels of {_outputs(measured)} do not fit"
 
     @property
     def identity(self) -> list[Any]:
-        """Plain data that fixes the outputs of this network."""
+        """Plain data that determines the outputs of this network."""
         return [self.model.identity, self.graph, self.weights, *([self.fingerprint] if self.dataset else [])]
 
     @cached_property
@@ -72,7 +72,7 @@ class Pair(NamedTuple):
 class Setting:
     """The data every case of a selection is measured on.
 
-    fingerprint: of the data set. limit: largest number of images of each split; they are drawn with `seed`.
+    fingerprint: of the data set. limit: largest number of inputs of each split; they are drawn with `seed`.
     """
 
     dataset: Dataset
@@ -87,9 +87,9 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What the user chose, resolved: one data set, trained networks, methods.
+    """A resolved selection: one data set, trained networks, methods.
 
-    networks: in the order they were typed; `ordered` has them in an order of its own.
+    networks: in the order in which they were typed; `ordered` sorts them.
     layers: model spec -> names of the selected layers, in order of depth.
     Selections of the same networks on the same data are equal: their cases can share computations.
     """

@@ -126,7 +126,7 @@ def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
         raise _refusal(
             dataset,
             f"{name} images are {images.dtype} and no range is stated; give the data set "
-            "`range = (low, high)`, the values that mean 0 and 1, or hand out uint8",
+            "`range = (low, high)`, the values that mean 0 and 1, or return uint8 images",
         )
     low, high = np.array(dataset.range, images.dtype if images.dtype.kind == "f" else float)
     for block in blocks(images):
@@ -150,8 +150,8 @@ def _labels(dataset: Described, name: str, labels: numpy.ndarray, n: int) -> num
 
     shape = (n, dataset.classes) if dataset.attributes else (n,)
     if labels.shape != shape:
-        wanted = "(n, attributes)" if dataset.attributes else "(n,)"
-        raise _refusal(dataset, f"{name} labels are {labels.shape} for {n} images; {wanted} = {shape} is wanted")
+        expected = "(n, attributes)" if dataset.attributes else "(n,)"
+        raise _refusal(dataset, f"{name} labels are {labels.shape} for {n} images; {expected} = {shape} is wanted")
     if labels.dtype.kind not in "iu":
         raise _refusal(dataset, f"{name} labels are {labels.dtype}; whole numbers, such as int64, are wanted")
     outputs = 2 if dataset.attributes else dataset.classes

@@ -1,4 +1,4 @@
-"""The contract of a stitcher: two representations -> an affine map. It mirrors that of an index."""
+"""The contract of a stitcher: two representations -> an affine map."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Stitcher(Plugin):
     """A way to find the affine map from a to b.
 
     Implement `from_moments` (direct matching) or `from_task` (task loss matching).
-    family: what the map is confined to: "identity", "orthogonal", "reduced_rank", "linear", "affine"; "permutation"
-        (at most one weight, 1 or -1, in every row and column), "selection" (in every column), "scaled_permutation",
-        "scaled_selection" (whatever the weights).
-    objective: what it minimises, "residual" or "cross_entropy"; "penalised_residual" or "correlation" (minus the
-        sum of the correlations of the neurons joined; their weights, where scaled, and the bias then minimise the
-        residual), as its `loss` says; "" when it minimises nothing.
+    family: the constraint on the map: "identity", "orthogonal", "reduced_rank", "linear", "affine"; "permutation" (at
+        most one weight, 1 or -1, in every row and column), "selection" (at most one in every column), or
+        "scaled_permutation" and "scaled_selection" (the same with arbitrary weights).
+    objective: the loss that it minimises, "residual" or "cross_entropy"; "penalised_residual" or "correlation" (minus
+        the sum of the correlations of joined neurons; scaled weights and the bias then minimise the residual), as
+        `loss` returns it; "" when it minimises nothing.
     """
 
     kind = "stitchers"
@@ -44,7 +44,7 @@ class Stitcher(Plugin):
         raise TypeError(f"stitcher {self.name!r} implements no from_moments")
 
     def loss(self, m: Moments, affine: Affine) -> Tensor:
-        """What from_moments minimises among the maps of its family, 0-dim; for `simbench check`. A penalised
+        """The loss that from_moments minimises among the maps of its family, 0-dim; for `simbench check`. A penalised
         residual has a gradient with respect to the map."""
         return m.residual(affine)
 
@@ -53,7 +53,7 @@ class Stitcher(Plugin):
     ) -> Affine:
         """Affine map trained through the frozen end network.
 
-        starts: weight (k, p, q) trains k maps side by side; None makes one from the stitcher's own `init`.
+        starts: weight (k, p, q) trains k maps side by side; None starts from one map of the stitcher's choice.
         on_step: called before the first step as (0, affine) and after step s as (s, affine).
         """
         raise TypeError(f"stitcher {self.name!r} implements no from_task")

@@ -1,4 +1,4 @@
-"""The task that a stitch is trained on: what a stitcher is handed."""
+"""The task that a stitch is trained on, as it is passed to a stitcher."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Rows(Protocol):
-    """What gives the activations (m, c, h, w) or (m, p) of chosen images (m,): a tensor, or one who computes them."""
+    """Activations (m, c, h, w) or (m, p) by the positions (m,) of inputs: a tensor, or an object that computes them."""
 
     def __getitem__(self, chosen: Tensor) -> Tensor: ...
 
 
 class Batch(NamedTuple):
-    """One step's share of a Task. x: activations of the front. own: those of Model 2 at its layer. logits_a, logits_b:
-    outputs of Model 1 and of Model 2. What was not wanted is None."""
+    """The inputs of one training step. x: activations of the front. own: those of Model 2 at its layer. logits_a,
+    logits_b: outputs of Model 1 and of Model 2. Parts that were not requested are None."""
 
     x: Tensor
     labels: Tensor
@@ -36,16 +36,16 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The Frankenstein learning task at one layer (paper, definition 3.2), front already run.
+    """The Frankenstein learning task at one layer (paper, definition 3.2), with the activations of the front.
 
-    activations: of the front on the n train images, (n, c, h, w) or (n, p).
+    activations: of the front on the n train inputs, (n, c, h, w) or (n, p).
     end: Model 2 above the layer, frozen, in eval mode, folded.
     logits_b: (n, outputs) of Model 2. labels: (n,) int64, or (n, outputs) of 0 and 1; see `objective`.
-    moments: of (front, Model 2's own representation) on the same images, rows spatial.
+    moments: of (front, Model 2's own representation) on the same inputs, in view spatial.
     seed: fixes the order of the batches, augmentation and a random initialisation.
     logits_a: (n, outputs) of Model 1, None where it has other outputs. own: activations of Model 2 at its layer.
-    augmented: (chosen images, generator, names of what is wanted) -> a Batch of randomly cropped and mirrored
-        images, run through both networks anew.
+    augmented: (positions of inputs, generator, names of parts) -> Batch of these inputs after random augmentation,
+        with activations and outputs of both networks computed again.
     """
 
     activations: Rows
@@ -61,46 +61,49 @@ class Task:
 
     @cached_property
     def soft(self) -> Tensor:
-        """(n, outputs) probabilities that Model 2 gives."""
+        """(n, outputs) probabilities predicted by Model 2."""
         return self.objective.probabilities(self.logits_b)
 
     def batches(
-        self, size: int, epochs: int, wanted: Set[str] = frozenset({"logits_b"}), augment: bool = False
+        self, size: int, epochs: int, parts: Set[str] = frozenset({"logits_b"}), augment: bool = False
     ) -> Iterator[Batch]:
-        """Shuffled batches, every image once an epoch; the last of an epoch may be short. Raises Inapplicable
-        where something wanted is not to be had."""
-        for name in sorted(wanted):
+        """Shuffled batches, with every input once per epoch; the last batch of an epoch may be short.
+
+        parts: the optional fields of `Batch` to fill in. augment: use `augmented`. Raises Inapplicable where this task
+        does not have them.
+        """
+        for name in [*sorted(parts), *(["augmented"] if augment else [])]:
             if getattr(self, name) is None:
-                raise Inapplicable(_LACKING[name])
+                raise Inapplicable(LACKING[name])
         augmented = self.augmented if augment else None
-        if augment and augmented is None:
-            raise Inapplicable("this task holds no images that could be augmented; take augment=false")
         import torch
 
         generator = torch.Generator().manual_seed(self.seed)
         for _ in range(epochs):
             for chosen in torch.split(torch.randperm(len(self.labels), generator=generator), size):
                 if augmented is not None:
-                    yield augmented(chosen, generator, wanted)
+                    yield augmented(chosen, generator, parts)
                 else:
                     chosen = chosen.to(self.labels.device)
                     yield Batch(
                         take(self.activations, chosen),
                         self.labels[chosen],
-                        **{name: take(getattr(self, name), chosen) for name in wanted},
+                        **{name: take(getattr(self, name), chosen) for name in parts},
                     )
 
 
-_LACKING = {
-    "logits_a": "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft",
-    "logits_b": "the outputs of Model 2 are not known; take labels=hard",
-    "own": "Model 2's own activations are not known, so no index of them can be penalised",
+#: Optional field of a task -> why it may be None.
+LACKING = {
+    "logits_a": "Model 1 has other outputs than Model 2, so they cannot serve as labels",
+    "logits_b": "this task does not include the outputs of Model 2",
+    "own": "this task does not include the activations of Model 2",
+    "augmented": "this task does not include inputs that can be augmented",
 }
 
 
 def take(rows: Rows, chosen: Tensor) -> Tensor:
-    """Those of the chosen images (m,). In channels-last memory an image is copied whole, not number by number, which is
-    five times as fast."""
+    """The activations at positions `chosen` (m,). In channels-last memory those of an input are copied as one block,
+    which is five times as fast as element by element."""
     import torch
 
     if isinstance(rows, torch.Tensor) and rows.ndim == 4 and rows.is_contiguous(memory_format=torch.channels_last):

@@ -19,7 +19,7 @@ from simbench.moments import views
 from simbench.moments.layers import LayerMoments
 from simbench.networks import sampling
 from simbench.networks.cut import cut
-from simbench.networks.images import BATCH
+from simbench.networks.inputs import BATCH
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 

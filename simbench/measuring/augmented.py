@@ -12,7 +12,7 @@ from simbench.contracts.selection import Network
 from simbench.contracts.task import Batch
 from simbench.measuring.fronts import run_front
 from simbench.measuring.sources import Sources
-from simbench.networks.images import augmented
+from simbench.networks.inputs import augmented
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import at_home
 
@@ -28,16 +28,16 @@ class Augmented:
     layer_b: str
 
     @stage("front passes")
-    def __call__(self, chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
+    def __call__(self, chosen: Tensor, generator: torch.Generator, parts: Set[str]) -> Batch:
         with at_home(), torch.no_grad():
             source = self.source
             images = augmented(source.inputs("train")[chosen], generator)
             x = run_front(source, self.a, self.layer_a, images)
-            own = run_front(source, self.b, self.layer_b, images) if wanted & {"own", "logits_b"} else None
+            own = run_front(source, self.b, self.layer_b, images) if parts & {"own", "logits_b"} else None
             return Batch(
                 x,
                 source.labels("train")[chosen.to(source.device)],
-                source.end(self.a, self.layer_a)(x) if "logits_a" in wanted else None,
-                source.end(self.b, self.layer_b)(own) if "logits_b" in wanted else None,
-                own if "own" in wanted else None,
+                source.end(self.a, self.layer_a)(x) if "logits_a" in parts else None,
+                source.end(self.b, self.layer_b)(own) if "logits_b" in parts else None,
+                own if "own" in parts else None,
             )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from simbench.contracts.selection import Network
 from simbench.contracts.task import take
 from simbench.measuring.sources import Sources
-from simbench.networks.images import normalised
+from simbench.networks.inputs import normalised
 from simbench.system.surroundings import abroad
 
 

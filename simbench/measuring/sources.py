@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from simbench.contracts import splits
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Network, Setting
-from simbench.networks import images, weights
+from simbench.networks import inputs, weights
 from simbench.networks.cut import cut
 from simbench.networks.fold import fold
 from simbench.networks.stages import stages as stages_of
@@ -21,7 +21,7 @@ from simbench.system.surroundings import abroad
 class Sources:
     """Inputs, labels and networks of one setting, each read once. batch: inputs of a forward pass."""
 
-    def __init__(self, setting: Setting, device: str = "cpu", batch: int = images.BATCH) -> None:
+    def __init__(self, setting: Setting, device: str = "cpu", batch: int = inputs.BATCH) -> None:
         self.setting, self.device, self.batch = setting, torch.device(device), batch
         self.objective = Objective.of(setting.dataset)
         self._nets: dict[str, nn.Sequential] = {}
@@ -37,7 +37,7 @@ class Sources:
             with abroad():
                 parts = {name: splits.read(setting.dataset, name) for name in splits.SPLITS}
             return {
-                name: images.draw(split, setting.limit, setting.seed, setting.dataset.range)
+                name: inputs.draw(split, setting.limit, setting.seed, setting.dataset.range)
                 for name, split in parts.items()
             }
 

@@ -1,7 +1,6 @@
-"""Moments: comoments, scatter, the pair, many layers at once, the affine map, views. Mathematics without networks.
+"""Moments: the statistics that linear indices and stitchers are computed from, affine maps, and views of activations.
 
-The names below are what users and plugins need; each is imported when it is first asked for, so that views and layouts
-are read without torch.
+The names below are public; each is imported on first use, so that views and layouts can be used without torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stitching layer: one affine map on channels."""
+"""The stitching layer: an affine map on channels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """x -> x W + bias on rows; on maps (n, c, h, w) the same at every pixel (a 1x1 convolution).
+    """x -> x W + bias on rows (n, p); on activations (n, c, h, w) it is applied at every pixel (a 1x1 convolution).
 
     weight: (p, q), rows of a times weight, as in the paper's `A M` (section 4.2).
     bias: (q,), or None for a linear map.
-    Several maps share one Affine with leading dimensions: weight (k, p, q), bias (k, q).
+    An Affine can hold k maps in a leading dimension: weight (k, p, q), bias (k, q).
 
     >>> import torch
     >>> affine = Affine(torch.tensor([[1.0, 0.0], [2.0, 3.0]]), torch.tensor([0.0, 1.0]))
@@ -52,16 +52,16 @@ class Affine:
         return Affine(self.weight.to(*where), None if self.bias is None else self.bias.to(*where))
 
     def __getitem__(self, maps: int | slice | None) -> Affine:
-        """One or some of several maps; `affine[None]` is one map as the only one of several."""
+        """One or several of k maps; `affine[None]` turns a single map into k = 1 maps."""
         return Affine(self.weight[maps], None if self.bias is None else self.bias[maps])
 
     def clone(self) -> Affine:
-        """The same map in memory of its own."""
+        """A copy of the map."""
         return Affine(self.weight.clone(), None if self.bias is None else self.bias.clone())
 
     def __call__(self, x: Tensor, layout: str | None = None) -> Tensor:
-        """Rows (n, p) -> (n, q), maps (n, p, h, w) -> (n, q, h, w), or, with a layout, (n, h, w, p) -> (n, h, w, q) and
-        so on; see `views.LAYOUTS`. InputError where x has another number of channels, dtype or device than the map."""
+        """Rows (n, p) -> (n, q), images (n, p, h, w) -> (n, q, h, w), or, with a layout, (n, h, w, p) -> (n, h, w, q)
+        and so on; see `views.LAYOUTS`. Raises InputError where channels, dtype or device of x do not match the map."""
         from torch.nn import functional
 
         layout = self._layout(x, layout)
@@ -72,7 +72,7 @@ class Affine:
         return functional.linear(x, self.weight.mT, self.bias)  # channels come last
 
     def each(self, x: Tensor, layout: str | None = None) -> Tensor:
-        """What each of k maps makes of the same maps (n, p, h, w) or rows (n, p): (k, n, q, h, w) or (k, n, q)."""
+        """The outputs of k maps for the same activations (n, p, h, w) or rows (n, p): (k, n, q, h, w) or (k, n, q)."""
         import torch
 
         if self.weight.ndim != 3:
@@ -82,10 +82,10 @@ class Affine:
             )
         biases = [None] * len(self.weight) if self.bias is None else self.bias
         moved = [Affine(weight, bias)(x, layout) for weight, bias in zip(self.weight, biases, strict=True)]
-        return moved[0][None] if len(moved) == 1 else torch.stack(moved)  # one is not copied
+        return moved[0][None] if len(moved) == 1 else torch.stack(moved)  # avoids a copy
 
     def _layout(self, x: Tensor, layout: str | None) -> str:
-        """The layout of x; InputError where this map does not apply to x. Looks at shapes and types only."""
+        """The layout of x. Raises InputError where the map cannot be applied to x, judging by shapes and types."""
         import torch
 
         weight = self.weight

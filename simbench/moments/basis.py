@@ -1,4 +1,4 @@
-"""Bases: coordinates in which a representation is white, and how many of them are more than rounding."""
+"""Bases: whitening coordinates of a representation, and its numerical rank."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor
 from simbench.moments.deferred import Deferred, product
 from simbench.moments.precision import FLOAT32
 
-#: An input of a larger epsilon is float32 or coarser, and its own rounding sets the rank.
+#: Inputs with a larger epsilon are float32 or coarser, and their rounding errors limit the rank.
 COARSE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """Coordinates in which a representation is white: `whitening.T @ S @ whitening = I`.
+    """Whitening coordinates of a representation with scatter matrix S: `whitening.T @ S @ whitening = I`.
 
     values: (r,) scatter along each direction, largest first.
     whitening: (p, r), whitened rows are `(x - mean) @ whitening`.
-    loadings: (p, r), the way back: `S = loadings @ loadings.T`, `x - mean = scores @ loadings.T`.
-    scores: (n, r) the whitened rows themselves, where the rows were kept, else None.
-    rows, shrink: (n, p) centred rows and (p,) the factors that scaled their features, where there are more features
-        than rows: whitening and loadings, which are as large as the rows, are then computed from them when they are
-        first read (None where they are given to the constructor).
+    loadings: (p, r), the inverse map: `S = loadings @ loadings.T`, `x - mean = scores @ loadings.T`.
+    scores: (n, r) the whitened rows, or None where the rows are not stored.
+    rows, shrink: (n, p) centred rows and (p,) scale factors of their features, where there are more features than rows:
+        whitening and loadings, which are as large as the rows, are then computed on first use (the constructor takes
+        None for them).
     """
 
     values: Tensor
@@ -57,9 +57,9 @@ def wide(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rank_of(values: Tensor, n: int, p: int, eps: float, squared: bool) -> int:
-    """How many squared singular values, largest first, of n rows of p features are more than rounding.
+    """The number of squared singular values (largest first) of n rows of p features that exceed rounding errors.
 
-    squared: they are eigenvalues of a product of the rows with themselves, and so have the rounding of one.
+    squared: they are eigenvalues of a product of the rows with themselves, and have its rounding errors.
     """
     if eps > COARSE:
         floor = max(p, 1) * min(eps, FLOAT32) ** 2

@@ -1,4 +1,4 @@
-"""Comoments: sums of centred products of columns, over rows that come in batches."""
+"""Comoments: sums of centred products of columns, accumulated over batches of rows."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-#: Rows that are multiplied at a time, whatever their width: part of every result's arithmetic. Six networks of 16 to 32
-#: neurons stay in the processor's cache, and two threads add up the products of so few rows as one does.
+#: Rows that are multiplied at a time, for any width; the last digits of every result depend on it. Blocks of six
+#: networks of 16 to 32 neurons fit into the processor's cache, and sums over so few rows do not depend on threads.
 ROWS = 1024
-#: Width from which a symmetric product is made of its upper half alone.
+#: Width from which only the upper half of a symmetric product is computed.
 _HALVED = 128
 
 
@@ -20,21 +20,21 @@ class Comoments:
     widths: number of features of each representation.
     pairs: (i, j) for the comoments of representation i with j; (i, i) for the scatter matrix of i.
 
-    A running sum, updated in place: `add` takes the next rows, `close` ends the sum. Rows are moved by the mean of the
-    first ROWS rows before they are multiplied, and the rest of the mean is subtracted from the sums at the end. This
+    A running sum, updated in place: `add` takes the next rows, `close` ends the sum. The mean of the first ROWS rows is
+    subtracted before rows are multiplied, and the rest of the mean is subtracted from the sums at the end. This
     costs digits only where the first rows are far from all others: a relative n / ROWS roundings at the very most. The
     scatter of a constant column is exactly zero.
 
-    The result for a pair depends on its own rows alone, to the last bit: each representation has an origin and a block
-    of its own, in memory laid out by its width alone, and each pair a product of its own over blocks of ROWS rows. So
-    neither the other representations, nor the sizes of the batches, nor the order of the pairs matter.
+    The result for a pair depends on its own rows alone, to the last bit: each representation has its own origin and its
+    own block, whose memory layout depends on its width alone, and each pair has its own product over blocks of ROWS
+    rows. Other representations, the sizes of batches and the order of pairs have no influence.
     """
 
     def __init__(self, widths: Sequence[int], pairs: Iterable[tuple[int, int]], device: torch.device) -> None:
         self.n = self._filled = 0
         self._blocks = [_block(width, device) for width in widths]
         self._origins = [_zeros(width, device=device) for width in widths]
-        #: Sums (width,) of the multiplied rows about the origin; NaN or infinite where one of the rows was.
+        #: Sums (width,) of rows about the origin; NaN or infinite where a row is.
         self.sums = [_zeros(width, device=device) for width in widths]
         self._products = {(i, j): _zeros(widths[i], widths[j], device=device) for i, j in pairs}
 
@@ -66,7 +66,7 @@ class Comoments:
         self._filled = 0
 
     def close(self) -> None:
-        """Multiply the rows that do not fill a block, and centre the sums on the means. No rows can be added then."""
+        """Multiply the last, partial block and centre the sums on the means. No rows can be added afterwards."""
         if self._filled:
             self._multiply()
         self._blocks = []
@@ -81,7 +81,7 @@ class Comoments:
 
     def matrix(self, i: int, j: int) -> Tensor:
         """(width_i, width_j) comoments of representation i with j about the means, not divided by n; after `close`.
-        Those of j with i are exactly the transposed ones. KeyError for a pair that was not asked for."""
+        Those of j with i are exactly the transpose. Raises KeyError for a pair that is not in `pairs`."""
         return self._products[i, j] if (i, j) in self._products else self._products[j, i].mT
 
 
@@ -90,12 +90,12 @@ def _zeros(*shape: int, device: torch.device) -> Tensor:
 
 
 def _block(width: int, device: torch.device) -> Tensor:
-    # Rows a power of two apart share cache lines and halve the speed of the products: 8 numbers of padding.
+    # 8 numbers of padding: rows a power of two apart compete for cache lines, which halves the speed of the products.
     return torch.empty(ROWS, width + 8, dtype=torch.float64, device=device)[:, :width]
 
 
 def _add_square(product: Tensor, x: Tensor) -> None:
-    """Add x.T @ x to the upper half of `product` at least, in place."""
+    """Add x.T @ x to `product` in place, at least in its upper half."""
     half = len(product) // 2
     if len(product) >= _HALVED:
         product[:half].addmm_(x[:, :half].mT, x)

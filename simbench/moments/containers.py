@@ -1,4 +1,4 @@
-"""Containers: two sides of activations, in arrays, tensors, data frames or lists, read as rows that pair."""
+"""Containers: paired rows of two representations, read from arrays, tensors, data frames or lists."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 def paired_rows(
     a: Any, b: Any, view: str, layout: str | tuple[str | None, str | None] | None = None
 ) -> tuple[Tensor, Tensor, int]:
-    """Rows (m, p) of a and (m, q) of b in a view, finite floats in memory of their own, on the device of a; and the
-    number of rows that are left out because a number in them is masked.
+    """Rows (m, p) of a and (m, q) of b in a view, as copies with finite floats on the device of a; and the number of
+    rows that are left out because they contain masked values.
 
-    a, b: anything that holds real numbers: arrays, tensors, data frames, lists; sparse and quantised ones are written
-        out as dense ones, integers and floats that torch does not know become float64.
+    a, b: anything that holds real numbers: arrays, tensors, data frames, lists; sparse and quantised tensors
+        become dense; integers, and floats that torch does not support, become float64.
     layout: of both, or a pair; see `views.layout_of`.
 
-    A row of the view with a masked number on either side is left out of both, and nothing under a mask is read.
-    Two pandas data frames pair by their index; everything else pairs by position. InputError, in one line, for
-    anything but finite real numbers, and for rows that do not pair.
+    A row with a masked value on either side is left out of both, and masked values are not read.
+    Two pandas data frames pair by their index; everything else pairs by position. Raises
+    InputError, in one line, for anything but finite real numbers, and for rows that do not pair.
     """
     if not isinstance(view, str) or view not in VIEWS:
         raise unknown("view", view, VIEWS)
@@ -60,7 +60,7 @@ def _layouts(layout: Any) -> tuple[str | None, str | None]:
 
 
 def _rows(x: Any, name: str, view: str, layout: str | None) -> tuple[Tensor, Tensor | None]:
-    """Rows of one side, and which of them have something masked (None: none has)."""
+    """Rows of one side, and a mask of the rows with masked values (None where there are none)."""
     import torch
 
     try:
@@ -88,7 +88,7 @@ def _rows(x: Any, name: str, view: str, layout: str | None) -> tuple[Tensor, Ten
         raise InputError(f"{name} has {bad} values that are NaN or infinite; give finite activations")
     taken = rows(numbers, view, layout)
     if isinstance(x, torch.Tensor) and taken.untyped_storage().data_ptr() == numbers.untyped_storage().data_ptr():
-        taken = taken.clone()  # an index that writes into its rows must not write into the caller's
+        taken = taken.clone()  # an index that modifies its rows must not modify the caller's array
     if mask is None or not bool(mask.any()):
         return taken, None
     return taken, rows(mask.to(torch.float32), view, layout).ne(0).any(1)

@@ -1,4 +1,4 @@
-"""Coordinates: rows about their mean, in their principal directions, and rows that vary by rounding alone."""
+"""Coordinates: centred rows, their principal coordinates, and a test for rows that vary by rounding errors alone."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch import Tensor
 from simbench.moments.basis import COARSE, rank_of, wide
 from simbench.moments.precision import FLOAT32, measured, precision, rescaled
 
-#: Relative size below which a deviation from the mean is the rounding of the mean itself.
+#: Deviations from the mean below this relative size are rounding errors of the mean.
 DEAD = 16 * torch.finfo(torch.float64).eps
-#: Standard deviation over epsilon and mean up to which a feature may be a constant that was rounded: numbers of half
-#: precision were rounded once, to one of two neighbours; those of float32 came out of sums in float32.
+#: A feature with a standard deviation up to this factor times epsilon times its mean may be a rounded constant: half
+#: precision numbers were rounded once, to one of two neighbours; float32 numbers were computed as sums in float32.
 _ROUNDED_ONCE, _ROUNDED_IN_SUMS = 0.5, 2.0
 
 
 def centred(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (p,) and centred rows of x (n, p); the rounding of the mean is subtracted too, so that a constant feature
-    becomes exactly zero."""
+    """Mean (p,) and centred rows of x (n, p); the rounding error of the mean is subtracted too, so that a
+    constant feature becomes exactly zero."""
     mean = x.mean(0)
     moved = x - mean
     rest = moved.mean(0)
@@ -25,7 +25,7 @@ def centred(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def within_rounding(n: int, mean: Tensor, sizes: Tensor, eps: float) -> bool:
-    """True when none of the features varies by more than a constant that was rounded in precision eps.
+    """True when no feature varies by more than a constant that was rounded to precision eps.
 
     mean: (p,), sizes: (p,) sums of squared deviations, of n rows.
     """
@@ -46,16 +46,16 @@ def rounding_only(x: Tensor) -> bool:
 
 def principal_coordinates(x: Tensor, eps: float | None = None) -> Tensor:
     """(n, r) float64 scores of the centred rows of x (n, p) on their r principal directions: inner products of and
-    distances between rows stay the same, however wide the rows are. eps: the precision in which the rows were measured,
-    where it is not that of x.
+    distances between rows stay the same, however wide the rows are. eps: precision of the original rows, where it
+    is not that of x.
 
-    Directions that the rounding of x may have made are left out, as from the rank of a Scatter: scaled to unit length,
-    they would count as much as the others.
+    Directions that may result from rounding errors of x are left out, as from the rank of a Scatter: after scaling to
+    unit length, they would count as much as the others.
     """
     n, p = x.shape
     eps = precision(x) if eps is None else eps
     rows = centred(x.to(torch.float64))[1]
-    squared = p > n and eps > COARSE  # float32 leaves the Gram matrix digits to spare
+    squared = p > n and eps > COARSE  # for float32 rows the Gram matrix has enough digits
     if squared:
         values, vectors = torch.linalg.eigh(rows @ rows.mT)
         values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)

@@ -1,4 +1,4 @@
-"""Fields of a frozen dataclass that are computed when they are first asked for."""
+"""Deferred fields: fields of a frozen dataclass that are computed on first use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simbench.errors import InputError
 class Deferred:
     """A tensor field that may be given as None: the result of `make(self)` takes its place when it is first read.
 
-    It must be a function of the other fields alone, so that no value depends on when it is read.
+    `make` must be a function of the other fields alone, so that the value does not depend on when it is read.
     """
 
     def __init__(self, make: Callable[[Any], Tensor]) -> None:
@@ -25,7 +25,7 @@ class Deferred:
 
     def __get__(self, instance: object, owner: type) -> Tensor:
         if instance is None:
-            raise AttributeError(self._name)  # to a dataclass: a field without a default
+            raise AttributeError(self._name)  # dataclass then takes the field for one without a default
         value: Tensor | None = instance.__dict__[self._name]
         if value is None:
             value = instance.__dict__[self._name] = self._make(instance)
@@ -36,15 +36,15 @@ class Deferred:
 
 
 def product(x: Tensor | None, y: Tensor | None) -> Tensor:
-    """x^T y of rows x (n, p), y (n, q) in float64; InputError where p x q numbers do not fit into the machine, and
-    where no rows are kept."""
+    """x^T y of rows x (n, p), y (n, q) in float64; Raises InputError where the product exceeds the memory of the
+    machine, and where rows are missing."""
     if x is None or y is None:
-        raise InputError("neither a matrix nor rows are given, of which it could be made")
+        raise InputError("neither a matrix nor rows to compute it from are given")
     p, q = x.shape[1], y.shape[1]
     if p * q * x.itemsize > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") and x.device.type == "cpu":
         raise InputError(
             f"moments of {p} neurons with {q} take {p * q * x.itemsize / 1e9:.0f} GB, more than the "
-            "machine has; give rows of fewer neurons (view='pooled'), or an index that asks for no such "
-            "product"
+            "machine has; give rows of fewer neurons (view='pooled'), or an index that does not need "
+            "this product"
         )
     return x.mT @ y

@@ -1,4 +1,4 @@
-"""LayerMoments: the moments of many pairs of representations of the same rows, taken in one pass."""
+"""LayerMoments: the moments of many pairs of representations of the same inputs, computed in one pass."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from simbench.moments.scatter import Scatter
 
 
 class Outgrown(Exception):
-    """There are more rows than were expected."""
+    """More rows were added than the limit allows."""
 
 
 class LayerMoments:
-    """Moments of pairs of representations, such as layers of networks, each known by a key.
+    """Moments of pairs of representations, such as layers of networks, each named by a key.
 
     pairs: the keys (i, j) of each pair. The moments of (j, i) are then those of (i, j) swapped.
-    limit: where it is not 0, all rows are kept, and more than `limit` of them raise `Outgrown`.
-    keep_rows: keep the rows until there are more of them than neurons in the widest representation, and their products
-        from then on; False: take products from the first row on. Products are p_i^2 numbers a representation and
-        p_i p_j a pair, however many the rows.
+    limit: where it is not 0, all rows are stored, and more than `limit` rows raise `Outgrown`.
+    keep_rows: store the rows until there are more of them than neurons in the widest representation, and only their
+        products afterwards; False: only products. Products take p_i^2 numbers per representation and p_i p_j per pair
+        for any number of rows.
 
-    `add` takes batches of rows, `close` ends them. The moments of a pair come from products, and depend on the rows of
-    the pair alone, to the last bit: not on the batches, on the other pairs, on whether rows were kept, nor on what was
-    asked for before. Decompositions are computed once per representation, not once per pair.
+    `add` takes batches of rows, and `close` ends them. The moments of a pair are computed from products. They depend on
+    the rows of the pair alone, to the last bit: not on the batches, the other pairs, whether rows were stored, or
+    earlier calls. Decompositions are computed once per representation, not once per pair.
     """
 
     def __init__(self, pairs: Iterable[tuple[Hashable, Hashable]], limit: int = 0, keep_rows: bool = True) -> None:
@@ -39,14 +39,14 @@ class LayerMoments:
         self.keys: list[Hashable] = list(dict.fromkeys(key for pair in self.pairs for key in pair))
         self._rows: dict[Hashable, list[Tensor]] | None = {key: [] for key in self.keys} if keep_rows else None
         self._place = {key: i for i, key in enumerate(self.keys)}
-        self._asked = set(self.pairs)
+        self._requested = set(self.pairs)
         self._comoments: Comoments | None = None
         self._eps: dict[Hashable, float] = {}
         self._scatters: dict[Hashable, Scatter] = {}
 
     @classmethod
     def of(cls, batches: Iterable[Sequence[Tensor]]) -> LayerMoments:
-        """Moments of all pairs of k representations, known by the keys 0 to k - 1, from batches of their rows
+        """Moments of all pairs of k representations, with the keys 0 to k - 1, from batches of their rows
         [(n, p_1), ..., (n, p_k)], at least one."""
         moments: LayerMoments | None = None
         for batch in batches:
@@ -66,9 +66,9 @@ class LayerMoments:
             raise Outgrown
         self._eps = self._eps or {key: precision(x) for key, x in parts.items()}
         if self._rows is not None and not self._limit and self.n > max(x.shape[1] for x in parts.values()):
-            kept, self._rows = self._rows, None
-            while kept[self.keys[0]]:
-                self._multiply({key: batches.pop(0) for key, batches in kept.items()})
+            stored, self._rows = self._rows, None
+            while stored[self.keys[0]]:
+                self._multiply({key: batches.pop(0) for key, batches in stored.items()})
         if self._rows is None:
             self._multiply(parts)
         else:
@@ -84,14 +84,14 @@ class LayerMoments:
         self._comoments.add(parts)
 
     def close(self) -> None:
-        """All rows have been added."""
+        """End the rows; pairs can be read afterwards."""
         if self._rows is not None:
             self._rows = {key: [torch.cat(parts)] for key, parts in self._rows.items()}
         elif self._comoments is not None:
             self._comoments.close()
 
     def spoilt(self) -> Hashable | None:
-        """A representation that has shown NaN or infinity so far; None where none has."""
+        """The key of a representation with NaN or infinite values so far, or None."""
         if self._rows is not None:
             latest = {key: parts[-1] for key, parts in self._rows.items() if parts}
         else:
@@ -99,25 +99,25 @@ class LayerMoments:
         return next((key for key, x in latest.items() if not bool(x.isfinite().all())), None)
 
     def rows(self, key: Hashable) -> Tensor | None:
-        """(n, p) rows of a representation, where they are kept; after `close`."""
+        """(n, p) rows of a representation, or None where they are not stored; after `close`."""
         return None if self._rows is None else self._rows[key][0]
 
     def held(self) -> int:
-        """Bytes of the kept rows, of the products of the narrower ones, and of one decomposition; 0 where no rows are
-        kept."""
+        """Bytes of the stored rows, of the products of the narrower ones, and of one decomposition; 0 where no rows are
+        stored."""
         if self._rows is None:
             return 0
-        kept = [parts[0] for parts in self._rows.values()]
-        most, narrow = max(x.shape[1] for x in kept), sum(5 * x.shape[1] ** 2 for x in kept if x.shape[1] < self.n)
-        return sum(x.numel() * x.element_size() for x in kept) + 8 * (
+        stored = [parts[0] for parts in self._rows.values()]
+        most, narrow = max(x.shape[1] for x in stored), sum(5 * x.shape[1] ** 2 for x in stored if x.shape[1] < self.n)
+        return sum(x.numel() * x.element_size() for x in stored) + 8 * (
             narrow + 9 * min(self.n, most) ** 2 + 4 * self.n * most
         )
 
     def wide(self, *keys: Hashable) -> bool:
-        """True where rows are kept and one of the representations has at least as many neurons as there are rows, so
+        """True where rows are stored and one of the representations has at least as many neurons as there are rows, so
         that n x n products are smaller than p x p ones."""
-        kept = [x for x in map(self.rows, keys) if x is not None]
-        return any(x.shape[1] >= self.n for x in kept)
+        stored = [x for x in map(self.rows, keys) if x is not None]
+        return any(x.shape[1] >= self.n for x in stored)
 
     def constant(self, key: Hashable) -> bool:
         """True for a representation that does not vary."""
@@ -127,7 +127,7 @@ class LayerMoments:
         return self.scatter(key).constant
 
     def rounding(self, key: Hashable) -> bool:
-        """True for a representation that varies by no more than the rounding of its numbers."""
+        """True for a representation that varies only by rounding errors."""
         x = self.rows(key)
         if x is not None and self.wide(key):
             return rounding_only(x)
@@ -141,11 +141,11 @@ class LayerMoments:
         return self._scatters[key]
 
     def pair(self, i: Hashable, j: Hashable) -> Moments:
-        """Moments of a pair; after `close`. KeyError for one that was not asked for."""
+        """Moments of a pair; after `close`. Raises KeyError for a pair that is not in `pairs`."""
         a, b = self.scatter(i), self.scatter(j)
         if i == j:
             return Moments(a, b, a.matrix)
-        if (i, j) not in self._asked and (j, i) in self._asked:
+        if (i, j) not in self._requested and (j, i) in self._requested:
             return self.pair(j, i).swap()
         sums, left, right = self._sums(i, j)
         return Moments(a, b, sums.matrix(left, right))

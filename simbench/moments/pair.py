@@ -1,4 +1,4 @@
-"""Moments: all that a linear index or a direct matching needs to know about two representations."""
+"""Moments: the statistics of two representations that linear indices and direct matching are computed from."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Moments:
     """Centred comoments of paired rows a (n, p) and b (n, q), in float64.
 
     a, b: the `Scatter` of each side (n, mean, matrix, whitening bases).
-    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; computed when it is first read where both
-        sides keep their rows (None in the constructor).
+    ab: (p, q), `sum_i (a_i - mean_a)(b_i - mean_b)^T`, not divided by n; computed on first use where both
+        sides store their rows (None in the constructor).
 
-    `Moments.of(a, b)` takes a batch, `+` merges disjoint batches: a data set of any length streams through in
-    O((p + q)^2) memory. `m.through(affine)` is the Moments of (a W + bias, b).
+    `Moments.of(a, b)` takes a batch, and `+` merges disjoint batches: a data set of any length needs O((p + q)^2)
+    memory. `m.through(affine)` is the Moments of (a W + bias, b).
 
     >>> import torch
     >>> a = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 6.0]])
@@ -45,8 +45,8 @@ class Moments:
 
     @classmethod
     def of(cls, a: Tensor, b: Tensor, keep_rows: bool = False) -> Moments:
-        """Moments of rows a (n, p), b (n, q). `keep_rows` keeps the centred rows: bases are then accurate up to
-        condition 1/eps, not its root. InputError for what is not dense real numbers, or does not pair."""
+        """Moments of rows a (n, p), b (n, q). `keep_rows` stores the centred rows: bases are then accurate up to
+        condition 1/eps, not its root. Raises InputError for anything but dense real numbers, and for unpaired rows."""
         require_reals(a, "a")
         require_reals(b, "b")
         if a.ndim != 2 or b.ndim != 2 or not 0 < len(a) == len(b) or a.device != b.device:
@@ -65,7 +65,7 @@ class Moments:
 
     @classmethod
     def between(cls, a: Scatter, b: Scatter) -> Moments:
-        """Moments of two sides that keep their rows."""
+        """Moments of two sides that store their rows."""
         return cls(a, b, None)
 
     def __add__(self, other: Moments) -> Moments:
@@ -115,8 +115,8 @@ class Moments:
         return Moments(self.a.uncentred(), self.b.uncentred(), ab)
 
     def defined(self) -> Moments:
-        """These moments themselves; Undefined where a side does not vary, or by no more than its own rounding, so that
-        every index divides rounding by rounding."""
+        """These moments. Raises Undefined where a side does not vary, or only by rounding errors, so that an index
+        would divide rounding errors by rounding errors."""
         for name, side in (("a", self.a), ("b", self.b)):
             if side.constant:
                 raise Undefined(f"{name} is constant: no feature varies")
@@ -125,8 +125,8 @@ class Moments:
         return self
 
     def through(self, affine: Affine) -> Moments:
-        """Moments of (affine(a), b) in closed form: a few p x p products, whatever n is.
-        InputError for a map of another width, and for several maps in one."""
+        """Moments of (affine(a), b) in closed form: a few p x p products for any n.
+        Raises InputError for a map of another width, and for k maps."""
         if affine.weight.ndim != 2 or len(affine.weight) != self.a.width or affine.weight.is_complex():
             raise InputError(
                 f"the map has weight {tuple(affine.weight.shape)}, {affine.weight.dtype}; one real map "
@@ -178,17 +178,17 @@ class Moments:
 
     @property
     def _exact(self) -> bool:
-        """True where rows were kept, so that no condition number is squared."""
+        """True where both sides store their rows, so that no condition number is squared."""
         return self.a.rows is not None and self.b.rows is not None
 
     def mean_to_mean(self, weight: Tensor, bias: bool = True) -> Affine:
-        """The affine map of this weight (p, q) whose bias maps the mean of a to the mean of b; without a bias where
-        that is not wanted."""
+        """The affine map of this weight (p, q) whose bias maps the mean of a to the mean of b; bias: False
+        omits it."""
         return Affine(weight, self.mean_b - self.mean_a @ weight if bias else None)
 
     def residual(self, affine: Affine) -> Tensor:
-        """||affine(a) - b||^2 / ||b||^2, 0-dim; b centred when the affine has a bias, else as it is. On the rows of
-        a least squares fit it is `1 - r2_lr` of the same convention (definition 6.1); on others it can exceed 1."""
+        """||affine(a) - b||^2 / ||b||^2, 0-dim; b is centred only when the affine has a bias. On the rows of a
+        least squares fit it is `1 - r2_lr` of the same convention (definition 6.1); on others it can exceed 1."""
         m = self if affine.bias is not None else self.uncentred()
         moved = m.through(affine)
         if moved.a.width != m.b.width:

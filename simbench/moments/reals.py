@@ -9,10 +9,10 @@ from simbench.errors import InputError
 
 
 def require_reals(x: Tensor, name: str = "x") -> None:
-    """InputError for anything but a dense torch tensor of real numbers.
+    """Raise InputError for anything but a dense torch tensor of real numbers.
 
-    Looks at the type only, which costs nothing: NaN and infinity pass, and give NaN. `containers.paired_rows` writes
-    other containers out.
+    Checks the type only: NaN and infinity pass, and results are NaN. `containers.paired_rows` converts other
+    containers.
     """
     if not isinstance(x, Tensor):
         raise InputError(f"rows {name} are a {type(x).__name__}; give a torch tensor, such as torch.tensor({name})")
@@ -20,8 +20,8 @@ def require_reals(x: Tensor, name: str = "x") -> None:
     if not written or isinstance(x, torch.masked.MaskedTensor):
         raise InputError(
             f"rows {name} are a {type(x).__name__} of {x.dtype}, {x.layout}, on {x.device}; give dense "
-            "numbers: to_dense() or dequantize() writes them out, rows with masked values are to be left "
-            "out, and a meta tensor has no numbers"
+            "numbers: to_dense() or dequantize() converts them; leave out rows with masked values; "
+            "a meta tensor has no numbers"
         )
     if x.is_complex() or x.dtype == torch.bool:
         raise InputError(f"rows {name} have dtype {x.dtype}; real numbers are allowed")

@@ -1,4 +1,4 @@
-"""The scatter matrix of one representation: the half of `Moments` that belongs to one network."""
+"""Scatter: the mean and scatter matrix of one representation, one side of `Moments`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Scatter:
 
     n: number of rows. mean: (p,). matrix: (p, p), not divided by n.
     eps: machine epsilon of the *input*; directions below `p eps^2` (float32 and coarser) or
-        `p eps` (float64) of the largest are rounding, not signal, and are cut from the rank.
-    centre: what is subtracted in `matrix`: "mean", or "zero" after `uncentred()`.
-    rows: (n, p) centred rows, kept only by `of(x, keep_rows=True)`: bases then come from their singular value
-        decomposition and do not square the condition number, and `matrix` is computed only when it is first read (None
-        where it is given to the constructor).
+        `p eps` (float64) of the largest are rounding errors and do not count towards the rank.
+    centre: the origin of `matrix`: "mean", or "zero" after `uncentred()`.
+    rows: (n, p) centred rows, stored only by `of(x, keep_rows=True)`: bases then come from their singular value
+        decomposition and do not square the condition number, and `matrix` is computed on first use (the constructor
+        takes None for it).
 
-    `+` merges disjoint sets of rows (pairwise update of Chan, Golub and LeVeque, 1979); InputError when
-    the two differ in width or in centre.
+    `+` merges disjoint sets of rows (pairwise update of Chan, Golub and LeVeque, 1979); raises InputError
+    when the two differ in width or in centre.
 
     >>> import torch
     >>> x = torch.tensor([[1.0, 0.0], [3.0, 0.0], [5.0, 6.0]])
@@ -51,8 +51,8 @@ class Scatter:
 
     @classmethod
     def of(cls, x: Tensor, keep_rows: bool = False, eps: float | None = None) -> Scatter:
-        """Scatter of rows x (n, p) of any real dtype; gradients flow through it. `eps` is the precision
-        the rows were measured in, where it is not that of x. InputError for anything else."""
+        """Scatter of rows x (n, p) of any real dtype; gradients flow through it. `eps` is the
+        original precision of the rows, where it is not that of x. Raises InputError for anything else."""
         require_reals(x)
         if x.ndim != 2 or not len(x):
             raise InputError(f"rows have shape {tuple(x.shape)}; a scatter needs (n, p)")
@@ -101,7 +101,7 @@ class Scatter:
 
     @cached_property
     def alive(self) -> Tensor:
-        """(p,) bool: features that vary by more than the rounding of their mean."""
+        """(p,) bool: features that vary by more than the rounding error of their mean."""
         floor = self.n * (DEAD * self.mean).square()
         return self.sizes > (floor if self.centre == "mean" else 0)
 
@@ -112,8 +112,8 @@ class Scatter:
 
     @cached_property
     def rounding(self) -> bool:
-        """True when no feature varies by more than constants that were rounded in the precision of the input: every
-        index divides rounding by rounding."""
+        """True when no feature varies by more than a constant rounded to the precision of the input: every index would
+        divide rounding errors by rounding errors."""
         return self.centre == "mean" and within_rounding(self.n, self.mean, self.sizes, self.eps)
 
     def take(self, features: slice) -> Scatter:
@@ -137,8 +137,8 @@ class Scatter:
         )
 
     def through(self, weight: Tensor, bias: Tensor | None) -> Scatter:
-        """Scatter of `x @ weight + bias`, weight (p, q), in closed form. InputError for a bias where the mean, which it
-        moves, is no longer known."""
+        """Scatter of `x @ weight + bias`, weight (p, q), in closed form. Raises InputError for a bias after
+        `uncentred()`, when the mean is no longer known."""
         if bias is not None and self.centre == "zero":
             raise InputError(
                 "a scatter about zero has no mean that a bias could move; take the map first, then `uncentred()`"
@@ -150,7 +150,7 @@ class Scatter:
 
     @cached_property
     def whitened(self) -> Basis:
-        """Whitening after scaling every feature to unit scatter, so that feature scales cost nothing."""
+        """Whitening after scaling every feature to unit scatter, so that different scales cost no digits."""
         scale = torch.where(self.alive, self.sizes, 1).sqrt()
         return self._basis(torch.where(self.alive, 1 / scale, 0), scale)
 
@@ -185,5 +185,5 @@ class Scatter:
 
 
 def streamable(*sides: Tensor) -> bool:
-    """True for rows that are better multiplied block by block: more than a block of them, and no gradient is needed."""
+    """True for rows that are multiplied block by block: more than one block, and no gradient is needed."""
     return len(sides[0]) > ROWS and not (torch.is_grad_enabled() and any(x.requires_grad for x in sides))

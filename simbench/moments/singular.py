@@ -1,12 +1,12 @@
-"""Singular values and vectors by the eigenvalues of the smaller of c c^T and c^T c, at half the price or less."""
+"""Singular values and vectors from the eigenvalues of the smaller of c c^T and c^T c, in at most half the time."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-#: Smallest singular value over the largest down to which the squared matrix gives all of them: its rounding,
-#: relative to the largest eigenvalue, then moves none of them by more than 1e-10 of the largest.
+#: Smallest ratio of the smallest to the largest singular value for which the squared matrix is used: its rounding
+#: errors then change no singular value by more than 1e-10 of the largest.
 _SMALLEST = 1e-5
 
 

@@ -1,4 +1,4 @@
-"""Layouts and views: what the axes of activations mean, and how they become the rows of a matrix."""
+"""Layouts and views: the meaning of the axes of activations, and their conversion to the rows of a matrix."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from simbench.errors import InputError, unknown
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: name -> what a row is
+#: View -> meaning of a row.
 VIEWS = {
     "spatial": "a pixel or token of an input: (n, c, h, w) -> (n h w, c)",
     "flat": "an input, all its neurons: (n, c, h, w) -> (n, c h w)",
     "pooled": "an input, channel means: (n, c, h, w) -> (n, c)",
 }
-#: name -> the axes of activations: n inputs, c channels (neurons), h x w pixels, t tokens.
+#: Layout -> axes of activations: n inputs, c channels (neurons), h x w pixels, t tokens.
 LAYOUTS = {"nc": "(n, c)", "nchw": "(n, c, h, w)", "nhwc": "(n, h, w, c)", "ntc": "(n, t, c)", "nct": "(n, c, t)"}
-#: Number of axes -> the layout of activations for which none is given. Three axes may have either of two.
+#: Number of axes -> default layout. Three axes are ambiguous and have none.
 USUAL = {2: "nc", 4: "nchw"}
 
 
 def layout_of(x: Tensor, layout: str | None = None) -> str:
     """The layout of activations x: the given one, or the usual one of this number of axes.
 
-    InputError for a layout that is unknown or has another number of axes, and where no layout is given and the axes
-    are ambiguous.
+    Raises InputError for a layout that is unknown or has another number of axes, and for ambiguous axes without a
+    layout.
 
     >>> import torch
     >>> layout_of(torch.zeros(10, 16, 8, 8))
@@ -50,7 +50,7 @@ def layout_of(x: Tensor, layout: str | None = None) -> str:
 
 
 def channels_first(x: Tensor, layout: str | None = None) -> Tensor:
-    """x as (n, c) or (n, c, h, w), t tokens as h = t, w = 1; a view of the same memory."""
+    """x as (n, c) or (n, c, h, w), with t tokens as h = t, w = 1; shares the memory of x."""
     layout = layout_of(x, layout)
     if layout in ("nc", "nchw"):
         return x
@@ -60,7 +60,7 @@ def channels_first(x: Tensor, layout: str | None = None) -> Tensor:
 
 
 def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
-    """Rows of activations x in the given view; (n, c) as they are. layout: see `layout_of`.
+    """Rows of activations x in the given view; (n, c) is returned unchanged. layout: see `layout_of`.
 
     >>> import torch
     >>> x = torch.zeros(10, 16, 8, 8)
@@ -78,7 +78,7 @@ def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
 
 
 def _means(x: Tensor) -> Tensor:
-    """(n, c) channel means, taken in float64 and rounded once: to float32, or to the dtype of x where it is finer."""
+    """(n, c) channel means, computed in float64 and rounded once to float32, or to float64 if x is float64."""
     import torch
 
     means = x.mean((2, 3), dtype=torch.float64)

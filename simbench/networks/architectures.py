@@ -1,4 +1,4 @@
-"""Architectures: a hash of what a model builds, remembered so that it is known without building it."""
+"""Architectures: a hash of the network that a model builds, cached so that later runs need not build the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simbench.system.provenance import digest, versions
 from simbench.system.seals import content_of, put, sealed, unsealed
 from simbench.system.stopwatch import since_start
 
-#: Packages whose versions are asked for in every memory.
+#: Packages whose versions are part of every cache key.
 INSTALLED = ("python", "simbench", "torch", "torchvision", "numpy")
 
 
@@ -27,11 +27,11 @@ def architecture(model: Model, dataset: Dataset) -> str:
     """sha256 of the graph (`simbench.networks.graphs`) of the network that a model builds for the channels and classes
     of a data set.
 
-    Remembered in the cache folder with the contents of the source files and the versions of the packages it rests on;
-    where these are the same, neither torch nor the model's own packages are imported. Files that `build` reads apart
-    from its source are not seen. Raises InputError when the model cannot be built.
+    The hash is cached together with hashes of the source files and the versions of the packages that it depends on; as
+    long as these are unchanged, neither torch nor the packages of the model need to be imported. Other files that
+    `build` reads are not tracked. Raises InputError when the model cannot be built.
     """
-    home = frozenset(cls.__module__.partition(".")[0] for cls in type(model).__mro__) - HOST - {"builtins"}
+    packages = frozenset(cls.__module__.partition(".")[0] for cls in type(model).__mro__) - HOST - {"builtins"}
     lasting = _lasting(model)
     key = digest(
         [
@@ -39,38 +39,38 @@ def architecture(model: Model, dataset: Dataset) -> str:
             dataset.channels,
             dataset.classes,
             str(_file(type(model))),
-            _described(type(model), home),
+            _described(type(model), packages),
             [versions().get(name, "") for name in INSTALLED],
         ]
     )
     file = cache_folder("graphs", f"{key}.json")
-    known = remembered(file) if lasting else None
+    known = cached_hash(file) if lasting else None
     if known and "torch" not in sys.modules:
         return known
     if not lasting:
-        return _built(model, dataset, home)
-    live = digest([key, _described(type(model), home, lazy=True)])
-    found = _built_once(live, model, dataset, home)
-    sources = {} if known == found else _sources(home)
+        return _built(model, dataset, packages)
+    live = digest([key, _described(type(model), packages, lazy=True)])
+    built = _built_once(live, model, dataset, packages)
+    sources = {} if known == built else _sources(packages)
     if sources:
-        with contextlib.suppress(OSError):  # a cache that cannot be written to remembers nothing
-            put(file, sealed({"key": key, "graph": found, "sources": sources, "packages": _packages()}))
-    return found
+        with contextlib.suppress(OSError):  # without a writable cache the hash is computed again next time
+            put(file, sealed({"key": key, "graph": built, "sources": sources, "packages": _packages()}))
+    return built
 
 
-def _described(cls: type, home: frozenset[str], lazy: bool = False) -> list:
-    """The code of a class as it is in this process."""
-    code = Description(home, lazy=lazy)
+def _described(cls: type, packages: frozenset[str], lazy: bool = False) -> list:
+    """The code of a class as it is loaded in this process."""
+    code = Description(packages, lazy=lazy)
     return [code.of(cls), code.rest()]
 
 
 @lru_cache(maxsize=256)
-def _built_once(live: str, model: Model, dataset: Dataset, home: frozenset[str]) -> str:
-    """live: changes when the code in this process is exchanged."""
-    return _built(model, dataset, home)
+def _built_once(live: str, model: Model, dataset: Dataset, packages: frozenset[str]) -> str:
+    """live: a hash that changes when code of the model is replaced in this process."""
+    return _built(model, dataset, packages)
 
 
-def _built(model: Model, dataset: Dataset, home: frozenset[str]) -> str:
+def _built(model: Model, dataset: Dataset, packages: frozenset[str]) -> str:
     import torch
 
     from simbench.networks.graphs import graph
@@ -81,26 +81,26 @@ def _built(model: Model, dataset: Dataset, home: frozenset[str]) -> str:
             net = model.build(dataset.channels, dataset.classes)
         except InputError:
             raise
-        except Exception as error:  # the plugin's own
+        except Exception as error:  # a plugin may raise anything
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise InputError(
                 f"model {model.spec} cannot be built for {dataset.channels} channels and "
-                f"{dataset.classes} classes of {dataset.label} ({reason}); choose another, or mend its "
+                f"{dataset.classes} classes of {dataset.label} ({reason}); choose another, or correct its "
                 "`build`"
             ) from error
-        return graph(net, home)
+        return graph(net, packages)
 
 
 def _lasting(model: Model) -> bool:
-    """True when the class is there by its name in every process, and its parameters say all of the object."""
+    """True when every process can find the class by its name, and the object has no state but its parameters."""
     cls = type(model)
     known = {f.name for f in fields(model)} if is_dataclass(model) else set()
-    remembered = {name for name in vars(model) if isinstance(getattr(cls, name, None), cached_property)}
+    cached = {name for name in vars(model) if isinstance(getattr(cls, name, None), cached_property)}
     module = sys.modules.get(cls.__module__)
     return (
         _file(cls) is not None
         and getattr(module, cls.__qualname__, None) is cls
-        and not vars(model).keys() - known - remembered
+        and not vars(model).keys() - known - cached
     )
 
 
@@ -110,42 +110,42 @@ def _file(cls: type) -> Path | None:
     return Path(file).resolve() if file and Path(file).is_file() else None
 
 
-def _sources(home: frozenset[str]) -> dict[str, str]:
-    """Source file -> hash of its content, of every module loaded that belongs to the model's packages or is not
-    installed; empty when one has been written to since this process began, which may run what stood there before."""
-    began, found = time.time() - since_start(), {}
+def _sources(packages: frozenset[str]) -> dict[str, str]:
+    """Source file -> hash of its content, for every loaded module of the model's packages or of code that is not
+    installed. Empty when one of the files has changed since the process began: the process may run the old code."""
+    began, hashes = time.time() - since_start(), {}
     for name, module in list(sys.modules.items()):
         top = name.partition(".")[0]
         file = getattr(module, "__file__", None)
-        if file and (top in home or local(top)) and Path(file).is_file():
+        if file and (top in packages or local(top)) and Path(file).is_file():
             if Path(file).stat().st_mtime >= began:
                 return {}
-            found[file] = content_of(Path(file))
-    return found
+            hashes[file] = content_of(Path(file))
+    return hashes
 
 
 def _packages() -> dict[str, str]:
-    """Distribution -> version, of every installed package that is loaded."""
+    """Distribution -> version, for every installed package that is loaded."""
     loaded = {name.partition(".")[0] for name in sys.modules}
-    names = {name for top, found in _distributions(tuple(sys.path)).items() if top in loaded for name in found}
-    return {name: _version(name) for name in sorted(names)}
+    installed = {name for top, names in _distributions(tuple(sys.path)).items() if top in loaded for name in names}
+    return {name: _version(name) for name in sorted(installed)}
 
 
 @lru_cache(maxsize=4)
 def _distributions(path: tuple[str, ...]) -> Mapping[str, list[str]]:
-    """Top-level package -> distributions of it that are installed along sys.path, read once per process and path."""
+    """Top-level package -> distributions on sys.path that provide it, read once per process and path."""
     return metadata.packages_distributions()
 
 
-def remembered(file: Path) -> str | None:
-    """The hash that is kept under a key, None where none is, or what it rests on has changed."""
-    known = unsealed(file)
-    if known is None or known.get("key") != file.stem:
+def cached_hash(file: Path) -> str | None:
+    """The cached hash in a file, or None where there is none or a source file or package has changed since."""
+    entry = unsealed(file)
+    if entry is None or entry.get("key") != file.stem:
         return None
-    same = all(content_of(Path(name)) == content for name, content in known["sources"].items()) and all(
-        _version(name) == version for name, version in known["packages"].items()
+    same = all(content_of(Path(name)) == content for name, content in entry["sources"].items()) and all(
+        _version(name) == version for name, version in entry["packages"].items()
     )
-    return known["graph"] if same else None
+    return entry["graph"] if same else None
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""Checkpoints: state dicts in files, and what of them a network can take."""
+"""Checkpoints: state dicts read from files, and whether they fit a network."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def content_hash(state: dict[str, Tensor]) -> str:
 def read(file: Path) -> dict[str, Tensor]:
     """State dict of a checkpoint on the CPU, wherever it was saved; code in the file is never run.
 
-    Raises InputError for a damaged file (the checksums in torch's own format are compared; safetensors has none) and
-    for tensors without values of their own: sparse, quantised or meta ones."""
+    Raises InputError for a damaged file (torch's own format has checksums, safetensors has none) and for tensors that
+    are not dense arrays of values: sparse, quantised and meta tensors."""
     import torch
 
     try:
         broken = _broken(file)
         if broken:
             raise InputError(
-                f"checkpoint {str(file)!r} is damaged: {broken} does not fit its checksum; give an undamaged copy"
+                f"checkpoint {str(file)!r} is damaged: {broken} does not match its checksum; give an undamaged copy"
             )
         if file.suffix == ".safetensors":
             state = _safetensors(file)
@@ -50,22 +50,20 @@ def read(file: Path) -> dict[str, Tensor]:
         raise
     except Exception as error:
         raise InputError(
-            f"checkpoint {str(file)!r} cannot be read as a state dict ({type(error).__name__}); a file "
-            "of plain tensors by torch.save or safetensors is wanted"
+            f"checkpoint {str(file)!r} cannot be read as a state dict ({type(error).__name__}); give a "
+            "file of plain tensors saved by torch.save or safetensors"
         ) from None
     state = state.get("state_dict", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise InputError(f"checkpoint {str(file)!r} holds no state dict; a mapping from names to tensors is wanted")
+        raise InputError(f"checkpoint {str(file)!r} holds no state dict; give a mapping from names to tensors")
     for name, value in state.items():
         if storage(value):
-            raise InputError(
-                f"checkpoint {str(file)!r}: {name} is {storage(value)}; dense tensors are allowed: save it as such"
-            )
+            raise InputError(f"checkpoint {str(file)!r}: {name} is {storage(value)}; save it as a dense tensor")
     return dict(state)
 
 
 def _broken(file: Path) -> str:
-    """The first part of a zip archive whose content does not fit its checksum, or ""."""
+    """The first part of a zip archive whose content does not match its checksum, or ""."""
     with open(file, "rb") as opened:
         if opened.read(len(ZIP)) != ZIP:
             return ""
@@ -84,7 +82,7 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
 
 
 def storage(value: Tensor) -> str:
-    """What keeps a tensor from being a plain array of numbers, or ""."""
+    """Why a tensor is not a dense array of numbers, or ""."""
     if value.is_meta:
         return "a meta tensor, which has no values"
     if value.is_quantized:
@@ -92,20 +90,20 @@ def storage(value: Tensor) -> str:
     return "" if str(value.layout) == "torch.strided" and not value.is_nested else "sparse or nested"
 
 
-def fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str, model: Model, dataset: Dataset) -> None:
+def fits(state: dict[str, Tensor], expected: dict[str, Tensor], source: str, model: Model, dataset: Dataset) -> None:
     """Raise InputError that names the first keys, shapes, dtypes or values that the model cannot take.
 
-    wanted: the model's own state dict. source: what the state was read from. Floating point of 16 to 64 bits stands
-    for floating point of any other, as long as the values are finite in the model's own.
+    expected: the model's own state dict. source: names the origin of `state` in messages. Floating point types of 16
+    to 64 bits are converted to that of the model, where the values must be finite.
     """
-    optional = {key for key in wanted if key.endswith("num_batches_tracked")}
-    missing = [key for key in wanted if key not in state and key not in optional]
-    extra = [key for key in state if key not in wanted]
-    both = [key for key in wanted if key in state]
+    optional = {key for key in expected if key.endswith("num_batches_tracked")}
+    missing = [key for key in expected if key not in state and key not in optional]
+    extra = [key for key in state if key not in expected]
+    both = [key for key in expected if key in state]
     shapes = [
-        f"{key} is {tuple(state[key].shape)}, the model has {tuple(wanted[key].shape)}"
+        f"{key} is {tuple(state[key].shape)}, the model has {tuple(expected[key].shape)}"
         for key in both
-        if state[key].shape != wanted[key].shape
+        if state[key].shape != expected[key].shape
     ]
     problems = [f"lacks {', '.join(missing[:3])}" + (" ..." if len(missing) > 3 else "")] if missing else []
     problems += [f"has unknown {', '.join(extra[:3])}" + (" ..." if len(extra) > 3 else "")] if extra else []
@@ -117,14 +115,14 @@ def fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str, model
             "name the model and data set it was trained as"
         )
     for key in both:
-        problem = unusable(state[key], wanted[key])
+        problem = unusable(state[key], expected[key])
         if problem:
             raise InputError(f"{source}: {key} {problem}")
 
 
 def unusable(value: Tensor, own: Tensor) -> str:
-    """Why a tensor cannot stand for the model's own, and what is allowed, or "". Values that are not finite are allowed
-    only where a new network has the same ones, as masks do."""
+    """Why a tensor cannot replace the model's own, and what is allowed, or "". Values that are not finite are allowed
+    only where a new network has the same values, such as in a mask."""
     import torch
 
     if storage(value):
@@ -141,12 +139,14 @@ def unusable(value: Tensor, own: Tensor) -> str:
         fit = not (value.dtype.is_floating_point or value.dtype.is_complex or value.dtype == torch.bool)
     if not fit:
         return f"is {_name(value)}; allowed where the model has {_name(own)}: {allowed}"
-    taken = value.to(own.dtype)
-    expected = (taken == own.to(taken.device)) | (taken.isnan() & own.to(taken.device).isnan())
-    if not bool((value.isfinite() | expected).all()):
+    converted = value.to(own.dtype)
+    same = (converted == own.to(converted.device)) | (converted.isnan() & own.to(converted.device).isnan())
+    if not bool((value.isfinite() | same).all()):
         return "holds NaN or infinite values; finite ones are allowed"
     whole = not (own.dtype.is_floating_point or own.dtype.is_complex)
-    if not bool((taken.isfinite() | expected).all()) or (whole and not bool((taken.to(value.dtype) == value).all())):
+    if not bool((converted.isfinite() | same).all()) or (
+        whole and not bool((converted.to(value.dtype) == value).all())
+    ):
         return f"holds values beyond the largest {_name(own)}; smaller ones are allowed"
     return ""
 

@@ -1,5 +1,5 @@
-"""The graph of a network: what its modules are and how they compute, as plain data that fixes its outputs but for the
-weights."""
+"""The graph of a network: a hash of its modules and of their code, which together with the weights determine its
+outputs."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from types import FunctionType
 import torch
 from torch import Tensor, fx, nn
 
-from simbench.system.codes import MADE, Description, qualified
-from simbench.system.parts import attributes_of
+from simbench.system.codes import SETUP, Description
+from simbench.system.parts import attributes_of, qualified
 from simbench.system.provenance import digest
 
-#: What every module carries, and what changes with its use.
+#: Attributes that every module has, or that change when it is used.
 CARRIED = frozenset(vars(nn.Module())) | {"training"}
 #: Dictionaries of functions that run before or after a module.
 HOOKS = ("_forward_pre_hooks", "_forward_hooks")
 
 
-def graph(net: nn.Module, home: frozenset[str]) -> str:
+def graph(net: nn.Module, packages: frozenset[str]) -> str:
     """sha256 of a network's modules (names, classes, order, configuration, shapes and dtypes of parameters and buffers,
-    constants) and of how those with code of their own compute.
+    constants) and of the code of those that are not modules of torch.
 
-    Code is traced where that is possible, in both modes, each module by itself; else its text counts. home: packages
-    whose code is looked into, those that are not installed apart. Reads the network; tracing runs its code without
-    data. Addresses, paths and versions do not enter, nor initial values of what a state dict holds.
+    Each module is traced by itself in training and in eval mode; where tracing fails, the source text of its class is
+    hashed. packages: top-level packages whose code is hashed, in addition to code that is not installed. Tracing runs
+    the code of the network without data. Addresses, paths, versions and the values in the state dict are left out.
     """
-    known = Description(home, _special, lazy=True)
+    known = Description(packages, _special, lazy=True)
     modules = list(net.named_modules(remove_duplicate=False))
     first: dict[int, str] = {}
     tree = [
@@ -41,7 +41,7 @@ def graph(net: nn.Module, home: frozenset[str]) -> str:
 
 
 def _configuration(module: nn.Module, known: Description) -> list:
-    """Attributes and tensors of a module, its children apart."""
+    """Attributes and tensors of a module, without those of its children."""
     attributes = {
         name: value
         for name, value in attributes_of(module).items()
@@ -61,8 +61,8 @@ def _configuration(module: nn.Module, known: Description) -> list:
 
 
 def _counts(cls: type, name: str) -> bool:
-    """True for every attribute of other classes, and of torch's own for what their constructors take: versions of
-    torch differ in the rest."""
+    """True for attributes that enter the hash. For classes of torch these are the arguments of the constructor: other
+    attributes differ between versions of torch."""
     if not cls.__module__.startswith("torch."):
         return True
     taken = inspect.signature(cls.__init__).parameters
@@ -71,7 +71,7 @@ def _counts(cls: type, name: str) -> bool:
 
 
 def _plain(module: nn.Module) -> bool:
-    """True for modules of torch: their class says how they compute."""
+    """True for modules of torch, whose class name identifies their code."""
     return type(module).__module__.startswith("torch.")
 
 
@@ -82,7 +82,7 @@ def _code(module: nn.Module, known: Description) -> list:
     training = module.training
     try:
         traced = [_traced(module.train(mode), known) for mode in (False, True)]
-    except Exception:  # whatever a forward makes of a proxy
+    except Exception:  # a custom forward may fail in any way on a proxy
         traced = [
             known.members(cls) if known.within(cls) else _text(cls, known)
             for cls in type(module).__mro__
@@ -95,27 +95,27 @@ def _code(module: nn.Module, known: Description) -> list:
 
 
 def _text(cls: type, known: Description) -> list:
-    """Of an installed class: its own methods, without what they call."""
+    """The methods of an installed class, without the functions that they call."""
     return [
         qualified(cls),
         [
             [name, known.of(value.__code__)]
             for name, value in sorted(vars(cls).items())
-            if isinstance(value, FunctionType) and name not in MADE
+            if isinstance(value, FunctionType) and name not in SETUP
         ],
     ]
 
 
-class _Alone(fx.Tracer):
-    """Traces one module; its children stay calls."""
+class _OneModule(fx.Tracer):
+    """Traces one module and records the calls of its children without entering them."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return True
 
 
 def _traced(module: nn.Module, known: Description) -> list:
-    found = _Alone().trace(module)
-    place = {node: number for number, node in enumerate(found.nodes)}
+    traced = _OneModule().trace(module)
+    place = {node: number for number, node in enumerate(traced.nodes)}
 
     def plain(value) -> list:
         if isinstance(value, fx.Node):
@@ -128,7 +128,7 @@ def _traced(module: nn.Module, known: Description) -> list:
             return ["slice", plain((value.start, value.stop, value.step))]
         return known.of(value)
 
-    return [[node.op, _target(module, node, known), plain(node.args), plain(node.kwargs)] for node in found.nodes]
+    return [[node.op, _target(module, node, known), plain(node.args), plain(node.kwargs)] for node in traced.nodes]
 
 
 def _target(module: nn.Module, node: fx.Node, known: Description) -> list:
@@ -140,7 +140,7 @@ def _target(module: nn.Module, node: fx.Node, known: Description) -> list:
 
 
 def _special(value: object) -> list | None:
-    """Of torch's own values: no addresses, no devices; None for all others."""
+    """Values of torch as plain data without addresses and devices; None for all other values."""
     if isinstance(value, Tensor):
         plain = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
         bits = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if not value.is_meta else b""
@@ -157,7 +157,7 @@ def _special(value: object) -> list | None:
 
 
 def _unregistered(module: nn.Module) -> list:
-    """A module that hangs on an attribute that is no child, such as an item of a list."""
+    """A module that is not registered as a child, such as an item of a plain list."""
     return [
         [
             name,

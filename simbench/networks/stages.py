@@ -1,4 +1,4 @@
-"""Stages: the named children of an nn.Sequential, and how a network made of them is put together again."""
+"""Stages: the named children of an nn.Sequential, and the functions that list them and build a network from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: a network made from a recipe, data and a seed."""
+"""Training: a network trained from a recipe, a data set and a seed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str = "cpu") -> nn.Sequential:
-    """A freshly initialised network trained on the train split, in eval mode. What its modules draw from torch's global
-    generator depends on the seed alone."""
+    """A freshly initialised network trained on the train split, in eval mode. Random numbers that its modules draw
+    from torch's global generator depend on the seed alone."""
     with known(seed):
         return _train(model, dataset, recipe, seed, device)
 
@@ -24,11 +24,11 @@ def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: st
     import torch
 
     from simbench.contracts.objective import Objective
-    from simbench.networks.images import augmented, normalised, pixels
+    from simbench.networks.inputs import augmented, normalised, pixels
 
     with stage("reading data"), abroad():
         split = splits.read(dataset, "train")
-    images, labels = split.inputs, torch.tensor(split.labels)  # which may be a memory map larger than memory
+    images, labels = split.inputs, torch.tensor(split.labels)  # inputs may be a memory map that is larger than memory
     with abroad():
         torch.manual_seed(seed)
         net = model.build(dataset.channels, dataset.classes)

@@ -1,4 +1,4 @@
-"""Weights: networks trained from a seed and cached by content, or read from checkpoints."""
+"""Weights: networks that are trained from a seed or fetched, and cached, or that are loaded from checkpoints."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ __all__ = ["cached", "checkpoint", "content_hash", "fetched", "load", "read", "t
 def cached(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> Network | None:
     """The network of this architecture, recipe, data and seed if it has been trained before.
 
-    Files that are not what was written are not believed: one line on stderr says so, and the network is one to train.
-    Does not import torch where the architecture is remembered."""
+    Missing or damaged files count as not cached: one line on stderr reports them, and the network is trained again.
+    Does not import torch where the hash of the architecture is cached."""
     identity = _identity(model, dataset, fingerprint, seed)
     file = _file(identity)
     sidecar = file.with_suffix(".json")
     if not file.exists() and not sidecar.exists():
         return None
-    told = unsealed(sidecar)
-    if told is None:
+    entry = unsealed(sidecar)
+    if entry is None:
         reason = f"{sidecar.name} is missing or damaged"
-    elif told.get("identity") != identity:
-        reason = f"{sidecar.name} is of another network"
-    elif told.get("file") != content_of(file):
+    elif entry.get("identity") != identity:
+        reason = f"{sidecar.name} belongs to another network"
+    elif entry.get("file") != content_of(file):
         reason = f"{file.name} is missing or damaged"
     else:
-        return Network(model, str(seed), told["weights"], file, graph=identity["graph"])
-    _tell(
-        f"{_title(model, dataset, seed)}: {reason} in {file.parent}; it is {_verb(model)} again",
+        return Network(model, str(seed), entry["weights"], file, graph=identity["graph"])
+    _report(
+        f"{_title(model, dataset, seed)}: {reason} in {file.parent}; the network is {_verb(model)} again",
         *stamps(file),
         *stamps(sidecar),
     )
@@ -59,7 +59,7 @@ def cached(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> Netwo
 def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device: str = "cpu") -> Network:
     """Train and cache the network of this seed (initialisation and order of the data).
 
-    Raises InputError when the training diverged: NaN or infinite weights are not kept."""
+    Raises InputError when the training diverged: NaN or infinite weights are not cached."""
     start = time.perf_counter()
     state = train(model, dataset, model.recipe(dataset), seed, device).state_dict()
     if not all(bool(value.isfinite().all()) for value in state.values()):
@@ -75,14 +75,16 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
 
 @stage("fetching weights")
 def fetched(model: Model, dataset: Dataset) -> Network:
-    """Fetch and cache the published weights of a model; `dataset` is what they were trained on."""
+    """Fetch and cache the published weights of a model; `dataset` is the data set that they were trained on."""
     with abroad():
         state = model.fetch()
-    fits(state, _built(model, dataset).state_dict(), f"what {model.spec} has fetched", model, dataset)
+    fits(state, _built(model, dataset).state_dict(), f"the state dict fetched by {model.spec}", model, dataset)
     return _keep(model, dataset, "", 0, state, {})
 
 
-def _keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dict[str, Tensor], told: dict) -> Network:
+def _keep(
+    model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dict[str, Tensor], notes: dict
+) -> Network:
     identity = _identity(model, dataset, fingerprint, seed)
     file = _file(identity)
     sidecar = file.with_suffix(".json")
@@ -90,9 +92,9 @@ def _keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: di
     weights, content = content_hash(state), _bytes(state)
     before = unsealed(sidecar) or {}
     if before.get("identity") == identity and before["weights"] != weights:
-        _tell(
-            f"{_title(model, dataset, seed)}: {_verb(model)} again, it has other weights than before; what was "
-            "measured of it is measured anew"
+        _report(
+            f"{_title(model, dataset, seed)}: {_verb(model)} again, with other weights than before; its "
+            "cases are measured again"
         )
     put(file, content)
     put(
@@ -101,7 +103,7 @@ def _keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: di
             {
                 "weights": weights,
                 "file": digest(content),
-                **told,
+                **notes,
                 "identity": identity,
                 "machine": machine(),
                 "versions": versions(),
@@ -142,14 +144,14 @@ def _verb(model: Model) -> str:
 
 
 def _built(model: Model, dataset: Dataset) -> nn.Sequential:
-    """An untrained network whose weights are of no importance."""
+    """An untrained network, whose weights are overwritten or ignored."""
     with abroad():
         return model.build(dataset.channels, dataset.classes)
 
 
 @lru_cache(maxsize=256)
-def _tell(line: str, *_: int) -> None:
-    """Say it on stderr, once in a process for the same files."""
+def _report(line: str, *_: int) -> None:
+    """Print a line on stderr, once per process for the same line and file stamps."""
     print(f"simbench: {line}", file=sys.stderr)
 
 
@@ -164,11 +166,11 @@ def checkpoint(model: Model, file: Path) -> Network:
     if not content:
         raise InputError(f"checkpoint {str(file)!r} cannot be read; make it readable")
     sidecar = cache_folder("checkpoints", content + ".json")
-    told = unsealed(sidecar)
-    if told is None or told.get("file") != content:
-        told = {"file": content, "weights": content_hash(read(file))}
-        put(sidecar, sealed(told))
-    return Network(model, file.stem, told["weights"], file)
+    entry = unsealed(sidecar)
+    if entry is None or entry.get("file") != content:
+        entry = {"file": content, "weights": content_hash(read(file))}
+        put(sidecar, sealed(entry))
+    return Network(model, file.stem, entry["weights"], file)
 
 
 @stage("loading weights")
@@ -183,5 +185,5 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
         raise InputError(
             f"weights file {str(network.file)!r} has changed since it was first read; run the same command again"
         )
-    net.load_state_dict(state, strict=False)  # `fits` has looked; older files may lack num_batches_tracked
+    net.load_state_dict(state, strict=False)  # `fits` has checked the keys; older files may lack num_batches_tracked
     return net.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The leaderboard as people read it."""
+"""The leaderboard as text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def board(
 ) -> str:
     """Leaderboard for people: for each data set and pair of models a table of Spearman correlations, a row per index.
 
-    declared: quantity -> how it is shown beside the indices; one without a value in a table is left out of it.
+    declared: quantity -> its column; a table leaves out quantities without a value.
     """
     names, blocks = specs(methods), []
     for group, part in leaders.groupby(GROUP, sort=False):
@@ -135,7 +135,7 @@ def _range(leader: dict) -> str:
 
 
 def _legend(part: pd.DataFrame, quantity: str, column: BoardColumn) -> str:
-    """The line below the table on a quantity of an experiment."""
+    """The line below the table that explains a column declared by an experiment."""
     rows = part[part[quantity].notna()]
     networks = sorted(set(rows[f"{column.prefix}_networks"].astype(int)))
     places = dict.fromkeys(zip(rows[f"{column.prefix}_by"], rows[f"{column.prefix}_layer"], strict=True))

@@ -1,4 +1,4 @@
-"""Figures in one common style, written as PNG and SVG. Knows matplotlib and numbers only."""
+"""Figures in one common style, for experiments, written as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Inches of one panel; with DOTS per inch a PNG is readable at its own size.
+#: Width and height of a panel in inches, and resolution of a PNG in dots per inch.
 WIDTH, HEIGHT, DOTS = 4.6, 3.3, 130
 #: Letters of a title per inch.
 LETTERS = 13
@@ -85,7 +85,7 @@ def describe(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
 
 
 def ticks(axes: Axes, names: Sequence[str]) -> None:
-    """Name the places 0, 1, ... of the horizontal axis; slanted where they would run into each other."""
+    """Label the positions 0, 1, ... of the horizontal axis; labels are slanted where they would overlap."""
     slanted = sum(len(name) + 2 for name in names) > 60
     axes.set_xticks(
         range(len(names)),
@@ -97,18 +97,17 @@ def ticks(axes: Axes, names: Sequence[str]) -> None:
 
 
 def legend(figure: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
-    """One legend below all panels, with everything that is labelled in any of them, each once; as many side by side
-    as fit, at most `columns`."""
-    found = {}
+    """One legend below all panels with every label once, in as many columns as fit, at most `columns`."""
+    handles = {}
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    if found:
-        inches = 0.65 + 0.062 * max(map(len, found))  # of a line and the longest text
-        columns = max(1, min(columns, len(found), int(figure.get_figwidth() / inches)))
+            handles.setdefault(label, handle)
+    if handles:
+        inches = 0.65 + 0.062 * max(map(len, handles))  # width of a line sample and the longest label
+        columns = max(1, min(columns, len(handles), int(figure.get_figwidth() / inches)))
         figure.legend(
-            list(found.values()),
-            list(found),
+            list(handles.values()),
+            list(handles),
             loc="outside lower center",
             ncols=columns,
             fontsize=STYLE["legend.fontsize"],
@@ -127,7 +126,7 @@ def files(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def current(folder: Path, name: str, stamp: str) -> bool:
-    """Whether both files exist and were drawn from the numbers that `stamp` is the hash of."""
+    """Whether both files exist and were drawn from the data with the hash `stamp`."""
     png, svg = files(folder, name)
     return png.is_file() and svg.is_file() and stamp in svg.read_text()
 

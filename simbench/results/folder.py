@@ -18,7 +18,7 @@ from simbench.system.provenance import digest
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
 
-#: What a results folder holds beside records/, runs/ and figures/.
+#: Files of a results folder, beside records/, runs/ and figures/.
 FILES = tuple(columns.TABLES)
 
 
@@ -33,7 +33,7 @@ def publish(
     scope: str = "within",
 ) -> int:
     """Write every table. Correlations and leaderboard are computed only if measurements, methods or the columns of the
-    leaderboard have changed, or if `anew`.
+    leaderboard have changed, or if `anew` is true.
 
     preferred: keys of records that stand in the tables where several records have the same labels; without one, the
     record of the latest run does. declared: quantity -> column that experiments add to the leaderboard. target, scope:
@@ -70,7 +70,7 @@ def _derived(folder: Path, board: Iterable[str]) -> bool:
 
 @stage("deriving tables")
 def read(folder: Path, name: str, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.DataFrame:
-    """A table of the results folder, typed as `simbench.columns` says. declared: as for `publish`."""
+    """A table of the results folder, with the types of `simbench.columns`. declared: as for `publish`."""
     return tables.read(folder / name, declared)
 
 
@@ -80,10 +80,10 @@ def draw(
 ) -> tuple[list[Path], dict[str, str]]:
     """Draw the figure of each experiment into `folder`/figures, unless it was drawn from the same numbers already.
 
-    Returns the PNG files of these experiments, and for each figure that could not be drawn the reason.
+    Returns the PNG files of these experiments, and experiment -> reason for each figure that could not be drawn.
     """
     records, _ = tables.current(contents.records.values(), preferred)
-    there, problems = [], {}
+    paths, problems = [], {}
     for experiment in experiments:
         mine = sorted(
             (record for record in records if record.labels["experiment"] == experiment.spec),
@@ -93,11 +93,11 @@ def draw(
         if mine and not figures.current(folder / "figures", name, stamp):
             try:
                 store = Store(folder)
-                kept = [Kept(record.labels, store.arrays(record)) for record in mine if record.arrays]
+                arrays = [Kept(record.labels, store.arrays(record)) for record in mine if record.arrays]
                 import matplotlib
 
                 with abroad(), matplotlib.rc_context():
-                    figure = experiment.figure(tables.measurements(mine, declared=experiment.board), kept)
+                    figure = experiment.figure(tables.measurements(mine, declared=experiment.board), arrays)
             except Exception as error:
                 problems[experiment.spec] = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 continue
@@ -105,5 +105,5 @@ def draw(
                 continue
             figures.save(figure, folder / "figures", name, stamp)
         png = figures.files(folder / "figures", name)[0]
-        there += [png] if png.is_file() else []
-    return there, problems
+        paths += [png] if png.is_file() else []
+    return paths, problems

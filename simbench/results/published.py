@@ -1,4 +1,4 @@
-"""Measured values, rounded to the digits that hold."""
+"""Published values: measurements rounded to their reproducible digits."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from simbench.statistics.digits import rounded
 
 #: Columns of methods.csv that name a method.
 METHOD_KEY = ["kind", "method", "params"]
-#: Digits that hold of a value computed with a trained stitch, because gradients are summed in another order on another
-#: number of threads; and the share of a value's size down to which they hold: 4 digits and 7 decimals for a size of 1.
+#: Reproducible digits of a value computed with a trained stitch, whose gradients are summed in an order that depends on
+#: the number of threads; and the share of a value's size down to which they are: 4 digits and 7 decimals for size 1.
 TRAINED, FROM = 4, 1e-3
 
 
 def published(measured: pd.DataFrame, methods: pd.DataFrame, of_index: Container[str] = NONE) -> pd.DataFrame:
-    """Measurements with their values rounded to the digits that hold; records keep every digit.
+    """Measurements with values rounded to their reproducible digits; records keep every digit.
 
     methods: the table of methods. of_index: quantities that are values of the index beside `similarity` and those that
     end in `_similarity`, as experiments declare them for the leaderboard.
 
     A value gets nine significant digits (`digits.DIGITS`), and at most as many decimals as nine digits of its size
-    have. The size is the larger end of the index's claimed range, or 1 for what is not an index: nine decimals. The
+    have. The size is the larger end of the index's claimed range, or 1 for other quantities: nine decimals. The
     size of an index without an end other than 0 is not known; that of a cross-entropy does not matter, because its
-    terms are of one sign and do not cancel. A value computed with a trained stitch gets four digits and at most seven
-    decimals: rows of a stitcher that needs a task, and rows of an experiment's own kind unless their method is a
-    direct stitcher. Shares of images are counts, and are published whole.
+    terms have the same sign and do not cancel. A value computed with a trained stitch gets four digits and at most
+    seven decimals: rows of a stitcher that needs a task, and rows of an experiment's own kind unless their method is a
+    direct stitcher. Shares of inputs are counts, and are published unrounded.
     """
     known = {tuple(row[name] for name in METHOD_KEY): row for row in methods.to_dict("records")}
     rows = zip(*(measured[name] for name in ("kind", "method", "params", "quantity", "value")), strict=True)

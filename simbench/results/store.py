@@ -26,8 +26,8 @@ class Record:
 
     key: sha256 of `identity`, the plain data that determines the numbers. labels: the columns that name the case.
     method: its row in methods.csv. rows: the measured numbers. seconds: of this case; forward passes that cases share
-    are counted where they were first needed. run: name of the run that measured it. error: traceback of a failed case,
-    else "". arrays: sha256 of the file of arrays beside the record, "" if there is none.
+    are counted for the first case that needs them. run: name of the run that measured it. error: traceback of a failed
+    case, else "". arrays: sha256 of the file of arrays beside the record, "" if there is none.
     """
 
     key: str
@@ -72,8 +72,8 @@ class Store:
 
     @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
-        """Write a record, after its arrays. It is complete on disk afterwards, even after a power failure.
-        Returns it as `read` will."""
+        """Write the arrays, then the record. Both are then complete on disk, even after a power failure.
+        Returns the record as `read` will return it."""
         if arrays:
             data = _packed(arrays)
             atomic.write(self._arrays(record.key), data)
@@ -83,7 +83,7 @@ class Store:
 
     @stage("reading records")
     def arrays(self, record: Record) -> dict[str, np.ndarray]:
-        """The arrays of a record that has some. Raises InputError if they are missing or were changed."""
+        """The arrays of a record. Raises InputError if they are missing or were changed."""
         path = self._arrays(record.key)
         data = _content(path)
         if digest(data) != record.arrays:
@@ -93,12 +93,12 @@ class Store:
 
     @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
-        """Write how a run was made: command line, versions, device, times."""
+        """Write the description of a run: command line, versions, device, times."""
         atomic.write(self.folder / "runs" / f"{name}.json", sealed(description))
 
     @stage("reading records")
     def read(self) -> Contents:
-        """All records and runs. Files whose checksum does not fit are listed as corrupt and left out."""
+        """All records and runs. Files with a wrong checksum are listed as corrupt and left out."""
         records, runs, corrupt = {}, {}, []
         for path in _files(self.folder / "records"):
             data = unsealed(path)
@@ -130,17 +130,17 @@ def _content(path: Path) -> bytes:
 
 
 def unwritable(folder: Path) -> str:
-    """Why files cannot be written below `folder`, or "". It is tried with a temporary file."""
-    there = folder.absolute()
-    while not os.path.lexists(there):
-        there = there.parent
-    if not there.is_dir():
-        return f"{there} is not a folder"
+    """Why files cannot be written below `folder`, or "". Tries to write a temporary file."""
+    existing = folder.absolute()
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        return f"{existing} is not a folder"
     try:
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=existing):
             return ""
     except OSError as error:
-        return f"{there} is read-only: {error.strerror or error}"
+        return f"{existing} is read-only: {error.strerror or error}"
 
 
 def _files(folder: Path) -> Iterable[Path]:

@@ -1,4 +1,4 @@
-"""Records -> tidy tables. CSVs are derived from the store, sorted, and never appended to."""
+"""Tables: tidy data frames derived from records, and their CSV files, which are sorted and never appended to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simbench.system.provenance import canonical
 
 
 def describe(case: Case, package: str, package_version: str) -> dict:
-    """What methods.csv says of a case's method; {} when it has none."""
+    """The row of methods.csv for the method of a case; {} when it has none."""
     method: Plugin | None = case.method
     if method is None:
         return {}
@@ -54,8 +54,8 @@ def _number(bound: float) -> float | str:
 
 
 def current(records: Iterable[Record], preferred: Set[str] = frozenset()) -> tuple[list[Record], int]:
-    """One record for each set of labels, and how many others there are (of other data, weights or limits under
-    the same names, or of an older formula): a preferred one by its key, else the latest run's."""
+    """One record for each set of labels, and the number of the others (with other data, weights or limits under the
+    same names, or of an older version of a method): a preferred record if there is one, else that of the latest run."""
     chosen: dict[str, Record] = {}
     records = sorted(records, key=lambda record: (record.key in preferred, record.run, record.key))
     for record in records:
@@ -66,7 +66,7 @@ def current(records: Iterable[Record], preferred: Set[str] = frozenset()) -> tup
 def measurements(
     records: Iterable[Record], preferred: Set[str] = frozenset(), declared: Mapping[str, BoardColumn] = columns.NONE
 ) -> pd.DataFrame:
-    """One row per number of the `current` records, `published` to the digits that hold. declared: as for `read`."""
+    """One row per number of the `current` records, rounded by `published`. declared: as for `read`."""
     records = list(records)
     rows = [
         record.labels
@@ -111,8 +111,8 @@ def _sorted(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def write(frame: pd.DataFrame, path: Path) -> bool:
-    """Write a CSV whole or not at all, and only if it differs from the one there: True if so. Floats keep
-    every digit they have, empty means undefined."""
+    """Write a CSV file atomically if it differs from the existing one; returns whether it did. Floats keep all digits;
+    empty means undefined."""
     text = frame.to_csv(index=False, lineterminator="\n").encode()
     if path.is_file() and path.read_bytes() == text:
         return False
@@ -121,8 +121,8 @@ def write(frame: pd.DataFrame, path: Path) -> bool:
 
 
 def read(path: Path, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.DataFrame:
-    """A table written by `write`, typed as `simbench.columns` says: text columns hold '' where empty, others a missing
-    value. declared: quantity -> column that experiments add to the leaderboard. A column that neither names is text."""
+    """A table written by `write`, with the types of `simbench.columns`: text columns hold '' where empty, others a
+    missing value. declared: quantity -> column that experiments add to the leaderboard. Unknown columns are text."""
     names = pd.read_csv(path, nrows=0).columns
     tables = (*columns.TABLES.values(), columns.board(declared))
     known = {name: dtype for table in tables for name, dtype in columns.dtypes(table).items()}
@@ -132,5 +132,5 @@ def read(path: Path, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.D
 
 
 def empty(table: Mapping[str, columns.Column]) -> pd.DataFrame:
-    """A table without rows, typed as `read` would."""
+    """A table without rows, with the types that `read` gives."""
     return pd.DataFrame(columns=list(table)).astype(columns.dtypes(table))

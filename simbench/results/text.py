@@ -1,4 +1,4 @@
-"""Short tables and lines for people, from data frames and rows."""
+"""Reports as text: short tables and lines, from data frames and rows."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def summary(experiment: Experiment, measurements: pd.DataFrame) -> str:
 
 
 def specs(methods: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """(method, parameters) -> what a user would type for it."""
+    """(method, parameters) -> its spec, as a user types it."""
     return {
         (name, params): spec
         for name, params, spec in zip(methods["method"], methods["params"], methods["spec"], strict=True)
@@ -74,7 +74,7 @@ def warnings(correlations: pd.DataFrame, methods: pd.DataFrame) -> list[str]:
 
 
 def left_out(records: int) -> list[str]:
-    """A line on records that are not in the tables, if there are any."""
+    """A line about records that are not in the tables, if there are any."""
     if not records:
         return []
     count = f"{records} record{'' if records == 1 else 's'}"
@@ -88,9 +88,9 @@ def spent(rows: Iterable[Spent]) -> str:
     """Seconds of every stage, its share of the wall time and how often it was entered."""
     rows = list(rows)
     wall = sum(row.seconds for row in rows)
-    found = [(row.stage, row.seconds, f"{row.seconds / wall:.1%}" if wall else "", row.calls or "") for row in rows]
+    lines = [(row.stage, row.seconds, f"{row.seconds / wall:.1%}" if wall else "", row.calls or "") for row in rows]
     return tabulate(
-        [*found, ("wall time", wall, "", "")],
+        [*lines, ("wall time", wall, "", "")],
         headers=("stage", "seconds", "share", "calls"),
         floatfmt=".2f",
         colalign=("left", "right", "right", "right"),
@@ -105,10 +105,10 @@ def slowest(timings: pd.DataFrame, methods: pd.DataFrame, most: int = 5) -> str:
     named = timings.assign(
         method=[names.get(key, key[0]) for key in zip(timings["method"], timings["params"], strict=True)]
     )
-    found = named.groupby(["experiment", "kind", "method"], sort=False)["seconds"].agg(["size", "sum"]).reset_index()
-    found = found.rename(columns={"size": "cases", "sum": "seconds"}).nlargest(most, "seconds")
+    totals = named.groupby(["experiment", "kind", "method"], sort=False)["seconds"].agg(["size", "sum"]).reset_index()
+    totals = totals.rename(columns={"size": "cases", "sum": "seconds"}).nlargest(most, "seconds")
     return "slowest methods; what cases share counts where it was first needed\n" + table(
-        found.assign(each=found["seconds"] / found["cases"]).rename(columns={"each": "seconds per case"})
+        totals.assign(each=totals["seconds"] / totals["cases"]).rename(columns={"each": "seconds per case"})
     )
 
 

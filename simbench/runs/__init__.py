@@ -1,1 +1,1 @@
-"""Running a request: resolve, plan, train, measure, record, report."""
+"""Runs: a request is resolved and planned, networks are trained, cases are measured and recorded."""

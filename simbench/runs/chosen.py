@@ -1,4 +1,4 @@
-"""Plugins that a request chooses: by name, as typed, or as configured objects."""
+"""The plugins that a request selects, by names as typed or as configured objects."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def select(
 ) -> tuple[Any, ...]:
     """Configured plugins of one kind, in the order given, each once.
 
-    preset: plugin -> parameters that it has where a name gives none; an object keeps its own.
-    Raises InputError for what names nothing that is installed and for an object of another kind.
+    preset: plugin -> parameters to use where a name has no brackets; objects keep their own.
+    Raises InputError for a name that matches no installed plugin, and for an object of another kind.
     """
     chosen: dict[str, Plugin] = {}
     for item in given:
@@ -37,7 +37,7 @@ def select(
 
 
 def including(registry: Registry, request: Request) -> Registry:
-    """The registry with the plugin objects of a request that are not installed, as of the module that defines them.
+    """The registry with the plugin objects of a request added; their owner is the module that defines them.
 
     Raises InputError if another plugin of that kind and name is installed.
     """
@@ -55,7 +55,7 @@ def including(registry: Registry, request: Request) -> Registry:
 
 
 def parts(option: str, texts: Iterable[str]) -> tuple[str, ...]:
-    """What stands between the commas of an option's texts. Raises InputError that names the option."""
+    """The comma-separated parts of the texts of an option. Raises InputError that names the option."""
     try:
         return tuple(part for text in texts for part in split_list(text))
     except InputError as error:

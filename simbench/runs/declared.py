@@ -1,4 +1,4 @@
-"""What installed experiments declare: which of them are run by default, and columns of the leaderboard."""
+"""Declarations of installed experiments: which are run by default, and the columns of the leaderboard."""
 
 from __future__ import annotations
 

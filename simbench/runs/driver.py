@@ -1,4 +1,4 @@
-"""The driver: trains what is missing, measures what is not on record, and records it."""
+"""The driver: trains missing networks, measures the cases that are not on record, and records them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a run has recorded.
+    """The records of a run.
 
-    cases: number of selected cases. trained: number of networks trained. measured: number of cases measured. name: of
-    the run, "" if it measured nothing. rows: of every selected case, new and old, with the case's name. records: all of
-    the results folder, by key. selected: keys of the selected cases.
+    cases: number of selected cases. trained: number of networks trained. measured: number of cases measured. name:
+    name of the run, "" if it measured nothing. rows: (name of the case, row) of every selected case. records: all
+    records of the results folder, by key. selected: keys of the selected cases.
     """
 
     cases: int
@@ -49,9 +49,9 @@ class Recorded:
 def run(
     job: Job, registry: Registry, progress: Progress, command: str = "", executor: Executor | None = None
 ) -> Recorded:
-    """Train, measure and record what the job lacks. If it is stopped at any moment, the same job goes on from there.
+    """Train, measure and record what the job lacks. After an interruption, the same job resumes where it stopped.
 
-    command: what to type for the same run, for runs.csv. executor: measures the cases; by default, this process.
+    command: command line that repeats the run, for runs.csv. executor: measures the cases; by default, this process.
     """
     start, request = time.perf_counter(), job.resolved.request
     store, name, count = Store(request.results), "", 0

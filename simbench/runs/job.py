@@ -1,4 +1,4 @@
-"""A job: a request looked at whole, before anything runs."""
+"""A job: a request with its plan and the existing records, prepared before anything is computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simbench.errors import InputError
 from simbench.networks import weights
 from simbench.registry import Registry
 from simbench.results.store import Contents, Store, unwritable
-from simbench.runs.plan import UNTRAINED, Part, look, plan, trained_as
+from simbench.runs.plan import UNTRAINED, Part, check_splits, plan, trained_as
 from simbench.runs.request import Request
 from simbench.runs.resolved import Resolved, resolve
 from simbench.system.cache import cache_folder
@@ -18,9 +18,9 @@ from simbench.system.surroundings import of_plugin
 
 @dataclass(frozen=True)
 class Job:
-    """A request looked at whole, before anything runs.
+    """A request with its plan and the existing records, prepared before anything is computed.
 
-    parts: the cases of each data set and set of networks. contents: what the results folder holds already.
+    parts: the cases of each data set and set of networks. contents: existing content of the results folder.
     untrained: number of networks to train. cases: number of selected cases. pending: number of cases to measure, among
     them every case with an untrained network.
     """
@@ -56,7 +56,7 @@ class Job:
 
 @of_plugin
 def prepare(request: Request, registry: Registry) -> Job:
-    """Look at everything a run needs. Raises InputError for what cannot be had; writes no result."""
+    """Resolve and plan a request, and check everything that its run needs. Raises InputError; writes no results."""
     resolved = resolve(request, registry)
     store = Store(request.results)
     store.check_writable()
@@ -65,7 +65,7 @@ def prepare(request: Request, registry: Registry) -> Job:
     reason = job.untrained and unwritable(cache_folder("weights"))
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
-    look(resolved, job.pending)
+    check_splits(resolved, job.pending)
     for part in job.parts:
         if request.weights and job.open(part):
             for network in part.selection.networks:
@@ -74,7 +74,7 @@ def prepare(request: Request, registry: Registry) -> Job:
 
 
 def check_device(name: str) -> None:
-    """Raise InputError unless the device is here. Imports torch for CUDA only."""
+    """Raise InputError unless the device is available. Imports torch for CUDA only."""
     if name == "cpu":
         return
     import torch

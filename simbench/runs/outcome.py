@@ -1,4 +1,4 @@
-"""What a whole run gave."""
+"""The outcome of a run: tables, files, counts and problems."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from simbench.runs.job import Job
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Outcome:
-    """What a whole run gave: its tables as data frames, its files, and how it went.
+    """The outcome of a run: its tables as data frames, its files, counts, warnings and problems.
 
     measurements, methods, timings, runs, correlations, leaderboard, comparisons: the tables of the results folder,
         whichever run measured them, with the columns and types of `simbench.columns`; without rows after a dry run.
     summaries: experiment -> its own short table. figures: the PNG files of the selected experiments.
     rows: (case, row) of every selected case, new and old, with every digit.
-    folder: of results. cases: number of selected cases. pending: how many of them were to be measured. measured: how
-        many were. untrained: number of networks that were to be trained. trained: number of networks that were.
+    folder: of results. cases: number of selected cases. pending: cases to measure at the start. measured: cases that
+        were measured. untrained: networks to train at the start. trained: networks that were trained.
     run: name of the run in the columns `run`, "" if it measured nothing. seconds: of training and measuring.
-    warnings: what to know before trusting the tables. undrawn: experiment -> why its figure could not be drawn.
+    warnings: limits of the tables that a reader should know. undrawn: experiment -> why its figure could not be drawn.
     corrupt: files of the results folder that were ignored.
     declared: quantity -> column that experiments add to the leaderboard.
     """
@@ -102,7 +102,7 @@ class Outcome:
         return "\n".join(lines)
 
     def _done(self) -> str:
-        """What was computed."""
+        """A line that says how many cases were measured."""
         if not self.measured:
             return f"nothing to compute: {count(self.cases, 'case')} on record"
         trained = f", {count(self.trained, 'network')} trained" if self.trained else ""
@@ -110,7 +110,7 @@ class Outcome:
 
 
 def planned(job: Job, declared: Mapping[str, BoardColumn]) -> Outcome:
-    """The outcome of a dry run: what a run would do."""
+    """The outcome of a dry run: counts, and tables without rows."""
     tables = columns.TABLES | {"leaderboard.csv": columns.board(declared)}
     frames = {Path(name).stem: empty(table) for name, table in tables.items()}
     request = job.resolved.request

@@ -1,4 +1,4 @@
-"""From a resolved request to cases: data, networks, and what each experiment makes of them."""
+"""The plan of a resolved request: data sets, networks, and the cases that each experiment plans for them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ UNTRAINED = ""
 class Part:
     """The part of a request that is measured on one data set with one set of networks.
 
-    wishes: each experiment with the selection that it is asked for. cases: of all of them.
+    selections: each experiment with its selection. cases: the cases of all of them.
     """
 
-    wishes: tuple[tuple[Experiment, Selection], ...]
+    selections: tuple[tuple[Experiment, Selection], ...]
     cases: tuple[Case, ...]
 
     @property
     def selection(self) -> Selection:
         """A selection with the data and networks of every case."""
-        return self.wishes[0][1]
+        return self.selections[0][1]
 
     @property
     def untrained(self) -> tuple[Network, ...]:
@@ -43,15 +43,15 @@ class Part:
 
 @stage("planning")
 def plan(resolved: Resolved) -> tuple[Part, ...]:
-    """Parts in the order of the experiments. Networks that are not trained yet are placeholders, so that what cannot be
-    measured raises InputError before anything runs."""
+    """Parts in the order of the experiments. Networks that are not trained yet are placeholders, so that a
+    selection that cannot be measured raises InputError before anything runs."""
     fingerprints = _fingerprints({d.spec: d for scope in resolved.scopes for d in scope.datasets}.values())
-    wishes: dict[Selection, list[tuple[Experiment, Selection]]] = {}
+    selections: dict[Selection, list[tuple[Experiment, Selection]]] = {}
     for scope in resolved.scopes:
         for dataset in scope.datasets:
             selection = _selection(scope, dataset, fingerprints)
-            wishes.setdefault(selection, []).append((scope.experiment, selection))
-    return tuple(Part(tuple(same), cases_of(same)) for same in wishes.values())
+            selections.setdefault(selection, []).append((scope.experiment, selection))
+    return tuple(Part(tuple(same), cases_of(same)) for same in selections.values())
 
 
 @stage("reading data")
@@ -71,26 +71,26 @@ def _fingerprints(datasets: Iterable[Dataset]) -> dict[str, str]:
 
 
 @stage("reading data")
-def look(resolved: Resolved, pending: int) -> None:
-    """Raise InputError unless every data set returns what its contract says. Nothing is read if no case is pending."""
+def check_splits(resolved: Resolved, pending: int) -> None:
+    """Raise InputError unless the splits of every data set keep its contract. Reads nothing if no case is pending."""
     for dataset in {d.spec: d for scope in resolved.scopes for d in scope.datasets}.values() if pending else ():
         splits.both(dataset)
 
 
 def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str]) -> Selection:
-    homes = scope.datasets if scope.experiment.across else (dataset,)
+    origins = scope.datasets if scope.experiment.across else (dataset,)
     if scope.files:
         networks = _given(scope.models[0], scope.files, dataset)
     else:
         networks = tuple(
-            network for model in scope.models for network in _networks(scope, model, dataset, homes, fingerprints)
+            network for model in scope.models for network in _networks(scope, model, dataset, origins, fingerprints)
         )
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
     return Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
 
 
 def _networks(
-    scope: Scope, model: Model, dataset: Dataset, homes: tuple[Dataset, ...], fingerprints: Mapping[str, str]
+    scope: Scope, model: Model, dataset: Dataset, origins: tuple[Dataset, ...], fingerprints: Mapping[str, str]
 ) -> Iterator[Network]:
     """The networks of a model: one per seed and data set, or the published one."""
     published = model.published()
@@ -101,46 +101,50 @@ def _networks(
             f"{dataset.label}; use an experiment across data sets, or train {model.name}"
         )
     if published:
-        made = weights.cached(model, published, "", 0) or Network(
+        network = weights.cached(model, published, "", 0) or Network(
             model, "", UNTRAINED, Path(), graph=architecture(model, published)
         )
-        yield replace(made, seed=f"published@{published.label}", dataset=published, fingerprint="published")
+        yield replace(network, seed=f"published@{published.label}", dataset=published, fingerprint="published")
         return
-    for home in homes:
+    for origin in origins:
         for seed in scope.seeds:
-            network = weights.cached(model, home, fingerprints[home.label], seed) or Network(
-                model, str(seed), UNTRAINED, Path(), graph=architecture(model, home)
+            network = weights.cached(model, origin, fingerprints[origin.label], seed) or Network(
+                model, str(seed), UNTRAINED, Path(), graph=architecture(model, origin)
             )
-            foreign = home.label != dataset.label
+            foreign = origin.label != dataset.label
             yield (
-                replace(network, seed=f"{seed}@{home.label}", dataset=home, fingerprint=fingerprints[home.label])
+                replace(network, seed=f"{seed}@{origin.label}", dataset=origin, fingerprint=fingerprints[origin.label])
                 if foreign
                 else network
             )
 
 
 def trained_as(network: Network, setting: Setting) -> tuple:
-    """What a training depends on: networks that agree in this are one."""
+    """Key of a training: placeholders with equal keys stand for the same network."""
     return network.model.spec, network.home(setting).label, network.seed.partition("@")[0]
 
 
 def train(network: Network, setting: Setting, device: str) -> Network:
-    """A placeholder's network, trained (or fetched) and cached."""
-    home = network.home(setting)
+    """The network of a placeholder, trained (or fetched) and cached."""
+    origin = network.home(setting)
     if network.model.published():
-        made = weights.fetched(network.model, home)
+        trained = weights.fetched(network.model, origin)
     else:
-        made = weights.trained(
-            network.model, home, network.fingerprint or setting.fingerprint, int(network.seed.partition("@")[0]), device
+        trained = weights.trained(
+            network.model,
+            origin,
+            network.fingerprint or setting.fingerprint,
+            int(network.seed.partition("@")[0]),
+            device,
         )
-    return replace(network, weights=made.weights, file=made.file)
+    return replace(network, weights=trained.weights, file=trained.file)
 
 
 @stage("planning")
-def cases_of(wishes: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]:
+def cases_of(selections: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]:
     """All cases, each once, in order of depth; cases that share forward passes are neighbours."""
     cases: dict[tuple, Case] = {}
-    for experiment, selection in wishes:
+    for experiment, selection in selections:
         copied, back = handed(selection)
         with abroad():
             planned = list(experiment.plan(copied))

@@ -12,8 +12,8 @@ from simbench.errors import unknown
 class Progress(Protocol):
     """What a run reports while it works.
 
-    begin: a phase of `total` steps. advance: `done` more of them, the last of them `what`. say: a line of its own. end:
-    nothing follows.
+    begin: start a phase of `total` steps. advance: report `done` more steps, the last of them `what`. say: print a
+    line. end: finish the report.
     """
 
     def begin(self, what: str, total: int) -> None: ...
@@ -103,15 +103,15 @@ def progress() -> Progress:
     return Bar() if sys.stderr.isatty() else Lines()
 
 
-def shown(asked: str | Progress | None) -> Progress:
-    """A progress by name, "bar" or "lines"; None is silence, and an object of one's own stays.
+def shown(given: str | Progress | None) -> Progress:
+    """The progress with a name, "bar" or "lines"; None shows nothing, and an object is returned unchanged.
 
     >>> shown("lines").__class__.__name__, shown(None).__class__.__name__
     ('Lines', 'Silent')
     """
     names = {"bar": Bar, "lines": Lines}
-    if isinstance(asked, str):
-        if asked not in names:
-            raise unknown("progress", asked, names)
-        return names[asked]()
-    return Silent() if asked is None else asked
+    if isinstance(given, str):
+        if given not in names:
+            raise unknown("progress", given, names)
+        return names[given]()
+    return Silent() if given is None else given

@@ -1,4 +1,4 @@
-"""What the user asks for."""
+"""The request: the options of a run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Request:
     """The options of `simbench run`. An option that is left out is taken from the preset of each experiment.
 
     experiments, indices, stitchers, models, datasets: names as typed on the command line, configured plugin objects, or
-        several of either. Without experiments those are run that declare themselves `default`.
+        several of either. By default, the experiments that declare themselves `default` are run.
     preset: "default" or "paper".
     seeds: of the networks to train: a count (6: seeds 0 to 5) or a list ([0, 3], "0,3").
     layers, view: names or patterns. weights: checkpoint files to use in place of training.
     max_samples: number of images drawn of each split at most. device: "cpu", "cuda" or "cuda:N".
-    memory: what activations may take. threads: of torch while the run lasts; None leaves them as they are.
+    memory: limit for activations. threads: number of threads of torch during the run; None does not change it.
     results: folder of records and tables. force: measure cases that are on record, too.
 
     >>> request = Request(indices="cka,r2_lr", seeds=2, layers=["bn7", "bn8"])
@@ -57,7 +57,7 @@ class Request:
 
     @classmethod
     def of(cls, **options) -> Request:
-        """A request of these options. Raises InputError for a name that is no option."""
+        """A request with these options. Raises InputError for an unknown option."""
         known = [field.name for field in fields(cls)]
         for name in options:
             if name not in known:
@@ -70,7 +70,7 @@ def _several(value) -> tuple:
 
 
 def _seeds(value) -> str | None:
-    """Seeds as typed; the comma tells a list of one from a count."""
+    """Seeds as typed; a trailing comma distinguishes a list of one seed from a count."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int):

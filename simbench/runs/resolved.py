@@ -1,4 +1,4 @@
-"""A request resolved against what is installed: every name turned into an object."""
+"""A request resolved against the installed plugins: every name is replaced by an object."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from simbench.runs.request import Request
 
 @dataclass(frozen=True)
 class Scope:
-    """What one experiment is asked to measure, with every name turned into an object.
+    """The selection for one experiment, with every name replaced by an object.
 
-    layers: model spec -> names. limit: of the images of each split. files: checkpoints in place of seeds.
+    layers: model spec -> names. limit: largest number of inputs of each split. files: checkpoints in place of seeds.
     """
 
     experiment: Experiment
@@ -37,7 +37,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A request with every name turned into an object: one scope per experiment. memory: in bytes."""
+    """A request with every name replaced by an object: one scope per experiment. memory: in bytes."""
 
     request: Request
     scopes: tuple[Scope, ...]
@@ -49,7 +49,7 @@ class Resolved:
 
 
 def resolve(request: Request, registry: Registry) -> Resolved:
-    """Look every name up. Raises InputError for the first that cannot be used; computes nothing."""
+    """Look up every name. Raises InputError for the first that cannot be used; computes nothing."""
     files, room = _files(request.weights), memory(request.memory)
     if files and request.seeds is not None:
         raise InputError("--weights and --seeds are both given; --weights uses trained networks, --seeds trains them")
@@ -71,7 +71,7 @@ def _preset(experiment: Experiment, name: str) -> Preset:
 
 
 def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], registry: Registry) -> Scope:
-    """What this experiment is asked for: the request, and its preset for what the request leaves out."""
+    """The scope of an experiment: options of the request, and those of its preset where the request has none."""
     preset = _preset(experiment, request.preset)
     models = select(registry, "models", _named("--models", request.models, preset.models, experiment))
     if files and len(models) != 1:
@@ -105,7 +105,7 @@ def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], re
 
 
 def _named(option: str, given: tuple, preset: str, experiment: Experiment) -> tuple:
-    """An option as it is given or as a preset has it. Raises InputError where neither names anything."""
+    """An option of the request, or of the preset where there is none. Raises InputError where both are empty."""
     if not given and not preset:
         raise InputError(f"experiment {experiment.name} has no preset for {option}; give {option}")
     return given or (preset,)
@@ -130,9 +130,9 @@ def _matching(model: Model, patterns: list[str]) -> tuple[str, ...]:
     return tuple(layer for layer in model.layers if any(fnmatch.fnmatchcase(layer, pattern) for pattern in patterns))
 
 
-def _layers(models: tuple[Model, ...], asked: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _layers(models: tuple[Model, ...], given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Model spec -> stitchable layers that match, in order of depth."""
-    patterns = ["*" if part == "all" else part for part in parts("--layers", asked)]
+    patterns = ["*" if part == "all" else part for part in parts("--layers", given)]
     everywhere = {layer for model in models for layer in model.layers}
     for pattern in patterns:
         if not fnmatch.filter(everywhere, pattern):

@@ -1,4 +1,4 @@
-"""Networks that a job lacks, trained."""
+"""Training the networks that a job lacks."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def trained(job: Job, progress: Progress) -> Job:
                     progress.advance(1, f"trained {network.name} on {network.home(setting).label}")
                 network = replace(network, weights=ready[key].weights, file=ready[key].file)
             networks.append(network)
-        wishes = tuple(
-            (experiment, replace(selection, networks=tuple(networks))) for experiment, selection in part.wishes
+        selections = tuple(
+            (experiment, replace(selection, networks=tuple(networks))) for experiment, selection in part.selections
         )
-        parts.append(Part(wishes, cases_of(wishes)))
+        parts.append(Part(selections, cases_of(selections)))
     return replace(job, parts=tuple(parts))

@@ -32,7 +32,7 @@ class Unit:
 
 
 def measure_unit(unit: Unit) -> list[Measured]:
-    """Measure the cases of a unit on the bench that this process keeps for its selection."""
+    """Measure the cases of a unit on the bench that this process caches for its selection."""
     from simbench.measuring.measure import measure
 
     bench = _bench(unit.selection, unit.device, unit.memory)
@@ -47,27 +47,27 @@ def _bench(selection: Selection, device: str, memory: int) -> Workbench:
 
 
 def measured(job: Job, executor: Executor, progress: Progress) -> Iterator[Measured]:
-    """Every open case, measured, in the order in which units finish; at most two units per worker are submitted."""
+    """Results of every open case, in the order in which units finish; at most two units per worker are in progress."""
     window = 2 * getattr(executor, "_max_workers", 1)
-    flying: dict[Future, Unit] = {}
+    submitted: dict[Future, Unit] = {}
     try:
         for unit in units(job):
-            flying[executor.submit(measure_unit, unit)] = unit
-            done = {future for future in flying if future.done()}
-            if not done and len(flying) >= window:
-                done = wait(flying, return_when=FIRST_COMPLETED).done
-            yield from _collected(done, flying, progress)
-        while flying:
-            yield from _collected(wait(flying, return_when=FIRST_COMPLETED).done, flying, progress)
+            submitted[executor.submit(measure_unit, unit)] = unit
+            done = {future for future in submitted if future.done()}
+            if not done and len(submitted) >= window:
+                done = wait(submitted, return_when=FIRST_COMPLETED).done
+            yield from _collected(done, submitted, progress)
+        while submitted:
+            yield from _collected(wait(submitted, return_when=FIRST_COMPLETED).done, submitted, progress)
     finally:
-        for future in flying:
+        for future in submitted:
             future.cancel()
         _bench.cache_clear()
 
 
-def _collected(done: Iterable[Future], flying: dict[Future, Unit], progress: Progress) -> Iterator[Measured]:
+def _collected(done: Iterable[Future], submitted: dict[Future, Unit], progress: Progress) -> Iterator[Measured]:
     for future in list(done):
-        unit = flying.pop(future)
+        unit = submitted.pop(future)
         error = future.exception()
         results = _lost(unit, error) if error else future.result()
         for result in results:

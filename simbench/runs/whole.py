@@ -1,4 +1,4 @@
-"""A whole run: look at everything, train, measure, tabulate, draw. The command line and `simbench.run` are this."""
+"""A whole run: prepare, train, measure, tabulate and draw, for the command line and for `simbench.run`."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def run(
     """Train networks, measure every case that is not on record, and write tables and figures: `simbench run` in Python.
 
     request, options: what to measure; the options are the fields of `Request`, as in `run(seeds=2, layers="bn8")`, and
-        go before those of a request.
+        override those of the request.
     registry: the plugins, by default all that are installed. Plugin objects among the options need not be installed.
     progress: nothing is shown by default; "bar", "lines", or an object with the methods of `Progress`.
-    executor: measures the cases; by default, this process. command: what to type for the same run, for runs.csv.
-    dry_run: say what would be done; train, measure and write nothing.
+    executor: measures the cases; by default, this process. command: command line that repeats the run, for runs.csv.
+    dry_run: report what would be done; train, measure and write nothing.
 
-    Returns the tables of the results folder as data frames, and how the run went. A row that failed is in
-    `outcome.problems` and raises nothing. Raises InputError, before anything is trained or written, for what cannot be
-    used. If it is interrupted, the same call goes on from there.
+    Returns the tables of the results folder as data frames, with counts and problems. Failed rows are listed in
+    `outcome.problems` and raise nothing. Raises InputError, before anything is trained or written, for options that
+    cannot be used. After an interruption, the same call resumes where it stopped.
 
     >>> import simbench
     >>> simbench.run(seeds=2, layers="bn8", experiments="matching", indices="cka", stitchers="identity", dry_run=True)
@@ -69,7 +69,7 @@ def run(
         return planned(job, declared)
     if job.pending:
         with stage(START):
-            import simbench.measuring.measure  # noqa: F401 (torch: else the first stage to need it would seem slow)
+            import simbench.measuring.measure  # noqa: F401 (imports torch here rather than in the first stage that needs it)
     with _threads(request.threads if job.pending else None):
         return _finished(job, registry, progress, command, executor, declared, notes)
 
@@ -110,7 +110,7 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
 
 
 def _announce(job: Job, progress: Progress) -> None:
-    """Say what is ignored and what there is to do."""
+    """Report corrupt files and the number of cases."""
     from simbench.runs.outcome import count
 
     for path in job.contents.corrupt:
@@ -121,7 +121,7 @@ def _announce(job: Job, progress: Progress) -> None:
 
 @contextmanager
 def _threads(number: int | None) -> Iterator[None]:
-    """Set the threads of torch inside; None imports nothing and leaves them as they are."""
+    """Set the number of threads of torch in the context; None imports and changes nothing."""
     if number is None:
         yield
         return

@@ -1,1 +1,1 @@
-"""Data frames only: grids, resampling, estimates, correlations, boards."""
+"""Statistics of data frames: grids, resampling, estimates, correlations, and the leaderboard."""

@@ -1,4 +1,4 @@
-"""Quantities of experiments that the leaderboard shows beside each index, as `simbench.BoardColumn` declares them."""
+"""Columns of the leaderboard that experiments declare with `simbench.BoardColumn`, averaged over networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simbench.columns import added, dtypes
 INDEX_KEY = ["index", "index_params", "view"]
 #: Columns in which a measured row and a row of the leaderboard must agree.
 SHARED = ["dataset", "model_a", "model_b", *INDEX_KEY]
-#: Columns that tell apart the settings of one quantity.
+#: Columns that distinguish the settings of one quantity.
 _SETTING = ["experiment", "layer_a", "layer_b", "samples", "seed"]
 
 

@@ -1,4 +1,4 @@
-"""Cells, where an index and a stitched accuracy meet, and replicates of them."""
+"""Cells, at which an index and a stitched accuracy are compared, and replicates of them for resampling."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import cached_property
 import numpy as np
 from numpy import ndarray
 
-#: A correlation of fewer different pairs is not defined: two points are always on a line.
+#: Fewest different pairs for a correlation: two points are always on a line.
 MIN_PAIRS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """n places where an index and a stitched accuracy meet: (front network, end network, layer).
+    """n cells (front network, end network, layer) at which an index and a stitched accuracy are compared.
 
-    a, b, layer: (n,) integer codes, in ascending order of (a, b, layer), no place twice.
+    a, b, layer: (n,) integer codes, in ascending order of (a, b, layer), without repeats.
     shared: both sides are networks of one model: a code means the same network on either side, a != b.
     sizes: how many codes each side has; not every one need have a cell.
     """
@@ -44,13 +44,13 @@ class Cells:
 
     @cached_property
     def first_of_pair(self) -> ndarray:
-        """Where each pair begins."""
+        """Position of the first cell of each pair."""
         change = (np.diff(self.a, prepend=-1) != 0) | (np.diff(self.b, prepend=-1) != 0)
         return np.flatnonzero(change)
 
     @cached_property
     def networks(self) -> int:
-        """Number of networks; of two models, that of the model with fewer."""
+        """Number of networks; for two models, of the model with fewer."""
         if self.shared:
             return len(np.union1d(self.a, self.b))
         return min(len(np.unique(self.a)), len(np.unique(self.b)))
@@ -67,8 +67,8 @@ class Cells:
 class Replicates:
     """R replicates of n cells, one per column.
 
-    weights: (n, R) how often each cell counts.
-    partner: (n, R) the cell whose x stands opposite to this cell's y, -1 for none; None: its own.
+    weights: (n, R) multiplicity of each cell.
+    partner: (n, R) the cell whose x is paired with the y of this cell, -1 for none; None pairs each cell with itself.
     """
 
     weights: ndarray
@@ -84,9 +84,9 @@ class Replicates:
 
     @property
     def weights_x(self) -> ndarray:
-        """(n, R) how often the x of each cell counts."""
+        """(n, R) multiplicity of the x of each cell."""
         if self.partner is None:
             return self.weights
         weights = np.zeros((len(self.weights) + 1, self.weights.shape[1]))
-        np.put_along_axis(weights, self.partner, self.weights, axis=0)  # -1 is the row that is cut off
+        np.put_along_axis(weights, self.partner, self.weights, axis=0)  # -1 addresses the last row, which is dropped
         return weights[:-1]

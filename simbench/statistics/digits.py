@@ -1,11 +1,11 @@
-"""Digits: which of them hold, and where rounding errors begin."""
+"""Digits: rounding of values to their reproducible digits."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
-#: Significant digits that hold of what is computed without training, whatever adds up its terms in which order.
+#: Reproducible significant digits of values computed without training, for any order of summation.
 DIGITS = 9
 
 
@@ -15,7 +15,8 @@ def rounded(value: float, digits: int = DIGITS, unit: float = 0.0) -> float:
     unit: the size of the terms that add up to the value; a difference of such terms has rounding errors of their size.
         With 1 the value has at most `digits` decimals; 0 says that the size is not known.
 
-    The nearest decimal number, so a rounded value stays as it is. There is no negative zero; NaN and infinity stay.
+    Returns the nearest decimal number, so rounding twice changes nothing. Negative zero becomes zero; NaN and infinity
+    are returned unchanged.
 
     >>> rounded(123.456789, digits=4), rounded(0.000123456789, digits=4), rounded(0.000123456789, digits=4, unit=1.0)
     (123.5, 0.0001235, 0.0001)
@@ -29,7 +30,7 @@ def rounded(value: float, digits: int = DIGITS, unit: float = 0.0) -> float:
 
 
 def significant(values: Iterable[float]) -> list[float]:
-    """Each value to DIGITS significant digits: values that differ by rounding errors alone become equal, so they tie.
+    """Each value to DIGITS significant digits, so that values which differ by rounding errors alone tie.
 
     >>> significant([0.1 + 0.2, 0.3])
     [0.3, 0.3]
@@ -38,5 +39,5 @@ def significant(values: Iterable[float]) -> list[float]:
 
 
 def _exponent(value: float) -> int:
-    """Of the first digit: 0 for 1 to 9.99, -1 for 0.1 to 0.99."""
+    """Exponent of the first digit: 0 for 1 to 9.99, -1 for 0.1 to 0.99."""
     return int(f"{value:e}".partition("e")[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray
 
-#: Correlations closer than this are tied: they differ by rounding.
+#: Correlations closer than this count as equal: they differ by rounding errors.
 _TIE = 1e-10
 
 

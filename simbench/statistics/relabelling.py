@@ -16,12 +16,12 @@ from numpy import ndarray
 
 from simbench.statistics.cells import Cells, Replicates
 
-#: Weights in one array: 2 MB, for a processor's cache.
+#: Number of weights in one array: 2 MB, which fits into a processor's cache.
 _CHUNK = 2**18
 
 
 def generator(*key: str | int) -> np.random.Generator:
-    """A generator that depends on nothing but `key`."""
+    """A random generator that depends on `key` alone."""
     digest = hashlib.sha256(json.dumps(key).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
@@ -47,8 +47,8 @@ def exact(cells: Cells, permutations: int) -> bool:
 
 
 def relabelled(cells: Cells, permutations: int, rng: np.random.Generator) -> Iterator[Replicates]:
-    """The networks of x renamed, in all layers alike: all ways where these are no more than `permutations`,
-    else as many random ones. Cells whose partner is missing count nothing."""
+    """The networks of x relabelled, in all layers alike: all relabellings if there are at most `permutations`,
+    otherwise that many random ones. Cells without a partner have weight 0."""
     to_a, to_b = _relabellings(cells, permutations, rng)
     place = np.full((*cells.sizes, cells.layer.max() + 1), -1)
     place[cells.a, cells.b, cells.layer] = np.arange(cells.n)

@@ -1,1 +1,1 @@
-"""The machine beneath: whole files, caches, identities, the ambient settings, the stopwatch."""
+"""The process and its machine: atomic files, the cache, hashes of code and data, process settings, the stopwatch."""

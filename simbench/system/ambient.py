@@ -1,7 +1,7 @@
-"""The ambient settings of a process: what all its code shares and any of it can change, as a table of knobs.
+"""The ambient settings of a process, which all of its code shares and can change, as a table of knobs.
 
-Looked at is only what has been imported: nothing here imports torch or numpy. Seen, and put back, are the settings of
-the calling thread where a setting belongs to a thread.
+Only the settings of imported packages are listed: nothing here imports torch or numpy. Settings that belong to a thread
+are read and restored for the calling thread.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from simbench.system.torch_knobs import torch_knobs
 
 
 def parts() -> Iterator[str]:
-    """What has been imported, of what has settings."""
+    """Names of the imported packages that have ambient settings."""
     yield "python"
     yield from (name for name in ("numpy", "torch") if hasattr(sys.modules.get(name), "random"))
 
 
 @cache
 def knobs(part: str) -> tuple[Knob, ...]:
-    """The settings of python, numpy or torch, in the order in which they are put back."""
+    """The settings of python, numpy or torch, in the order in which they are restored."""
     return tuple({"python": _python, "numpy": _numpy, "torch": torch_knobs}[part]())
 
 
@@ -53,29 +53,29 @@ def _python() -> Iterator[Knob]:
 def _directory() -> str:
     try:
         return os.getcwd()
-    except OSError:  # removed under our feet
+    except OSError:  # the current directory was removed
         return ""
 
 
 def _environment() -> dict:
-    """As it lies there: decoding every name takes 70 times as long as the copy."""
+    """A copy of the encoded environment: decoding every name would take 70 times as long."""
     return dict(getattr(os.environ, "_data", os.environ))
 
 
-def _set_environment(wanted: dict) -> None:
-    there = _environment()
+def _set_environment(value: dict) -> None:
+    current = _environment()
     encoded = hasattr(os.environ, "_data")
-    for name in there.keys() | wanted.keys():
-        if there.get(name) != wanted.get(name):
+    for name in current.keys() | value.keys():
+        if current.get(name) != value.get(name):
             plain = os.environ.decodekey(name) if encoded else name
             os.environ.pop(plain, None)
-            if name in wanted:
-                os.environ[plain] = os.environ.decodevalue(wanted[name]) if encoded else wanted[name]
+            if name in value:
+                os.environ[plain] = os.environ.decodevalue(value[name]) if encoded else value[name]
 
 
-def _set_filters(wanted: tuple) -> None:
-    warnings.filters, warnings.showwarning = wanted[0], wanted[2]
-    warnings.filters[:] = wanted[1]
+def _set_filters(value: tuple) -> None:
+    warnings.filters, warnings.showwarning = value[0], value[2]
+    warnings.filters[:] = value[1]
     getattr(warnings, "_filters_mutated", getattr(warnings, "_filters_mutated_lock_held", lambda: None))()
 
 
@@ -86,6 +86,6 @@ def _numpy() -> Iterator[Knob]:
         return x[0] == y[0] and x[2:] == y[2:] and bool((x[1] == y[1]).all())
 
     yield Knob("numpy's global generator", np.random.get_state, np.random.set_state, same)
-    yield Knob("np.seterr", np.geterr, lambda wanted: np.seterr(**wanted))
+    yield Knob("np.seterr", np.geterr, lambda value: np.seterr(**value))
     yield Knob("np.seterrcall", np.geterrcall, np.seterrcall)
-    yield Knob("np.set_printoptions", np.get_printoptions, lambda wanted: np.set_printoptions(**wanted))
+    yield Knob("np.set_printoptions", np.get_printoptions, lambda value: np.set_printoptions(**value))

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever kills the writer."""
+"""Atomic files: written completely or not at all, even if the writing process is killed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write(path: Path, content: bytes | str) -> None:
-    """Write to a temporary name in the same folder, flush to the disk, rename onto `path`."""
+    """Write to a temporary file in the same folder, flush it to the disk, and rename it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
     try:

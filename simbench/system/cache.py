@@ -1,4 +1,4 @@
-"""The cache folder: data sets and trained weights, which any command can make again."""
+"""The cache folder: data sets, trained weights and hashes, which are computed again when they are removed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-#: The only sub-folders simbench makes there, and so the only ones it counts and removes.
+#: The only sub-folders that simbench creates there, and so the only ones that it counts and removes.
 FOLDERS = ("datasets", "weights", "checkpoints", "graphs")
 
 
@@ -27,17 +27,17 @@ def cache_folder(*parts: str) -> Path:
 
 def contents() -> dict[str, tuple[int, int]]:
     """Sub-folder of the cache -> (number of files, bytes)."""
-    found = {}
+    totals = {}
     for name in FOLDERS:
         sizes = [file.stat().st_size for file in cache_folder(name).rglob("*") if file.is_file()]
         if sizes:
-            found[name] = (len(sizes), sum(sizes))
-    return found
+            totals[name] = (len(sizes), sum(sizes))
+    return totals
 
 
 def clear() -> tuple[int, int]:
     """Remove everything this package cached; returns (number of files, bytes) removed."""
-    found = contents()
-    for name in found:
+    removed = contents()
+    for name in removed:
         shutil.rmtree(cache_folder(name))
-    return sum(files for files, _ in found.values()), sum(size for _, size in found.values())
+    return sum(files for files, _ in removed.values()), sum(size for _, size in removed.values())

@@ -1,4 +1,4 @@
-"""Code and constants as plain data: what a function does, without addresses, paths, comments and hash seeds."""
+"""Code and constants as plain data, without addresses, paths, comments and hash seeds, so that they can be hashed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from simbench.system.listings import text
-from simbench.system.parts import array, attributes_of, full, names_of
+from simbench.system.parts import array, attributes_of, full, names_of, qualified
 from simbench.system.provenance import canonical
 
-#: Methods that shape an object or show it: what they do is seen in its attributes, or nowhere.
-MADE = {"__init__", "__new__", "__post_init__", "__repr__", "__str__", "extra_repr"}
+#: Methods that initialise or print an object; their effect is described by its attributes.
+SETUP = {"__init__", "__new__", "__post_init__", "__repr__", "__str__", "extra_repr"}
 PLAIN = (type(None), bool, int, float, complex, str, bytes, range, type(Ellipsis))
-#: Their versions are known; what they hold is not looked into.
+#: Packages that are identified by their versions, and whose code is not described.
 HOST = {"torch", "torchvision", "numpy", "simbench"}
-
-
-def qualified(thing: object) -> str:
-    """module.name of a class or function."""
-    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", type(thing).__qualname__)
-    return f"{getattr(thing, '__module__', None) or ''}.{name}"
 
 
 @functools.lru_cache(maxsize=1024)
 def local(top: str) -> bool:
-    """True for a package or module that no installer has put among the others: what is being written."""
+    """True for a top-level package or module that is not installed, such as a script under development."""
     if top in HOST or top in sys.stdlib_module_names - {"__main__"}:
         return False
     module = sys.modules.get(top)
@@ -38,34 +32,40 @@ def local(top: str) -> bool:
 
 
 class Description:
-    """value -> plain data that is equal in every process where the value does the same.
+    """value -> plain data that is equal in all processes where the value behaves the same.
 
-    Constants stand by value, arrays by a hash of theirs; functions, lambdas and classes by their text (by their
-    bytecode where none is to be had), with defaults, closures and the globals they name, as far as the packages `home`
-    (first words of module names) and those that are not installed reach; what lies beyond stands by its name. Other
-    objects stand by their class and attributes. special(value): plain data for what is known better, or None.
+    Constants are described by their value, and arrays by a hash of their values. Functions, lambdas and classes of the
+    top-level packages `packages`, or of code that is not installed, are described by their source text (by their
+    bytecode where there is no text), defaults, closures and the globals that they use; all others by their name. Other
+    objects are described by their class and attributes.
+    special(value): plain data for values that the caller describes itself, or None. lazy: also describe names that a
+    function looks up in modules that it imports itself.
     """
 
     def __init__(
-        self, home: frozenset[str], special: Callable[[object], list | None] = lambda value: None, lazy: bool = False
+        self,
+        packages: frozenset[str],
+        special: Callable[[object], list | None] = lambda value: None,
+        lazy: bool = False,
     ) -> None:
-        self.home, self.special, self.lazy = home, special, lazy
+        self.packages, self.special, self.lazy = packages, special, lazy
         self._seen: dict[int, int] = {}
-        self._kept: list[object] = []  # else another object could take the place of one that is seen
+        self._alive: list[object] = []  # keeps objects alive, so that no id is used twice
         self._path: list[int] = []
         self._later: list[object] = []
 
     def rest(self) -> list:
-        """The functions and classes that were named so far, and those that these name: to be taken with what `of` gave.
-        One after the other, as code that calls code is deeper than a stack."""
-        found = []
+        """Descriptions of the functions and classes that `of` has referred to, and of those that they use in turn.
+
+        A loop rather than a recursion, because chains of calls can be deeper than the stack."""
+        described = []
         while self._later:
             value = self._later.pop(0)
-            found.append(self._function(value) if isinstance(value, types.FunctionType) else self._class(value))
-        return found
+            described.append(self._function(value) if isinstance(value, types.FunctionType) else self._class(value))
+        return described
 
     def of(self, value: object, deep: bool = True) -> list:
-        """deep: attributes of objects from elsewhere count."""
+        """Plain data for a value. deep: describe attributes of objects of other packages as well."""
         if isinstance(value, enum.Enum):
             return ["enum", qualified(type(value)), value.name]
         for plain in PLAIN:
@@ -80,9 +80,9 @@ class Description:
             if id(value) in self._path:
                 return ["within", len(self._path) - self._path.index(id(value))]
             self._path.append(id(value))
-            found = self._contained(value, deep)
+            parts = self._contained(value, deep)
             self._path.pop()
-            return found
+            return parts
         if isinstance(value, types.CodeType):
             return ["code", text(value) or self._bytecode(value)]
         if hasattr(value, "__array__") and hasattr(value, "dtype"):
@@ -90,21 +90,21 @@ class Description:
         if id(value) in self._seen:
             return ["see", self._seen[id(value)]]
         self._seen[id(value)] = len(self._seen)
-        self._kept.append(value)
+        self._alive.append(value)
         if isinstance(value, (types.FunctionType, type)):
             self._later.append(value)
             return ["see", self._seen[id(value)]]
-        return self._made(value, deep)
+        return self._object(value, deep)
 
     def _contained(self, value, deep: bool) -> list:
         if isinstance(value, (tuple, list)):
             return [qualified(type(value)), [self.of(item, deep) for item in value]]
         if isinstance(value, Mapping):
             return ["mapping", [[self.of(key, deep), self.of(item, deep)] for key, item in value.items()]]
-        alone = [(Description(self.home, self.special, self.lazy), item) for item in value]
+        alone = [(Description(self.packages, self.special, self.lazy), item) for item in value]
         return ["set", sorted(([one.of(item, deep), one.rest()] for one, item in alone), key=canonical)]
 
-    def _made(self, value: object, deep: bool) -> list:
+    def _object(self, value: object, deep: bool) -> list:
         if isinstance(value, (functools.partial, functools.partialmethod)):
             return ["partial", self.of(value.func), self.of(value.args), self.of(value.keywords)]
         if isinstance(value, types.MethodType):
@@ -141,42 +141,44 @@ class Description:
         ]
 
     def _named(self, function: types.FunctionType) -> list[tuple[str, object]]:
-        """What a function looks up by name, in its own module and in those that it names."""
+        """The globals that a function uses, from its own module and from modules that it uses."""
         names = names_of(function.__code__)
         scope = function.__globals__
-        found = {name: scope[name] for name in names if name in scope}
-        modules = list(found.values())
+        globals_ = {name: scope[name] for name in names if name in scope}
+        modules = list(globals_.values())
         if self.lazy:
             package = scope.get("__package__") or ""
             modules += [sys.modules.get(each) for name in sorted(names) for each in (name, f"{package}.{name}")]
         for module in modules:
             if isinstance(module, types.ModuleType) and self._reaches(module.__name__):
-                found.update((f"{module.__name__}.{name}", vars(module)[name]) for name in names & vars(module).keys())
-        return sorted(found.items())
+                globals_.update(
+                    (f"{module.__name__}.{name}", vars(module)[name]) for name in names & vars(module).keys()
+                )
+        return sorted(globals_.items())
 
     def _class(self, cls: type) -> list:
         return ["class", *([cls.__qualname__, self.members(cls)] if self.within(cls) else [qualified(cls)])]
 
     def members(self, cls: type) -> list:
         """Bases, methods and constants of a class."""
-        kept = {
+        members = {
             name: value
             for name, value in vars(cls).items()
             if (
-                name not in MADE
+                name not in SETUP
                 and (not name.startswith("__") or inspect.isroutine(value))
                 and not inspect.isdatadescriptor(value)
             )
             or isinstance(value, property)
         }
-        made = {
+        generated = {
             name
-            for name, value in kept.items()
+            for name, value in members.items()
             if isinstance(value, types.FunctionType) and value.__code__.co_filename.startswith("<string>")
-        }  # by dataclass, from fields that are seen
+        }  # generated by dataclass from fields that are described
         return [
             [self.of(base) for base in cls.__bases__],
-            [[name, self.of(value, deep=False)] for name, value in sorted(kept.items()) if name not in made],
+            [[name, self.of(value, deep=False)] for name, value in sorted(members.items()) if name not in generated],
         ]
 
     def _bytecode(self, code: types.CodeType) -> list:
@@ -189,9 +191,9 @@ class Description:
         ]
 
     def within(self, thing: object) -> bool:
-        """True for a class or function that is looked into."""
+        """True for a class or function whose code is described."""
         return self._reaches(getattr(thing, "__module__", None) or "")
 
     def _reaches(self, module: str) -> bool:
         top = module.partition(".")[0]
-        return top in self.home or local(top)
+        return top in self.packages or local(top)

@@ -1,4 +1,4 @@
-"""Parts of an object: attributes, closure cells, names, the contents of an array."""
+"""Parts of an object that describe it: name, attributes, closure cells, names that code uses, values of an array."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import hashlib
 import types
 
 
+def qualified(thing: object) -> str:
+    """module.name of a class or function."""
+    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", type(thing).__qualname__)
+    return f"{getattr(thing, '__module__', None) or ''}.{name}"
+
+
 def attributes_of(value: object) -> dict[str, object]:
     """Instance attributes by name, including those in slots."""
     slots = [name for cls in type(value).__mro__ for name in _slots(cls)]
-    found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
-    return found | dict(getattr(value, "__dict__", {}))
+    attributes = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    return attributes | dict(getattr(value, "__dict__", {}))
 
 
 def _slots(cls: type) -> tuple[str, ...]:
@@ -41,6 +47,6 @@ def full(cell: types.CellType) -> bool:
 
 
 def names_of(code: types.CodeType) -> set[str]:
-    """Names that a function and the functions defined in it look up."""
+    """Names that a function, and the functions defined in it, look up."""
     inner = [names_of(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
     return set(code.co_names).union(*inner)

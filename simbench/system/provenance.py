@@ -1,4 +1,4 @@
-"""Identity of data and of runs: canonical text, content hashes, where a number was made."""
+"""Identity of data and provenance of runs: canonical text, content hashes, versions, commit and machine."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def digest(data) -> str:
 
 @cache
 def versions() -> dict[str, str]:
-    """Installed versions of the packages that can change a number, read without importing them."""
+    """Installed versions of the packages that can affect results, read without importing them."""
     names = ("simbench", "torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn")
-    found = {}
+    installed = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return {"python": platform.python_version(), **found}
+    return {"python": platform.python_version(), **installed}
 
 
 def commit(folder: Path) -> str:
-    """The git commit that `folder` is at, with `+` when its tree is changed; empty when git does not track it."""
+    """The git commit of `folder`, followed by `+` when files are modified; empty when git does not track it."""
     if shutil.which("git") is None:
         return ""
 
     def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
-        return done.stdout.strip() if done.returncode == 0 else ""
+        process = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
+        return process.stdout.strip() if process.returncode == 0 else ""
 
     head = git("rev-parse", "HEAD") if git("ls-files", ".") else ""
     return head + ("+" if head and git("status", "--porcelain", "--untracked-files=no") else "")

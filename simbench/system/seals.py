@@ -1,5 +1,4 @@
-"""Sealed files: JSON that carries its own checksum, and the content of others, so that damage is seen and not
-believed."""
+"""Sealed files: JSON with its own checksum, and hashes of other files, so that damaged files are detected."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ import shutil
 from functools import lru_cache
 from pathlib import Path
 
-from simbench.system import atomic as durable
+from simbench.system import atomic
 from simbench.system.provenance import digest
 
 
@@ -20,7 +19,7 @@ def sealed(data: dict) -> str:
 
 
 def unsealed(path: Path) -> dict | None:
-    """The data of a sealed file, or None when it is not what was written, or cannot be read."""
+    """The data of a sealed file, or None when it is damaged or cannot be read."""
     try:
         data = json.loads(path.read_bytes())
         checksum = data.pop("checksum")
@@ -30,14 +29,14 @@ def unsealed(path: Path) -> dict | None:
 
 
 def put(path: Path, content: bytes | str) -> None:
-    """Write a cached file whole or not at all; what stands in its place gives way, a folder too."""
+    """Write a cached file atomically, in place of any file or folder of that name."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    durable.write(path, content)
+    atomic.write(path, content)
 
 
 def content_of(file: Path) -> str:
-    """sha256 of a file, read once in a process while nothing writes to it; "" when there is none that can be read."""
+    """sha256 of a file, or "" when it cannot be read. An unchanged file is read once per process."""
     try:
         return _hashed(file, *stamps(file)) if file.is_file() else ""
     except OSError:
@@ -45,7 +44,7 @@ def content_of(file: Path) -> str:
 
 
 def stamps(file: Path) -> tuple[int, ...]:
-    """Size and times of a file, one of which changes whenever it is written to; () when there is none."""
+    """Size and times of a file, which change whenever it is written; () when there is no file."""
     try:
         status = file.stat()
     except OSError:

@@ -1,10 +1,9 @@
-"""The stopwatch: where the wall time of a run goes, stage by stage, while somebody records it.
+"""The stopwatch: the wall time of a run by stage, for users who profile it.
 
-A stage stands where its work is done: `with stage("figures"):`, `@stage("figures")` or, for methods of a class,
-`@stages(draw="figures")`. Its seconds are exclusive: those of a stage entered inside belong to that one alone.
-Without a recording a stage costs one look at a global. Seen is only the thread that records: the stages of worker
-processes and threads (another executor) are not, their time counts for whatever waits for them, and so does that of
-CUDA's kernels.
+A stage is marked in the code: `with stage("figures"):`, `@stage("figures")` or, for methods of a class,
+`@stages(draw="figures")`. Its seconds are exclusive: time in a nested stage counts for the nested stage alone.
+Without a recording a stage costs one look-up of a global variable. Only the recording thread is measured: time in
+worker threads and processes and in CUDA kernels counts for the stage that waits for them.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 
-#: What no stage covers.
+#: Time outside all stages.
 OTHER = "other"
-#: Where Linux says what it knows of processes.
+#: Folder in which Linux reports on processes.
 PROC = Path("/proc")
-#: Interpreter and imports, also those before the recording.
+#: Start of the interpreter and imports, including the time before the recording.
 START = "start-up"
 
 _recorded: Profile | None = None
@@ -33,7 +32,7 @@ _recorded: Profile | None = None
 
 @dataclass(frozen=True)
 class Spent:
-    """Wall seconds spent in a stage and how often it was entered (from itself does not count)."""
+    """Wall seconds spent in a stage, and how often it was entered (not counting entries from the same stage)."""
 
     stage: str
     seconds: float
@@ -41,7 +40,7 @@ class Spent:
 
 
 class Profile:
-    """What is being recorded."""
+    """The recording of one thread."""
 
     def __init__(self, clock: Callable[[], float], before: float) -> None:
         self._clock, self._thread = clock, threading.get_ident()
@@ -52,25 +51,25 @@ class Profile:
 
     @property
     def rows(self) -> tuple[Spent, ...]:
-        """Every stage so far, most seconds first. They sum to the wall time until now or the recording's end."""
+        """Every stage so far, longest first. They sum to the wall time until now or until the end of the recording."""
         self._charge()
         return tuple(Spent(name, seconds, self._calls[name]) for name, seconds in self._seconds.most_common())
 
     def enter(self, name: str, calls: int = 1) -> None:
-        """From now on time is spent in this stage."""
+        """Begin a stage: from now on time counts for it."""
         if threading.get_ident() == self._thread and self._open:
             self._charge()
             self._calls[name] += calls if self._open[-1] != name else 0
             self._open.append(name)
 
     def leave(self, name: str) -> None:
-        """From now on it is spent in the stage around it. One that was entered before the recording is passed over."""
+        """End a stage: time counts for the enclosing stage again. Ignores stages that began before the recording."""
         if threading.get_ident() == self._thread and name in self._open[1:]:
             self._charge()
             del self._open[-1 - self._open[::-1].index(name)]
 
     def end(self) -> None:
-        """Time stands still from here on."""
+        """End the recording."""
         self._charge()
         self._open = []
 
@@ -135,7 +134,7 @@ class stage:
 
 
 def stages(**names: str) -> Callable[[type], type]:
-    """Decorator of a class: method -> the stage it is."""
+    """Decorator of a class. names: method -> name of its stage."""
 
     def decorated(cls: type) -> type:
         for method, name in names.items():
@@ -147,8 +146,8 @@ def stages(**names: str) -> Callable[[type], type]:
 
 @contextmanager
 def recording(clock: Callable[[], float] = time.perf_counter, before: float = 0.0) -> Iterator[Profile]:
-    """Record every stage that this thread enters. before: seconds that had gone by, told as `start-up`. A recording
-    inside another hides its stages from it."""
+    """Record every stage that this thread enters. before: seconds that had already passed, reported as `start-up`.
+    Stages inside a nested recording do not appear in the outer one."""
     global _recorded
     outer, _recorded = _recorded, Profile(clock, before)
     profile = _recorded
@@ -160,7 +159,7 @@ def recording(clock: Callable[[], float] = time.perf_counter, before: float = 0.
 
 
 def since_start(proc: Path = PROC) -> float:
-    """Seconds since this process began; 0 where only its own clock is known (not Linux)."""
+    """Seconds since this process began; 0 where the system does not report them (other systems than Linux)."""
     try:
         ticks = int((proc / "self/stat").read_text().rpartition(")")[2].split()[19])
         return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
@@ -169,12 +168,12 @@ def since_start(proc: Path = PROC) -> float:
 
 
 def peak_memory(proc: Path = PROC, system: str = sys.platform) -> int | None:
-    """Most bytes of this process that were ever in memory at once; None where the system does not say (Windows)."""
+    """Peak memory of this process in bytes; None where the system does not report it (Windows)."""
     try:
         import resource
 
-        told = (proc / "self/status").read_text().partition("VmHWM:")[2].split()
-        return int(told[0]) * 1024  # Linux; getrusage also counts the process that started this one
+        fields = (proc / "self/status").read_text().partition("VmHWM:")[2].split()
+        return int(fields[0]) * 1024  # Linux; getrusage also counts the process that started this one
     except ImportError:
         return None
     except (OSError, ValueError, IndexError):

@@ -1,12 +1,12 @@
-"""Surroundings: the ambient settings in which code of the host and code of plugins run, each in its own.
+"""Surroundings: context managers that keep the ambient settings of the host and of plugins apart.
 
-    with known(seed):          # a case: settings known, generators seeded
-        with abroad():         # a call of a plugin, which may change any of them
-            with at_home():    # what the plugin asks of the host meanwhile
+    with known(seed):          # a case runs with fixed settings and seeded generators
+        with abroad():         # a plugin is called, which may change any setting
+            with at_home():    # the plugin calls the host back
                 ...
 
-Each puts back at its end what it found, so that what a plugin changes lasts as long as the call and reaches no number
-but its own. Nothing here imports torch: what is imported on the way is put back to what it was when it came.
+Each restores the settings at its end, so that a setting changed by a plugin lasts only for the call and affects no
+other result. Nothing here imports torch: packages imported meanwhile are restored to their settings at import.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from simbench.system import ambient
 
-#: Settings of torch that change numbers, as a case finds them whoever starts it. The number of threads is the user's.
+#: Settings of torch that affect results, and their values in every case. The user chooses the number of threads.
 KNOWN = {
     "torch's inference mode": False,
     "torch's grad mode": True,
@@ -41,7 +41,7 @@ class Surroundings:
         self._values = {part: [knob.read() for knob in ambient.knobs(part)] for part in ambient.parts()}
 
     def restore(self, but: str = "") -> list[str]:
-        """Put everything back, but for the setting of that name; the names of what had changed."""
+        """Restore all settings except the one named `but`; returns the names of those that had changed."""
         changed = []
         for part, values in self._values.items():
             for knob, value in zip(ambient.knobs(part), values, strict=True):
@@ -51,17 +51,17 @@ class Surroundings:
         return changed
 
     def add(self, part: str) -> None:
-        """Take in what has just been imported, as it came."""
+        """Add the settings of a package that has just been imported."""
         self._values.setdefault(part, [knob.read() for knob in ambient.knobs(part)])
 
 
 @contextmanager
 def abroad() -> Iterator[list[str]]:
-    """Code of a plugin runs inside. The list names, in the end, the settings it left changed, which are put back."""
+    """For calls of a plugin: restores all settings at the end, and then lists the names of those that had changed."""
     here, changed = Surroundings(), []
     stack = _stack()
     stack.append(here)
-    finder = _Witness({"numpy", "torch"} - set(ambient.parts()), here)
+    finder = _ImportHook({"numpy", "torch"} - set(ambient.parts()), here)
     try:
         with finder:
             yield changed
@@ -72,8 +72,8 @@ def abroad() -> Iterator[list[str]]:
 
 @contextmanager
 def at_home() -> Iterator[None]:
-    """Code of the host runs inside, in the surroundings that it left to call the plugin which calls it now; where no
-    plugin does, nothing changes."""
+    """For code of the host that a plugin calls: runs with the settings that held when the host called the plugin.
+    Outside calls of plugins it changes nothing."""
     stack = _stack()
     if not stack or stack[-1] is None:
         yield
@@ -89,8 +89,8 @@ def at_home() -> Iterator[None]:
 
 
 def settle() -> None:
-    """Before the host makes what it will keep for all: undo what a mere look at a plugin, such as at its claims, may
-    have changed since the host was called."""
+    """Undo setting changes by properties of plugins, such as claims, that were read since the host was called. Called
+    before the host computes values that several cases share."""
     stack = _stack()
     if stack and stack[-1] is None:
         next(here for here in reversed(stack) if here is not None).restore(but="torch's grad mode")
@@ -98,9 +98,9 @@ def settle() -> None:
 
 @contextmanager
 def known(seed: int) -> Iterator[None]:
-    """Surroundings that are the same wherever and after whatever this runs: `KNOWN`, float32, global generators seeded.
+    """For a case: the settings `KNOWN`, default dtype float32, and global generators seeded, whatever ran before.
 
-    What draws from a global generator inside so depends on the seed alone.
+    Numbers drawn from a global generator inside depend on the seed alone.
     """
     import random
 
@@ -125,12 +125,12 @@ def known(seed: int) -> Iterator[None]:
 
 
 def seed_of(key: str) -> int:
-    """A seed from a sha256 in hexadecimal digits."""
+    """A seed from a sha256 given as hexadecimal digits."""
     return int(key[:15], 16)
 
 
 def of_plugin(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which does nothing but call code of plugins, run `abroad`."""
+    """Decorator: run a function that only calls code of plugins in `abroad`."""
 
     @wraps(function)
     def called(*args, **kwargs):
@@ -141,16 +141,15 @@ def of_plugin(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _stack() -> list[Surroundings | None]:
-    """Of this thread: what the host left at each call of a plugin that has not returned; None where the host runs
-    within one."""
+    """For this thread: the settings of the host at each pending call of a plugin; None for a call back to the host."""
     if not hasattr(_calls, "stack"):
         _calls.stack = []
     return _calls.stack
 
 
-class _Witness:
-    """A finder of modules that finds nothing itself, and adds what others find to surroundings once it is loaded,
-    before anything else can touch it."""
+class _ImportHook:
+    """An import hook that adds a package to surroundings as soon as it is loaded, before other code can change its
+    settings. It delegates the import itself to the other finders."""
 
     def __init__(self, names: set[str], here: Surroundings) -> None:
         self._names, self._here = names, here

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from simbench.system.knob import Knob
 
-#: Guards of torch's inference mode that are never left: destroying one would restore an old setting.
-_UNDYING: list = []
+#: Guards of torch's inference mode, kept alive because destroying one would restore an old setting.
+_GUARDS: list = []
 _HALF = 0.5
 #: Switches of torch that have a getter and a setter of the same name in `torch._C`.
 _SWITCHES = (
@@ -25,7 +25,7 @@ _SWITCHES = (
     "linalg_preferred_backend",
     "blas_preferred_backend",
 )
-#: Where torch keeps how float32 products are rounded: (backend, operation).
+#: The (backend, operation) pairs for which torch has a precision of float32 products.
 _PRECISIONS = (
     ("generic", "all"),
     ("cuda", "all"),
@@ -47,7 +47,7 @@ def torch_knobs() -> Iterator[Knob]:
     yield Knob("torch's inference mode", torch.is_inference_mode_enabled, _set_inference)
     yield Knob("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled)
     yield Knob("torch's default device", _default_device, torch.set_default_device)
-    yield Knob("modes of torch's functions", torch._C._len_torch_function_stack, _leave_modes)
+    yield Knob("torch function modes", torch._C._len_torch_function_stack, _leave_modes)
     yield Knob("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype)
     yield Knob("torch's number of threads", torch.get_num_threads, torch.set_num_threads)
     yield Knob("torch's global generator", torch.get_rng_state, torch.set_rng_state, torch.equal)
@@ -68,12 +68,12 @@ def torch_knobs() -> Iterator[Knob]:
     yield Knob(
         "torch.use_deterministic_algorithms",
         lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
-        lambda wanted: torch.use_deterministic_algorithms(wanted[0], warn_only=wanted[1]),
+        lambda value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
     )
     yield Knob(
         "torch's anomaly detection",
         lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
-        lambda wanted: torch.set_anomaly_enabled(*wanted),
+        lambda value: torch.set_anomaly_enabled(*value),
     )
     yield Knob("torch.set_flush_denormal", lambda: sys.float_info.min * _HALF == 0, torch.set_flush_denormal)
     yield Knob(
@@ -101,7 +101,7 @@ def torch_knobs() -> Iterator[Knob]:
     yield Knob(
         "the global hooks of torch.nn",
         lambda: [dict(each) for each in hooks],
-        lambda wanted: [(each.clear(), each.update(before)) for each, before in zip(hooks, wanted, strict=True)],
+        lambda value: [(each.clear(), each.update(before)) for each, before in zip(hooks, value, strict=True)],
     )
 
 
@@ -110,7 +110,7 @@ def _set_inference(enabled: bool) -> None:
 
     mode = torch.inference_mode(enabled)
     mode.__enter__()
-    _UNDYING.append(mode)
+    _GUARDS.append(mode)
 
 
 def _leave_modes(depth: int) -> None:
@@ -122,7 +122,7 @@ def _leave_modes(depth: int) -> None:
 
 
 def _default_device():
-    """None where none was set: a default device that is set costs a look at every call of torch."""
+    """The default device, or None where it was never set: a default device slows down every call of torch."""
     import torch
 
     mode = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
@@ -157,7 +157,7 @@ def _set_nesting(depth: int) -> None:
     torch.clear_autocast_cache()
 
 
-def _set_einsum(wanted: tuple) -> None:
+def _set_einsum(value: tuple) -> None:
     import torch
 
-    torch.backends.opt_einsum.enabled, torch.backends.opt_einsum.strategy = wanted
+    torch.backends.opt_einsum.enabled, torch.backends.opt_einsum.strategy = value

@@ -1,1 +1,1 @@
-"""Any network, run as it is: its inputs, the outputs of its layers, and what their axes mean."""
+"""Reading the layers of any network: its inputs, the outputs of its layers, and the meaning of their axes."""

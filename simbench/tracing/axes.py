@@ -1,4 +1,4 @@
-"""Axes: what each axis of a tensor means, as far as the operations that made it say so."""
+"""Axes: the meaning of each axis of a tensor, as far as the operations that computed it determine it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-#: Meanings: inputs, channels, a place (a pixel or token) in an order, an axis of what the network is given, unknown.
+#: Meanings: inputs, channels, places (pixels or tokens), a not yet identified axis of the network's input, unknown.
 INPUTS, CHANNELS, PLACE, GIVEN, UNKNOWN = "n", "c", "s", "x", "?"
 
 
 @dataclass(frozen=True)
 class Atom:
-    """An axis, or a factor of one.
+    """An axis, or a factor of an axis.
 
-    order: where a place or a given axis comes among those of its tensor; of the factors of one, (*order, 0), ...
+    order: the position of a place or a given axis among those of its tensor; its factors have (*order, 0), (*order, 1).
     """
 
     kind: str
@@ -22,7 +22,7 @@ class Atom:
     order: tuple[int, ...] = ()
 
 
-#: What an axis is made of, the slowest first. Of nothing: one place, of size 1.
+#: The factors of an axis, slowest first; none for an axis of size 1.
 Axis = tuple[Atom, ...]
 Axes = tuple[Axis, ...]
 
@@ -44,7 +44,7 @@ def size_of(axis: Axis) -> int:
 
 
 def is_all(axis: Axis, *kinds: str) -> bool:
-    """True for an axis made of atoms of these kinds alone."""
+    """True for an axis all of whose atoms are of these kinds."""
     return all(atom.kind in kinds for atom in axis)
 
 
@@ -53,7 +53,7 @@ def has_channels(axis: Axis) -> bool:
 
 
 def resized(axis: Axis, size: int) -> Axis:
-    """The axis with more or fewer of the same: a range of it, padded or pooled."""
+    """The axis at another size, after slicing, padding or pooling."""
     if size == size_of(axis):
         return axis
     kinds = {atom.kind for atom in axis}
@@ -63,16 +63,16 @@ def resized(axis: Axis, size: int) -> Axis:
 
 
 def without_channels(axes: Axes) -> Axes:
-    """Axes after some of the channels were summed away: what is left of them is no channel."""
+    """Axes after a sum over some of the channels: the remaining factors no longer count as channels."""
     return tuple(
         tuple(replace(atom, kind=UNKNOWN) if atom.kind == CHANNELS else atom for atom in axis) for axis in axes
     )
 
 
 def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
-    """Axes after `view(shape)`, each in its factors; unknown where factors do not fit."""
+    """Axes after `view(shape)`, as products of the old factors; unknown where these do not fit."""
     waiting = [atom for axis in axes for atom in axis if atom.size != 1][::-1]
-    found = []
+    axes_after = []
     for size in shape:
         axis: list[Atom] = []
         while size_of(axis) < size and waiting:
@@ -86,14 +86,14 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
                 return unknown_axes(shape)
         if size_of(axis) != size:
             return unknown_axes(shape)
-        found.append(tuple(axis))
-    return tuple(found)
+        axes_after.append(tuple(axis))
+    return tuple(axes_after)
 
 
 def layout(axes: Axes) -> str | None:
-    """The layout of three or four axes, in the words of `views.LAYOUTS`; None where it is not certain.
+    """The layout of three or four axes, as in `views.LAYOUTS`; None where it is not certain.
 
-    Certain are inputs first, all channels on one axis, and every other axis places, in their order.
+    It is certain when the inputs are first, all channels are on one axis, and the other axes are places in order.
     """
     if len(axes) not in (3, 4) or not is_all(axes[0], INPUTS):
         return None
@@ -108,8 +108,8 @@ def layout(axes: Axes) -> str | None:
 def broadcast(sides: Sequence[Axes], shape: Sequence[int]) -> Axes:
     """Axes of an elementwise combination of tensors, aligned at the last axis.
 
-    Where one has a certain layout and the shape of the result, it is that; two that contradict each other make it
-    unknown. What is added to a stream of activations is in the coordinates of the stream.
+    An operand with a certain layout and the shape of the result determines the result: a term added to a residual
+    stream has the coordinates of the stream. Two such operands that contradict each other make it unknown.
     """
     whole = [axes for axes in sides if layout(axes) and [size_of(axis) for axis in axes] == list(shape)]
     if whole:
@@ -121,7 +121,7 @@ def broadcast(sides: Sequence[Axes], shape: Sequence[int]) -> Axes:
 
 
 def _agreed(axes: Sequence[Axis], size: int) -> Axis:
-    """What several say of one axis: factor by factor where they have the same, what some know of it."""
+    """Combine several descriptions of one axis: factor by factor where the factors have equal sizes."""
     if not axes:
         return unknown_axis(size)
     if len({tuple(atom.size for atom in axis) for axis in axes}) == 1:
@@ -131,7 +131,7 @@ def _agreed(axes: Sequence[Axis], size: int) -> Axis:
 
 
 def _first(atoms: Sequence[Atom]) -> Atom:
-    """The first that is known, unknown where they contradict each other."""
+    """The first known atom; unknown where the known ones contradict each other."""
     known = [atom for atom in atoms if atom.kind != UNKNOWN]
     agree = len({atom.kind for atom in known}) == 1
     return known[0] if agree else replace(atoms[0], kind=UNKNOWN)

@@ -1,4 +1,4 @@
-"""Flow: what the axes of activations mean, followed through the operations of one forward pass."""
+"""Flow: the meaning of the axes of activations, followed through the operations of one forward pass."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from simbench.tracing.axes import (
     size_of,
     unknown_axes,
 )
-from simbench.tracing.operations import CONVOLUTIONS, IMAGES, LAYER_NORMS, SAME
+from simbench.tracing.operations import CHANNELS_SECOND, CONVOLUTIONS, LAYER_NORMS, SAME
 from simbench.tracing.rules import joined, moved, product
 
 
 class Flow(TorchDispatchMode):
-    """Keeps the axes of every tensor that a forward pass makes, while it is entered.
+    """Records the axes of every tensor that a forward pass computes while this mode is active.
 
-    A tensor is known by its memory, shape and strides. What no rule speaks of has unknown axes, until a convolution, a
-    norm over the channels or a linear map says again which axis is which. Of weights and constants nothing is kept.
+    A tensor is identified by its memory, shape and strides. Operations without a rule give unknown axes; a convolution,
+    a normalisation over channels or a linear map determines them again. Weights and constants have no entry.
     """
 
     def __init__(self, inputs: Iterable, rows: int) -> None:
-        """inputs: what the network is given, as it is given; tensors, lists and dicts of them."""
+        """inputs: the arguments of the network: tensors, and lists and dicts of them. rows: number of inputs."""
         super().__init__()
         self._axes: dict[tuple, Axes] = {}
-        self._meant: dict[tuple[int, ...], str] = {}  # given axes of which a later operation told the meaning
+        self._meant: dict[tuple[int, ...], str] = {}  # given axes whose meaning a later operation determined
         self._paused = False
         for k, x in enumerate(_flat(inputs)):
             first = (Atom(INPUTS, rows) if x.ndim and len(x) == rows else Atom(UNKNOWN, len(x)),) if x.ndim else ()
@@ -50,7 +50,7 @@ class Flow(TorchDispatchMode):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Not following what is computed meanwhile."""
+        """Operations in this context are not followed."""
         self._paused = True
         try:
             yield
@@ -58,12 +58,12 @@ class Flow(TorchDispatchMode):
             self._paused = False
 
     def axes(self, x: Tensor) -> Axes | None:
-        """The axes of a tensor, those of it that were given as they are understood so far; None for a constant."""
-        found = self._axes.get(_key(x))
-        return None if found is None else tuple(tuple(map(self._understood, axis)) for axis in found)
+        """The axes of a tensor, with the meanings of given axes that are known so far; None for a constant."""
+        axes = self._axes.get(_key(x))
+        return None if axes is None else tuple(tuple(map(self._understood, axis)) for axis in axes)
 
     def alike(self, x: Tensor, copied: Tensor) -> None:
-        """A copy that was made while not followed has the axes of what it is a copy of."""
+        """Give `copied`, a copy of x made while paused, the axes of x."""
         self._axes[_key(copied)] = self._axes[_key(x)]
 
     def layout(self, x: Tensor) -> str | None:
@@ -72,7 +72,7 @@ class Flow(TorchDispatchMode):
         return None if axes is None else layout(axes)
 
     def open(self, x: Tensor) -> bool:
-        """True where all that is missing is what an axis of the inputs means: an operation to come may say."""
+        """True where only the meaning of given axes is missing, which a later operation may determine."""
         axes = self.axes(x)
         return axes is not None and layout(axes) is None and all(is_all(axis, INPUTS, PLACE, GIVEN) for axis in axes)
 
@@ -84,13 +84,13 @@ class Flow(TorchDispatchMode):
         kwargs = kwargs or {}
         if self._paused:
             return func(*args, **kwargs)
-        given = [self.axes(x) for x in _flat(args)]  # before the call: it may write to them
+        given = [self.axes(x) for x in _flat(args)]  # before the call, which may overwrite its arguments
         output = func(*args, **kwargs)
-        found = None
+        followed = None
         if any(axes is not None for axes in given):
-            found = self._followed(func, args, kwargs, given, output)
+            followed = self._followed(func, args, kwargs, given, output)
         for k, x in enumerate(_flat([output])):
-            axes = None if found is None else found[k] if k < len(found) else unknown_axes(x.shape)
+            axes = None if followed is None else followed[k] if k < len(followed) else unknown_axes(x.shape)
             if axes is not None and [size_of(axis) for axis in axes] != list(x.shape):
                 axes = unknown_axes(x.shape)
             if axes is None:
@@ -123,9 +123,9 @@ class Flow(TorchDispatchMode):
             return []
         if name.startswith("_scaled_dot_product") and len(given) > 2 and given[2] is not None:
             return [(*x[:-1], resized(given[2][-1], shape[-1]))]
-        if name in CONVOLUTIONS or (name in IMAGES and len(shape) > 2 and layout(x) is None):
-            return [self._image(x, shape)]
-        if name in SAME or name in IMAGES:
+        if name in CONVOLUTIONS or (name in CHANNELS_SECOND and len(shape) > 2 and layout(x) is None):
+            return [self._channels_second(x, shape)]
+        if name in SAME or name in CHANNELS_SECOND:
             new = len(shape) - len(x)
             return [(*unknown_axes(shape[:new]), *map(resized, x, shape[new:]))] if new >= 0 else []
         if name in LAYER_NORMS and len(args) > 1 and len(args[1]) > 1:
@@ -133,11 +133,11 @@ class Flow(TorchDispatchMode):
         if name in LAYER_NORMS or name == "_transformer_encoder_layer_fwd":
             return [self._normed(x)]
         if name == "as_strided" and len(shape) == len(x) and all(size == 1 for size in shape[2:]):
-            return [x]  # an average over all pixels is put into the memory layout of its input
+            return [x]  # an average over all pixels is restrided to the memory layout of its input
         return moved(name, args, kwargs, x, outputs)
 
-    def _image(self, x: Axes, shape) -> Axes:
-        """(n, c, ...) of an operation that is defined so, and that its input is so too."""
+    def _channels_second(self, x: Axes, shape) -> Axes:
+        """Axes (n, c, ...) of an operation whose input and output have them by definition."""
         self._mean(x[1], CHANNELS)
         for axis in x[2:]:
             self._mean(axis, PLACE)
@@ -145,14 +145,14 @@ class Flow(TorchDispatchMode):
         return (first, channel_axis(shape[1]), *((Atom(PLACE, size, (i,)),) for i, size in enumerate(shape[2:])))
 
     def _normed(self, x: Axes) -> Axes:
-        """Axes after a norm over the last, which are the channels where nothing else is known of it."""
+        """Axes after a normalisation over the last axis, which holds the channels unless something else is known."""
         if not is_all(x[-1], GIVEN, UNKNOWN):
             return x
         self._mean(x[-1], CHANNELS)
         return (*x[:-1], channel_axis(size_of(x[-1])))
 
     def _mean(self, axis, kind: str) -> None:
-        """Learn what an axis that the network was given means."""
+        """Record the meaning of a given axis."""
         if len(axis) == 1 and axis[0].kind == GIVEN and len(axis[0].order) == 2:
             self._meant.setdefault(axis[0].order, kind)
 
@@ -162,7 +162,7 @@ def _key(x: Tensor) -> tuple:
 
 
 def _flat(values: Iterable) -> Iterator[Tensor]:
-    """The tensors among values, and in lists of them."""
+    """The tensors among values, and in nested lists, tuples and dicts."""
     for value in values:
         if isinstance(value, Tensor):
             yield value

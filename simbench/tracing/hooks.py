@@ -15,17 +15,17 @@ from simbench.tracing.flow import Flow
 from simbench.tracing.inputs import Call
 from simbench.tracing.layouts import Layouts
 
-#: (layer, its output as (n, p) or (n, c, h, w)) -> what is kept of it. The output is as the layer gave it only during
-#: the call: what runs after it may write to the same memory, as ReLU(inplace=True) does.
+#: (layer, its output as (n, p) or (n, c, h, w)) -> the value to keep. The output is valid only during the call: a later
+#: module may overwrite its memory, as ReLU(inplace=True) does.
 Take = Callable[[str, Tensor], Any]
 
 _FIT = "float activations (n, p), (n, c, h, w) or of tokens (n, t, c)"
 
 
 class Taps:
-    """A network in eval mode whose chosen submodules hand on their outputs; made by `tapped`.
+    """A network in eval mode with hooks that read the outputs of chosen submodules; created by `tapped`.
 
-    unknown: layer -> why it is not read although it gives activations: the meaning of their axes is not known.
+    unknown: layer -> reason, for layers that are left out because the meaning of their axes is not known.
     """
 
     def __init__(self, net: nn.Module, layers: Sequence[str] | None, side: str, last: bool, layouts: Layouts) -> None:
@@ -40,8 +40,8 @@ class Taps:
             if name not in modules:
                 raise unknown(f"layer of {side}", name, modules, "layers are the names of submodules")
         self._handles = {name: modules[name].register_forward_hook(self._hook(name)) for name in layers}
-        self._said = layouts
-        self._layouts: dict[str, str] | None = None  # known from the first pass on
+        self._given = layouts
+        self._layouts: dict[str, str] | None = None  # set by the first pass
         self.unknown: dict[str, str] = {}
         self._take: Take | None = None
         self._flow: Flow | None = None
@@ -49,7 +49,7 @@ class Taps:
         self._taken: dict[str, Any] = {}
         self._waiting: dict[str, Tensor] = {}
         self._unfit: dict[str, str] = {}
-        self._found: dict[str, str] = {}
+        self._determined: dict[str, str] = {}
 
     @property
     def layers(self) -> list[str]:
@@ -57,24 +57,24 @@ class Taps:
         return list(self._handles)
 
     def order(self, layer: str) -> int:
-        """Where a submodule comes among those of the network."""
+        """Position of a submodule among those of the network."""
         return self._order[layer]
 
     def close(self) -> None:
-        """Take all hooks off."""
+        """Remove all hooks."""
         for handle in self._handles.values():
             handle.remove()
 
     def _hook(self, name: str) -> Callable:
         def hook(module: nn.Module, given: tuple, output: Any) -> None:
-            if self._take is not None:  # not the user's own call of a network that is not a copy
+            if self._take is not None:  # ignores the user's own calls of a network that is not a copy
                 with self._flow.paused() if self._flow else nullcontext():
-                    self._see(name, output)
+                    self._receive(name, output)
 
         return hook
 
-    def _see(self, name: str, output: Any) -> None:
-        """What a layer gives: taken, or the reason why not."""
+    def _receive(self, name: str, output: Any) -> None:
+        """Handle the output of a layer: read it, or note why it cannot be read."""
         again = name in self._taken or name in self._waiting or (name in self.unknown and self._layouts is None)
         reason = "runs several times in a pass" if again else _unfit(output, self._rows)
         if reason and self._settled:
@@ -86,28 +86,28 @@ class Taps:
             self._read(name, output.detach())
 
     def _read(self, name: str, x: Tensor) -> None:
-        """Take an output of which the axes are known, or wait for what comes after it to tell."""
+        """Read an output whose axes are known, or store it until a later operation determines them."""
         if self._layouts is not None:
-            told = self._layouts.get(name)
+            layout = self._layouts.get(name)
         else:
-            told = self._said.of(name, x) or ("nc" if x.ndim == 2 else self._flow.layout(x))
-            if told is None and self._flow.open(x):
+            layout = self._given.of(name, x) or ("nc" if x.ndim == 2 else self._flow.layout(x))
+            if layout is None and self._flow.open(x):
                 self._waiting[name] = x.clone()
                 self._flow.alike(x, self._waiting[name])
                 return
-        if told is None:
+        if layout is None:
             self._doubt(name, x)
-        elif len(told) != x.ndim:
+        elif len(layout) != x.ndim:
             raise InputError(
-                f"layer {name!r} of {self._side} has layout {told!r} and gives activations of shape "
+                f"layer {name!r} of {self._side} has layout {layout!r} and gives activations of shape "
                 f"{tuple(x.shape)}; give a layout of as many axes, and batches of one kind"
             )
         else:
-            self._found[name] = told
-            self._taken[name] = self._take(name, channels_first(x, told))
+            self._determined[name] = layout
+            self._taken[name] = self._take(name, channels_first(x, layout))
 
     def _doubt(self, name: str, x: Tensor) -> None:
-        """The axes of an output are not known."""
+        """Note that the axes of an output are not known, or raise InputError where the layer was named."""
         choices = " or ".join(repr(each) for each in ("nchw", "nhwc", "ntc", "nct") if len(each) == x.ndim)
         reason = (
             f"gives activations of shape {tuple(x.shape)}, and which axis holds the channels is not known: give "
@@ -118,10 +118,10 @@ class Taps:
         self.unknown[name] = f"{name!r} of {self._side} {reason}"
 
     def __call__(self, call: Call, take: Take) -> dict[str, Any]:
-        """One forward pass: layer -> take(layer, output), called the moment the output is there.
+        """One forward pass: layer -> take(layer, output), called as soon as the output is computed.
 
-        The network is given copies of the arguments. The first pass also learns what the axes of the outputs mean.
-        InputError for a layer that does not run, runs several times, or whose output is not a float tensor of known
+        The network receives copies of the arguments. The first pass also determines the axes of the outputs. Raises
+        InputError for a layer that does not run, runs several times, or whose output is not a float tensor with known
         axes. Where no layers were named, the first pass leaves such layers out.
         """
         place = next((x.device for x in (*self._net.parameters(), *self._net.buffers())), None)
@@ -134,7 +134,7 @@ class Taps:
             self._last = False
             taken = self._pass(call, place, take)
         if self._layouts is None:
-            self._layouts = self._found
+            self._layouts = self._determined
         if not self._settled:
             self._settle({name: value for name, value in taken.items() if name not in self._unfit})
         for name in self._handles:
@@ -149,24 +149,24 @@ class Taps:
         self._take, self._rows, self._taken, self._waiting = take, call.rows, {}, {}
         args, kwargs = call.copied(place, self._last)
         if self._layouts is None:
-            self._found, self._unfit, self.unknown = {}, {}, {}
+            self._determined, self._unfit, self.unknown = {}, {}, {}
             self._flow = Flow([args, kwargs], call.rows)
         try:
             with self._flow or nullcontext():
                 self._net(*args, **kwargs)
             for name, x in list(self._waiting.items()):
-                told = self._flow.layout(x)
-                if told is None:
+                layout = self._flow.layout(x)
+                if layout is None:
                     self._doubt(name, x)
                 else:
-                    self._found[name] = told
-                    self._taken[name] = take(name, channels_first(x, told))
+                    self._determined[name] = layout
+                    self._taken[name] = take(name, channels_first(x, layout))
             return self._taken
         finally:
             self._take, self._flow, self._taken, self._waiting = None, None, {}, {}
 
     def _settle(self, fit: dict[str, Any]) -> None:
-        """Leave out what cannot be read."""
+        """Leave out the layers that cannot be read."""
         for name in [name for name in self._handles if name not in fit]:
             self._handles.pop(name).remove()
         self.unknown = {name: reason for name, reason in self.unknown.items() if name not in self._unfit}

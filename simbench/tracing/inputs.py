@@ -1,4 +1,4 @@
-"""Inputs: what of a batch a network is called with, in tensors of its own."""
+"""Inputs: the arguments that a network is called with for each batch, as copies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from simbench.errors import InputError
 
-#: What says which part of a batch is the inputs: a tensor, a tuple of arguments, or a mapping of keyword arguments.
+#: A user's function: batch -> inputs, as a tensor, a tuple of arguments, or a mapping of keyword arguments.
 Choose = Callable[[Any], Any]
 _REMEDY = (
     "give inputs=, a function of a batch that returns a tensor, a tuple of arguments or a dict of keyword arguments"
@@ -22,18 +22,18 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of one forward pass, and the number of inputs that they hold."""
+    """The arguments of one forward pass, and the number of inputs in them."""
 
     args: tuple
     kwargs: dict[str, Any]
     rows: int
 
     def copied(self, device: torch.device | None, last: bool) -> tuple[tuple, dict[str, Any]]:
-        """Arguments that a network may write to: copies on its device; last: (n, c, h, w) in channels-last memory."""
+        """Copies on a device, which a network may overwrite. last: (n, c, h, w) in channels-last memory."""
         known: dict[int, Tensor] = {}
 
         def own(x: Tensor) -> Tensor:
-            if id(x) not in known:  # one tensor given twice stays one
+            if id(x) not in known:  # a tensor that occurs twice is copied once
                 y = x.detach().to(device)
                 if last and y.ndim == 4:
                     y = y.contiguous(memory_format=torch.channels_last)
@@ -44,7 +44,7 @@ class Call:
 
 
 class Inputs:
-    """The part of batches that a network takes, known from its `forward` or from what the user says."""
+    """Selects the arguments of a network from batches, by the signature of its `forward` or a user's function."""
 
     def __init__(self, net: nn.Module, choose: Choose | None, side: str) -> None:
         """choose: a function of a batch, or None; side: what messages call the network."""
@@ -59,13 +59,13 @@ class Inputs:
             self._signature = None
 
     def __call__(self, batch: Any) -> Call:
-        """The call that a batch stands for.
+        """The call of the network for a batch.
 
-        A tensor is the one argument, a mapping the keyword arguments. Of a sequence, such as (inputs, labels), the
-        first is taken where `forward` takes one positional argument alone. InputError for what could mean several
-        things, for arguments that `forward` does not take, and where there is no tensor.
+        A tensor is the only argument, and a mapping holds the keyword arguments. The first item of a sequence such as
+        (inputs, labels) is used if `forward` takes a single positional argument. Raises InputError for ambiguous
+        batches, for arguments that `forward` does not take, and for batches without a tensor.
         """
-        args, kwargs = self._chosen(batch) if self._choose is not None else self._told(batch)
+        args, kwargs = self._chosen(batch) if self._choose is not None else self._unambiguous(batch)
         self._fits(args, kwargs)
         tensors = [x for x in _tensors([args, kwargs]) if x.ndim]
         if not tensors or len(tensors[0]) == 0:
@@ -77,14 +77,14 @@ class Inputs:
         return Call(args, kwargs, len(tensors[0]))
 
     def _chosen(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
-        """What the user's function makes of a batch."""
+        """Arguments that the user's function selects from a batch."""
         given = self._choose(batch)
         if isinstance(given, Mapping):
             return (), self._named(given)
         return (tuple(given) if isinstance(given, (tuple, list)) else (given,)), {}
 
-    def _told(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
-        """What a batch means by itself."""
+    def _unambiguous(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
+        """Arguments in a batch without a function of the user."""
         if isinstance(batch, Mapping):
             return (), self._named(batch)
         if not isinstance(batch, (tuple, list)) or not len(batch):
@@ -98,7 +98,7 @@ class Inputs:
 
     def _named(self, given: Mapping) -> dict[str, Any]:
         if not all(isinstance(name, str) for name in given):
-            raise InputError(f"a batch is a mapping with keys that are no names of arguments; {_REMEDY}")
+            raise InputError(f"a batch is a mapping whose keys are not names of arguments; {_REMEDY}")
         return dict(given)
 
     def _most(self) -> float:
@@ -112,7 +112,7 @@ class Inputs:
         return sum(kind in positional for kind in kinds)
 
     def _fits(self, args: tuple, kwargs: dict[str, Any]) -> None:
-        """InputError where `forward` cannot be called so."""
+        """Raise InputError where `forward` cannot be called with these arguments."""
         if self._signature is None:
             return
         parameters = self._signature.parameters
@@ -125,7 +125,7 @@ class Inputs:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
             raise InputError(
-                f"{self._forward()} cannot be called with what a batch gives ({error}); {_REMEDY}"
+                f"{self._forward()} cannot be called with the arguments in a batch ({error}); {_REMEDY}"
             ) from None
 
     def _forward(self) -> str:
@@ -140,16 +140,16 @@ class Inputs:
 
 
 def batches_of(batches: Iterable) -> Iterator:
-    """Each batch; InputError for what is no iterable of batches."""
+    """An iterator over batches. Raises InputError for anything but an iterable of batches."""
     if isinstance(batches, (Tensor, str, Mapping)) or not isinstance(batches, Iterable):
         raise InputError(
-            f"batches is a {type(batches).__name__}; give an iterable of batches, such as a DataLoader or [images]"
+            f"batches is a {type(batches).__name__}; give an iterable of batches, such as a DataLoader or [inputs]"
         )
     return iter(batches)
 
 
 def _mapped(value: Any, own: Callable[[Tensor], Tensor]) -> Any:
-    """A value with `own` of each of its tensors; nothing in it that can be written to is the given."""
+    """A copy of a value, with `own` applied to each tensor in it."""
     if isinstance(value, Tensor):
         return own(value)
     if isinstance(value, (tuple, list)):

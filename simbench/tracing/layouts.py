@@ -1,4 +1,4 @@
-"""Layouts: what a user says of the axes of a network's layers."""
+"""Layouts: a user's declaration of the axes of a network's layers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from simbench.moments.views import LAYOUTS
 
 @dataclass(frozen=True)
 class Layouts:
-    """Layout of all layers, or name or pattern (`blocks.*.norm1`) -> layout; the first that matches holds.
+    """One layout for all layers, or name or pattern (`blocks.*.norm1`) -> layout, where the first match applies.
 
-    One layout for all is of the layers with as many axes; it is silent about others.
+    A layout for all layers applies to the outputs that have as many axes as the layout.
     """
 
     every: str | None = None
     named: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def said(cls, given: str | Mapping[str, str] | None) -> Layouts:
-        """As a user gives them; InputError for what is none."""
+    def parse(cls, given: str | Mapping[str, str] | None) -> Layouts:
+        """Layouts from the `layouts` argument of a user. Raises InputError for anything but layouts."""
         if given is None:
             return cls()
         if not isinstance(given, (str, Mapping)):
@@ -43,7 +43,7 @@ class Layouts:
         return [name for name in self.named if name not in modules and not fnmatch.filter(modules, name)]
 
     def of(self, name: str, x: Tensor) -> str | None:
-        """What is said of a layer with output x, or None."""
+        """The declared layout of a layer with output x, or None."""
         for pattern, layout in self.named.items():
             if pattern == name or fnmatch.fnmatchcase(name, pattern):
                 return layout

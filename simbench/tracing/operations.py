@@ -1,4 +1,4 @@
-"""Names of torch operations, by what they do to the axes of a tensor."""
+"""Names of torch operations, grouped by their effect on the axes of a tensor."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SAME = {
     "cumsum",
     "_native_multi_head_attention",
 }
-#: Operations that divide and merge axes.
+#: Operations that split and merge axes.
 VIEWS = {"view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten"}
-#: Operations that sum over axes, or take one value of each.
+#: Operations that reduce axes to one value each.
 SUMS = {
     "mean",
     "sum",
@@ -62,8 +62,8 @@ CONVOLUTIONS = {
     "miopen_convolution",
     "convolution_overrideable",
 }
-#: Operations whose second axis is channels by definition.
-IMAGES = {
+#: Operations whose second axis holds the channels by definition.
+CHANNELS_SECOND = {
     "max_pool2d_with_indices",
     "max_pool2d",
     "avg_pool2d",
@@ -93,5 +93,5 @@ IMAGES = {
     "upsample_bicubic2d",
     "_upsample_bicubic2d_aa",
 }
-#: Norms over the last axes.
+#: Normalisations over the last axes.
 LAYER_NORMS = {"native_layer_norm", "_fused_rms_norm", "rms_norm"}

@@ -1,4 +1,4 @@
-"""Rules: the axes of the output of an operation, from those of its inputs."""
+"""Rules: the axes of the output of an operation, computed from those of its inputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simbench.tracing.operations import SUMS, VIEWS
 
 
 def moved(name: str, args: tuple, kwargs: dict, x: Axes, outputs: list[Tensor]) -> list[Axes]:
-    """Axes after an operation that moves, joins, takes or sums them."""
+    """Axes after an operation that moves, splits, selects or reduces them; empty for an operation without a rule."""
     shape, rank = outputs[0].shape, len(x)
     if name in VIEWS:
         return [reshaped(x, shape)]
@@ -49,13 +49,13 @@ def moved(name: str, args: tuple, kwargs: dict, x: Axes, outputs: list[Tensor]) 
         gone = [i % rank for i in several] or range(rank)
         if any(has_channels(x[i]) for i in gone):
             x = without_channels(x)
-        kept = len(shape) == rank
-        return [tuple(resized(axis, 1) if i in gone else axis for i, axis in enumerate(x) if kept or i not in gone)]
+        keepdim = len(shape) == rank
+        return [tuple(resized(axis, 1) if i in gone else axis for i, axis in enumerate(x) if keepdim or i not in gone)]
     return []
 
 
 def product(x: Axes | None, w: Axes | None, shape) -> Axes:
-    """Axes of x @ w; w without axes is a weight, which makes channels of the axis that it is multiplied with."""
+    """Axes of x @ w. Where w is None, it is a weight, and the last axis of the product holds channels."""
     if w is None:
         return (*x[:-1], channel_axis(shape[-1]))
     if x is None:
@@ -71,7 +71,7 @@ def product(x: Axes | None, w: Axes | None, shape) -> Axes:
 
 
 def joined(given: list[Axes | None], at: int, shape, new: bool) -> Axes:
-    """Axes of tensors side by side."""
+    """Axes of concatenated or stacked tensors."""
     rank = len(shape)
     known = [axes for axes in given if axes is not None]
     if new:

@@ -1,4 +1,4 @@
-"""A network with hooks on its layers, for the time of a `with` block."""
+"""Tapped: a context manager that puts hooks on the layers of a network."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from simbench.tracing.twins import as_it_was, twin_of
 
 @contextmanager
 def tapped(net: nn.Module, layers: Sequence[str] | None, side: str, layouts: Layouts | None = None) -> Iterator[Taps]:
-    """`Taps` of named submodules of a network, or of all that have no submodules themselves where `layers` is None.
+    """`Taps` on the named submodules of a network, or on all that have no submodules themselves where `layers` is None.
 
-    side: what messages call the network. layouts: what the user says of the axes of outputs.
-    A copy of the network runs, with the parameters of the network itself; one with convolutions on the processor has
-    its own, in channels-last memory, in which they run about twice as fast. What cannot be copied runs itself, in eval
-    mode: the mode of every module and all buffers are restored and all hooks are removed, also after an error.
+    side: the name of the network in messages. layouts: the layouts that the user has declared.
+    A copy of the network runs. It shares the parameters, except on a CPU with convolutions, where they are copied into
+    channels-last memory and run about twice as fast. A network that cannot be copied runs itself, in eval mode:
+    afterwards its modes and buffers are restored and all hooks are removed, also after an error.
     """
     if not isinstance(net, nn.Module):
         raise InputError(f"{side} is a {type(net).__name__}; give a torch.nn.Module")
     if any(nn.parameter.is_lazy(weight) for weight in net.parameters()):
-        raise InputError(f"{side} has parameters without a shape; run it once before")
+        raise InputError(f"{side} has uninitialised lazy parameters; run it once before")
     twin, last = twin_of(net)
     with as_it_was(net) if twin is None else nullcontext():
         taps = None

@@ -1,4 +1,4 @@
-"""Twins: copies of networks to run in place of them, and a network that is left as it was."""
+"""Twins: copies of networks that run in place of the originals, and restoring a network that ran itself."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import nn
 def twin_of(net: nn.Module) -> tuple[nn.Module | None, bool]:
     """A copy of a network, or None where it cannot be copied, and whether it is in channels-last memory.
 
-    Buffers and attributes are its own, so that what a forward pass writes stays in it. So are the parameters of a
-    network with convolutions on the processor, which is copied into channels-last memory; others are shared.
+    Buffers and attributes are copied, so that a forward pass does not change the original. Parameters are shared,
+    except for networks with convolutions on the CPU, whose parameters are copied into channels-last memory.
     """
     last = any(weight.ndim == 4 and weight.device.type == "cpu" for weight in net.parameters())
     twin = _copied(net, last)
@@ -22,7 +22,7 @@ def twin_of(net: nn.Module) -> tuple[nn.Module | None, bool]:
 
 
 def _copied(net: nn.Module, last: bool) -> nn.Module | None:
-    # Weights are copied into that memory at once, not as they lie and then into it.
+    # Weights are copied straight into channels-last memory, rather than copied and then converted.
     if last:
         ready = {
             id(weight): nn.Parameter(weight.detach().clone(memory_format=torch.channels_last), weight.requires_grad)
@@ -40,7 +40,7 @@ def _copied(net: nn.Module, last: bool) -> nn.Module | None:
 
 @contextmanager
 def as_it_was(net: nn.Module) -> Iterator[None]:
-    """A network that runs itself meanwhile: afterwards the mode of every module and all buffers are as before."""
+    """Restores the mode of every module and all buffers of a network at the end of the context."""
     modes = {module: module.training for module in net.modules()}
     buffers = [
         (module, name, buffer, None if buffer is None else buffer.clone())

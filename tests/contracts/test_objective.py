@@ -170,7 +170,7 @@ def test_a_network_learns_several_labels(small_registry):
     """Training takes the same objective: on `marks` it soon knows where the square lies."""
     from simbench import Recipe
     from simbench.networks import weights
-    from simbench.networks.images import normalised
+    from simbench.networks.inputs import normalised
 
     dataset = Marks()
     net = weights.train(small_registry.get("models", "net"), dataset, Recipe(epochs=6, batch=32), 0)

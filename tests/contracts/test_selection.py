@@ -183,9 +183,9 @@ def test_what_shapes_every_number_without_being_in_a_key_is_pinned():
 
     from simbench.contracts import case
     from simbench.measuring import activations
-    from simbench.networks import images
+    from simbench.networks import inputs
 
-    assert (case.SCHEMA, images.BATCH, activations.FLAT_INPUTS, CKA.max_rows) == (2, 128, 2000, 2000)
+    assert (case.SCHEMA, inputs.BATCH, activations.FLAT_INPUTS, CKA.max_rows) == (2, 128, 2000, 2000)
 
 
 def test_a_network_misfits_labels_that_its_outputs_do_not_name():

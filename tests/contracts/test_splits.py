@@ -15,7 +15,7 @@ from simbench.contracts.selection import Setting
 from simbench.errors import InputError
 from simbench.measuring.activations import Activations
 from simbench.networks import weights
-from simbench.networks.images import augmented, draw, normalised, pixels
+from simbench.networks.inputs import augmented, draw, normalised, pixels
 from simbench.system.provenance import digest
 
 pytestmark = pytest.mark.usefixtures("here")

@@ -15,7 +15,7 @@ from simbench.measuring.bench import Workbench
 from simbench.measuring.held import Later, OnDemand
 from simbench.moments.views import rows
 from simbench.networks import weights
-from simbench.networks.images import augmented, draw, normalised
+from simbench.networks.inputs import augmented, draw, normalised
 
 
 @pytest.fixture

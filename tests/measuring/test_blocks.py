@@ -6,7 +6,7 @@ from simbench.contracts.selection import Network, Setting
 from simbench.measuring.activations import Activations
 from simbench.networks import weights
 from simbench.networks.cut import cut
-from simbench.networks.images import normalised
+from simbench.networks.inputs import normalised
 
 
 def test_a_block_does_not_go_on_from_the_stage_that_it_opens(small_registry, tmp_path):

@@ -151,8 +151,8 @@ def test_a_batch_holds_what_is_wanted_of_the_same_images(task):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("logits_a", "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft"),
-        ("own", "Model 2's own activations are not known, so no index of them can be penalised"),
+        ("logits_a", "Model 1 has other outputs than Model 2, so they cannot serve as labels$"),
+        ("own", "this task does not include the activations of Model 2$"),
     ],
 )
 def test_what_a_task_lacks_is_refused_with_its_reason(task, name, reason):
@@ -162,7 +162,7 @@ def test_what_a_task_lacks_is_refused_with_its_reason(task, name, reason):
 
 
 def test_a_task_without_images_cannot_augment(task):
-    with pytest.raises(Inapplicable, match="no images that could be augmented; take augment=false"):
+    with pytest.raises(Inapplicable, match="does not include inputs that can be augmented$"):
         next(task.batches(4, 1, augment=True))
 
 

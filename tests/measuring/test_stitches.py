@@ -15,7 +15,7 @@ from simbench import Affine
 from simbench.measuring.bench import Workbench
 from simbench.networks import weights
 from simbench.networks.cut import cut
-from simbench.networks.images import draw
+from simbench.networks.inputs import draw
 
 
 def test_on_the_rows_a_stitch_was_fitted_to_its_residual_is_one_minus_r2_lr(small, context):

@@ -170,7 +170,7 @@ def masked():
         (lambda: torch.ones(9, 3, device="meta"), "a meta tensor has no numbers"),
         (lambda: torch.eye(9, 3).to_sparse(), r"to_dense\(\)"),
         (quantised, r"dequantize\(\)"),
-        (masked, "rows with masked values are to be left out"),
+        (masked, "leave out rows with masked values"),
         (lambda: torch.ones(9, 3) + 1j, "rows b have dtype torch.complex64; real numbers"),
         (lambda: torch.ones(9, 3) > 0, "rows b have dtype torch.bool; real numbers"),
         (lambda: torch.ones(9, 3, 1), r"\(9, 3, 1\)"),

@@ -14,7 +14,7 @@ from small_plugins import Net
 from simbench import Model
 from simbench.errors import InputError
 from simbench.networks import weights
-from simbench.networks.architectures import architecture, remembered
+from simbench.networks.architectures import architecture, cached_hash
 from simbench.system.seals import put, sealed, unsealed
 from simbench.system.stopwatch import since_start
 
@@ -48,15 +48,15 @@ def begun(monkeypatch):
 def test_a_damaged_memory_is_not_believed(dataset, cache, spoil):
     value = architecture(Net(), dataset)
     (memory,) = (cache / "graphs").glob("*.json")
-    assert remembered(memory) == value
+    assert cached_hash(memory) == value
     whole = memory.read_text()
     memory.write_text(json.dumps(spoil(json.loads(whole))))
-    assert remembered(memory) is None and architecture(Net(), dataset) == value and remembered(memory) == value
+    assert cached_hash(memory) is None and architecture(Net(), dataset) == value and cached_hash(memory) == value
     memory.with_stem("0" * 64).write_text(whole)
-    assert remembered(memory.with_stem("0" * 64)) is None, "of another key"
+    assert cached_hash(memory.with_stem("0" * 64)) is None, "of another key"
     memory.unlink()
     memory.mkdir()
-    assert architecture(Net(), dataset) == value and remembered(memory) == value
+    assert architecture(Net(), dataset) == value and cached_hash(memory) == value
 
 
 @pytest.mark.usefixtures("begun")
@@ -65,7 +65,7 @@ def test_another_version_of_a_package_is_another_matter(dataset, cache):
     (memory,) = (cache / "graphs").glob("*.json")
     known = unsealed(memory)
     put(memory, sealed(known | {"packages": known["packages"] | {"torch": "another"}}))
-    assert remembered(memory) is None
+    assert cached_hash(memory) is None
 
 
 def test_an_exchanged_build_or_helper_of_this_process_is_seen(dataset, cache, monkeypatch):

@@ -183,7 +183,7 @@ def test_a_flipped_byte_in_the_values_of_a_zip_is_damage(model, cache, tmp_path)
     content[at] ^= 4
     (tmp_path / "x.pt").write_bytes(content)
     assert torch.load(tmp_path / "x.pt", weights_only=True).keys() == given.keys()
-    with pytest.raises(InputError, match=r"'.*x.pt' is damaged: .*/data/\d+ does not fit its checksum; give"):
+    with pytest.raises(InputError, match=r"'.*x.pt' is damaged: .*/data/\d+ does not match its checksum; give"):
         weights.checkpoint(model, tmp_path / "x.pt")
 
 

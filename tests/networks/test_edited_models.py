@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from small_plugins import Net
 
-from simbench.networks.architectures import remembered
+from simbench.networks.architectures import cached_hash
 from simbench.runs import driver
 from simbench.runs.job import prepare
 from simbench.runs.request import Request
@@ -106,13 +106,13 @@ def test_it_is_remembered_without_torch_until_a_source_changes(site, cache):
     value, heavy = told(site)
     assert heavy and value != first and told(site) == (value, False)
     memories = list((cache / "graphs").glob("*.json"))
-    assert [remembered(memory) for memory in memories] == [value]
+    assert [cached_hash(memory) for memory in memories] == [value]
     for name in ("own_sizes", "own_model"):  # each of the three modules counts
         text = (site / f"{name}.py").read_text()
         (site / f"{name}.py").write_text(text + "# new")
-        assert remembered(memories[0]) is None
+        assert cached_hash(memories[0]) is None
         (site / f"{name}.py").write_text(text)
-    assert remembered(memories[0]) == value
+    assert cached_hash(memories[0]) == value
 
 
 def test_what_was_edited_while_the_process_ran_is_not_remembered(site, cache):

@@ -28,7 +28,7 @@ def test_training_is_seeded_and_leaves_the_global_generator_alone(model, dataset
     ],
 )
 def test_every_recipe_learns(model, dataset, recipe):
-    from simbench.networks.images import normalised
+    from simbench.networks.inputs import normalised
 
     net = weights.train(model, dataset, recipe, 0)
     test = dataset.split("test")

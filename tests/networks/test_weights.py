@@ -185,7 +185,10 @@ def test_damaged_weights_are_trained_again_with_one_line(model, dataset, cache, 
     assert weights.cached(model, dataset, fingerprint, 0) is None
     assert weights.cached(model, dataset, fingerprint, 0) is None
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"simbench: net-0 on blobs: {file.name} is missing or damaged in {file.parent}; it is trained again"
+    assert (
+        line
+        == f"simbench: net-0 on blobs: {file.name} is missing or damaged in {file.parent}; the network is trained again"
+    )
     assert weights.trained(model, dataset, fingerprint, 0) == network
     assert weights.cached(model, dataset, fingerprint, 0) == network and capsys.readouterr().err == ""
 
@@ -197,7 +200,7 @@ def test_the_weights_of_another_seed_are_not_taken(model, dataset, cache, capsys
     for suffix in (".json", ".pt"):
         zero.file.with_suffix(suffix).write_bytes(one.file.with_suffix(suffix).read_bytes())
         assert weights.cached(model, dataset, fingerprint, 0) is None
-        assert "net-0 on blobs: " in (told := capsys.readouterr().err) and "is of another network" in told
+        assert "net-0 on blobs: " in (told := capsys.readouterr().err) and "belongs to another network" in told
     assert weights.trained(model, dataset, fingerprint, 0) == zero != one
 
 
@@ -210,14 +213,16 @@ def test_weights_that_come_out_otherwise_are_said_to(model, dataset, cache, caps
     flip(network.file, 500)
     other = weights.trained(model, dataset, fingerprint, 0)
     assert other.weights != network.weights
-    assert "net-0 on blobs: trained again, it has other weights than before" in capsys.readouterr().err
+    assert "net-0 on blobs: trained again, with other weights than before" in capsys.readouterr().err
 
 
 def test_fetched_weights_heal_too(model, dataset, cache, capsys):
     published = Published(model, dataset)
     network = weights.fetched(published, dataset)
     flip(network.file, network.file.stat().st_size // 2)
-    assert weights.cached(published, dataset, "", 0) is None and "it is fetched again" in capsys.readouterr().err
+    assert (
+        weights.cached(published, dataset, "", 0) is None and "the network is fetched again" in capsys.readouterr().err
+    )
     assert weights.fetched(published, dataset) == network and published.fetches == 2
 
 
@@ -241,7 +246,7 @@ def test_damage_is_found_without_torch(model, dataset, cache):
     assert told() == (f"{network.weights} False\n", "")
     flip(network.file, 400)
     out, err = told()
-    assert out == "None False\n" and err.count("\n") == 1 and "it is trained again" in err
+    assert out == "None False\n" and err.count("\n") == 1 and "the network is trained again" in err
 
 
 def test_a_damaged_sidecar_is_a_network_to_train_again(model, dataset, cache):

@@ -173,7 +173,7 @@ def test_a_stitch_cannot_learn_from_a_model_1_with_other_outputs(context, everyw
     )
     (row,) = measure(make(networks["net-0@marks"], "bn1", networks["net-1"], "bn1", "spatial"), context).rows
     assert row.status == "skipped" and row.note == (
-        "Model 1 has other outputs than Model 2, so its labels cannot be used; take labels=soft"
+        "Model 1 has other outputs than Model 2, so they cannot serve as labels; take labels=soft"
     )
     assert measure(make(networks["net-0"], "bn1", networks["net-1"], "bn1", "spatial"), context).rows[0].status == "ok"
 

@@ -41,7 +41,7 @@ def test_an_index_monotone_in_the_target_has_correlation_1_in_every_scope():
     y = noise(0, networks=6, layers=3)
     found = table(index("cka", np.exp(5 * y)), target(y), intervals=True, permutations=720)
     ranked = found[found["statistic"] != "pearson"]
-    assert set(ranked["scope"]) == {"pooled", "within", "within_end", "conv1", "conv2", "conv3"}
+    assert set(ranked["scope"]) == {"pooled", "within", "within_end", "within_accuracy", "conv1", "conv2", "conv3"}
     assert ranked["value"].to_numpy() == pytest.approx(1)
     spearman = found[found["statistic"] == "spearman"]
     assert spearman[["low", "high"]].to_numpy() == pytest.approx(1)

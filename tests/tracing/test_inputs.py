@@ -206,7 +206,7 @@ def test_whole_numbers_are_inputs():
         (Needing, {"x": ROWS}, {}, "missing a required argument: 'y'"),
         (Two, {"x": ROWS, "labels": Y}, {}, r"a batch has 'labels', which forward\(x, y=None\) of a does not take"),
         (Two, ({"x": ROWS, "labels": Y},), {}, "a batch has 'labels'"),
-        (Two, {0: ROWS}, {}, "keys that are no names of arguments"),
+        (Two, {0: ROWS}, {}, "keys are not names of arguments"),
         (Two, None, {}, "a batch has inputs of type NoneType"),
         (Two, ROWS.numpy(), {}, "a batch has inputs of type ndarray; give tensors"),
         (Two, {"x": ROWS.numpy()}, {}, "a batch has inputs of type ndarray"),
@@ -229,5 +229,5 @@ def test_what_is_ambiguous_or_does_not_fit_is_one_line_with_the_remedy(net, batc
 
 
 def test_parameters_without_a_shape_are_refused():
-    with pytest.raises(InputError, match="parameters without a shape; run it once"):
+    with pytest.raises(InputError, match="uninitialised lazy parameters; run it once"):
         similarities("cka", nn.Sequential(nn.LazyLinear(3)), nn.Sequential(nn.LazyLinear(3)), [ROWS])

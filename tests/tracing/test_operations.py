@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from simbench import Affine, cut
 from simbench.measuring.bench import Workbench
-from simbench.networks.images import BATCH, normalised
+from simbench.networks.inputs import BATCH, normalised
 
 #: Images of a step in these tests.
 STEP = 25

@@ -22,7 +22,7 @@ from torchvision.datasets import CelebA as Original
 
 import simbench
 from simbench import Dataset, InputError
-from simbench.networks.images import draw
+from simbench.networks.inputs import draw
 
 
 @pytest.fixture

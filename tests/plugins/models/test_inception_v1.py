@@ -16,7 +16,7 @@ from torchvision.models.googlenet import BasicConv2d
 import simbench
 from simbench import InputError, cut, fold
 from simbench.networks import weights
-from simbench.networks.images import normalised
+from simbench.networks.inputs import normalised
 
 PRETRAINED = InceptionV1(weights="imagenet")
 #: Output channels of every layer: Szegedy et al. 2015, table 1.

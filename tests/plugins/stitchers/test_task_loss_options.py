@@ -252,7 +252,7 @@ def test_activations_too_large_to_hold_train_the_same_map(small):
     [
         ("labels=soft_1", "logits_a", "take labels=soft"),
         ("labels=soft_12", "logits_a", "take labels=soft"),
-        ("index=cka", "own", "no index of them can be penalised"),
+        ("index=cka", "own", "take index=none"),
         ("augment=true", "augmented", "take augment=false"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Images on their way into a network: drawing, normalising, augmenting."""
+"""Inputs of networks: drawn from a split of a data set, normalised, and augmented for training."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ from simbench.system.stopwatch import stage
 if TYPE_CHECKING:
     import numpy
 
-#: Images per forward pass. Part of every result's arithmetic: another value changes last digits.
+#: Inputs per forward pass. The last digits of every result depend on it.
 BATCH = 128
 
 
 @stage("reading data")
 def draw(split: Split, limit: int, seed: int, span: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
-    """At most `limit` images (n, c, h, w) as of `pixels`, channels last, and their labels (n,), drawn without
-    replacement and kept in the order of the data set. span: the data set's range."""
-    images, chosen = split.inputs, sampling.draw(len(split.inputs), limit, seed)
-    dtype = pixels(images[:1], span).dtype
-    drawn = torch.empty((len(chosen), *images.shape[1:]), dtype=dtype, memory_format=torch.channels_last)
-    for part, some in zip(drawn.split(BATCH), chosen.split(BATCH), strict=True):  # never two copies of all
-        part.copy_(pixels(images[some.numpy()], span))
+    """At most `limit` inputs (n, c, h, w), converted by `pixels`, in channels-last memory, and their labels.
+
+    They are drawn without replacement and stay in the order of the data set. span: the range of the data set."""
+    inputs, chosen = split.inputs, sampling.draw(len(split.inputs), limit, seed)
+    dtype = pixels(inputs[:1], span).dtype
+    drawn = torch.empty((len(chosen), *inputs.shape[1:]), dtype=dtype, memory_format=torch.channels_last)
+    for part, some in zip(drawn.split(BATCH), chosen.split(BATCH), strict=True):  # never holds two copies of everything
+        part.copy_(pixels(inputs[some.numpy()], span))
     return drawn, torch.from_numpy(split.labels[chosen.numpy()])
 
 
 def pixels(images: numpy.ndarray, span: tuple[float, float] | None = None) -> Tensor:
-    """Images of a data set as a tensor of their own: uint8 as they are, others as float32 with the data set's range
-    (low, high) stretched to [0, 1]."""
+    """Copies images of a data set into a tensor: uint8 unchanged, other types as float32, with the range (low, high) of
+    the data set mapped to [0, 1]."""
     if images.dtype == "uint8" and whole(span):
-        return torch.tensor(images if min(images.strides) > 0 else images.copy())  # torch knows no negative strides
+        return torch.tensor(images if min(images.strides) > 0 else images.copy())  # torch rejects negative strides
     low, high = map(float, span)
     return torch.from_numpy((images.astype("float64") - low) / (high - low)).to(torch.float32)
 
 
 def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:
-    """What a network sees of images (n, c, h, w): (x - mean) / std of x in [0, 1], float32, channels last. x is
-    images / 255 for uint8, and float images as they are."""
-    # As large as an image: in channels-last memory a number per channel would be looked up pixel by pixel.
+    """The input of a network for images (n, c, h, w): (x - mean) / std, float32, channels last, where x is images / 255
+    for uint8 images and the images themselves for float images."""
+    # Expanded to the size of an image: broadcasting one number per channel is slow in channels-last memory.
     mean, std = (
         torch.tensor(value, device=device, dtype=torch.float32)
         .view(1, -1, 1, 1)
@@ -57,8 +58,8 @@ def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "c
 
 
 def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image, as of `pixels`, cropped at random after padding by 4 with 0 (black), and mirrored with probability
-    1/2."""
+    """Images as returned by `pixels`, each cropped at random after padding by 4 with 0 (black), and mirrored with
+    probability 1/2."""
     n, _, height, width = images.shape
     padded = functional.pad(images, (4, 4, 4, 4))
     down, right = torch.randint(0, 9, (2, n), generator=generator)

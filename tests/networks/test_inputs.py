@@ -1,4 +1,4 @@
-"""Images on their way into a network."""
+"""Inputs: drawn from a split, normalised and augmented."""
 
 import tracemalloc
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from simbench.contracts import Split
-from simbench.networks.images import augmented, draw, normalised
+from simbench.networks.inputs import augmented, draw, normalised
 
 
 def split(n: int = 20) -> Split:

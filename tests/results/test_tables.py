@@ -95,6 +95,7 @@ def test_a_method_is_described_by_its_claims(small):
         "version": 1,
         "package": "simbench",
         "package_version": "0.1",
+        "control": False,
         "direction": 1,
         "symmetric": True,
         "needs": "samples",

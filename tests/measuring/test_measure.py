@@ -283,6 +283,12 @@ def test_stitches_are_fitted_on_train_and_scored_on_test_images(small, context):
         "accuracy": pytest.approx(right),
         "relative_accuracy": pytest.approx(right / reference),
         "cross_entropy": pytest.approx(-(own.softmax(1) * logits.log_softmax(1)).sum(1).mean().item(), rel=1e-4),
+        "kl_divergence": pytest.approx(
+            torch.nn.functional.kl_div(
+                logits.double().log_softmax(1), own.double().log_softmax(1), reduction="batchmean", log_target=True
+            ).item(),
+            rel=1e-3,
+        ),
         "agreement": pytest.approx(logits.argmax(1).eq(own.argmax(1)).double().mean().item()),
         "residual": pytest.approx(((moved - target).square().sum() / (target - target.mean(0)).square().sum()).item()),
     }

@@ -58,7 +58,15 @@ def contents() -> Contents:
                 records += [
                     record(a, b, "index", "cka", Row("similarity", x)),
                     record(a, b, "index", "distance", Row("similarity", -x)),
-                    record(a, b, "stitcher", "ls", Row("relative_accuracy", x**2), Row("residual", 1 - x)),
+                    record(
+                        a,
+                        b,
+                        "stitcher",
+                        "ls",
+                        Row("relative_accuracy", x**2),
+                        Row("kl_divergence", 2 - x),
+                        Row("residual", 1 - x),
+                    ),
                 ]
     return Contents({each.key: each for each in records}, {"r1": {"command": "simbench run", "seconds": 1.0}})
 
@@ -73,11 +81,11 @@ def stamps(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_ino for path in folder.iterdir()}
 
 
-def test_all_six_files_are_written_with_their_documented_columns(folder):
-    assert sorted(path.name for path in folder.iterdir()) == sorted(publish.FILES) and len(publish.FILES) == 6
+def test_all_seven_files_are_written_with_their_documented_columns(folder):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(publish.FILES) and len(publish.FILES) == 7
     for name, wanted in columns.TABLES.items():
         assert list(publish.read(folder, name).columns) == list(wanted)
-    assert len(publish.read(folder, "measurements.csv")) == 12 * 4 and len(publish.read(folder, "timings.csv")) == 36
+    assert len(publish.read(folder, "measurements.csv")) == 12 * 5 and len(publish.read(folder, "timings.csv")) == 36
     assert publish.read(folder, "methods.csv")["method"].tolist() == ["cka", "distance", "ls"]
     assert publish.read(folder, "runs.csv")["command"].tolist() == ["simbench run"]
 
@@ -89,7 +97,7 @@ def test_correlations_and_leaderboard_are_those_of_the_measurements(folder):
     again = correlate.correlate(publish.read(folder, "measurements.csv"), publish.read(folder, "methods.csv"))
     pd.testing.assert_frame_equal(
         publish.read(folder, "correlations.csv")[["index", "scope", "value"]],
-        again[["index", "scope", "value"]],
+        again.table[["index", "scope", "value"]],
         check_dtype=False,
     )
 

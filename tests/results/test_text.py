@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
-from small_tables import PUSHED
 
 from simbench.columns import CORRELATIONS
 from simbench.contracts import Experiment, Row
 from simbench.results import text as report
-from simbench.results.board import board
-from simbench.statistics.correlate import SATURATED
-from simbench.statistics.leaderboard import leaderboard
+from simbench.statistics.notes import SATURATED
 
 
 def rows(**counts: int) -> list[Row]:
@@ -85,152 +81,21 @@ def test_summary_without_rows_or_content_is_empty():
 
 
 METHODS = pd.DataFrame(
-    [
-        ("cka", "estimator=biased,kernel=linear", "cka"),
-        ("cka", "estimator=debiased,kernel=linear", "cka[estimator=debiased]"),
-        ("r2_lr", "centred=true", "r2_lr"),
-        ("ls", "bias=true", "ls"),
-        ("ls", "bias=false", "ls[bias=false]"),
-    ],
-    columns=["method", "params", "spec"],
+    [("ls", "bias=true", "ls"), ("ls", "bias=false", "ls[bias=false]")], columns=["method", "params", "spec"]
 )
-BIASED, DEBIASED = METHODS["params"][:2]
 
 
-def entry(index: str, params: str, stitcher_params: str, within: float, low: float = np.nan, **others) -> list[dict]:
-    """The two rows of `correlate` behind a cell of the boards; the pooled value is the negative."""
-    plain = {
-        "dataset": "d",
-        "experiment": "matching",
-        "model_a": "net",
-        "model_b": "net",
-        "stitcher": "ls",
-        "stitcher_params": stitcher_params,
-        "target": "relative_accuracy",
-        "index": index,
-        "index_params": params,
-        "view": "spatial",
-        "statistic": "spearman",
-        "p_value": 0.01,
-        "networks": 8,
-        "pairs": 56,
-        "layers": 3,
-        "coverage": 1.0,
-        "note": "",
-    } | others
-    return [
-        plain | {"scope": "within", "value": within, "low": low, "high": low + 0.5},
-        plain | {"scope": "pooled", "value": -within, "low": np.nan, "high": np.nan},
-    ]
-
-
-def correlations(*entries: list[dict]) -> pd.DataFrame:
-    return pd.DataFrame([row for part in entries for row in part], columns=list(CORRELATIONS))
-
-
-@pytest.fixture
-def found() -> pd.DataFrame:
-    return correlations(
-        entry("cka", BIASED, "bias=true", 0.4, 0.123),
-        entry("cka", BIASED, "bias=false", 0.2),
-        entry("cka", DEBIASED, "bias=true", 0.9, -0.05),
-        entry("cka", DEBIASED, "bias=false", 0.7),
-        entry("r2_lr", "centred=true", "bias=true", np.nan),
-        entry("r2_lr", "centred=true", "bias=false", np.nan),
-    )
-
-
-def boards(text: str) -> list[list[str]]:
-    return [part.splitlines() for part in text.split("\n\n")]
-
-
-def test_board_ranks_indices_by_the_mean_and_names_methods_as_typed(found):
-    within, pooled = boards(board(leaderboard(found), METHODS))
-    assert within[0] == (
-        "matching, net on d, 8 networks, 56 pairs: how well each index predicts relative accuracy, within layers"
-    )
-    assert pooled[0].endswith("all layers pooled")
-    assert within[1].split() == ["rank", "index", "view", "mean", "ls[bias=false]", "ls"]
-    assert [line.split()[:4] for line in within[3:5]] == [
-        ["1", "cka[estimator=debiased]", "spatial", "0.80"],
-        ["2", "cka", "spatial", "0.30"],
-    ]
-
-
-def test_board_cells_are_value_and_interval_and_empty_where_undefined(found):
-    within, pooled = boards(board(leaderboard(found), METHODS))
-    assert cells("\n".join(within[3:])) == [
-        ["1", "cka[estimator=debiased]", "spatial", "0.80", "0.70", "0.90 [-0.05, 0.45]"],
-        ["2", "cka", "spatial", "0.30", "0.20", "0.40 [0.12, 0.62]"],
-        ["r2_lr", "spatial"],
-    ]
-    assert cells("\n".join(pooled[3:]))[0][2:] == ["-0.80", "-0.70", "-0.90"]
-
-
-def test_board_has_two_tables_per_pair_of_models_and_data_set(found):
-    others = found.assign(model_b="wide"), found.assign(dataset="e")
-    text = board(leaderboard(pd.concat([found, *others], ignore_index=True)), METHODS)
-    titles = [lines[0] for lines in boards(text)]
-    assert len(titles) == 6
-    assert [title.split(",")[1].strip() for title in titles[::2]] == ["net on d", "net -> wide on d", "net on e"]
-
-
-def test_views_of_one_index_are_rows_of_their_own(found):
-    more = pd.concat(
-        [
-            found,
-            correlations(
-                entry("cka", BIASED, "bias=true", 0.5, view="flat"),
-                entry("cka", BIASED, "bias=false", 0.5, view="flat"),
-            ),
-        ],
-        ignore_index=True,
-    )
-    within, _ = boards(board(leaderboard(more), METHODS))
-    assert [line.split()[:3] for line in within[3:6]] == [
-        ["1", "cka[estimator=debiased]", "spatial"],
-        ["2", "cka", "flat"],
-        ["3", "cka", "spatial"],
-    ]
-
-
-def test_what_an_index_was_pushed_to_stands_after_its_view_and_is_explained(found):
-    leaders = leaderboard(found, declared=PUSHED)
-    told = leaders["index_params"] == BIASED
-    leaders = leaders.assign(
-        pushed_to=np.where(told, 0.407, np.nan),
-        pushed_layer=np.where(told, "bn5", ""),
-        pushed_networks=pd.array(np.where(told, 3, 0), dtype="Int64"),
-        pushed_by=np.where(told, "push", ""),
-    )
-    within, pooled = boards(board(leaders, METHODS, PUSHED))
-    assert cells(within[1])[0][2:5] == cells(pooled[1])[0][1:4] == ["view", "pushed to", "mean"]
-    assert [row[2:4] for row in cells("\n".join(within[3:]))[:2]] == [["spatial", "0.80"], ["spatial", "0.41"]]
-    assert pooled[-1] == (
-        "pushed to: what the index was brought to by push at bn5 while accuracy stayed, mean over 3 networks"
-    )
-
-
-@pytest.mark.parametrize("older", [False, True])
-def test_a_board_without_pushes_has_no_such_column(found, older):
-    leaders = leaderboard(found, declared=PUSHED)
-    leaders = leaders.drop(columns=[name for name in leaders if name.startswith("pushed_")]) if older else leaders
-    text = board(leaders, METHODS, PUSHED)
-    assert "pushed" not in text and text == board(leaderboard(found), METHODS, PUSHED)
-
-
-def test_board_without_correlations_is_empty():
-    assert board(leaderboard(correlations()), METHODS) == ""
-
-
-def test_warnings_name_the_saturated_stitcher_as_typed(found):
-    assert report.warnings(found, METHODS) == []
-    found.loc[found["stitcher_params"] == "bias=false", "note"] = f"{SATURATED}: 95% of the cells above 0.99"
-    assert report.warnings(found, METHODS) == [
-        "ls[bias=false] in matching on d, net -> net: target saturated: 95% of the cells above 0.99; ranks "
-        "say little there"
+def test_warnings_name_the_saturated_stitcher_as_typed():
+    row = dict.fromkeys(CORRELATIONS, "") | {"dataset": "d", "experiment": "matching", "model_a": "net"}
+    row |= {"model_b": "net", "stitcher": "ls", "stitcher_params": "bias=false", "target": "relative_accuracy"}
+    row |= {"scope": "within", "statistic": "spearman", "note": "undefined in every layer"}
+    assert report.warnings(pd.DataFrame([row]), METHODS) == []
+    row["note"] += f"; {SATURATED}: 95% of the cells above 0.99"
+    assert report.warnings(pd.DataFrame([row]), METHODS) == [
+        "ls[bias=false] in matching on d, net -> net: target saturated: 95% of the cells above 0.99; correlations with "
+        "relative accuracy say little there"
     ]
 
 
 def test_specs_are_what_a_user_would_type():
-    assert report.specs(METHODS)["cka", DEBIASED] == "cka[estimator=debiased]"
+    assert report.specs(METHODS)["ls", "bias=false"] == "ls[bias=false]"

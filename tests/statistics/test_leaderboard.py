@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from small_tables import PUSHED
 
-from simbench.columns import CORRELATIONS, LEADERBOARD, board
-from simbench.statistics.correlate import SATURATED
+from simbench.columns import CORRELATIONS, LEADERBOARD, NONE, board
+from simbench.statistics.correlate import Correlations
 from simbench.statistics.leaderboard import leaderboard, warnings
+from simbench.statistics.notes import SATURATED
 
 NO_LAYER = "undefined in every layer"
 
@@ -42,12 +43,18 @@ def frame(*entries: list[dict]) -> pd.DataFrame:
     return pd.DataFrame([row for rows in entries for row in rows], columns=list(CORRELATIONS))
 
 
+def ranked(table: pd.DataFrame, measured: pd.DataFrame | None = None, declared: dict = NONE) -> pd.DataFrame:
+    """The leaderboard by relative accuracy, of methods that are no controls."""
+    methods = pd.DataFrame(columns=["kind", "method", "params"])
+    return leaderboard(Correlations(table), methods, measured, declared, "relative_accuracy").table
+
+
 def of(board: pd.DataFrame, stitcher: str) -> pd.DataFrame:
     return board[board["stitcher"] == stitcher].reset_index(drop=True)
 
 
 def test_indices_are_ranked_by_the_correlation_within_layers():
-    board = of(leaderboard(frame(entry("cca", 0.2, 0.9), entry("cka", 0.7, 0.1), entry("r2_lr", -0.3))), "ls")
+    board = of(ranked(frame(entry("cca", 0.2, 0.9), entry("cka", 0.7, 0.1), entry("r2_lr", -0.3))), "ls")
     assert board["index"].tolist() == ["cka", "cca", "r2_lr"]
     assert board["rank"].tolist() == [1, 2, 3]
     assert board["pooled"].tolist() == [0.1, 0.9, 0.5]
@@ -59,7 +66,7 @@ def test_indices_are_ranked_by_the_correlation_within_layers():
 
 def test_ties_share_the_smallest_rank_and_no_value_has_none():
     entries = entry("a", np.nan, note=NO_LAYER), entry("c", 0.5), entry("b", 0.5), entry("d", 0.1)
-    board = of(leaderboard(frame(*entries)), "ls")
+    board = of(ranked(frame(*entries)), "ls")
     assert board["index"].tolist() == ["b", "c", "d", "a"]
     assert board["rank"].tolist()[:3] == [1, 1, 3]
     assert board["rank"].isna().tolist() == [False, False, False, True]
@@ -73,24 +80,24 @@ def test_views_and_parameters_are_different_indices_and_stitchers():
         entry("cka", 0.4, index_params="estimator=debiased"),
         entry("cka", 0.9, stitcher_params="bias=false"),
     )
-    board = leaderboard(frame(*entries))
+    board = ranked(frame(*entries))
     assert len(of(board, "ls")) == 4
     plain = board[(board["stitcher"] == "ls") & (board["stitcher_params"] == "")]
     assert plain["view"].tolist() == ["flat", "spatial", "spatial"]
 
 
-def test_only_spearman_with_relative_accuracy_ranks():
+def test_only_spearman_with_the_target_ranks():
     entries = (
         entry("a", 0.1),
         entry("b", 0.2),
         entry("a", 0.9, statistic="pearson"),
         entry("a", 0.9, target="agreement"),
     )
-    assert of(leaderboard(frame(*entries)), "ls")["index"].tolist() == ["b", "a"]
+    assert of(ranked(frame(*entries)), "ls")["index"].tolist() == ["b", "a"]
 
 
 def test_data_sets_and_models_are_ranked_apart():
-    board = leaderboard(frame(entry("a", 0.1), entry("b", 0.2, dataset="e"), entry("c", 0.3, model_b="n")))
+    board = ranked(frame(entry("a", 0.1), entry("b", 0.2, dataset="e"), entry("c", 0.3, model_b="n")))
     assert (board["rank"] == 1).all()
     assert board["stitcher"].tolist() == ["all", "ls"] * 3
 
@@ -102,7 +109,7 @@ def test_all_is_the_mean_over_stitchers():
         entry("a", 0.5, 0.6, "id", networks=7, coverage=0.75),
         entry("b", 0.1, stitcher="id"),
     )
-    board = of(leaderboard(frame(*entries)), "all")
+    board = of(ranked(frame(*entries)), "all")
     assert board["index"].tolist() == ["a", "b"]
     assert board["within"].tolist() == pytest.approx([0.3, 0.2])
     assert board["pooled"].iloc[0] == pytest.approx(0.4)
@@ -122,7 +129,7 @@ def test_all_leaves_out_stitchers_that_are_saturated_or_lack_a_ranked_index():
         entry("a", 0.9, stitcher="half"),
         entry("b", np.nan, stitcher="half", note=NO_LAYER),
     )
-    board = of(leaderboard(frame(*entries)), "all")
+    board = of(ranked(frame(*entries)), "all")
     assert board["index"].tolist() == ["b", "a", "c"]
     assert board["within"].tolist()[:2] == pytest.approx([0.3, 0.1])
     assert board["note"].iloc[0] == "mean over 1 of 3 stitchers (ls), without half (1 without a value), id (saturated)"
@@ -132,7 +139,7 @@ def test_all_leaves_out_stitchers_that_are_saturated_or_lack_a_ranked_index():
 
 def test_all_is_empty_when_no_stitcher_is_left():
     note = f"{SATURATED}: standard deviation 0.0010 within layers"
-    board = of(leaderboard(frame(entry("a", 0.1, note=note))), "all")
+    board = of(ranked(frame(entry("a", 0.1, note=note))), "all")
     assert board["within"].isna().all() and board["rank"].isna().all()
     assert board["note"].tolist() == ["mean over 0 of 1 stitchers, without ls (saturated)"]
 
@@ -146,18 +153,16 @@ def test_each_saturated_stitcher_is_warned_of_once():
         entry("a", 0.5, stitcher="task_loss"),
     )
     assert warnings(frame(*entries)) == [
-        "id in matching on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there",
-        "ls[rank=4] in matching on d, m -> m: target saturated: 95% of the cells above 0.99; ranks say little there",
+        "id in matching on d, m -> m: target saturated: 95% of the cells above 0.99; correlations with relative accuracy say little there",
+        "ls[rank=4] in matching on d, m -> m: target saturated: 95% of the cells above 0.99; correlations with relative accuracy say little there",
     ]
     assert warnings(frame(*entries), {("ls", "rank=4"): "short"})[1].startswith("short in matching on d")
 
 
-def test_notes_of_both_scopes_are_merged():
-    rows = entry("a", np.nan, note="undefined in every layer; index: 3 failed of 9 cells")
-    rows[1]["note"] = "undefined: no cells; index: 3 failed of 9 cells"
-    assert of(leaderboard(frame(rows)), "ls")["note"].iloc[0] == (
-        "undefined in every layer; index: 3 failed of 9 cells; undefined: no cells"
-    )
+def test_the_note_is_that_of_the_mean_over_layers():
+    rows = entry("a", np.nan, note="undefined in every layer")
+    rows[1]["note"] = "undefined: no cells"
+    assert of(ranked(frame(rows)), "ls")["note"].iloc[0] == "undefined in every layer"
 
 
 def push(seed: str, value: float, **others) -> dict:
@@ -203,7 +208,7 @@ def test_what_an_index_was_pushed_to_is_the_mean_over_networks_whoever_pushed_it
         ]
     )
     table = frame(entry("a", 0.5), entry("a", 0.4, stitcher="id"), entry("b", 0.1), entry("b", 0.2, stitcher="id"))
-    board = leaderboard(table, measured, PUSHED)
+    board = ranked(table, measured, PUSHED)
     assert sorted(pushed(board))[:3] == [("a", pytest.approx(0.4), 2, "bn1", "push")] * 3
     rest = board[board["index"] == "b"]
     assert len(rest) == 3 and rest["pushed_to"].isna().all() and rest["pushed_networks"].isna().all()
@@ -213,26 +218,26 @@ def test_what_an_index_was_pushed_to_is_the_mean_over_networks_whoever_pushed_it
 def test_views_and_parameters_are_pushed_apart():
     measured = pd.DataFrame([push("0", 0.2), push("0", 0.3, view="flat"), push("0", 0.4, params="x=1")])
     table = frame(entry("a", 0.5), entry("a", 0.4, view="flat"), entry("a", 0.3, index_params="x=1"))
-    assert leaderboard(table, measured, PUSHED).query("stitcher == 'ls'")["pushed_to"].tolist() == [0.2, 0.3, 0.4]
+    assert ranked(table, measured, PUSHED).query("stitcher == 'ls'")["pushed_to"].tolist() == [0.2, 0.3, 0.4]
 
 
 def test_of_several_pushes_that_of_most_networks_counts_and_then_the_first_by_name():
     few = [push("0", 0.1, experiment="aaa"), push("0", 0.15, layer_a="bn2", layer_b="bn2")]
     many = [push(seed, 0.3, experiment="push[epochs=9]") for seed in "01"]
-    assert of(leaderboard(frame(entry("a", 0.5)), pd.DataFrame(few), PUSHED), "ls")["pushed_by"].tolist() == ["aaa"]
+    assert of(ranked(frame(entry("a", 0.5)), pd.DataFrame(few), PUSHED), "ls")["pushed_by"].tolist() == ["aaa"]
     ((_, value, networks, layer, by),) = pushed(
-        of(leaderboard(frame(entry("a", 0.5)), pd.DataFrame(few + many), PUSHED), "ls")
+        of(ranked(frame(entry("a", 0.5)), pd.DataFrame(few + many), PUSHED), "ls")
     )
     assert (value, networks, layer, by) == (0.3, 2, "bn1", "push[epochs=9]")
     across = pd.DataFrame([push("0", 0.2, layer_b="bn2")])
-    assert of(leaderboard(frame(entry("a", 0.5)), across, PUSHED), "ls")["pushed_layer"].tolist() == ["bn1 -> bn2"]
+    assert of(ranked(frame(entry("a", 0.5)), across, PUSHED), "ls")["pushed_layer"].tolist() == ["bn1 -> bn2"]
 
 
 def test_without_pushes_the_columns_are_empty_and_of_the_same_types():
     table, one = frame(entry("a", 0.5)), pd.DataFrame([push("0", 0.2)])
-    full = leaderboard(table, one, PUSHED)
+    full = ranked(table, one, PUSHED)
     for measured in (None, one.assign(quantity="similarity"), one.iloc[:0]):
-        board = leaderboard(table, measured, PUSHED)
+        board = ranked(table, measured, PUSHED)
         assert board["pushed_to"].isna().all() and set(board["pushed_by"]) == {""}
         assert (board.filter(like="pushed_").dtypes == full.filter(like="pushed_").dtypes).all()
 
@@ -240,20 +245,20 @@ def test_without_pushes_the_columns_are_empty_and_of_the_same_types():
 def test_the_input_is_left_alone_and_its_order_does_not_matter():
     table = frame(entry("a", 0.1), entry("b", 0.3), entry("a", 0.5, stitcher="id"), entry("b", 0.1, stitcher="id"))
     before = table.copy(deep=True)
-    board = leaderboard(table)
+    board = ranked(table)
     pd.testing.assert_frame_equal(table, before)
-    pd.testing.assert_frame_equal(board, leaderboard(table.sample(frac=1, random_state=1)))
+    pd.testing.assert_frame_equal(board, ranked(table.sample(frac=1, random_state=1)))
 
 
 def test_no_correlations_give_an_empty_board_of_the_same_columns():
-    full, empty = leaderboard(frame(entry("a", 0.1))), leaderboard(frame())
+    full, empty = ranked(frame(entry("a", 0.1))), ranked(frame())
     assert len(empty) == 0 and warnings(frame()) == []
     assert list(empty.columns) == list(full.columns) == list(LEADERBOARD)
     assert empty["rank"].dtype == full["rank"].dtype == "Int64"
 
 
 def test_declared_columns_stand_behind_the_view():
-    found = leaderboard(frame(entry("a", 0.1)), declared=PUSHED)
+    found = ranked(frame(entry("a", 0.1)), declared=PUSHED)
     assert list(found.columns) == list(board(PUSHED))
     at = list(found.columns).index("view") + 1
     assert list(found.columns[at : at + 4]) == ["pushed_to", "pushed_networks", "pushed_layer", "pushed_by"]

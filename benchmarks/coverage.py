@@ -1,4 +1,4 @@
-"""How far the intervals and tests of the leaderboard can be trusted: coverage, size and power on simulated two-way data.
+"""How far intervals and tests of the leaderboard can be trusted: coverage, size and power on simulated two-way data.
 
     OMP_NUM_THREADS=1 python benchmarks/coverage.py --write results/README.md
 

@@ -2,8 +2,8 @@
 
 Every variable is the sum of an effect of the front network, of the end network, and of the pair, the last correlated
 between (a, b) and (b, a). An index and a target correlate by the same number in each of the three, so Pearson's
-correlation of the population is that number, Spearman's is 6 / pi asin(r / 2), and the partial one given the end network
-follows from the share of the variance that the end has.
+correlation of the population is that number, Spearman's is 6 / pi asin(r / 2), and the partial one given the end
+network follows from the share of the variance that the end has.
 """
 
 from __future__ import annotations

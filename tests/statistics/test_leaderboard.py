@@ -152,9 +152,10 @@ def test_each_saturated_stitcher_is_warned_of_once():
         entry("a", 0.1, stitcher_params="rank=4", note=note),
         entry("a", 0.5, stitcher="task_loss"),
     )
+    said = "target saturated: 95% of the cells above 0.99; correlations with relative accuracy say little there"
     assert warnings(frame(*entries)) == [
-        "id in matching on d, m -> m: target saturated: 95% of the cells above 0.99; correlations with relative accuracy say little there",
-        "ls[rank=4] in matching on d, m -> m: target saturated: 95% of the cells above 0.99; correlations with relative accuracy say little there",
+        "id in matching on d, m -> m: " + said,
+        "ls[rank=4] in matching on d, m -> m: " + said,
     ]
     assert warnings(frame(*entries), {("ls", "rank=4"): "short"})[1].startswith("short in matching on d")
 

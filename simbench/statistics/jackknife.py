@@ -56,8 +56,10 @@ class Left:
     @property
     def z(self) -> Left:
         """Fisher's z of correlations."""
-        values = (np.arctanh(np.clip(x, -_EDGE, _EDGE)) for x in (self.value, self.networks, self.pairs))
-        return Left(*values, self.sides)
+        value, networks, pairs = (
+            np.arctanh(np.clip(x, -_EDGE, _EDGE)) for x in (self.value, self.networks, self.pairs)
+        )
+        return Left(value, networks, pairs, self.sides)
 
     @property
     def variance(self) -> ndarray:

@@ -99,8 +99,8 @@ def correlated(
                 name: _all(xs, ys, at, some, ranked, at.b) for name, some in kinds.items() if name != RELABELLED
             }
     counts = {name: values.shape[-1] for name, values in drawn.items()}
-    places = ({place: here for here, place in enumerate(some)} for some in (indices, targets))
-    return Correlated(*places, points, drawn, of_end, drawn_of_end, counts, plan.complete(at))
+    of_index, of_target = ({place: here for here, place in enumerate(some)} for some in (indices, targets))
+    return Correlated(of_index, of_target, points, drawn, of_end, drawn_of_end, counts, plan.complete(at))
 
 
 def _all(xs, ys, at: Cells, draws: Iterable[Replicates], ranked: bool, given: ndarray | None = None) -> ndarray:

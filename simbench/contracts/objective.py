@@ -55,7 +55,8 @@ class Objective:
         logits, own = logits.double(), own.double()
         if self.attributes:
             logs = [(functional.logsigmoid(sign * own), functional.logsigmoid(sign * logits)) for sign in (1, -1)]
-            return sum(p.exp() * (p - q) for p, q in logs).mean(-1).clamp(min=0)
+            on, off = (p.exp() * (p - q) for p, q in logs)
+            return (on + off).mean(-1).clamp(min=0)
         p, q = functional.log_softmax(own, -1), functional.log_softmax(logits, -1)
         return (p.exp() * (p - q)).sum(-1).clamp(min=0)
 
@@ -65,8 +66,8 @@ class Objective:
 
         logits = logits.double()
         if self.attributes:
-            logs = [functional.logsigmoid(sign * logits) for sign in (1, -1)]
-            return -sum(p.exp() * p for p in logs).mean(-1)
+            on, off = (functional.logsigmoid(sign * logits) for sign in (1, -1))
+            return -(on.exp() * on + off.exp() * off).mean(-1)
         p = functional.log_softmax(logits, -1)
         return -(p.exp() * p).sum(-1)
 

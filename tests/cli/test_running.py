@@ -42,14 +42,14 @@ def test_stdout_has_the_board_the_summary_the_counts_and_the_tables(finished):
     board, summary, closing = (
         finished.out.index(text)
         for text in (
-            "no index can be correlated with relative accuracy",
+            "no index can be correlated with the log divergence",
             "\nmatching\n",
             "ok    degenerate    skipped    failed    rows",
         )
     )
     assert board < summary < closing
     *_, counts, measured, tables, figures = finished.out.splitlines()
-    assert counts.split() == ["26", "0", "0", "0", "26"]  # 2 networks, 2 pairs x 2 indices, 2 x 2 stitchers x 5 numbers
+    assert counts.split() == ["30", "0", "0", "0", "30"]  # 2 networks, 2 pairs x 2 indices, 2 x 2 stitchers x 6 numbers
     assert measured.startswith("measured 10 of 10 cases in ") and "trained" not in measured
     assert tables == f"tables in simbench-results: {', '.join(publish.FILES)}"
     assert figures == f"figures in {Path('simbench-results', 'figures')}: matching.png (and .svg)"
@@ -115,7 +115,7 @@ def test_a_failing_index_is_exit_1_with_the_reason_and_the_rest_stands(again, pa
     where = "matching fails tiny10-0 -> tiny10-1 bn8 spatial"
     assert f"failed: RuntimeError: out of luck (2 rows, e.g. {where})" in done.out
     assert done.err.count("failed: matching fails ") == 2 and "Traceback" not in done.err
-    assert done.out.splitlines()[-4].split() == ["26", "0", "0", "2", "28"]
+    assert done.out.splitlines()[-4].split() == ["30", "0", "0", "2", "32"]
     assert again(*tiny, "--indices", "fails").out.count("measured 2 of 12") == 1, "failed is not done"
     assert again(*tiny).code == 0, "what is not selected does not count"
 
@@ -127,7 +127,7 @@ def test_degenerate_and_skipped_rows_are_counted_with_their_reason(again, tiny):
     assert any(line.startswith("degenerate: ") and "r2_lr" in line and "(2 rows, e.g. " in line for line in lines)
     assert any(line.startswith("skipped: pwcca is not invariant to rotations") for line in lines)
     counts = next(line for line in reversed(lines) if line.split() and line.split()[0].isdigit())
-    assert counts.split() == ["24", "2", "2", "0", "28"]
+    assert counts.split() == ["28", "2", "2", "0", "32"]
 
 
 def test_a_corrupt_record_is_reported_and_measured_again(again, tiny, finished):

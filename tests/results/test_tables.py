@@ -112,6 +112,8 @@ def test_a_method_is_described_by_its_claims(small):
         "affine",
         "cross_entropy",
     )
+    assert not stitcher["control"]
+    assert tables.describe(case(small, installed().get("stitchers", "identity")), "p", "1")["control"]
     assert tables.describe(replace(case(small, None), kind="network"), "p", "1") == {}
 
 

@@ -1,4 +1,4 @@
-"""Weighted correlations are those of repeated pairs, and networks are what is drawn."""
+"""Weighted correlations are those of repeated pairs, and networks are what is left out and relabelled."""
 
 import itertools
 

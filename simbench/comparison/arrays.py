@@ -20,26 +20,32 @@ def similarity(
     registry: Registry | None = None,
     layout: str | tuple[str | None, str | None] | None = None,
 ) -> float:
-    """Value of an index for the activations a -> b of the same inputs.
+    """Value of an index for activations a -> b of the same inputs.
 
     index: a spec such as "svcca[variance=0.99]", or an Index object.
     a, b: numpy arrays, torch tensors, data frames, sparse matrices or lists of real numbers, (n, p) or (n, c, h, w);
-        the widths may differ. They are neither changed nor kept.
+        their widths may differ. They are not changed, and no reference to them is kept.
     view: how (n, c, h, w) becomes rows: "spatial" (n h w, c), "flat" (n, c h w) or "pooled" (n, c).
-    layout: what the axes are, where that is not (n, p) or (n, c, h, w): "nhwc" (Keras), "ntc" or "nct" (tokens, read
-        as pixels); or a pair such as ("nchw", "nhwc"), one for a and one for b. Three axes are asked about, never
-        guessed.
+    layout: the meaning of the axes if it is not (n, p) or (n, c, h, w): "nhwc" (Keras), "ntc" or "nct" (tokens, read
+        as pixels); or a pair such as ("nchw", "nhwc") for a and for b. It is required for three axes.
 
-    Rows pair by position. Two pandas data frames pair by their index: b is put into the order of a, and refused where
-    the labels are not the same, each once. Masked arrays: a row of the view in which a value of a or of b is masked is
-    left out of both, and no value under a mask is read. Missing values of data frames are NaN.
+    Rows pair by position. Two pandas data frames pair by their index: b is put into the order of a, and both must have
+    the same unique labels. Masked arrays: a row of the view in which a value of a or of b is masked is left out of
+    both, and values under a mask are not read. Missing values of data frames are NaN.
 
-    Computed in float64 from the rows themselves (bases by singular value decomposition), whatever precision and scale
-    they come in, so that badly conditioned activations keep their digits; rows wider than many take a few copies of
-    them. Raises InputError for what is not real numbers, NaN or inf, different numbers of rows, fewer than 4 rows,
-    activations that are constant or vary by no more than the rounding of their numbers, wrong ranks, and where the
-    index is undefined (debiased CKA of rows that are all equally far apart); warns with DegenerateWarning where the
-    value carries no information (more directions than rows).
+    The value is computed in float64 from the rows themselves (bases by singular value decomposition), whatever their
+    precision and scale, so that badly conditioned activations keep their digits. If there are more neurons than rows,
+    this takes a few copies of the rows.
+
+    Raises InputError for anything but finite real numbers, wrong numbers of axes, different numbers of rows, fewer than
+    4 rows, activations that are constant or vary by no more than the rounding of their numbers, and pairs on which the
+    index is undefined (debiased CKA of rows that are all equally far apart). Warns with DegenerateWarning if the value
+    carries no information (more directions than rows).
+
+    >>> import torch
+    >>> a = torch.eye(6, 2)
+    >>> round(similarity("cka", a, 3 * a + 1), 9)
+    1.0
     """
     if isinstance(index, str):
         index = (registry or installed()).get("indices", index)

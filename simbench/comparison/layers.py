@@ -1,4 +1,4 @@
-"""`simbench.similarities`: every layer of one network against every layer of another, in as few passes as fit."""
+"""`simbench.similarities`: every layer of one network compared with every layer of another."""
 
 from __future__ import annotations
 
@@ -39,64 +39,66 @@ def similarities(
     layouts: str | Mapping[str, str] | tuple | None = None,
     memory: str = "2GB",
 ) -> pd.DataFrame:
-    """Values of indices for every layer of network a with every layer of network b, in one pass over both, or in as few
-    as fit in memory.
+    """Values of indices for every layer of network a with every layer of network b, in one pass over the batches, or
+    in as few as fit in memory.
 
-    indices: specs such as "cka,svcca[variance=0.9]" or "all", or Index objects; indices of moments, and of minibatches
-        (`Index.minibatches`, such as `cka[estimator=minibatch]`; in view flat or pooled).
-    a, b: any torch.nn.Module; a may be b, which then runs once. They are run in eval mode without gradients, as copies
-        (with convolutions: in channels-last memory, which is faster), and left as they were.
-    batches: input tensors (n, ...), sequences that start with one, as a DataLoader gives (inputs, labels), or dicts of
-        keyword arguments. Each network is given tensors of its own. A sequence for a network whose `forward` may take
-        several positional arguments is refused unless `inputs` is given.
-    layers, layers_b: names of submodules; None takes all without submodules that run once and give float activations
-        (n, p), (n, c, h, w) or of tokens (n, t, c). layers_b is as `layers` where it is not given.
-    view: as for `simbench.similarity`. In view spatial layers of other height and width do not pair; (n, p) counts as
-        1 x 1, t tokens as t x 1. In view flat only layers of at most 4,096 neurons have moments.
-    inputs: a function of a batch that returns what a network is called with: a tensor, a tuple of arguments or a dict
-        of keyword arguments; or a pair of functions, for a and for b.
-    layouts: which axis of an output holds the channels ("nchw", "nhwc", "ntc", "nct"), for all layers or as a dict of
-        names or patterns of layers; or a pair of them, for a and for b. Where nothing is said it is derived from the
-        operations of the first pass; a layer of which it does not follow is skipped, and refused where it is named.
-    memory: that sums, rows of a batch and decompositions may take, beside the networks and their own activations; what
-        does not fit is left for further passes over batches, which must then be an iterable that can be read again.
+    indices: specs such as "cka,svcca[variance=0.9]" or "all", or Index objects. They must be indices of moments or of
+        minibatches (`Index.minibatches`, such as `cka[estimator=minibatch]`; in view flat or pooled).
+    a, b: any torch.nn.Module. Copies of them run in eval mode without gradients (networks with convolutions in
+        channels-last memory, which is faster). If a is b, it runs once.
+    batches: input tensors (n, ...), sequences that start with one, such as the (inputs, labels) of a DataLoader, or
+        dicts of keyword arguments. Each network receives its own copy. `inputs` is required for sequences if the
+        `forward` of a network may take several positional arguments.
+    layers, layers_b: names of submodules. None stands for all submodules that have no submodules themselves, run once
+        and return float activations (n, p), (n, c, h, w) or, for tokens, (n, t, c). layers_b is `layers` by default.
+    view: as for `simbench.similarity`. In view spatial, layers of different height or width do not pair; (n, p) counts
+        as 1 x 1, t tokens as t x 1. In view flat, only layers of at most 4,096 neurons have moments.
+    inputs: a function of a batch that returns the arguments of a network: a tensor, a tuple of arguments or a dict of
+        keyword arguments; or a pair of functions, for a and for b.
+    layouts: the meaning of the axes of outputs ("nchw", "nhwc", "ntc", "nct"), for all layers or as a dict of names or
+        patterns of layers; or a pair of these, for a and for b. By default it is derived from the operations of the
+        first pass. A layer whose layout cannot be derived is skipped, or refused if it is in `layers`.
+    memory: limit for sums, rows of a batch and decompositions, beside the networks and their own activations. Pairs
+        that do not fit are left to further passes over batches, which must then be an iterable that can be read again.
 
-    Returns a row a value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate", which carries no
-    information or is missing; "skipped" and "failed", without a value) and note, the reason; `simbench.measuring.value`
-    has the policy. Moments are accumulated in float64, and bases come
-    from them, where `simbench.similarity` decomposes the rows: values agree to about 1e-9 on well conditioned layers.
-    Layers with as many neurons as there are rows are kept as rows and decomposed like there. A value is the same to the
-    last bit whatever other layers are looked at, and in however many passes.
-    A minibatch is a batch as it is given, cut where it is longer than the index allows.
-    Raises InputError for layers that are unknown, do not run or run several times, for NaN or infinity, and for what
-    does not fit in memory.
+    Returns one row per value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate": without information,
+    or without a value; "skipped" and "failed": without a value) and note, the reason. `simbench.measuring.value` has
+    the policy.
+
+    Moments are accumulated in float64, and bases are computed from them, whereas `simbench.similarity` decomposes the
+    rows: values agree to about 1e-9 on well conditioned layers. Layers with at least as many neurons as there are rows
+    are kept as rows and decomposed in the same way. A value is the same to the last bit for any selection of other
+    layers and any number of passes. A minibatch is a batch, split if it is longer than the index allows.
+
+    Raises InputError for layers that are unknown, do not run or run several times, for NaN or infinity, and for pairs
+    that do not fit in memory.
     """
     if view not in VIEWS:
         raise unknown("view", view, VIEWS)
     room = bytes_of(memory, "memory")
-    room -= room // 8  # for copies that indices are handed, and what the allocator does not give back at once
+    room -= room // 8  # for the copies that indices receive, and for memory that the allocator releases late
     chosen = _chosen(indices, registry)
     streams = [MinibatchStream(index, view) for index in chosen if index.minibatches is not None]
     linear = [index for index in chosen if index.minibatches is None]
     streams += [MomentStream(linear, view)] if linear else []
     names_a = _names(layers, "layers")
     names_b = names_a if layers_b is None else _names(layers_b, "layers_b")
-    choose, said = _pair(inputs), [Layouts.parse(each) for each in _pair(layouts)]
+    choose, given_layouts = _pair(inputs), [Layouts.parse(each) for each in _pair(layouts)]
     with ExitStack() as stack:
 
         def side(net: nn.Module, names: list[str] | None, name: str, k: int) -> Side:
-            taps = stack.enter_context(tapped(net, names, name, said[k]))
+            taps = stack.enter_context(tapped(net, names, name, given_layouts[k]))
             return Side(name, taps, Inputs(net, choose[k], name))
 
-        one = a is b and choose[0] is choose[1] and said[0] == said[1] and (names_a is None) == (names_b is None)
-        if one:
+        same = a is b and choose[0] is choose[1] and given_layouts[0] == given_layouts[1]
+        if same and (names_a is None) == (names_b is None):
             both = side(a, names_a if names_a is None else [*dict.fromkeys([*names_a, *names_b])], "a", 0)
             sides = (both, both)
         else:
             sides = (side(a, names_a, "a", 0), side(b, names_b, "b", 1))
-        _matching(said, a, b)
+        _check_names(given_layouts, a, b)
         reading = Reading(streams, sides, (names_a, names_b), room)
-        found = reading.values(batches)
+        values = reading.values(batches)
     ordered = product([index.spec for index in chosen], *reading.layers)
     return pd.DataFrame(
         [
@@ -110,27 +112,27 @@ def similarities(
                 value.note,
             )
             for spec, layer_a, layer_b in ordered
-            for value in [found[spec, layer_a, layer_b]]
+            for value in [values[spec, layer_a, layer_b]]
         ],
         columns=COLUMNS,
     )
 
 
 def _pair(given) -> tuple:
-    """What is given for both networks, or for a and for b."""
+    """An option for a and for b, given as a pair or once for both."""
     return tuple(given) if isinstance(given, (tuple, list)) and len(given) == 2 else (given, given)
 
 
-def _matching(said: list[Layouts], a: nn.Module, b: nn.Module) -> None:
-    """InputError for a layout of a layer that neither network has."""
+def _check_names(given: list[Layouts], a: nn.Module, b: nn.Module) -> None:
+    """InputError for the layout of a layer that the network does not have."""
     names = [[name for name, _ in net.named_modules(remove_duplicate=False) if name] for net in (a, b)]
-    for layouts, own in zip(said, ([*names[0], *names[1]],) * 2 if said[0] == said[1] else names, strict=True):
+    for layouts, own in zip(given, ([*names[0], *names[1]],) * 2 if given[0] == given[1] else names, strict=True):
         for name in layouts.unmatched(own):
             raise unknown("layer in layouts", name, own, "layers are the names of submodules, or patterns of them")
 
 
 def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | None) -> list[Index]:
-    """Configured indices, each once, of moments or minibatches."""
+    """Configured indices, each once. InputError for one that needs samples."""
     given = [indices] if isinstance(indices, (str, Index)) else list(indices)
     chosen: dict[str, Index] = {}
     for index in given:
@@ -151,10 +153,11 @@ def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | N
     return list(chosen.values())
 
 
-def _names(layers: str | Sequence[str] | None, what: str) -> list[str] | None:
+def _names(layers: str | Sequence[str] | None, option: str) -> list[str] | None:
+    """Names of layers, each once; None for all. InputError for an empty list."""
     if layers is None:
         return None
     names = list(dict.fromkeys(split_list(layers) if isinstance(layers, str) else layers))
     if not names:
-        raise InputError(f"{what} is empty; name submodules, or give None for all")
+        raise InputError(f"{option} is empty; name submodules, or give None for all")
     return names

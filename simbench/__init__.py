@@ -37,6 +37,7 @@ _WHERE = {
     "Row": "simbench.contracts",
     "Result": "simbench.contracts",
     "Preset": "simbench.contracts",
+    "Design": "simbench.contracts",
     "BoardColumn": "simbench.contracts",
     "invariant": "simbench.contracts",
     "nested": "simbench.contracts",

@@ -8,6 +8,7 @@ anything, and nothing here imports torch.
 from simbench.contracts.bench import Bench
 from simbench.contracts.case import Case
 from simbench.contracts.dataset import Dataset
+from simbench.contracts.design import Design
 from simbench.contracts.experiment import BoardColumn, Experiment, Preset
 from simbench.contracts.fields import nested, number, numbers
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, invariant
@@ -28,6 +29,7 @@ __all__ = [
     "Case",
     "Claims",
     "Dataset",
+    "Design",
     "Experiment",
     "Index",
     "Kept",

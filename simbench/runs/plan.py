@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from simbench.contracts import Dataset, Experiment, Model, splits
+from simbench.contracts import Dataset, Design, Experiment, Model, splits
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection, Setting
 from simbench.errors import InputError
@@ -86,7 +86,17 @@ def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str]) 
             network for model in scope.models for network in _networks(scope, model, dataset, homes, fingerprints)
         )
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
-    return Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
+    selection = Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
+    return replace(selection, design=_design(scope, selection))
+
+
+def _design(scope: Scope, selection: Selection) -> Design:
+    """The design of a scope; that of a preset is cut to the networks at the layer that has the fewest."""
+    if scope.strict or scope.design.fronts is None:
+        return scope.design
+    layers = {layer for chosen in scope.layers.values() for layer in chosen}
+    fewest = min((len(selection.having(layer)) for layer in layers), default=0)
+    return scope.design if scope.design.fronts < fewest else Design()
 
 
 def _networks(

@@ -21,6 +21,7 @@ class Request:
         several of either. Without experiments those are run that declare themselves `default`.
     preset: "default" or "paper".
     seeds: of the networks to train: a count (6: seeds 0 to 5) or a list ([0, 3], "0,3").
+    pairs: of networks at a layer: "all", or "balanced:K" for K fronts per end (`simbench.Design`).
     layers, view: names or patterns. weights: checkpoint files to use in place of training.
     max_samples: number of images drawn of each split at most. device: "cpu", "cuda" or "cuda:N".
     memory: what activations may take. threads: of torch while the run lasts; None leaves them as they are.
@@ -38,6 +39,7 @@ class Request:
     models: str | Plugin | Iterable[str | Plugin] = ()
     datasets: str | Plugin | Iterable[str | Plugin] = ()
     seeds: int | str | Iterable[int] | None = None
+    pairs: str | None = None
     layers: str | Iterable[str] = ()
     view: str | Iterable[str] = ()
     weights: str | Path | Iterable[str | Path] = ()

@@ -6,7 +6,7 @@ import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
-from simbench.contracts import Dataset, Experiment, Index, Model, Preset, Stitcher
+from simbench.contracts import Dataset, Design, Experiment, Index, Model, Preset, Stitcher
 from simbench.errors import InputError, unknown
 from simbench.grammar import memory, seeds, split_list
 from simbench.moments.views import VIEWS
@@ -21,6 +21,7 @@ class Scope:
     """What one experiment is asked to measure, with every name turned into an object.
 
     layers: model spec -> names. limit: of the images of each split. files: checkpoints in place of seeds.
+    design: the pairs of networks. strict: whether the user asked for it, so that it needs the networks for it.
     """
 
     experiment: Experiment
@@ -33,6 +34,8 @@ class Scope:
     views: tuple[str, ...]
     limit: int
     files: tuple[Path, ...]
+    design: Design
+    strict: bool
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], re
         views,
         limit,
         files,
+        Design.of(preset.pairs if request.pairs is None else request.pairs),
+        request.pairs is not None,
     )
 
 

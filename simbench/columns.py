@@ -5,8 +5,6 @@ A table maps column names, in the order of the file, to `Column`s. `simbench.res
 
 >>> MEASUREMENTS["value"].type
 'number'
->>> list(RUNS)[:3]
-['run', 'command', 'started']
 """
 
 from __future__ import annotations
@@ -51,6 +49,7 @@ layer_a: text: layer of the front network
 model_b: text: model of the end network (Model 2)
 seed_b: text: training seed of the end network, or the name of its weights file
 layer_b: text: layer of the end network
+panel: text: panel that both networks are from, with its version; empty for networks of no panel or of different ones
 experiment: text: experiment, with the parameters that differ from its defaults
 kind: text: index, stitcher, network (unstitched), or a kind of the experiment's own
 method: text: name of the index or stitcher
@@ -113,6 +112,7 @@ dataset: text: data set that both were measured on
 experiment: text: experiment that measured them
 model_a: text: model of the front networks
 model_b: text: model of the end networks
+panel: text: panel of the networks, with its version; empty for networks of no panel
 stitcher: text: name of the stitcher
 stitcher_params: text: its parameters
 target: text: what is predicted: relative_accuracy, agreement or cross_entropy (negated: larger is better)
@@ -135,7 +135,7 @@ note: text: why something is empty, what was left out, and whether the target is
 """)
 
 #: One board for each combination of these.
-GROUP = ["dataset", "experiment", "model_a", "model_b"]
+GROUP = ["dataset", "experiment", "model_a", "model_b", "panel"]
 LEADERBOARD = {name: CORRELATIONS[name] for name in GROUP} | _table("""
 stitcher: text: name of the stitcher; `all` for the mean over the stitchers that the note names
 stitcher_params: text: its parameters

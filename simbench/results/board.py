@@ -19,11 +19,11 @@ def board(leaders: pd.DataFrame, methods: pd.DataFrame, declared: Mapping[str, B
     declared: quantity -> how it is shown beside the indices; one without a value in a table is left out of it.
     """
     names, blocks = specs(methods), []
-    for (dataset, experiment, model_a, model_b), part in leaders.groupby(GROUP, sort=False):
+    for (dataset, experiment, model_a, model_b, panel), part in leaders.groupby(GROUP, sort=False):
         models = model_a if model_a == model_b else f"{model_a} -> {model_b}"
+        where = f"{dataset} (panel {panel})" if panel else dataset
         head = (
-            f"{experiment}, {models} on {dataset}, {part['networks'].max():.0f} networks, "
-            f"{part['pairs'].max():.0f} pairs"
+            f"{experiment}, {models} on {where}, {part['networks'].max():.0f} networks, {part['pairs'].max():.0f} pairs"
         )
         if part[["within", "pooled"]].isna().all(axis=None):
             blocks.append(

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from simbench.columns import CORRELATIONS, dtypes
+from simbench.columns import CORRELATIONS, GROUP, dtypes
 from simbench.errors import InputError
 from simbench.statistics.cells import MIN_PAIRS, Cells
 from simbench.statistics.estimates import STATISTICS, Estimate, Plan, estimates
@@ -150,12 +150,8 @@ def _saturation(y: Variable, scope: str, inside: ndarray) -> str:
 def _row(
     grid: Grid, x: Variable, y: Variable, scope: str, statistic: str, coverage: float, found: Estimate, notes: list[str]
 ) -> dict:
-    dataset, experiment, model_a, model_b = grid.group
     return {
-        "dataset": dataset,
-        "experiment": experiment,
-        "model_a": model_a,
-        "model_b": model_b,
+        **dict(zip(GROUP, grid.group, strict=True)),
         "stitcher": y.name[0],
         "stitcher_params": y.name[1],
         "target": y.name[2],

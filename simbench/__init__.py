@@ -46,6 +46,7 @@ _WHERE = {
     "Case": "simbench.contracts",
     "Network": "simbench.contracts",
     "Pair": "simbench.contracts",
+    "Panel": "simbench.contracts",
     "Selection": "simbench.contracts",
     "Setting": "simbench.contracts",
     "Task": "simbench.contracts",

@@ -39,6 +39,12 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option(
     "--pairs", metavar="DESIGN", help="Pairs of networks at a layer: all, or balanced:K for K fronts per end."
 )
+@click.option(
+    "--panel",
+    metavar="PANEL",
+    help="Networks, data, layers and pairs of a panel: a name, file, folder, or https://...#sha256=...",
+)
+@click.option("--train", is_flag=True, help="Train every network, also those that a panel holds.")
 @click.option("--layers", multiple=True, type=Whole(), metavar="NAMES", help="Layers: names, patterns or all.")
 @click.option(
     "--view",

@@ -1,6 +1,6 @@
 """What a plugin is, and what it is handed.
 
-Five contracts, two of which mirror each other: an index turns two representations into a number; a stitcher turns them
+Six contracts, two of which mirror each other: an index turns two representations into a number; a stitcher turns them
 into an affine map. Everything asymmetric runs a -> b: b is explained, approximated or replaced. Nothing here computes
 anything, and nothing here imports torch.
 """
@@ -14,6 +14,7 @@ from simbench.contracts.fields import nested, number, numbers
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, invariant
 from simbench.contracts.model import Model, Recipe
 from simbench.contracts.objective import Objective
+from simbench.contracts.panel import Panel
 from simbench.contracts.plugin import Plugin
 from simbench.contracts.result import Kept, Result, Row
 from simbench.contracts.selection import Network, Pair, Selection, Setting
@@ -38,6 +39,7 @@ __all__ = [
     "Network",
     "Objective",
     "Pair",
+    "Panel",
     "Plugin",
     "Preset",
     "Recipe",

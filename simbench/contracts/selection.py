@@ -25,6 +25,8 @@ class Network:
     seed: of its training, or the name of its weights file. weights: sha256 of its tensors. file: their path.
     graph: hash of the computation of the network that the model builds. dataset, fingerprint: the data set that it was
     trained on, where that is another one than it is measured on; its `seed` then names that data set, too.
+    panel: the panel that it belongs to, with its version; `part` is then the first part of the names of its tensors in
+    the file.
     """
 
     model: Model
@@ -34,6 +36,8 @@ class Network:
     dataset: Dataset | None = None
     fingerprint: str = ""
     graph: str = ""
+    part: str = ""
+    panel: str = ""
 
     @property
     def name(self) -> str:

@@ -49,7 +49,7 @@ def plan(resolved: Resolved) -> tuple[Part, ...]:
     wishes: dict[Selection, list[tuple[Experiment, Selection]]] = {}
     for scope in resolved.scopes:
         for dataset in scope.datasets:
-            selection = _selection(scope, dataset, fingerprints)
+            selection = _selection(scope, dataset, fingerprints, resolved)
             wishes.setdefault(selection, []).append((scope.experiment, selection))
     return tuple(Part(tuple(same), cases_of(same)) for same in wishes.values())
 
@@ -77,13 +77,15 @@ def look(resolved: Resolved, pending: int) -> None:
         splits.both(dataset)
 
 
-def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str]) -> Selection:
+def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str], resolved: Resolved) -> Selection:
     homes = scope.datasets if scope.experiment.across else (dataset,)
     if scope.files:
         networks = _given(scope.models[0], scope.files, dataset)
     else:
         networks = tuple(
-            network for model in scope.models for network in _networks(scope, model, dataset, homes, fingerprints)
+            network
+            for model in scope.models
+            for network in _networks(scope, model, dataset, homes, fingerprints, resolved)
         )
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
     selection = Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
@@ -100,7 +102,12 @@ def _design(scope: Scope, selection: Selection) -> Design:
 
 
 def _networks(
-    scope: Scope, model: Model, dataset: Dataset, homes: tuple[Dataset, ...], fingerprints: Mapping[str, str]
+    scope: Scope,
+    model: Model,
+    dataset: Dataset,
+    homes: tuple[Dataset, ...],
+    fingerprints: Mapping[str, str],
+    resolved: Resolved,
 ) -> Iterator[Network]:
     """The networks of a model: one per seed and data set, or the published one."""
     published = model.published()
@@ -118,7 +125,11 @@ def _networks(
         return
     for home in homes:
         for seed in scope.seeds:
-            network = weights.cached(model, home, fingerprints[home.label], seed) or Network(
+            made = fingerprints[home.label]
+            misfit = resolved.request.panel is not None and resolved.panels[0].misfit(model, home, made, seed)
+            if misfit:
+                raise InputError(f"panel {resolved.panels[0].label} cannot be used: {misfit}")
+            network = weights.cached(model, home, made, seed, resolved.panels) or Network(
                 model, str(seed), UNTRAINED, Path(), graph=architecture(model, home)
             )
             foreign = home.label != dataset.label

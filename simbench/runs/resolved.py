@@ -10,9 +10,11 @@ from simbench.contracts import Dataset, Design, Experiment, Index, Model, Preset
 from simbench.errors import InputError, unknown
 from simbench.grammar import memory, seeds, split_list
 from simbench.moments.views import VIEWS
+from simbench.networks.panels import PanelFile
 from simbench.registry import Registry
 from simbench.runs.chosen import parts, select
 from simbench.runs.declared import default_experiments
+from simbench.runs.panels import check, panels, preset_of
 from simbench.runs.request import Request
 
 
@@ -40,11 +42,14 @@ class Scope:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A request with every name turned into an object: one scope per experiment. memory: in bytes."""
+    """A request with every name turned into an object: one scope per experiment. memory: in bytes.
+
+    panels: where networks are looked for before they are trained."""
 
     request: Request
     scopes: tuple[Scope, ...]
     memory: int
+    panels: tuple[PanelFile, ...] = ()
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
@@ -64,7 +69,10 @@ def resolve(request: Request, registry: Registry) -> Resolved:
     )
     if not experiments:
         raise InputError("no installed experiment is run by default; name one with --experiments")
-    return Resolved(request, tuple(_scope(experiment, request, files, registry) for experiment in experiments), room)
+    found = panels(request, registry)
+    chosen = found[0] if request.panel is not None else None
+    scopes = tuple(_scope(experiment, request, files, registry, chosen) for experiment in experiments)
+    return Resolved(request, scopes, room, found)
 
 
 def _preset(experiment: Experiment, name: str) -> Preset:
@@ -73,9 +81,12 @@ def _preset(experiment: Experiment, name: str) -> Preset:
     return experiment.presets[name]
 
 
-def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], registry: Registry) -> Scope:
+def _scope(
+    experiment: Experiment, request: Request, files: tuple[Path, ...], registry: Registry, panel: PanelFile | None
+) -> Scope:
     """What this experiment is asked for: the request, and its preset for what the request leaves out."""
     preset = _preset(experiment, request.preset)
+    preset = preset_of(panel, preset) if panel else preset
     models = select(registry, "models", _named("--models", request.models, preset.models, experiment))
     if files and len(models) != 1:
         raise InputError(
@@ -93,7 +104,7 @@ def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], re
     for view in views:
         if view not in VIEWS:
             raise unknown("view", view, VIEWS)
-    return Scope(
+    scope = Scope(
         experiment,
         select(registry, "indices", request.indices or (preset.indices,)),
         select(registry, "stitchers", request.stitchers or (preset.stitchers,)),
@@ -107,6 +118,9 @@ def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], re
         Design.of(preset.pairs if request.pairs is None else request.pairs),
         request.pairs is not None,
     )
+    if panel:
+        check(panel, scope.models, scope.datasets, scope.seeds, scope.layers)
+    return scope
 
 
 def _named(option: str, given: tuple, preset: str, experiment: Experiment) -> tuple:

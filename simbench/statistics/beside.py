@@ -11,7 +11,7 @@ from simbench.columns import added, dtypes
 #: Columns that name an index on the leaderboard.
 INDEX_KEY = ["index", "index_params", "view"]
 #: Columns in which a measured row and a row of the leaderboard must agree.
-SHARED = ["dataset", "model_a", "model_b", *INDEX_KEY]
+SHARED = ["dataset", "model_a", "model_b", "panel", *INDEX_KEY]
 #: Columns that tell apart the settings of one quantity.
 _SETTING = ["experiment", "layer_a", "layer_b", "samples", "seed"]
 

@@ -42,7 +42,7 @@ class Variable:
 class Grid:
     """What one experiment measured with networks of model_a in front of networks of model_b on one data set.
 
-    group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in
+    group: (dataset, experiment, model_a, model_b, panel). pairs: (seed_a, seed_b) in ascending order. layers: in
     natural order.
     """
 
@@ -59,7 +59,7 @@ class Grid:
 
 
 def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
-    """A grid for each (dataset, experiment, model_a, model_b), in ascending order, from the rows of kind "index"
+    """A grid for each (dataset, experiment, model_a, model_b, panel), in ascending order, from the rows of kind "index"
     and "stitcher"; rows of other kinds are ignored.
 
     Rows with a status other than ok, or whose value is not finite, leave their status and no value. Where there

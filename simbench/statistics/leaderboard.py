@@ -54,9 +54,9 @@ def warnings(correlations: pd.DataFrame, names: Mapping[tuple[str, str], str] | 
     for key, note in zip(rows[GROUP + _STITCHER].itertuples(index=False, name=None), rows["note"], strict=True):
         for part in note.split("; "):
             if part.startswith(SATURATED):
-                dataset, experiment, model_a, model_b, *stitcher = key
+                dataset, experiment, model_a, model_b, panel, *stitcher = key
                 label = (names or {}).get(tuple(stitcher)) or _label(*stitcher)
-                where = f"{experiment} on {dataset}, {model_a} -> {model_b}"
+                where = f"{experiment} on {dataset}, {model_a} -> {model_b}" + (f", panel {panel}" if panel else "")
                 lines[key] = f"{label} in {where}: {part}; ranks say little there"
     return [lines[key] for key in sorted(lines)]
 

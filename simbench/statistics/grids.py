@@ -67,6 +67,7 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
     last step. Raises InputError for an index without a direction in `methods` and for two values in one setting.
     """
     rows = measurements[measurements["kind"].isin([INDEX, STITCHER])]
+    rows = rows if "panel" in rows else rows.assign(panel="")  # tables of before there were panels
     rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))

@@ -28,6 +28,7 @@ LABELS = {
     "seed_a": "0",
     "layer_a": "bn1",
     "model_b": "net",
+    "panel": "",
     "seed_b": "1",
     "layer_b": "bn1",
     "experiment": "matching",

@@ -53,7 +53,7 @@ def panels(request: Request, registry: Registry) -> tuple[PanelFile, ...]:
         return (opened(str(request.panel), registry),)
     if request.train:
         return ()
-    provide = [entry.plugin for entry in registry.entries["panels"].values()]
+    provide: list[Panel] = [entry.plugin for entry in registry.entries["panels"].values()]
     return tuple(provided(panel) for panel in provide if panel.file)
 
 

@@ -9,6 +9,7 @@ dataset: text: data set that both were measured on
 experiment: text: experiment that measured them
 model_a: text: model of the front networks
 model_b: text: model of the end networks
+panel: text: panel of the networks, with its version; empty for networks of no panel
 stitcher: text: name of the stitcher
 stitcher_params: text: its parameters
 target: text: what is predicted, oriented so that larger is better: kl_divergence (minus the logarithm of the
@@ -39,7 +40,7 @@ note: text: why something is empty, what was left out, and whether the target is
 """)
 
 #: One board for each combination of these.
-GROUP = ["dataset", "experiment", "model_a", "model_b"]
+GROUP = ["dataset", "experiment", "model_a", "model_b", "panel"]
 LEADERBOARD = {name: CORRELATIONS[name] for name in GROUP} | table("""
 stitcher: text: name of the stitcher; `all` for the mean over the stitchers that the note names
 stitcher_params: text: its parameters

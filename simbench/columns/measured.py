@@ -28,6 +28,7 @@ layer_a: text: layer of the front network
 model_b: text: model of the end network (Model 2)
 seed_b: text: training seed of the end network, or the name of its weights file
 layer_b: text: layer of the end network
+panel: text: panel that both networks are from, with its version; empty for networks of no panel or of different ones
 experiment: text: experiment, with the parameters that differ from its defaults
 kind: text: index, stitcher, network (unstitched), or a kind of the experiment's own
 method: text: name of the index or stitcher

@@ -24,7 +24,8 @@ class Preset:
     """What an experiment uses for each option of `simbench run` that the user leaves out, as typed on the command line.
 
     params: parameters of the experiment, as typed between its brackets. models, datasets: "" requires the user to name
-    them. layers: "" uses the default layers of each model.
+    them. layers: "" uses the default layers of each model. pairs: a design; of a balanced one as much as the networks
+    that the user asks for allow.
     """
 
     params: str = ""
@@ -36,6 +37,7 @@ class Preset:
     stitchers: str = "all"
     view: str = "spatial"
     max_samples: int = 10_000
+    pairs: str = "all"
 
 
 @dataclass(frozen=True)

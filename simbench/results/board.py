@@ -39,9 +39,10 @@ def board(
     names, blocks = specs(methods), []
     for group, part in leaders.groupby(GROUP, sort=False):
         scope, target = part["scope"].iloc[0], part["target"].iloc[0]
-        dataset, experiment, model_a, model_b = group[-4:]
+        dataset, experiment, model_a, model_b, panel = group
         models = model_a if model_a == model_b else f"{model_a} -> {model_b}"
-        head = f"{experiment}, {models} on {dataset}, {_networks(part)}"
+        where = f"{dataset} (panel {panel})" if panel else dataset
+        head = f"{experiment}, {models} on {where}, {_networks(part)}"
         if part[["within", "pooled"]].isna().all(axis=None):
             blocks.append(
                 f"{head}: no index can be correlated with {TARGETS.get(target, target)}; `note` in leaderboard.csv "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,6 +123,18 @@ def planned(job: Job, declared: Mapping[str, BoardColumn]) -> Outcome:
         corrupt=job.contents.corrupt,
         **frames,
     )
+
+
+def designs(job: Job) -> Iterator[str]:
+    """A line for each experiment and data set: how many networks and pairs it measures, and by which design."""
+    for part in job.parts:
+        for experiment, selection in part.wishes:
+            mine = {(c.a.name, c.b.name) for c in part.cases if c.experiment == experiment and c.a != c.b}
+            by_design = mine == {(pair.a.name, pair.b.name) for pair in selection.pairs()}
+            networks, pairs = count(len(selection.networks), "network"), count(len(mine), "pair")
+            yield f"{experiment.spec} on {selection.setting.dataset.label}: {networks}, {pairs}" + (
+                f", {selection.design}" if by_design else ""
+            )
 
 
 def count(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from simbench.columns import CORRELATIONS, dtypes
+from simbench.columns import CORRELATIONS, GROUP, dtypes
 from simbench.errors import InputError
 from simbench.statistics.blocks import masks, scopes
 from simbench.statistics.conditions import MEANS
@@ -62,7 +62,7 @@ def correlate(
         taken = [layer for layer in grid.layers if layer in ("pooled", *MEANS)]
         if taken:
             raise InputError(
-                f"{grid.group[-2]} or {grid.group[-1]} has a layer named {taken[0]!r}, which names a scope of a "
+                f"{grid.group[2]} or {grid.group[3]} has a layer named {taken[0]!r}, which names a scope of a "
                 "correlation; rename the layer"
             )
         found = estimated(grid, Plan(intervals, permutations, (int(seed), *grid.group)))
@@ -91,12 +91,8 @@ def _rows(grid: Grid, found: dict[tuple[int, int, str, str], Estimate]) -> Itera
 def _row(
     grid: Grid, x: Variable, y: Variable, scope: str, statistic: str, coverage: float, found: Estimate, notes: list[str]
 ) -> dict:
-    dataset, experiment, model_a, model_b = grid.group
     return {
-        "dataset": dataset,
-        "experiment": experiment,
-        "model_a": model_a,
-        "model_b": model_b,
+        **dict(zip(GROUP, grid.group, strict=True)),
         "stitcher": y.name[0],
         "stitcher_params": y.name[1],
         "target": y.name[2],

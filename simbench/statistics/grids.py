@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from simbench.columns import GROUP, IDENTITY, INDEX, LOGARITHMIC, NETWORK, SIMILARITY, STITCHER, TARGETS
+from simbench.columns import GROUP, IDENTITY, INDEX, LOGARITHMIC, SIMILARITY, STITCHER, TARGETS
 from simbench.errors import InputError
+from simbench.statistics.alone import accuracies, of_pair
 from simbench.statistics.digits import significant
 
 _PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
@@ -45,11 +46,11 @@ class Variable:
 class Grid:
     """What one experiment measured with networks of model_a in front of networks of model_b on one data set.
 
-    group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in
+    group: (dataset, experiment, model_a, model_b, panel). pairs: (seed_a, seed_b) in ascending order. layers: in
     natural order. accuracies: (pairs, 2) of the unstitched front and end on the test inputs, NaN where not known.
     """
 
-    group: tuple[str, str, str, str]
+    group: tuple[str, str, str, str, str]
     pairs: list[tuple[str, str]]
     layers: list[str]
     indices: list[Variable]
@@ -63,7 +64,7 @@ class Grid:
 
 
 def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFrame | None = None) -> Iterator[Grid]:
-    """A grid for each (dataset, experiment, model_a, model_b), in ascending order, from the rows of kind "index"
+    """A grid for each (dataset, experiment, model_a, model_b, panel), in ascending order, from the rows of kind "index"
     and "stitcher"; rows of other kinds are ignored.
 
     halves: scores on halves of the test inputs, columns IDENTITY without "step" and `halves`, an array (splits, 2).
@@ -73,10 +74,11 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFram
     last step. Raises InputError for an index without a direction in `methods` and for two values in one setting.
     """
     rows = measurements[measurements["kind"].isin([INDEX, STITCHER])]
+    rows = rows if "panel" in rows else rows.assign(panel="")  # tables of before there were panels
     rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
-    networks = _accuracies(measurements)
+    networks = accuracies(measurements)
     targets = _with_halves(_target_rows(rows), halves)
     indices, targets = (_settled(part) for part in (_index_rows(rows, methods), targets))
     parts = dict(iter(indices.groupby(GROUP)))
@@ -85,21 +87,8 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFram
         pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
         layers = sorted(set(both["layer"]), key=_natural)
         sides = (parts.get(group, indices[:0]), part)
-        accuracies = np.array([_alone(networks, group, pair) for pair in pairs], dtype=float).reshape(-1, 2)
-        yield Grid(group, pairs, layers, *(_variables(side, pairs, layers) for side in sides), accuracies)
-
-
-def _accuracies(measurements: pd.DataFrame) -> dict[tuple[str, ...], float]:
-    """(*group but model_b, seed) -> accuracy of an unstitched network, on the most images."""
-    rows = measurements[(measurements["kind"] == NETWORK) & (measurements["quantity"] == "accuracy")]
-    rows = rows[(rows["status"] == "ok") & rows["step"].isna()].sort_values("samples", kind="stable")
-    key = [*GROUP[:-1], "seed_a"]
-    return dict(zip(rows[key].itertuples(index=False, name=None), rows["value"].astype(float), strict=True))
-
-
-def _alone(networks: dict[tuple[str, ...], float], group: tuple[str, ...], pair: tuple[str, str]) -> list[float]:
-    """Accuracies of the front and the end of a pair."""
-    return [networks.get((*group[:-2], model, seed), np.nan) for model, seed in zip(group[-2:], pair, strict=True)]
+        alone = np.array([of_pair(networks, group, pair) for pair in pairs], dtype=float).reshape(-1, 2)
+        yield Grid(group, pairs, layers, *(_variables(side, pairs, layers) for side in sides), alone)
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:

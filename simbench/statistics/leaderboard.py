@@ -153,7 +153,7 @@ def warnings(correlations: pd.DataFrame, names: Mapping[tuple[str, str], str] | 
     for key, note in zip(_keys(rows, GROUP + STITCHER), rows["note"], strict=True):
         for part in note.split("; "):
             if part.startswith(SATURATED):
-                dataset, experiment, model_a, model_b = key[:-2][-4:]
+                dataset, experiment, model_a, model_b, _, *_ = key
                 name = (names or {}).get(key[-2:]) or label(*key[-2:])
                 where = f"{experiment} on {dataset}, {model_a} -> {model_b}"
                 lines[key] = f"{name} in {where}: {part}; correlations with relative accuracy say little there"

@@ -29,6 +29,7 @@ def record(a: int, b: int, kind: str, method: str, *rows: Row) -> Record:
         "seed_a": str(a),
         "layer_a": "bn1",
         "model_b": "net",
+        "panel": "",
         "seed_b": str(b),
         "layer_b": "bn1",
         "experiment": "matching",

@@ -105,6 +105,7 @@ def entry(index: str, params: str, stitcher_params: str, within: float, low: flo
         "experiment": "matching",
         "model_a": "net",
         "model_b": "net",
+        "panel": "",
         "stitcher": "ls",
         "stitcher_params": stitcher_params,
         "target": "kl_divergence",

@@ -129,7 +129,7 @@ def _beaten(key: tuple[str, str, str], comparisons: pd.DataFrame, names: dict[tu
 
 def _range(leader: dict) -> str:
     """The ranks that are certain."""
-    if pd.isna(leader["best_rank"]):
+    if pd.isna(leader["best_rank"]) or pd.isna(leader["worst_rank"]):
         return ""
     best, worst = int(leader["best_rank"]), int(leader["worst_rank"])
     return str(best) if best == worst else f"{best} to {worst}"

@@ -26,7 +26,8 @@ def halves(records: Iterable[Record], arrays: Callable[[Record], Mapping[str, nd
     arrays: record -> the arrays beside it; those that hold no outcomes (`Bench.outcomes`) are left out.
     """
     records = [record for record in records if record.arrays and record.labels["kind"] in (STITCHER, NETWORK)]
-    own = {_network(record, "a"): arrays(record) for record in records if record.labels["kind"] == NETWORK}
+    unstitched = ((_network(record, "a"), arrays(record)) for record in records if record.labels["kind"] == NETWORK)
+    own = {network: outcomes for network, outcomes in unstitched if "entropy" in outcomes}
     rows = []
     for record in records:
         if record.labels["kind"] != STITCHER:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from simbench.contracts import Dataset, Design, Experiment, Model, splits
@@ -82,11 +83,8 @@ def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str], 
     if scope.files:
         networks = _given(scope.models[0], scope.files, dataset)
     else:
-        networks = tuple(
-            network
-            for model in scope.models
-            for network in _networks(scope, model, dataset, origins, fingerprints, resolved)
-        )
+        found = (_networks(scope, model, dataset, origins, fingerprints, resolved) for model in scope.models)
+        networks = tuple(chain.from_iterable(found))
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
     selection = Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
     return replace(selection, design=_design(scope, selection))

@@ -86,7 +86,7 @@ class _Statistic:
             orders = np.isfinite(value)
             replicates = some.replicates(i, j, condition) if orders else some.zeros(condition)
             mean.add(i, j, value if orders else ORDERS_NOTHING.get(self.statistic, 0.0), replicates)
-            mean.ordered[i, j] += orders
+            mean.ordered[i, j] += not blame
 
     def close(self) -> None:
         """The estimates over layers."""

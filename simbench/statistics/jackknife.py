@@ -79,7 +79,7 @@ class Left:
     def of_inputs(self) -> ndarray:
         """(...) variance of the value over test inputs: a quarter of the mean square of the difference between halves,
         because either half has twice the variance of the whole. NaN where halves are not known."""
-        if not self.halves.shape[-2]:
+        if not self.halves.size:
             return np.full(self.value.shape, np.nan)
         return np.square(self.halves[..., 0] - self.halves[..., 1]).mean(axis=-1) / 4
 

@@ -101,12 +101,21 @@ def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, 
                 name: np.concatenate([correlations(xs, ys, at, draw, ranked, given) for draw in some], axis=-1)
                 for name, some in kinds.items()
             }
-            if plan.intervals and np.isfinite(halves[0]).any():
-                of_halves = np.array([each.reshape(at.n, -1).T for each in halves]).reshape(-1, at.n)
-                values = correlations(xs, of_halves, at, once, ranked, given)[..., 0]
-                drawn[condition][HALVES] = values.reshape(len(xs), len(ys), -1)
+            if plan.intervals:
+                width = max(each.shape[1] for each in halves)
+                parts = [_on_halves(xs, each, at, ranked, given, width) for each in halves]
+                drawn[condition][HALVES] = np.stack(parts, axis=1)
     places = ({place: here for here, place in enumerate(some)} for some in (indices, targets))
     return Correlated(*places, points, drawn)
+
+
+def _on_halves(xs: ndarray, halves: ndarray, at: Cells, ranked: bool, given: ndarray | None, width: int) -> ndarray:
+    """(k, 2 width) correlations with a target on halves (n, width, 2) of the test inputs; NaN where they are unknown,
+    or infinite as the logarithm of 0 is."""
+    if not width or halves.shape[1] != width or not np.isfinite(halves).all():
+        return np.full((len(xs), 2 * width), np.nan)
+    once = Replicates(np.ones((at.n, 1)))
+    return correlations(xs, halves.reshape(at.n, -1).T, at, once, ranked, given)[..., 0]
 
 
 def _defined(correlation: Correlation, x: ndarray, y: ndarray, halves: ndarray) -> float:

@@ -87,13 +87,13 @@ def test_summary_without_rows_or_content_is_empty():
 
 METHODS = pd.DataFrame(
     [
-        ("cka", "estimator=biased,kernel=linear", "cka"),
-        ("cka", "estimator=debiased,kernel=linear", "cka[estimator=debiased]"),
-        ("r2_lr", "centred=true", "r2_lr"),
-        ("ls", "bias=true", "ls"),
-        ("ls", "bias=false", "ls[bias=false]"),
+        ("index", "cka", "estimator=biased,kernel=linear", "cka"),
+        ("index", "cka", "estimator=debiased,kernel=linear", "cka[estimator=debiased]"),
+        ("index", "r2_lr", "centred=true", "r2_lr"),
+        ("stitcher", "ls", "bias=true", "ls"),
+        ("stitcher", "ls", "bias=false", "ls[bias=false]"),
     ],
-    columns=["method", "params", "spec"],
+    columns=["kind", "method", "params", "spec"],
 )
 BIASED, DEBIASED = METHODS["params"][:2]
 
@@ -184,6 +184,7 @@ def test_board_shows_the_interval_the_certain_ranks_and_what_an_index_is_better_
         "experiment": "matching",
         "model_a": "net",
         "model_b": "net",
+        "panel": "",
     }
     row |= {"stitcher": "all", "difference": -0.5, "adjusted": 0.04}
     for side, (name, params) in beaten.items():

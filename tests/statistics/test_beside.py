@@ -18,6 +18,7 @@ def push(seed: str, value: float, **others) -> dict:
         "seed_a": seed,
         "layer_a": "bn1",
         "model_b": "m",
+        "panel": "",
         "seed_b": seed,
         "layer_b": "bn1",
         "experiment": "push",

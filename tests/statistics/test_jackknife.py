@@ -19,6 +19,9 @@ from simbench.statistics.replicates import Plan
 
 PLAN = Plan(True, 0, ())
 
+#: No scores on halves of the test inputs.
+UNKNOWN = np.empty((0, 2))
+
 
 def spread(values: list[float]) -> float:
     """The jackknife's variance, written out."""
@@ -60,13 +63,13 @@ def test_two_models_leave_out_fronts_and_ends_apart():
 
 
 def test_half_of_the_variance_over_networks_is_the_least():
-    left = Left(np.array(0.5), np.array([0.4, 0.6]), np.array([0.0, 1.0]), (2,))
+    left = Left(np.array(0.5), np.array([0.4, 0.6]), np.array([0.0, 1.0]), (2,), UNKNOWN)
     assert left.variance == pytest.approx(0.01 / 2)  # 1/2 * 2 * 0.1^2, and the pairs would take away more
-    assert Left(left.value, left.networks, np.array([0.5, 0.5]), (2,)).variance == pytest.approx(0.01)
+    assert Left(left.value, left.networks, np.array([0.5, 0.5]), (2,), UNKNOWN).variance == pytest.approx(0.01)
 
 
 def left(value: float, networks: list[float], pairs: list[float]) -> Left:
-    return Left(np.array(value), np.array(networks), np.array(pairs), (len(networks),))
+    return Left(np.array(value), np.array(networks), np.array(pairs), (len(networks),), UNKNOWN)
 
 
 def test_an_interval_by_hand():

@@ -73,8 +73,8 @@ class Experiment(Plugin):
     and pair of models:
 
     - kind "index", quantity `similarity`: the value of the case's index. Oriented by the direction that it claims.
-    - kind "stitcher", quantities `relative_accuracy`, `agreement` and `cross_entropy`: the targets, as `bench.stitched`
-      returns them. A row of this kind that is not ok and has another quantity counts for all targets.
+    - kind "stitcher", quantities `kl_divergence`, `relative_accuracy`, `agreement` and `cross_entropy`: targets, as
+      `bench.stitched` returns them. A row of this kind that is not ok and has another quantity counts for all targets.
     - kind "network": an unstitched network (a == b).
 
     Pairs of a network with itself are left out. Where one network pair and layer has several values, the one on the

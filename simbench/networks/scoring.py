@@ -27,7 +27,7 @@ def scores(net: nn.Sequential, dataset: Dataset) -> Scores:
     """Scores of a network in eval mode on the whole test split."""
     import torch
 
-    from simbench.networks.images import BATCH, normalised, pixels
+    from simbench.networks.inputs import BATCH, normalised, pixels
 
     split = splits.read(dataset, "test")
     with torch.inference_mode():

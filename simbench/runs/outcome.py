@@ -128,7 +128,7 @@ def planned(job: Job, declared: Mapping[str, BoardColumn]) -> Outcome:
 def designs(job: Job) -> Iterator[str]:
     """A line for each experiment and data set: how many networks and pairs it measures, and by which design."""
     for part in job.parts:
-        for experiment, selection in part.wishes:
+        for experiment, selection in part.selections:
             mine = {(c.a.name, c.b.name) for c in part.cases if c.experiment == experiment and c.a != c.b}
             by_design = mine == {(pair.a.name, pair.b.name) for pair in selection.pairs()}
             networks, pairs = count(len(selection.networks), "network"), count(len(mine), "pair")

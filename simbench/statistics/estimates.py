@@ -94,11 +94,12 @@ class _Statistic:
             for i, j in np.ndindex(mean.point.shape):
                 x, y, target = self.grid.indices[i], self.grid.targets[j], self.estimates.trusts[j]
                 counting = np.array([target.counts(layer) for layer in self.grid.layers])
+                at = cells(self.grid, x.ok & y.ok & (counting if counting.any() else True))
                 value, notes = mean.value(i, j), list(_left_out(target, self.grid, x, y))
                 if np.isnan(value):
                     missing = "not measured in every layer" if scope == "within" else "not known in every layer"
                     notes.append(missing if mean.missing[i, j] else "undefined in every layer")
-                self._put(i, j, scope, value, mean.replicates(i, j), cells(self.grid, x.ok & y.ok & counting), notes)
+                self._put(i, j, scope, value, mean.replicates(i, j), at, notes)
 
     def _put(self, i: int, j: int, scope: str, value: float, replicates: dict, at: Cells, notes: list[str]) -> None:
         left, target = self._left(value, replicates), self.estimates.trusts[j]

@@ -45,7 +45,11 @@ def test_correlations_of_a_scope_a_statistic_and_a_target(call, results, options
 
 def test_an_unknown_scope_is_one_line(call, results):
     done = call("correlate", "--results", str(results), "--scope", "withn")
-    assert done.code == 2 and done.err == "simbench: scope 'withn' is unknown; did you mean 'within' or 'within_end'?\n"
+    assert (
+        done.code == 2
+        and done.err
+        == "simbench: scope 'withn' is unknown; did you mean 'within' or 'within_end' or 'within_accuracy'?\n"
+    )
 
 
 @pytest.mark.parametrize("option, value", [("--statistic", "speerman"), ("--target", "accuracy")])

@@ -13,7 +13,7 @@ from pathlib import Path
 from simbench.system.surroundings import abroad
 
 #: Names of the hooks (`simbench.hookspecs`).
-HOOKS = tuple(f"simbench_{kind}" for kind in ("indices", "stitchers", "models", "datasets", "experiments"))
+HOOKS = tuple(f"simbench_{kind}" for kind in ("indices", "stitchers", "models", "datasets", "experiments", "panels"))
 
 
 def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:

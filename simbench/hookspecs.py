@@ -1,4 +1,4 @@
-"""The whole extension surface: five hooks, each returning a list of objects in their default configuration.
+"""The whole extension surface: six hooks, each returning a list of objects in their default configuration.
 
 from simbench import Index, hookimpl
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import pluggy
 
-from simbench.contracts import Dataset, Experiment, Index, Model, Stitcher
+from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Stitcher
 
 hookspec = pluggy.HookspecMarker("simbench")
 hookimpl = pluggy.HookimplMarker("simbench")
@@ -42,3 +42,8 @@ def simbench_datasets() -> list[Dataset]:
 @hookspec
 def simbench_experiments() -> list[Experiment]:
     """Experiments."""
+
+
+@hookspec
+def simbench_panels() -> list[Panel]:
+    """Panels: frozen sets of trained networks."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import pluggy
 
 from simbench import hookspecs
-from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
+from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Plugin, Stitcher
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
 from simbench.families import members
@@ -20,7 +20,7 @@ from simbench.grammar import arguments, parse, split_list
 from simbench.system.surroundings import abroad
 
 GROUP = "simbench"
-CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment)}
+CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment, Panel)}
 
 
 @dataclass(frozen=True)
@@ -185,5 +185,9 @@ def _conforms(item: object, contract: type[Plugin]) -> None:
         raise TypeError(f"{noun} {name!r} has an attribute `direction`; it is claimed by `Claims(direction=...)`")
     if not isinstance(item.version, int):
         raise TypeError(f"{noun} {name!r} has version {item.version!r}; a whole number is wanted")
+    if isinstance(item, Panel) and (
+        not isinstance(getattr(item, "sha256", None), str) or not (item.file or item.address)
+    ):
+        raise TypeError(f"{noun} {name!r} has no sha256, or neither a file nor an address; give both")
     if isinstance(item, Plugin) and is_dataclass(item) and not type(item).__dataclass_params__.frozen:
         raise TypeError(f"{noun} {name!r} is a dataclass that is not frozen; use @dataclass(frozen=True)")

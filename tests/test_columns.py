@@ -1,4 +1,4 @@
-"""Every column of every CSV is said once: in simbench/columns.py."""
+"""Every column of every CSV is said once: in simbench/columns/."""
 
 from __future__ import annotations
 

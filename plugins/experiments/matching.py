@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
-from simbench_plugins.experiments.presets import AUTHORS, PAPER, SMALL
+from simbench_plugins.experiments.presets import AUTHORS, DIRECT, PAPER, SMALL
 
 from simbench import Case, Experiment, Result, Row, hookimpl
 from simbench.results import figures
@@ -43,9 +43,10 @@ class Matching(Experiment):
 
     name = "matching"
     source = "Csiszarik et al. 2021, section 5.1, figure 2"
+    version = 2
     default = True
     presets: ClassVar = {
-        "default": SMALL,
+        "default": replace(SMALL, seeds="24", pairs="balanced:4", stitchers=DIRECT),
         "paper": replace(PAPER, seeds="4", stitchers=f"identity,least_squares,procrustes,task_loss[{AUTHORS}]"),
     }
 
@@ -62,10 +63,13 @@ class Matching(Experiment):
 
     def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         if case.kind == "network":
-            return curves.alone(case, bench)
+            alone = curves.alone(case, bench)
+            return Result(alone.rows, {**alone.arrays, **bench.own_outcomes(case.a)})
         if case.kind == "index":
             return [bench.similarity(case.method, case)]
-        return bench.stitched(bench.fit(case.method, case), case)
+        affine = bench.fit(case.method, case)
+        logits = bench.logits(affine, case)
+        return Result([*bench.scored(logits, case), bench.residual(affine, case)], bench.outcomes(logits, case))
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Mean over the pairs: stitched accuracy relative to Model 2, a row per layer, a column per stitcher."""

@@ -16,6 +16,7 @@ class Identity(Stitcher):
     name = "identity"
     source = "Csiszarik et al. 2021, figure 2"
     objective = ""
+    control = True
 
     @property
     def family(self) -> str:

@@ -15,10 +15,11 @@ PREFIX = "SIMBENCH"
 #: verb -> (module, what `simbench --help` says of it)
 VERBS = {
     "run": ("running", "Measure every index and stitcher on pairs of networks; write tables and leaderboard."),
-    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments."),
+    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels."),
     "check": ("checking", "Hold an index or stitcher to its contract, claims and known answers."),
     "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),
     "leaderboard": ("deriving", "Derive and show the leaderboard from the records."),
+    "panel": ("panels", "Make, show or verify panels: frozen sets of trained networks."),
     "cache": ("caching", "Show or clear cached data sets and trained weights."),
 }
 

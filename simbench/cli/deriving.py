@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from simbench.columns import RANKED_BY, TARGETS
 from simbench.contracts import BoardColumn
 
+TARGET = click.Choice(list(TARGETS))
 RESULTS = click.option(
     "--results",
     default="simbench-results",
@@ -19,16 +21,16 @@ RESULTS = click.option(
 
 @click.command("correlate")
 @RESULTS
-@click.option("--scope", default="within", show_default=True, metavar="NAME", help="within, pooled or a layer's name.")
 @click.option(
-    "--statistic", default="spearman", show_default=True, type=click.Choice(["spearman", "pearson", "kendall"])
+    "--scope", default="within", show_default=True, metavar="NAME", help="within, within_end, pooled or a layer's name."
 )
 @click.option(
-    "--target",
-    default="relative_accuracy",
+    "--statistic",
+    default="spearman",
     show_default=True,
-    type=click.Choice(["relative_accuracy", "agreement", "cross_entropy"]),
+    type=click.Choice(["spearman", "pearson", "kendall", "soft_pairwise_accuracy"]),
 )
+@click.option("--target", default=RANKED_BY, show_default=True, type=TARGET)
 def correlate_command(results: Path, scope: str, statistic: str, target: str) -> int:
     """Derive every table of a results folder from its records, and show correlations."""
     from simbench.errors import unknown
@@ -67,19 +69,27 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
 
 @click.command("leaderboard")
 @RESULTS
-def leaderboard_command(results: Path) -> int:
+@click.option("--target", default=RANKED_BY, show_default=True, type=TARGET, help="What indices should predict.")
+@click.option(
+    "--scope",
+    default="within",
+    show_default=True,
+    type=click.Choice(["within", "within_end", "pooled"]),
+    help="Within layers, within layers given the end network, or all layers pooled.",
+)
+def leaderboard_command(results: Path, target: str, scope: str) -> int:
     """Derive every table of a results folder from its records, and show the leaderboard."""
     from simbench.results import folder as publish
     from simbench.results.board import board
 
-    declared = _derive(results)
-    methods = publish.read(results, "methods.csv")
-    click.echo(board(publish.read(results, "leaderboard.csv", declared), methods, declared))
+    declared = _derive(results, target, scope)
+    methods, comparisons = (publish.read(results, f"{name}.csv") for name in ("methods", "comparisons"))
+    click.echo(board(publish.read(results, "leaderboard.csv", declared), comparisons, methods, declared))
     click.echo(f"\nleaderboard in {results / 'leaderboard.csv'}")
     return 0
 
 
-def _derive(results: Path) -> dict[str, BoardColumn]:
+def _derive(results: Path, target: str = RANKED_BY, scope: str = "within") -> dict[str, BoardColumn]:
     """Write every table anew and return the columns that experiments add to the leaderboard.
 
     Raises InputError if there are no records.
@@ -101,5 +111,5 @@ def _derive(results: Path) -> dict[str, BoardColumn]:
         )
     store.check_writable()
     declared = board_columns(installed())
-    publish.publish(contents, results, anew=True, declared=declared)
+    publish.publish(contents, results, anew=True, declared=declared, target=target, scope=scope)
     return declared

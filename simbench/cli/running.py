@@ -36,6 +36,15 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option("--models", help="Architectures.", **MANY)
 @click.option("--datasets", help="Data sets.", **MANY)
 @click.option("--seeds", metavar="N|N,N", help="Networks to train: a count (6: seeds 0 to 5) or a list (0,3).")
+@click.option(
+    "--pairs", metavar="DESIGN", help="Pairs of networks at a layer: all, or balanced:K for K fronts per end."
+)
+@click.option(
+    "--panel",
+    metavar="PANEL",
+    help="Networks, data, layers and pairs of a panel: a name, file, folder, or https://...#sha256=...",
+)
+@click.option("--train", is_flag=True, help="Train every network, also those that a panel holds.")
 @click.option("--layers", multiple=True, type=Whole(), metavar="NAMES", help="Layers: names, patterns or all.")
 @click.option(
     "--view",
@@ -74,8 +83,8 @@ def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
     """Measure every selected index and stitcher on pairs of networks, and tabulate how well each index predicts
     stitched accuracy.
 
-    Options that are left out are taken from each experiment's preset: for `matching`, six networks of tiny10 trained on
-    digits, every index, five stitchers, at most 10,000 images of each split.
+    Options that are left out are taken from each experiment's preset: for `matching`, 24 networks of tiny10 trained on
+    digits, four fronts per end, every index, four stitchers, at most 10,000 images of each split.
 
     SELECTIONS repeat or take commas; `all`, * and ? match names; parameters stand in brackets:
     --indices 'svcca[variance=0.9],cka'. What is on record already is not measured again.

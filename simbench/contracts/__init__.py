@@ -1,6 +1,6 @@
 """Contracts: the base classes of plugins, and the values that are passed to plugins.
 
-There are five kinds of plugin. An index maps two representations to a number, and a stitcher maps them to an affine
+There are six kinds of plugin. An index maps two representations to a number, and a stitcher maps them to an affine
 map. Everything asymmetric runs a -> b: b is explained, approximated or replaced. Importing the contracts does not
 import torch.
 """
@@ -8,11 +8,13 @@ import torch.
 from simbench.contracts.bench import Bench
 from simbench.contracts.case import Case
 from simbench.contracts.dataset import Dataset
+from simbench.contracts.design import Design
 from simbench.contracts.experiment import BoardColumn, Experiment, Preset
 from simbench.contracts.fields import nested, number, numbers
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, invariant
 from simbench.contracts.model import Model, Recipe
 from simbench.contracts.objective import Objective
+from simbench.contracts.panel import Panel
 from simbench.contracts.plugin import Plugin
 from simbench.contracts.result import Kept, Result, Row
 from simbench.contracts.selection import Network, Pair, Selection, Setting
@@ -28,6 +30,7 @@ __all__ = [
     "Case",
     "Claims",
     "Dataset",
+    "Design",
     "Experiment",
     "Index",
     "Kept",
@@ -36,6 +39,7 @@ __all__ = [
     "Network",
     "Objective",
     "Pair",
+    "Panel",
     "Plugin",
     "Preset",
     "Recipe",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from numpy import ndarray
     from torch import Tensor, nn
 
     from simbench.contracts.case import Case
@@ -23,13 +24,15 @@ class Score(Protocol):
 
     accuracy: share of correct labels. relative_accuracy: over the accuracy of Model 2, the mean over the attributes
     where inputs have several labels; NaN where Model 2 is never right. cross_entropy: to Model 2's soft labels, mean
-    over inputs (and attributes), in nats. agreement: share of labels on which the stitched network and Model 2 predict
-    the same. per_attribute: relative accuracy by name.
+    over inputs (and attributes), in nats. kl_divergence: of the outputs from Model 2's, the cross-entropy less the
+    entropy of Model 2's outputs, mean over inputs, in nats. agreement: share of labels on which the stitched network
+    and Model 2 predict the same. per_attribute: relative accuracy by name.
     """
 
     accuracy: float
     relative_accuracy: float
     cross_entropy: float
+    kl_divergence: float
     agreement: float
     per_attribute: dict[str, float]
 
@@ -105,6 +108,20 @@ class Bench(Protocol):
 
     def stitched(self, affine: Affine, case: Case) -> list[Row]:
         """Rows of the score and of the residual of one stitch on the test split."""
+
+    def residual(self, affine: Affine, case: Case) -> Row:
+        """`Moments.residual` of a stitch on the test split, in view spatial, as a row `residual`: ok, or degenerate
+        where b does not vary."""
+
+    def outcomes(self, logits: Tensor, case: Case) -> dict[str, ndarray]:
+        """What stitched outputs (n, outputs) are on each input of the test split, as arrays to keep beside a record:
+        `right` and `agrees`, bits along the inputs (8 to a byte, (n/8,) or (n/8, attributes)): is the label predicted,
+        and is it Model 2's prediction? `divergence`: Kullback-Leibler divergence from Model 2, (n,) float16, in nats.
+        With them, simbench.statistics tells how reliable the scores are. Inapplicable as `score`."""
+
+    def own_outcomes(self, network: Network) -> dict[str, ndarray]:
+        """The same of an unstitched network: `right`, and the `entropy` of its outputs, (n,) float16, in nats.
+        Inapplicable as `accuracy`."""
 
     # Networks and data
 

@@ -93,6 +93,7 @@ class Case:
             "model_b": self.b.model.spec,
             "seed_b": self.b.seed,
             "layer_b": self.layer_b,
+            "panel": self.a.panel if self.a.panel == self.b.panel else "",
             "experiment": self.experiment.spec,
             "kind": self.kind,
             "method": self.method.name if self.method else "",

@@ -24,7 +24,8 @@ class Preset:
     """What an experiment uses for each option of `simbench run` that the user leaves out, as typed on the command line.
 
     params: parameters of the experiment, as typed between its brackets. models, datasets: "" requires the user to name
-    them. layers: "" uses the default layers of each model.
+    them. layers: "" uses the default layers of each model. pairs: a design; of a balanced one as much as the networks
+    that the user asks for allow.
     """
 
     params: str = ""
@@ -36,6 +37,7 @@ class Preset:
     stitchers: str = "all"
     view: str = "spatial"
     max_samples: int = 10_000
+    pairs: str = "all"
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Experiment(Plugin):
     and pair of models:
 
     - kind "index", quantity `similarity`: the value of the case's index. Oriented by the direction that it claims.
-    - kind "stitcher", quantities `relative_accuracy`, `agreement` and `cross_entropy`: the targets, as `bench.stitched`
-      returns them. A row of this kind that is not ok and has another quantity counts for all targets.
+    - kind "stitcher", quantities `kl_divergence`, `relative_accuracy`, `agreement` and `cross_entropy`: targets, as
+      `bench.stitched` returns them. A row of this kind that is not ok and has another quantity counts for all targets.
     - kind "network": an unstitched network (a == b).
 
     Pairs of a network with itself are left out. Where one network pair and layer has several values, the one on the

@@ -16,6 +16,7 @@ NOUNS = {
     "models": "model",
     "datasets": "data set",
     "experiments": "experiment",
+    "panels": "panel",
 }
 
 

@@ -12,8 +12,9 @@ from simbench.contracts.fields import check, default_of, text, texts
 class Plugin:
     """Base class of all plugins. Parameters are the fields of a frozen dataclass with defaults.
 
-    name: the name that users type. source: citation with equation number. version: increased whenever the same
-    parameters would give another number, so that stored results are computed again.
+    name: what users type. source: citation with equation number. version: raised whenever the same
+    parameters would give another number, so that stored results are computed anew. control: of an index or a stitcher,
+    that it is there to be beaten: it stands on every board, but no mean and no comparison counts it.
 
     A parameter is declared by its annotation (bool, int, float, str, Literal, tuple[int, ...] or a union of them) and
     its default; `number`, `numbers` and `nested` declare bounds and other plugins. A plugin that checks more in a
@@ -24,6 +25,7 @@ class Plugin:
     name: ClassVar[str]
     source: ClassVar[str]
     version: ClassVar[int] = 1
+    control: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Raise InputError for parameters whose values their fields do not allow."""

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice, permutations
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from simbench.contracts.dataset import Dataset
+from simbench.contracts.design import Design
 from simbench.contracts.index import Index
 from simbench.contracts.model import Model
 from simbench.contracts.stitcher import Stitcher
@@ -24,6 +25,8 @@ class Network:
     seed: of its training, or the name of its weights file. weights: sha256 of its tensors. file: their path.
     graph: hash of the computation of the network that the model builds. dataset, fingerprint: the data set that it was
     trained on, if it is measured on another one; its `seed` then names that data set, too.
+    panel: the panel that it belongs to, with its version; `part` is then the first part of the names of its tensors in
+    the file.
     """
 
     model: Model
@@ -33,6 +36,8 @@ class Network:
     dataset: Dataset | None = None
     fingerprint: str = ""
     graph: str = ""
+    part: str = ""
+    panel: str = ""
 
     @property
     def name(self) -> str:
@@ -90,7 +95,7 @@ class Selection:
     """A resolved selection: one data set, trained networks, methods.
 
     networks: in the order in which they were typed; `ordered` sorts them.
-    layers: model spec -> names of the selected layers, in order of depth.
+    layers: model spec -> names of the selected layers, in order of depth. design: the pairs of networks at a layer.
     Selections of the same networks on the same data are equal: their cases can share computations.
     """
 
@@ -100,6 +105,7 @@ class Selection:
     views: tuple[str, ...]
     indices: tuple[Index, ...]
     stitchers: tuple[Stitcher, ...]
+    design: Design = Design()
 
     @cached_property
     def ordered(self) -> tuple[Network, ...]:
@@ -116,12 +122,15 @@ class Selection:
 
         most: at most so many pairs at each layer. They do not depend on the order in which networks were typed: the
         networks stand in a ring, in the order of `ordered`; each is paired with the next one, then each with the next
-        but one, and so on, so that every network is a front and an end about equally often. None: all pairs, in the
-        order in which the networks were typed.
+        but one, and so on, so that every network is a front and an end about equally often. None: the pairs of the
+        selection's design (`Design.pairs`), by default all, in the order in which the networks were typed. Raises
+        InputError for a design that needs more networks.
         """
         for layer in dict.fromkeys(layer for selected in self.layers.values() for layer in selected):
             if most is None:
-                yield from (Pair(layer, a, b) for a, b in permutations(self.having(layer), 2))
+                typed = self.having(layer)
+                drawn = self.design.pairs(typed, [network.name for network in typed], self.setting.seed)
+                yield from (Pair(layer, a, b) for a, b in drawn)
             else:
                 ring = [network for network in self.ordered if layer in self.layers[network.model.spec]]
                 shifted = ((a, ring[(i + by) % len(ring)]) for by in range(1, len(ring)) for i, a in enumerate(ring))

@@ -56,13 +56,15 @@ class Score:
 
     accuracy: share of correct labels. relative_accuracy: over the accuracy of Model 2, the mean over the
     attributes where images have several labels; NaN where Model 2 is never right. cross_entropy: to Model 2's
-    soft labels, mean over images (and attributes), in nats. agreement: share of labels on which the stitched
+    soft labels, mean over images (and attributes), in nats. kl_divergence: from Model 2's outputs: the cross-entropy
+    less their entropy, in nats. agreement: share of labels on which the stitched
     network and Model 2 predict the same. per_attribute: relative accuracy by name.
     """
 
     accuracy: float
     relative_accuracy: float
     cross_entropy: float
+    kl_divergence: float
     agreement: float
     per_attribute: dict[str, float]
 
@@ -75,6 +77,7 @@ def score(logits: Tensor, own: Tensor, labels: Tensor, objective: Objective = Ob
         float(objective.accuracy(logits, labels)),
         float(relative.mean()) if bool(relative.isfinite().all()) else float("nan"),
         float(objective.cross_entropy(logits.double(), objective.probabilities(own.double()))),
+        float(objective.divergence(logits, own).mean()),
         float(objective.accuracy(logits, objective.predictions(own))),
         dict(zip(objective.attributes, relative.tolist(), strict=True)) if objective.attributes else {},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +24,7 @@ from simbench.moments.affine import Affine
 from simbench.system import stopwatch
 
 #: What a stitched network is scored by.
-QUANTITIES = ("accuracy", "relative_accuracy", "cross_entropy", "agreement")
+QUANTITIES = ("accuracy", "relative_accuracy", "cross_entropy", "kl_divergence", "agreement")
 
 
 @stopwatch.stages(fit="fitting stitches")
@@ -80,12 +81,15 @@ class Stitching(Pairs):
 
     def stitched(self, affine: Affine, case: Case) -> list[Row]:
         """Score and residual of one stitch on the test split."""
-        rows = self.scored(self.logits(affine, case), case)
+        return [*self.scored(self.logits(affine, case), case), self.residual(affine, case)]
+
+    def residual(self, affine: Affine, case: Case) -> Row:
+        """How far the stitched activations are from b's on the test split: a row `residual`."""
         m = self.moments(case, "test", "spatial")
         problem = Side.of_scatter(f"{case.layer_b} of {case.b.name}", m.b, " over the test images").problem()
         if problem is not None:
-            return [*rows, Row("residual", None, status=problem.status, note=problem.note)]
-        return [*rows, Row("residual", float(m.residual(affine.to(torch.float64))))]
+            return Row("residual", None, status=problem.status, note=problem.note)
+        return Row("residual", float(m.residual(affine.to(torch.float64))))
 
     def scored(self, logits: Tensor, case: Case) -> list[Row]:
         """Rows of the score of stitched outputs (n, outputs) on the test split."""
@@ -98,6 +102,25 @@ class Stitching(Pairs):
             else Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, is right on no image: undefined")
             for quantity, value in values.items()
         ]
+
+    def outcomes(self, logits: Tensor, case: Case) -> dict[str, np.ndarray]:
+        """Arrays `right`, `agrees` and `divergence` of stitched outputs (n, outputs), by input of the test split."""
+        self._answers(case.b)
+        own, objective = self.activations.outputs(case.b, "test"), self.activations.objective
+        return {
+            "right": _bits(objective.right(logits, self.activations.labels("test"))),
+            "agrees": _bits(objective.right(logits, objective.predictions(own))),
+            "divergence": _float16(objective.divergence(logits, own)),
+        }
+
+    def own_outcomes(self, network: Network) -> dict[str, np.ndarray]:
+        """Arrays `right` and `entropy` of an unstitched network, by input of the test split."""
+        self._answers(network)
+        outputs, objective = self.activations.outputs(network, "test"), self.activations.objective
+        return {
+            "right": _bits(objective.right(outputs, self.activations.labels("test"))),
+            "entropy": _float16(objective.entropy(outputs)),
+        }
 
     def accuracy(self, network: Network, split: str = "test") -> float:
         """Accuracy of an unstitched network."""
@@ -128,3 +151,13 @@ class Stitching(Pairs):
     def net(self, network: Network) -> nn.Sequential:
         """The whole network, frozen, in eval mode."""
         return self.activations.net(network)
+
+
+def _bits(right: Tensor) -> np.ndarray:
+    """Booleans (n, ...) as bits (n/8, ...)."""
+    return np.packbits(right.cpu().numpy(), axis=0)
+
+
+def _float16(values: Tensor) -> np.ndarray:
+    """In float16; what is too large for it is its largest number."""
+    return values.clamp(max=torch.finfo(torch.float16).max).half().cpu().numpy()

@@ -14,7 +14,21 @@ from simbench.system.surroundings import at_home
 OFFERED = tuple(sorted({*Bench.__annotations__, *(name for name in vars(Bench) if not name.startswith("_"))}))
 #: Methods whose results are new at every call, or made by the experiment itself: they are not copied.
 NEW = frozenset(
-    {"similarity", "fit", "logits", "score", "stitched", "scored", "once", "stitched_similarity", "samples", "accuracy"}
+    {
+        "similarity",
+        "fit",
+        "logits",
+        "score",
+        "stitched",
+        "scored",
+        "residual",
+        "outcomes",
+        "own_outcomes",
+        "once",
+        "stitched_similarity",
+        "samples",
+        "accuracy",
+    }
 )
 
 

@@ -72,12 +72,8 @@ def _broken(file: Path) -> str:
 
 
 def _safetensors(file: Path) -> dict[str, Tensor]:
-    try:
-        from safetensors.torch import load_file
-    except ImportError:
-        raise InputError(
-            f"checkpoint {str(file)!r} needs the package safetensors; pip install 'simbench[safetensors]'"
-        ) from None
+    from safetensors.torch import load_file
+
     return load_file(file)
 
 

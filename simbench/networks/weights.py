@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from simbench.contracts.selection import Network
 from simbench.errors import InputError
 from simbench.networks.architectures import architecture
 from simbench.networks.checkpoints import content_hash, fits, read, unusable
+from simbench.networks.panels import PanelFile, built
 from simbench.networks.training import train
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest, machine, versions
@@ -28,11 +30,17 @@ if TYPE_CHECKING:
 __all__ = ["cached", "checkpoint", "content_hash", "fetched", "load", "read", "train", "trained"]
 
 
-def cached(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> Network | None:
-    """The network of this architecture, recipe, data and seed if it has been trained before.
+def cached(
+    model: Model, dataset: Dataset, fingerprint: str, seed: int, panels: Iterable[PanelFile] = ()
+) -> Network | None:
+    """The network of this architecture, recipe, data and seed, of the first of the panels that holds it, or if it has
+    been trained before.
 
     Missing or damaged files count as not cached: one line on stderr reports them, and the network is trained again.
     Does not import torch where the hash of the architecture is cached."""
+    for panel in panels:
+        if not panel.misfit(model, dataset, fingerprint, seed):
+            return panel.network(model, dataset, seed)
     identity = _identity(model, dataset, fingerprint, seed)
     file = _file(identity)
     sidecar = file.with_suffix(".json")
@@ -178,6 +186,9 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
     """The network in eval mode, frozen. Raises InputError when the file does not fit the model."""
     import torch
 
+    if network.part:
+        net = built(network, dataset)
+        return net.to(device, memory_format=torch.channels_last).requires_grad_(False)
     state = read(network.file)
     net = _built(network.model, dataset)
     fits(state, net.state_dict(), f"checkpoint {str(network.file)!r}", network.model, dataset)

@@ -10,65 +10,129 @@ from tabulate import tabulate
 from simbench.columns import GROUP, NONE
 from simbench.contracts import BoardColumn
 from simbench.results.text import specs
+from simbench.statistics.comparisons import LEVEL
+
+#: Scope -> what it is called in a heading, and in the heading of a column.
+SCOPES = {
+    "within": "within layers",
+    "within_end": "within layers, given the end network",
+    "pooled": "all layers pooled",
+}
+COLUMNS = {"within": "within layers", "within_end": "given the end", "pooled": "pooled"}
+#: Target -> what it is called.
+TARGETS = {
+    "kl_divergence": "the log divergence of stitched networks from Model 2",
+    "relative_accuracy": "relative accuracy",
+    "agreement": "agreement with Model 2",
+    "cross_entropy": "the cross-entropy to Model 2",
+}
+_INDEX = ["index", "index_params", "view"]
 
 
-def board(leaders: pd.DataFrame, methods: pd.DataFrame, declared: Mapping[str, BoardColumn] = NONE) -> str:
-    """The leaderboard as text: for each data set and pair of models, a table of Spearman correlations with relative
-    accuracy within layers and one over all layers, with a row per index and a column per stitcher.
+def board(
+    leaders: pd.DataFrame, comparisons: pd.DataFrame, methods: pd.DataFrame, declared: Mapping[str, BoardColumn] = NONE
+) -> str:
+    """Leaderboard for people: for each data set and pair of models a table of Spearman correlations, a row per index.
 
     declared: quantity -> its column; a table leaves out quantities without a value.
     """
     names, blocks = specs(methods), []
-    for (dataset, experiment, model_a, model_b), part in leaders.groupby(GROUP, sort=False):
+    for group, part in leaders.groupby(GROUP, sort=False):
+        scope, target = part["scope"].iloc[0], part["target"].iloc[0]
+        dataset, experiment, model_a, model_b, panel = group
         models = model_a if model_a == model_b else f"{model_a} -> {model_b}"
-        head = (
-            f"{experiment}, {models} on {dataset}, {part['networks'].max():.0f} networks, "
-            f"{part['pairs'].max():.0f} pairs"
-        )
+        where = f"{dataset} (panel {panel})" if panel else dataset
+        head = f"{experiment}, {models} on {where}, {_networks(part)}"
         if part[["within", "pooled"]].isna().all(axis=None):
             blocks.append(
-                f"{head}: no index can be correlated with relative accuracy; `note` in leaderboard.csv says "
-                "why. Three networks give a value, six an interval."
+                f"{head}: no index can be correlated with {TARGETS.get(target, target)}; `note` in leaderboard.csv "
+                "says why. Three networks give a value, six an interval."
             )
             continue
+        title = f"{head}: how well each index predicts {TARGETS.get(target, target)}, {SCOPES[scope]}"
+        same = comparisons[(comparisons[GROUP] == list(group)).all(axis=1) & (comparisons["stitcher"] == "all")]
         shown = {
             quantity: column
             for quantity, column in declared.items()
             if quantity in part and part[quantity].notna().any()  # an older leaderboard.csv may lack the column
         }
-        blocks += [
-            f"{head}: how well each index predicts relative accuracy, {title}\n{_wide(part, names, scope, shown)}"
-            for scope, title in (("within", "within layers"), ("pooled", "all layers pooled"))
-        ]
-        note = part.loc[part["stitcher"] == "all", "note"].iloc[0]
-        for (name, params), spec in names.items():
-            note = note.replace(f"{name}[{params}]", spec)
-        blocks[-1] += "\n".join(["", note, *(_legend(part, quantity, column) for quantity, column in shown.items())])
+        legends = [_legend(part, quantity, column) for quantity, column in shown.items()]
+        blocks.append(
+            "\n".join([title, _table(part, same, names, shown, scope), *_notes(part, names, scope, methods), *legends])
+        )
     return "\n\n".join(blocks)
 
 
-def _wide(part: pd.DataFrame, names: dict[tuple[str, str], str], scope: str, shown: Mapping[str, BoardColumn]) -> str:
-    """A row per index, by rank in the mean over stitchers, and a column per stitcher: `value [low, high]`."""
-    part = part.assign(
-        column=[
-            names.get((name, params), name)
-            for name, params in zip(part["stitcher"], part["stitcher_params"], strict=True)
-        ]
-    )
-    columns = ["all", *(name for name in part["column"].unique() if name != "all")]
+def _networks(part: pd.DataFrame) -> str:
+    return f"{part['networks'].max():.0f} networks, {part['pairs'].max():.0f} pairs"
+
+
+def _table(
+    part: pd.DataFrame, comparisons: pd.DataFrame, names: dict, shown: Mapping[str, BoardColumn], scope: str
+) -> str:
+    """A row per index, by rank in the mean over stitchers, and a column per stitcher."""
+    part = part.assign(label=_labels(part, names))
+    stitchers = [name for name in part["label"].unique() if name != "all"]
+    others = [name for name in COLUMNS if name != scope]
     rows = []
-    for leader in part[part["column"] == "all"].to_dict("records"):
-        rank = {"rank": "" if pd.isna(leader["rank"]) else f"{leader['rank']:.0f}"} if scope == "within" else {}
-        spec = names.get((leader["index"], leader["index_params"]), leader["index"])
-        beside = {column.heading: _short(leader[quantity]) for quantity, column in shown.items()}
-        row = rank | {"index": spec, "view": leader["view"]} | beside
-        same = part[
-            (part["index"] == leader["index"])
-            & (part["index_params"] == leader["index_params"])
-            & (part["view"] == leader["view"])
-        ].set_index("column")
-        rows.append(row | {"mean" if name == "all" else name: _cell(same, name, scope) for name in columns})
+    for leader in part[part["label"] == "all"].to_dict("records"):
+        key = tuple(leader[name] for name in _INDEX)
+        same = part[(part[_INDEX] == list(key)).all(axis=1)].set_index("label")
+        row = {"rank": _whole(leader["rank"]), "certain": _range(leader)}
+        row |= {"index": names.get(key[:2], key[0]), "view": key[2]}
+        row |= {column.heading: _short(leader[quantity]) for quantity, column in shown.items()}
+        row["mean"] = _cell(leader, scope)
+        row |= {COLUMNS[name]: _short(leader[name]) for name in others}
+        row["accuracy"] = _short(leader["relative_accuracy"])
+        row |= {name: _short(same.at[name, scope]) if name in same.index else "" for name in stitchers}
+        rows.append(row | {"better than": _beaten(key, comparisons, names)})
     return tabulate(rows, headers="keys", disable_numparse=True)
+
+
+def _notes(part: pd.DataFrame, names: dict, scope: str, methods: pd.DataFrame) -> list[str]:
+    """What the mean is over, how good an index could be, and the best index of each stitcher."""
+    means, part = part[part["stitcher"] == "all"], part.assign(label=_labels(part, names))
+    note = means["note"].iloc[0]
+    for (name, params), spec in names.items():
+        note = note.replace(f"{name}[{params}]", spec)
+    lines = [note]
+    if scope == "within" and means["ceiling"].notna().any():
+        lines[0] += f"; noise ceiling {means['ceiling'].max():.2f}: no index could reach more"
+    controls = set(methods[methods["control"].eq(True)]["method"]) if "control" in methods else set()
+    first = part[(part["rank"] == 1) & ~part["stitcher"].isin({"all", *controls})]
+    if len(first):
+        best = [
+            f"{names.get((i, p), i)} for {label}"
+            for label, i, p in zip(first["label"], first["index"], first["index_params"], strict=True)
+        ]
+        lines.append("best index by stitcher: " + ", ".join(dict.fromkeys(best)))
+    return lines
+
+
+def _labels(part: pd.DataFrame, names: dict[tuple[str, str], str]) -> list[str]:
+    return [names.get(key, key[0]) for key in zip(part["stitcher"], part["stitcher_params"], strict=True)]
+
+
+def _beaten(key: tuple[str, str, str], comparisons: pd.DataFrame, names: dict[tuple[str, str], str]) -> str:
+    """The indices that one predicts better than, certainly."""
+    sure = comparisons[comparisons["adjusted"] <= LEVEL]
+    found = []
+    for mine, other, sign in (("a", "b", 1), ("b", "a", -1)):
+        rows = sure[(sure[[f"index_{mine}", f"index_{mine}_params", f"view_{mine}"]] == list(key)).all(axis=1)]
+        rows = rows[sign * rows["difference"] > 0]
+        found += [
+            names.get(each[:2], each[0])
+            for each in rows[[f"index_{other}", f"index_{other}_params"]].itertuples(index=False, name=None)
+        ]
+    return ", ".join(dict.fromkeys(found))
+
+
+def _range(leader: dict) -> str:
+    """The ranks that are certain."""
+    if pd.isna(leader["best_rank"]) or pd.isna(leader["worst_rank"]):
+        return ""
+    best, worst = int(leader["best_rank"]), int(leader["worst_rank"])
+    return str(best) if best == worst else f"{best} to {worst}"
 
 
 def _legend(part: pd.DataFrame, quantity: str, column: BoardColumn) -> str:
@@ -82,12 +146,16 @@ def _legend(part: pd.DataFrame, quantity: str, column: BoardColumn) -> str:
     return f"{column.heading}: {meaning}, mean over {count} network{'s' if networks[-1] > 1 else ''}"
 
 
+def _whole(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.0f}"
+
+
 def _short(value: float) -> str:
     return "" if pd.isna(value) else f"{value:.2f}"
 
 
-def _cell(same: pd.DataFrame, name: str, scope: str) -> str:
-    if name not in same.index or pd.isna(same.at[name, scope]):
+def _cell(leader: dict, scope: str) -> str:
+    value, low, high = (leader[scope + end] for end in ("", "_low", "_high"))
+    if pd.isna(value):
         return ""
-    value, low, high = (same.at[name, scope + end] for end in ("", "_low", "_high"))
     return f"{value:.2f}" + ("" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]")

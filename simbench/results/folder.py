@@ -10,6 +10,7 @@ import pandas as pd
 from simbench import columns
 from simbench.contracts import BoardColumn, Experiment, Kept
 from simbench.results import figures, tables
+from simbench.results.outcomes import halves
 from simbench.results.store import Contents, Store
 from simbench.statistics.correlate import correlate
 from simbench.statistics.leaderboard import leaderboard
@@ -28,12 +29,15 @@ def publish(
     anew: bool = False,
     preferred: Set[str] = frozenset(),
     declared: Mapping[str, BoardColumn] = columns.NONE,
+    target: str = columns.RANKED_BY,
+    scope: str = "within",
 ) -> int:
     """Write every table. Correlations and leaderboard are computed only if measurements, methods or the columns of the
     leaderboard have changed, or if `anew` is true.
 
-    preferred: keys of the records to show where several records have the same labels; otherwise the record of the
-    latest run is shown. declared: quantity -> column that experiments add to the leaderboard.
+    preferred: keys of records that stand in the tables where several records have the same labels; without one, the
+    record of the latest run does. declared: quantity -> column that experiments add to the leaderboard. target, scope:
+    what the leaderboard ranks by.
     Returns how many records are left out of the tables because others have the same labels.
     """
     records = list(contents.records.values())
@@ -42,11 +46,17 @@ def publish(
     tables.write(tables.timings(records), folder / "timings.csv")
     tables.write(tables.runs(contents), folder / "runs.csv")
     if anew or any(changed) or not _derived(folder, columns.board(declared)):
-        for name in ("correlations.csv", "leaderboard.csv"):  # if interrupted from here on, the next call computes them
+        for name in (
+            "correlations.csv",
+            "leaderboard.csv",
+            "comparisons.csv",
+        ):  # if interrupted from here on, the next call computes them
             (folder / name).unlink(missing_ok=True)
-        correlations = correlate(measured, methods)
-        tables.write(correlations, folder / "correlations.csv")
-        tables.write(leaderboard(correlations, measured, declared), folder / "leaderboard.csv")
+        correlations = correlate(measured, methods, halves(tables.current(records, preferred)[0], Store(folder).arrays))
+        ranked = leaderboard(correlations, methods, measured, declared, target, scope)
+        tables.write(correlations.table, folder / "correlations.csv")
+        tables.write(ranked.table, folder / "leaderboard.csv")
+        tables.write(ranked.comparisons, folder / "comparisons.csv")
     return tables.current(records, preferred)[1]
 
 

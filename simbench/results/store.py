@@ -105,7 +105,8 @@ class Store:
             if data is None or data.get("key") != path.stem or digest(data["identity"]) != path.stem:
                 corrupt.append(path)
                 continue
-            record = Record(**data | {"rows": tuple(Row(**row) for row in data["rows"])})
+            labels = {"panel": ""} | data["labels"]  # records of before there were panels
+            record = Record(**data | {"labels": labels, "rows": tuple(Row(**row) for row in data["rows"])})
             if record.arrays and digest(_content(self._arrays(record.key))) != record.arrays:
                 corrupt.append(self._arrays(record.key))
                 continue

@@ -30,6 +30,7 @@ def describe(case: Case, package: str, package_version: str) -> dict:
         "version": method.version,
         "package": package,
         "package_version": package_version,
+        "control": method.control,
     }
     if isinstance(method, Index):
         claims = method.claims

@@ -42,7 +42,7 @@ def including(registry: Registry, request: Request) -> Registry:
     Raises InputError if another plugin of that kind and name is installed.
     """
     entries = {kind: dict(named) for kind, named in registry.entries.items()}
-    for item in (plugin for kind in entries for plugin in getattr(request, kind)):
+    for item in (plugin for kind in entries for plugin in getattr(request, kind, ())):
         if isinstance(item, Plugin):
             entry = entries[item.kind].setdefault(item.name, Entry(item, type(item).__module__, ""))
             if type(entry.plugin) is not type(item):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from simbench.runs.job import Job
 class Outcome:
     """The outcome of a run: its tables as data frames, its files, counts, warnings and problems.
 
-    measurements, methods, timings, runs, correlations, leaderboard: the tables of the results folder, from all runs,
-        with the columns and types of `simbench.columns`; without rows after a dry run.
+    measurements, methods, timings, runs, correlations, leaderboard, comparisons: the tables of the results folder,
+        whichever run measured them, with the columns and types of `simbench.columns`; without rows after a dry run.
     summaries: experiment -> its own short table. figures: the PNG files of the selected experiments.
     rows: (case, row) of every selected case, new and old, with every digit.
     folder: of results. cases: number of selected cases. pending: cases to measure at the start. measured: cases that
@@ -43,6 +43,7 @@ class Outcome:
     runs: pd.DataFrame
     correlations: pd.DataFrame
     leaderboard: pd.DataFrame
+    comparisons: pd.DataFrame
     declared: Mapping[str, BoardColumn]
     corrupt: tuple[Path, ...]
     trained: int = 0
@@ -85,7 +86,7 @@ class Outcome:
     def __str__(self) -> str:
         """The report that `simbench run` prints: board, summaries, warnings, reasons for rows that are not ok, counts,
         and where the files are."""
-        blocks = [board(self.leaderboard, self.methods, self.declared)]
+        blocks = [board(self.leaderboard, self.comparisons, self.methods, self.declared)]
         blocks += [f"{spec}\n{text.table(frame)}" for spec, frame in self.summaries.items()]
         lines = [f"{block}\n" for block in blocks if block]
         lines += [f"warning: {line}" for line in self.warnings]
@@ -122,6 +123,18 @@ def planned(job: Job, declared: Mapping[str, BoardColumn]) -> Outcome:
         corrupt=job.contents.corrupt,
         **frames,
     )
+
+
+def designs(job: Job) -> Iterator[str]:
+    """A line for each experiment and data set: how many networks and pairs it measures, and by which design."""
+    for part in job.parts:
+        for experiment, selection in part.selections:
+            mine = {(c.a.name, c.b.name) for c in part.cases if c.experiment == experiment and c.a != c.b}
+            by_design = mine == {(pair.a.name, pair.b.name) for pair in selection.pairs()}
+            networks, pairs = count(len(selection.networks), "network"), count(len(mine), "pair")
+            yield f"{experiment.spec} on {selection.setting.dataset.label}: {networks}, {pairs}" + (
+                f", {selection.design}" if by_design else ""
+            )
 
 
 def count(number: int, noun: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
-from simbench.contracts import Dataset, Experiment, Model, splits
+from simbench.contracts import Dataset, Design, Experiment, Model, splits
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection, Setting
 from simbench.errors import InputError
@@ -49,7 +50,7 @@ def plan(resolved: Resolved) -> tuple[Part, ...]:
     selections: dict[Selection, list[tuple[Experiment, Selection]]] = {}
     for scope in resolved.scopes:
         for dataset in scope.datasets:
-            selection = _selection(scope, dataset, fingerprints)
+            selection = _selection(scope, dataset, fingerprints, resolved)
             selections.setdefault(selection, []).append((scope.experiment, selection))
     return tuple(Part(tuple(same), cases_of(same)) for same in selections.values())
 
@@ -77,20 +78,34 @@ def check_splits(resolved: Resolved, pending: int) -> None:
         splits.both(dataset)
 
 
-def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str]) -> Selection:
+def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str], resolved: Resolved) -> Selection:
     origins = scope.datasets if scope.experiment.across else (dataset,)
     if scope.files:
         networks = _given(scope.models[0], scope.files, dataset)
     else:
-        networks = tuple(
-            network for model in scope.models for network in _networks(scope, model, dataset, origins, fingerprints)
-        )
+        found = (_networks(scope, model, dataset, origins, fingerprints, resolved) for model in scope.models)
+        networks = tuple(chain.from_iterable(found))
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
-    return Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
+    selection = Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
+    return replace(selection, design=_design(scope, selection))
+
+
+def _design(scope: Scope, selection: Selection) -> Design:
+    """The design of a scope; that of a preset is cut to the networks at the layer that has the fewest."""
+    if scope.strict or scope.design.fronts is None:
+        return scope.design
+    layers = {layer for chosen in scope.layers.values() for layer in chosen}
+    fewest = min((len(selection.having(layer)) for layer in layers), default=0)
+    return scope.design if scope.design.fronts < fewest else Design()
 
 
 def _networks(
-    scope: Scope, model: Model, dataset: Dataset, origins: tuple[Dataset, ...], fingerprints: Mapping[str, str]
+    scope: Scope,
+    model: Model,
+    dataset: Dataset,
+    origins: tuple[Dataset, ...],
+    fingerprints: Mapping[str, str],
+    resolved: Resolved,
 ) -> Iterator[Network]:
     """The networks of a model: one per seed and data set, or the published one."""
     published = model.published()
@@ -108,7 +123,11 @@ def _networks(
         return
     for origin in origins:
         for seed in scope.seeds:
-            network = weights.cached(model, origin, fingerprints[origin.label], seed) or Network(
+            made = fingerprints[origin.label]
+            misfit = resolved.request.panel is not None and resolved.panels[0].misfit(model, origin, made, seed)
+            if misfit:
+                raise InputError(f"panel {resolved.panels[0].label} cannot be used: {misfit}")
+            network = weights.cached(model, origin, made, seed, resolved.panels) or Network(
                 model, str(seed), UNTRAINED, Path(), graph=architecture(model, origin)
             )
             foreign = origin.label != dataset.label

@@ -21,6 +21,9 @@ class Request:
         several of either. By default, the experiments that declare themselves `default` are run.
     preset: "default" or "paper".
     seeds: of the networks to train: a count (6: seeds 0 to 5) or a list ([0, 3], "0,3").
+    pairs: of networks at a layer: "all", or "balanced:K" for K fronts per end (`simbench.Design`).
+    panel: the name, file, folder or address of a panel, which gives networks, data, layers and pairs; other options
+        choose among them. train: train every network, also those that a panel holds.
     layers, view: names or patterns. weights: checkpoint files to use in place of training.
     max_samples: number of images drawn of each split at most. device: "cpu", "cuda" or "cuda:N".
     memory: limit for activations. threads: number of threads of torch during the run; None does not change it.
@@ -38,6 +41,9 @@ class Request:
     models: str | Plugin | Iterable[str | Plugin] = ()
     datasets: str | Plugin | Iterable[str | Plugin] = ()
     seeds: int | str | Iterable[int] | None = None
+    pairs: str | None = None
+    panel: str | Path | None = None
+    train: bool = False
     layers: str | Iterable[str] = ()
     view: str | Iterable[str] = ()
     weights: str | Path | Iterable[str | Path] = ()

@@ -6,13 +6,15 @@ import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
-from simbench.contracts import Dataset, Experiment, Index, Model, Preset, Stitcher
+from simbench.contracts import Dataset, Design, Experiment, Index, Model, Preset, Stitcher
 from simbench.errors import InputError, unknown
 from simbench.grammar import memory, seeds, split_list
 from simbench.moments.views import VIEWS
+from simbench.networks.panels import PanelFile
 from simbench.registry import Registry
 from simbench.runs.chosen import parts, select
 from simbench.runs.declared import default_experiments
+from simbench.runs.panels import check, panels, preset_of
 from simbench.runs.request import Request
 
 
@@ -21,6 +23,7 @@ class Scope:
     """The selection for one experiment, with every name replaced by an object.
 
     layers: model spec -> names. limit: largest number of inputs of each split. files: checkpoints in place of seeds.
+    design: the pairs of networks. strict: whether the user asked for it, so that it needs the networks for it.
     """
 
     experiment: Experiment
@@ -33,15 +36,20 @@ class Scope:
     views: tuple[str, ...]
     limit: int
     files: tuple[Path, ...]
+    design: Design
+    strict: bool
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A request with every name replaced by an object: one scope per experiment. memory: in bytes."""
+    """A request with every name replaced by an object: one scope per experiment. memory: in bytes.
+
+    panels: where networks are looked for before they are trained."""
 
     request: Request
     scopes: tuple[Scope, ...]
     memory: int
+    panels: tuple[PanelFile, ...] = ()
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
@@ -61,7 +69,10 @@ def resolve(request: Request, registry: Registry) -> Resolved:
     )
     if not experiments:
         raise InputError("no installed experiment is run by default; name one with --experiments")
-    return Resolved(request, tuple(_scope(experiment, request, files, registry) for experiment in experiments), room)
+    found = panels(request, registry)
+    chosen = found[0] if request.panel is not None else None
+    scopes = tuple(_scope(experiment, request, files, registry, chosen) for experiment in experiments)
+    return Resolved(request, scopes, room, found)
 
 
 def _preset(experiment: Experiment, name: str) -> Preset:
@@ -70,9 +81,12 @@ def _preset(experiment: Experiment, name: str) -> Preset:
     return experiment.presets[name]
 
 
-def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], registry: Registry) -> Scope:
+def _scope(
+    experiment: Experiment, request: Request, files: tuple[Path, ...], registry: Registry, panel: PanelFile | None
+) -> Scope:
     """The scope of an experiment: options of the request, and those of its preset where the request has none."""
     preset = _preset(experiment, request.preset)
+    preset = preset_of(panel, preset) if panel else preset
     models = select(registry, "models", _named("--models", request.models, preset.models, experiment))
     if files and len(models) != 1:
         raise InputError(
@@ -90,7 +104,7 @@ def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], re
     for view in views:
         if view not in VIEWS:
             raise unknown("view", view, VIEWS)
-    return Scope(
+    scope = Scope(
         experiment,
         select(registry, "indices", request.indices or (preset.indices,)),
         select(registry, "stitchers", request.stitchers or (preset.stitchers,)),
@@ -101,7 +115,12 @@ def _scope(experiment: Experiment, request: Request, files: tuple[Path, ...], re
         views,
         limit,
         files,
+        Design.of(preset.pairs if request.pairs is None else request.pairs),
+        request.pairs is not None,
     )
+    if panel:
+        check(panel, scope.models, scope.datasets, scope.seeds, scope.layers)
+    return scope
 
 
 def _named(option: str, given: tuple, preset: str, experiment: Experiment) -> tuple:

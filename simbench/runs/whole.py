@@ -53,7 +53,7 @@ def run(
         from simbench.runs.chosen import including
         from simbench.runs.declared import board_columns
         from simbench.runs.job import prepare
-        from simbench.runs.outcome import planned
+        from simbench.runs.outcome import designs, planned
 
         request = Request.of(**options) if request is None else replace(request, **options)
         notes = []
@@ -66,6 +66,8 @@ def run(
     job = prepare(request, registry)
     _announce(job, progress)
     if dry_run:
+        for line in designs(job):
+            progress.say(line)
         return planned(job, declared)
     if job.pending:
         with stage(START):

@@ -11,7 +11,7 @@ from simbench.columns import added, dtypes
 #: Columns that name an index on the leaderboard.
 INDEX_KEY = ["index", "index_params", "view"]
 #: Columns in which a measured row and a row of the leaderboard must agree.
-SHARED = ["dataset", "model_a", "model_b", *INDEX_KEY]
+SHARED = ["dataset", "model_a", "model_b", "panel", *INDEX_KEY]
 #: Columns that distinguish the settings of one quantity.
 _SETTING = ["experiment", "layer_a", "layer_b", "samples", "seed"]
 
@@ -30,6 +30,7 @@ def beside(measurements: pd.DataFrame | None, quantity: str, declared: Any) -> p
         measured = measurements[(measurements["quantity"] == quantity) & (measurements["status"] == "ok")]
     if measured.empty:
         return pd.DataFrame(columns=[*SHARED, *types]).astype(dict.fromkeys(SHARED, str) | types)
+    measured = measured if "panel" in measured else measured.assign(panel="")  # tables of before there were panels
     rows = measured.rename(columns={"method": "index", "params": "index_params"})
     rows = rows.groupby(SHARED + _SETTING, as_index=False)["value"].agg(**{value: "mean", networks: "size"})
     layers = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])

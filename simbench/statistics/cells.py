@@ -18,15 +18,17 @@ class Cells:
 
     a, b, layer: (n,) integer codes, in ascending order of (a, b, layer), without repeats.
     shared: both sides are networks of one model: a code means the same network on either side, a != b.
+    sizes: how many codes each side has; not every one need have a cell.
     """
 
     a: ndarray
     b: ndarray
     layer: ndarray
     shared: bool
+    sizes: tuple[int, int]
 
     def at(self, rows: ndarray) -> Cells:
-        return Cells(self.a[rows], self.b[rows], self.layer[rows], self.shared)
+        return Cells(self.a[rows], self.b[rows], self.layer[rows], self.shared, self.sizes)
 
     @property
     def n(self) -> int:
@@ -54,10 +56,11 @@ class Cells:
         return min(len(np.unique(self.a)), len(np.unique(self.b)))
 
     @cached_property
-    def sizes(self) -> tuple[int, int]:
-        """Number of codes of each side."""
-        a, b = self.a.max() + 1, self.b.max() + 1
-        return (max(a, b),) * 2 if self.shared else (a, b)
+    def density(self) -> float:
+        """Share of the ordered pairs of networks that have a cell."""
+        if self.shared:
+            return self.pairs / max(self.networks * (self.networks - 1), 1)
+        return self.pairs / max(len(np.unique(self.a)) * len(np.unique(self.b)), 1)
 
 
 @dataclass(frozen=True, eq=False)

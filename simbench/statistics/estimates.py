@@ -1,144 +1,153 @@
-"""Correlations with interval and p-value in every scope: pooled over layers, each layer, within layers."""
+"""Correlations with interval, p-value and noise ceiling in every scope: each layer, all together, and within layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy import ndarray
 from scipy import stats
 
-from simbench.statistics.cells import Cells, Replicates
-from simbench.statistics.intervals import interval, p_value
-from simbench.statistics.resampling import exact, generator, relabelled, resampled
-from simbench.statistics.support import Support, supports_of
-from simbench.statistics.weighted import correlations
+from simbench.statistics.blocks import Block, blocks, cells, names
+from simbench.statistics.cells import MIN_PAIRS, Cells
+from simbench.statistics.conditions import MEANS, PLAIN
+from simbench.statistics.grids import Grid, Variable
+from simbench.statistics.jackknife import Left
+from simbench.statistics.means import Mean
+from simbench.statistics.pairwise import soft_pairwise_accuracy
+from simbench.statistics.replicates import HALVES, NETWORKS, PAIRS, RANKED, RELABELLED, Correlated, Plan, correlated
+from simbench.statistics.summaries import Estimate, Support, summary
+from simbench.statistics.trust import Trust, constant, trust
 
-STATISTICS: dict[str, Callable[[ndarray, ndarray], float]] = {
-    "spearman": lambda x, y: stats.spearmanr(x, y).statistic,
-    "pearson": lambda x, y: stats.pearsonr(x, y).statistic,
-    "kendall": lambda x, y: stats.kendalltau(x, y, method="asymptotic").statistic,
+#: Statistic -> its value from an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
+STATISTICS: dict[str, Callable[[ndarray, ndarray, ndarray], float]] = {
+    "spearman": lambda x, y, _: stats.spearmanr(x, y).statistic,
+    "pearson": lambda x, y, _: stats.pearsonr(x, y).statistic,
+    "kendall": lambda x, y, _: stats.kendalltau(x, y, method="asymptotic").statistic,
+    "soft_pairwise_accuracy": soft_pairwise_accuracy,
 }
-#: Kendall's tau is not drawn: it takes time quadratic in the cells for every replicate.
-DRAWN = ("spearman", "pearson")
-#: Fewest networks for an interval: at 4 a third of the resamples is undefined.
-MIN_NETWORKS = 6
-#: Share of undefined resamples above which a note says so.
-_MANY = 0.05
+#: What a statistic is for an index that orders nothing, where that is not 0.
+ORDERS_NOTHING = {"soft_pairwise_accuracy": 0.5}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How much to draw. resamples: for intervals. permutations: for p-values. key: all that the draws depend on."""
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """found: (index, target, scope, statistic), the first two by their place in the grid -> Estimate.
+    left: (index, target, scope) -> Spearman's correlation, and what it is without each network and pair, for "pooled"
+    and the scopes that are means over layers. trusts: of every target."""
 
-    resamples: int
-    permutations: int
-    key: tuple
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A correlation, NaN where undefined. networks, pairs, layers: how many it rests on. notes: why what is empty."""
-
-    value: float
-    low: float
-    high: float
-    p_value: float
-    networks: int
-    pairs: int
-    layers: int
-    notes: tuple[str, ...]
+    found: dict[tuple[int, int, str, str], Estimate] = field(default_factory=dict)
+    left: dict[tuple[int, int, str], Left] = field(default_factory=dict)
+    trusts: list[Trust] = field(default_factory=list)
 
 
-def estimates(
-    xs: ndarray, ys: ndarray, cells: Cells, layers: list[str], plan: Plan
-) -> dict[tuple[int, int, str, str], Estimate]:
-    """(i, j, scope, statistic) -> Estimate of xs[i] with ys[j]; xs (k, n), ys (t, n).
+def estimated(grid: Grid, plan: Plan) -> Estimates:
+    """Every estimate of a grid.
 
-    layers: the name of each layer code; a layer without cells has its estimates too, undefined. Scope "within"
-    is the mean over the layers where the correlation is defined.
+    Scope "within" is the mean over the layers that count for the target (see `trust`), the same for all indices: an
+    index that is constant or undefined in one of them orders nothing there and counts 0. Scopes "within_end" and
+    "within_accuracy" are means over these layers of partial correlations (see `conditions`). Kendall's tau and the
+    soft pairwise accuracy have neither interval nor partial correlation; they take time quadratic in the cells.
     """
-    rows = {"pooled": np.arange(cells.n)}
-    rows |= {layer: np.flatnonzero(cells.layer == code) for code, layer in enumerate(layers)}
-    supports = supports_of(xs, ys, cells, rows)
-    complete = bool(cells.n) and exact(cells, plan.permutations)
-    found = {}
+    estimates = Estimates(trusts=[trust(grid, y) for y in grid.targets])
+    parts = [(block, cells(grid, block.mask)) for block in blocks(grid)]
     for statistic, correlation in STATISTICS.items():
-        points = np.array(
-            [
-                [
-                    [np.nan if supports[i, j, scope].undefined else correlation(x[at], y[at]) for j, y in enumerate(ys)]
-                    for i, x in enumerate(xs)
-                ]
-                for scope, at in rows.items()
-            ]
+        work = _Statistic(estimates, grid, plan, statistic)
+        for block, at in parts:
+            some = correlated(grid, block, at, plan, statistic, correlation)
+            for i, j in block.pairs.tolist():
+                work.add(block, at, some, i, j)
+        work.close()
+    return estimates
+
+
+class _Statistic:
+    """The estimates of one statistic, block by block."""
+
+    def __init__(self, estimates: Estimates, grid: Grid, plan: Plan, statistic: str) -> None:
+        self.estimates, self.grid, self.plan, self.statistic = estimates, grid, plan, statistic
+        shape = len(grid.indices), len(grid.targets)
+        self.means = {scope: Mean.empty(*shape) for scope in MEANS if statistic in RANKED or scope == "within"}
+
+    def add(self, block: Block, at: Cells, some: Correlated, i: int, j: int) -> None:
+        """The estimate of one index and target in the scope of a block, which enters the means over layers."""
+        x, y, target = self.grid.indices[i], self.grid.targets[j], self.estimates.trusts[j]
+        blame = _undefined(x.values[block.mask], y.values[block.mask], at)
+        value, replicates = (np.nan, {}) if blame else (some.value(i, j), some.replicates(i, j))
+        self._put(i, j, block.scope, value, replicates, at, [f"undefined: {blame}"] if blame else [])
+        if block.scope == "pooled" or not target.counts(block.scope):
+            return
+        measured = (x.status[:, self.grid.layers.index(block.scope)] != "").any()
+        for scope, mean in self.means.items():
+            condition = MEANS[scope]
+            mean.missing[i, j] |= not measured or (condition != PLAIN and condition not in some.points)
+            value = np.nan if blame else some.value(i, j, condition)
+            orders = np.isfinite(value)
+            replicates = some.replicates(i, j, condition) if orders else some.zeros(condition)
+            mean.add(i, j, value if orders else ORDERS_NOTHING.get(self.statistic, 0.0), replicates)
+            mean.ordered[i, j] += not blame
+
+    def close(self) -> None:
+        """The estimates over layers."""
+        for scope, mean in self.means.items():
+            for i, j in np.ndindex(mean.point.shape):
+                x, y, target = self.grid.indices[i], self.grid.targets[j], self.estimates.trusts[j]
+                counting = np.array([target.counts(layer) for layer in self.grid.layers])
+                at = cells(self.grid, x.ok & y.ok & (counting if counting.any() else True))
+                value, notes = mean.value(i, j), list(_left_out(target, self.grid, x, y))
+                if np.isnan(value):
+                    missing = "not measured in every layer" if scope == "within" else "not known in every layer"
+                    notes.append(missing if mean.missing[i, j] else "undefined in every layer")
+                self._put(i, j, scope, value, mean.replicates(i, j), at, notes)
+
+    def _put(self, i: int, j: int, scope: str, value: float, replicates: dict, at: Cells, notes: list[str]) -> None:
+        left, target = self._left(value, replicates), self.estimates.trusts[j]
+        support = Support(at, target.reliability[scope], target.ceiling[scope], self.plan.complete(at))
+        relabelled = None if np.isnan(value) else replicates.get(RELABELLED)
+        self.estimates.found[i, j, scope, self.statistic] = summary(value, left, relabelled, support, notes)
+        if self.statistic == "spearman" and left is not None and scope in ("pooled", *MEANS):
+            self.estimates.left[i, j, scope] = left
+
+    def _left(self, value: float, replicates: dict[str, ndarray]) -> Left | None:
+        """None without a value or replicates."""
+        if NETWORKS not in replicates or np.isnan(value):
+            return None
+        sides = tuple(len(side) for side in names(self.grid))
+        halves = replicates.get(HALVES, np.empty(0))
+        return Left(
+            np.array(value),
+            replicates[NETWORKS],
+            replicates[PAIRS],
+            sides[:1] if self.grid.shared else sides,
+            halves.reshape(-1, 2),
         )
-        drawn = {
-            kind: _replicate(xs, ys, cells, list(rows.values()), points, draws, statistic == "spearman")
-            for kind, draws in (_draws(cells, plan) if statistic in DRAWN else {}).items()
-        }
-        values = _and_within(points)
-        for s, scope in enumerate((*rows, "within")):
-            for i, j in np.ndindex(values.shape[1:]):
-                replicates = {kind: array[s, i, j] for kind, array in drawn.items()}
-                found[i, j, scope, statistic] = _estimate(values[s, i, j], supports[i, j, scope], replicates, complete)
-    return found
 
 
-def _draws(cells: Cells, plan: Plan) -> dict[str, Iterable[Replicates]]:
-    """ "resampled" and "relabelled" replicates of the cells, as far as the plan has any."""
-    draws = {}
-    if cells.n and plan.resamples:
-        draws["resampled"] = resampled(cells, plan.resamples, generator(*plan.key, "resampled"))
-    if cells.n and plan.permutations:
-        draws["relabelled"] = relabelled(cells, plan.permutations, generator(*plan.key, "relabelled"))
-    return draws
+def _left_out(target: Trust, grid: Grid, x: Variable, y: Variable) -> Iterator[str]:
+    """Layers that do not count, and those where the index counts 0."""
+    if target.unusable:
+        used = len(grid.layers) - len(target.unusable)
+        why = ", ".join(f"{layer} ({reason})" for layer, reason in target.unusable.items())
+        yield f"mean of {used} of {len(grid.layers)} layers, without {why}"
+    zero = [
+        layer
+        for at, layer in enumerate(grid.layers)
+        if target.counts(layer) and _orders_nothing(x.values[x.ok[:, at] & y.ok[:, at], at])
+    ]
+    if zero:
+        yield f"counts 0 at {', '.join(zero)}, where the index is constant or undefined"
 
 
-def _replicate(
-    xs: ndarray,
-    ys: ndarray,
-    cells: Cells,
-    rows: list[ndarray],
-    points: ndarray,
-    draws: Iterable[Replicates],
-    ranked: bool,
-) -> ndarray:
-    """(scopes + within, k, t, R) the correlations `points` (scopes, k, t) in every replicate."""
-    undefined = ~np.isfinite(points)[..., None]
-    parts = []
-    for draw in draws:
-        values = [
-            correlations(xs[:, at], ys[:, at], cells.at(at), draw.at(at), ranked)
-            if len(at)
-            else np.full((len(xs), len(ys), draw.weights.shape[1]), np.nan)
-            for at in rows
-        ]
-        parts.append(np.where(undefined, np.nan, values))
-    return _and_within(np.concatenate(parts, axis=-1))
+def _orders_nothing(values: ndarray) -> bool:
+    return len(values) < MIN_PAIRS or constant(values)
 
 
-def _and_within(values: ndarray) -> ndarray:
-    """(pooled, layers ...) with one more along the first axis: the mean over the layers where defined."""
-    defined = np.isfinite(values[1:])
-    count = defined.sum(axis=0)
-    mean = np.where(defined, values[1:], 0).sum(axis=0) / np.maximum(count, 1)
-    return np.concatenate([values, np.where(count > 0, mean, np.nan)[None]])
-
-
-def _estimate(value: float, support: Support, replicates: dict[str, ndarray], complete: bool) -> Estimate:
-    """complete: the relabelled replicates are all there are."""
-    cells, low, high, p, notes = support.cells, np.nan, np.nan, np.nan, list(support.notes)
-    if support.undefined:
-        notes.append(support.undefined)
-        replicates = {}
-    if "resampled" in replicates and cells.networks < MIN_NETWORKS:
-        notes.append(f"no interval: {cells.networks} networks, {MIN_NETWORKS} are needed")
-    elif "resampled" in replicates:
-        low, high = interval(replicates["resampled"])
-        lost = np.isnan(replicates["resampled"]).mean()
-        notes += [f"{lost:.0%} of the resamples undefined"] if lost > _MANY else []
-    if "relabelled" in replicates:
-        p = p_value(value, replicates["relabelled"], complete)
-    return Estimate(float(value), low, high, p, cells.networks, cells.pairs, cells.layers, tuple(notes))
+def _undefined(x: ndarray, y: ndarray, at: Cells) -> str:
+    """Why x and y have no correlation, or ""."""
+    if not at.n:
+        return "no cells"
+    if at.pairs < MIN_PAIRS:
+        return f"{at.pairs} pairs of networks, {MIN_PAIRS} are needed"
+    fixed = [name for name, values in (("index", x), ("target", y)) if constant(values)]
+    return f"{' and '.join(fixed)} constant" if fixed else ""

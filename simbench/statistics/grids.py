@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from simbench.columns import GROUP, INDEX, SIMILARITY, STITCHER, TARGETS
+from simbench.columns import GROUP, IDENTITY, INDEX, LOGARITHMIC, SIMILARITY, STITCHER, TARGETS
 from simbench.errors import InputError
+from simbench.statistics.alone import accuracies, of_pair
 from simbench.statistics.digits import significant
 
 _PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
@@ -25,13 +27,15 @@ class Variable:
 
     name: (method, params, view or target). values: (pairs, layers), oriented so that larger is more similar
     or better; NaN unless ok. status: (pairs, layers) text, "" where there is no row. images: (pairs, layers)
-    how many the value was measured on.
+    how many the value was measured on. halves: (pairs, layers, splits, 2) of a target, its scores on two halves of the
+    images for each of several splits, NaN where they are not known.
     """
 
     name: tuple[str, str, str]
     values: ndarray
     status: ndarray
     images: ndarray
+    halves: ndarray
 
     @property
     def ok(self) -> ndarray:
@@ -42,15 +46,16 @@ class Variable:
 class Grid:
     """What one experiment measured with networks of model_a in front of networks of model_b on one data set.
 
-    group: (dataset, experiment, model_a, model_b). pairs: (seed_a, seed_b) in ascending order. layers: in
-    natural order.
+    group: (dataset, experiment, model_a, model_b, panel). pairs: (seed_a, seed_b) in ascending order. layers: in
+    natural order. accuracies: (pairs, 2) of the unstitched front and end on the test inputs, NaN where not known.
     """
 
-    group: tuple[str, str, str, str]
+    group: tuple[str, str, str, str, str]
     pairs: list[tuple[str, str]]
     layers: list[str]
     indices: list[Variable]
     targets: list[Variable]
+    accuracies: ndarray
 
     @property
     def shared(self) -> bool:
@@ -58,27 +63,32 @@ class Grid:
         return self.group[2] == self.group[3]
 
 
-def grids(measurements: pd.DataFrame, methods: pd.DataFrame) -> Iterator[Grid]:
-    """A grid for each (dataset, experiment, model_a, model_b), in ascending order, from the rows of kind "index"
+def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFrame | None = None) -> Iterator[Grid]:
+    """A grid for each (dataset, experiment, model_a, model_b, panel), in ascending order, from the rows of kind "index"
     and "stitcher"; rows of other kinds are ignored.
+
+    halves: scores on halves of the test inputs, columns IDENTITY without "step" and `halves`, an array (splits, 2).
 
     Rows with a status other than ok, or whose value is not finite, leave their status and no value. Where there
     are several values for a place, that on the most images counts, of these that of the smallest seed, and the
     last step. Raises InputError for an index without a direction in `methods` and for two values in one setting.
     """
     rows = measurements[measurements["kind"].isin([INDEX, STITCHER])]
+    rows = rows if "panel" in rows else rows.assign(panel="")  # tables of before there were panels
     rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
-    indices, targets = (_settled(part) for part in (_index_rows(rows, methods), _target_rows(rows)))
+    networks = accuracies(measurements)
+    targets = _with_halves(_target_rows(rows), halves)
+    indices, targets = (_settled(part) for part in (_index_rows(rows, methods), targets))
     parts = dict(iter(indices.groupby(GROUP)))
     for group, part in targets.groupby(GROUP, sort=True):
         both = pd.concat([parts.get(group, indices[:0]), part])
         pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
         layers = sorted(set(both["layer"]), key=_natural)
-        yield Grid(
-            group, pairs, layers, *(_variables(rows, pairs, layers) for rows in (parts.get(group, indices[:0]), part))
-        )
+        sides = (parts.get(group, indices[:0]), part)
+        alone = np.array([of_pair(networks, group, pair) for pair in pairs], dtype=float).reshape(-1, 2)
+        yield Grid(group, pairs, layers, *(_variables(side, pairs, layers) for side in sides), alone)
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
@@ -104,8 +114,30 @@ def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
     nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
     parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}
     return pd.concat(
-        [part.assign(value=part["value"] * TARGETS[target], variable=target) for target, part in parts.items()]
+        [part.assign(value=_oriented(part["value"], target), variable=target) for target, part in parts.items()]
     )
+
+
+def _oriented(values: Any, target: str) -> Any:
+    """Values of a target, larger where stitching works better; the logarithm of those that span orders of magnitude."""
+    if target in LOGARITHMIC:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.log(values)
+    return values * TARGETS[target]
+
+
+def _with_halves(targets: pd.DataFrame, halves: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows of targets with a column `halves`: an array (splits, 2), None where not known."""
+    if halves is None or halves.empty or targets.empty:
+        return targets.assign(halves=None)
+    key = [name for name in IDENTITY if name != "step"]
+    place = dict(zip(halves[key].itertuples(index=False, name=None), halves["halves"], strict=True))
+    rows = targets[key].itertuples(index=False, name=None)
+    stepless = targets["step"].isna()
+    found = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]
+    wanted = zip(found, targets["variable"], strict=True)
+    found = [None if each is None else _oriented(each, target) for each, target in wanted]
+    return targets.assign(halves=pd.Series(found, index=targets.index, dtype=object))
 
 
 def _settled(rows: pd.DataFrame) -> pd.DataFrame:
@@ -137,14 +169,18 @@ def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
     for name, part in rows.groupby(_NAME, sort=True):
         values = np.full((len(pairs), len(layers)), np.nan)
         status, images = np.full(values.shape, "", dtype=object), np.zeros(values.shape, dtype=int)
-        for a, b, layer, value, state, samples in zip(
-            part["seed_a"], part["seed_b"], part["layer"], part["value"], part["status"], part["samples"], strict=True
-        ):
+        given = part["halves"] if "halves" in part else [None] * len(part)
+        known = next((each for each in given if each is not None), np.empty((0, 2)))
+        halves = np.full((*values.shape, *known.shape), np.nan)
+        columns = (part[name] for name in ("seed_a", "seed_b", "layer", "value", "status", "samples"))
+        for a, b, layer, value, state, samples, half in zip(*columns, given, strict=True):
             cell = row_of[a, b], column_of[layer]
             status[cell] = state if state != "ok" or np.isfinite(value) else "not finite"
             values[cell] = value if status[cell] == "ok" else np.nan
             images[cell] = samples
-        variables.append(Variable(name, values, status, images))
+            if half is not None and half.shape == known.shape:
+                halves[cell] = half
+        variables.append(Variable(name, values, status, images, halves))
     return variables
 
 

@@ -1,121 +1,160 @@
 """Which index predicts stitching best: one ranked row per index for every stitcher.
 
-Indices are ranked by the Spearman correlation with relative accuracy *within* layers: depth drives both numbers,
-so that over all layers together even an index that knows nothing but the layer does well (Simpson, 1951).
+Indices are ranked by the Spearman correlation *within* layers: depth affects both numbers, so that over all layers
+together even an index that knows nothing but the layer does well (Simpson, 1951). The target is the logarithm of the
+Kullback-Leibler divergence of stitched outputs from Model 2's: unlike accuracy it is not saturated, and unlike the
+cross-entropy it is free of the entropy of Model 2's outputs, which no similarity of the front could predict.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from simbench.columns import GROUP, NONE, board
+from simbench.columns import GROUP, NONE, RANKED_BY, board
 from simbench.statistics.beside import INDEX_KEY, SHARED, beside
-from simbench.statistics.correlate import SATURATED
+from simbench.statistics.comparisons import ranks
+from simbench.statistics.correlate import Correlations
+from simbench.statistics.jackknife import Left, interval
+from simbench.statistics.notes import SATURATED
+from simbench.statistics.ranking import STITCHER, Ranking, comparisons, label
 
-_STITCHER = ["stitcher", "stitcher_params"]
-_VALUES = {"value": "", "low": "_low", "high": "_high", "p_value": "_p"}
+#: Scopes on a leaderboard, and the columns of correlations that it shows of each.
+_SCOPES = {
+    "within": {"value": "", "low": "_low", "high": "_high", "p_value": "_p"},
+    "within_end": {"value": "", "low": "_low", "high": "_high"},
+    "pooled": {"value": "", "low": "_low", "high": "_high"},
+}
 _COUNTS = ["networks", "pairs", "layers", "coverage"]
+#: Other targets whose correlation within layers is shown beside.
+_OTHERS = ("relative_accuracy", "agreement")
+
+
+class Leaderboard(NamedTuple):
+    """table: columns as in `columns.board(declared)`. comparisons: columns as in `columns.COMPARISONS`."""
+
+    table: pd.DataFrame
+    comparisons: pd.DataFrame
 
 
 def leaderboard(
-    correlations: pd.DataFrame, measurements: pd.DataFrame | None = None, declared: Mapping[str, Any] = NONE
-) -> pd.DataFrame:
-    """The ranked table, columns as in `columns.board(declared)`, from the table of `simbench.statistics.correlate`.
+    correlations: Correlations,
+    methods: pd.DataFrame,
+    measurements: pd.DataFrame | None = None,
+    declared: Mapping[str, Any] = NONE,
+    target: str = RANKED_BY,
+    scope: str = "within",
+) -> Leaderboard:
+    """The ranked table, and the differences between every two indices.
 
+    methods: as for `correlate`; a stitcher that is a control enters no mean, an index that is one no rank.
     measurements: of the quantities that experiments show beside each index; without them their columns are empty.
     declared: quantity -> `simbench.BoardColumn`, of all experiments.
+    target, scope: what to rank by; scope is "within", "within_end" or "pooled".
 
-    Sorted by dataset, models, stitcher and rank. Rows with stitcher "all" hold the mean over those stitchers
-    that are not saturated and in which every ranked index has a value.
+    Sorted by dataset, models, stitcher and rank. Rows with stitcher "all" hold the mean over those stitchers that are
+    no controls, are not saturated, and in which every ranked index has a value.
     """
-    table = _joined(correlations)
-    table = pd.concat([table, *(_overall(part) for _, part in table.groupby(GROUP))], ignore_index=True)
-    rank = table["within"].round(12).groupby([table[key] for key in GROUP + _STITCHER]).rank("min", ascending=False)
-    table = table.assign(rank=rank.astype("Int64"))
+    ranking = Ranking(correlations, methods, target, scope)
+    table = _joined(correlations.table, target)
+    table = pd.concat([table, *(_overall(part, ranking) for _, part in table.groupby(GROUP))], ignore_index=True)
+    table = table.assign(target=target, scope=scope)
+    table = pd.concat([_ranked(part, ranking) for _, part in table.groupby(GROUP + STITCHER)] or [table])
     for quantity, column in declared.items():
         shown = beside(measurements, quantity, column)
         table = table.merge(shown, on=SHARED, how="left", validate="many_to_one")
         table = table.fillna(dict.fromkeys((f"{column.prefix}_layer", f"{column.prefix}_by"), ""))
-    order = GROUP + _STITCHER + ["rank"] + INDEX_KEY
-    return table.sort_values(order, na_position="last", ignore_index=True)[list(board(declared))]
+    for name in ("rank", "best_rank", "worst_rank"):
+        table[name] = table[name].astype("Int64") if name in table else pd.Series(dtype="Int64")
+    order = GROUP + STITCHER + ["rank"] + INDEX_KEY
+    table = table.sort_values(order, na_position="last", ignore_index=True)[list(board(declared))]
+    return Leaderboard(table, comparisons(table, ranking))
 
 
-def warnings(correlations: pd.DataFrame, names: Mapping[tuple[str, str], str] | None = None) -> list[str]:
-    """One line for each stitcher whose relative accuracy hardly varies, so that ranks say little.
-
-    names: (stitcher, parameters) -> what to call it; name and parameters by default.
-    """
-    rows = _rows(correlations, "within")
-    lines = {}
-    for key, note in zip(rows[GROUP + _STITCHER].itertuples(index=False, name=None), rows["note"], strict=True):
-        for part in note.split("; "):
-            if part.startswith(SATURATED):
-                dataset, experiment, model_a, model_b, *stitcher = key
-                label = (names or {}).get(tuple(stitcher)) or _label(*stitcher)
-                where = f"{experiment} on {dataset}, {model_a} -> {model_b}"
-                lines[key] = f"{label} in {where}: {part}; ranks say little there"
-    return [lines[key] for key in sorted(lines)]
+def _joined(correlations: pd.DataFrame, target: str) -> pd.DataFrame:
+    """All scopes of the target side by side, and the correlations within layers of the other targets."""
+    key = GROUP + STITCHER + INDEX_KEY
+    table = None
+    for scope, names in _SCOPES.items():
+        rows = _rows(correlations, target, scope)
+        shown = rows[key + list(names) + (["ceiling", "note", *_COUNTS] if scope == "within" else [])]
+        shown = shown.rename(columns={column: scope + suffix for column, suffix in names.items()})
+        table = shown if table is None else table.merge(shown, on=key, how="left", validate="one_to_one")
+    for other in _OTHERS:
+        rows = _rows(correlations, other, "within")[[*key, "value"]].rename(columns={"value": other})
+        table = table.merge(rows, on=key, how="left", validate="one_to_one")
+    return table.sort_values(key)
 
 
-def _rows(correlations: pd.DataFrame, scope: str) -> pd.DataFrame:
-    asked = {"statistic": "spearman", "target": "relative_accuracy", "scope": scope}
+def _rows(correlations: pd.DataFrame, target: str, scope: str) -> pd.DataFrame:
+    asked = {"statistic": "spearman", "target": target, "scope": scope}
     return correlations[np.logical_and.reduce([correlations[column] == value for column, value in asked.items()])]
 
 
-def _joined(correlations: pd.DataFrame) -> pd.DataFrame:
-    """Within and pooled side by side, sorted, without ranks."""
-    key = GROUP + _STITCHER + INDEX_KEY
-    within, pooled = (
-        _rows(correlations, scope)[key + list(_VALUES) + _COUNTS + ["note"]].rename(
-            columns={column: scope + suffix for column, suffix in _VALUES.items()}
-        )
-        for scope in ("within", "pooled")
-    )
-    table = within.merge(pooled.drop(columns=_COUNTS), on=key, suffixes=("", "_pooled"), validate="one_to_one")
-    notes = [_merged(*pair) for pair in zip(table["note"], table["note_pooled"], strict=True)]
-    return table.drop(columns="note_pooled").assign(note=pd.Series(notes, table.index, dtype=str)).sort_values(key)
+def _ranked(part: pd.DataFrame, ranking: Ranking) -> pd.DataFrame:
+    """The rows of one stitcher with their ranks: by value, and the best and worst that the differences allow."""
+    control = pd.Series([ranking.is_control("index", *key) for key in _keys(part, INDEX_KEY[:2])], part.index)
+    values = part[ranking.scope].where(~control)
+    stitcher = next(iter(_keys(part, GROUP + STITCHER)))
+    keys = list(_keys(part[values.notna()], INDEX_KEY))
+    best, worst = ranks(ranking.differences(stitcher, keys), len(keys))
+    part = part.assign(rank=values.round(12).rank(method="min", ascending=False).astype("Int64"))
+    known = pd.Series([ranking.left(stitcher, key) is not None for key in keys], part.index[values.notna()])
+    for name, found in (("best_rank", best), ("worst_rank", worst)):
+        found = pd.Series(found, part.index[values.notna()], dtype="Int64").where(known)
+        part = part.assign(**{name: found.reindex(part.index)})
+    return part
 
 
-def _merged(within: str, pooled: str) -> str:
-    """The note on `within` and what that on `pooled` adds; what is saturated is so within layers first."""
-    parts = [*within.split("; "), *(part for part in pooled.split("; ") if not part.startswith(SATURATED))]
-    return "; ".join(dict.fromkeys(filter(None, parts)))
+def _keys(part: pd.DataFrame, names: list[str]):
+    return part[names].itertuples(index=False, name=None)
 
 
-def _overall(table: pd.DataFrame) -> pd.DataFrame:
+def _overall(table: pd.DataFrame, ranking: Ranking) -> pd.DataFrame:
     """The rows "all" of one data set and two models."""
-    labels = pd.Series([_label(*key) for key in zip(*(table[key] for key in _STITCHER), strict=True)], table.index)
-    ranked = table[table["within"].notna()].groupby(INDEX_KEY).ngroups
-    left_out = {label: reason for label, part in table.groupby(labels) if (reason := _unusable(part, ranked))}
-    used = [label for label in sorted(set(labels)) if label not in left_out]
-
-    note = f"mean over {len(used)} of {len(set(labels))} stitchers" + (f" ({', '.join(used)})" if used else "")
-    note += ", without " + ", ".join(f"{label} ({reason})" for label, reason in left_out.items()) if left_out else ""
-
-    indices = table.groupby(INDEX_KEY)["within"].count()
-    rows = (
-        table[labels.isin(used)]
-        .groupby(INDEX_KEY)
-        .agg({"within": "mean", "pooled": "mean"} | dict.fromkeys(_COUNTS, "min"))
-        .reindex(indices.index)
+    group = tuple(table[GROUP].iloc[0])
+    used, left_out = ranking.stitchers(table)
+    ranking.used[group] = used
+    labels = [label(*key) for key in used]
+    note = f"mean over {len(used)} of {len(used) + len(left_out)} stitchers" + (
+        f" ({', '.join(labels)})" if used else ""
     )
-    counts = {column: rows[column].fillna(0).astype(table[column].dtype) for column in _COUNTS}
-    models = {key: table[key].iloc[0] for key in GROUP}
-    notes = np.where(indices > 0, note, "no value for any stitcher")
-    return rows.assign(**counts, **models, stitcher="all", stitcher_params="", note=notes).reset_index()
+    note += ", without " + ", ".join(f"{name} ({reason})" for name, reason in left_out.items()) if left_out else ""
+    rows = []
+    usable = pd.Series([key in used for key in _keys(table, STITCHER)], table.index, dtype=bool)
+    for key, part in table.groupby(INDEX_KEY):
+        mine = part[usable[part.index]]
+        means = mine[[*_SCOPES, "ceiling", *_OTHERS]].mean()
+        row = dict(zip(GROUP, group, strict=True)) | dict(zip(INDEX_KEY, key, strict=True)) | means.to_dict()
+        row |= {name: mine[name].min() if len(mine) else 0 for name in _COUNTS}
+        for scope in _SCOPES:
+            left = ranking.left((*group, "all", ""), key, scope)
+            row[f"{scope}_low"], row[f"{scope}_high"] = _interval(left, mine)
+        row["note"] = note if part["within"].notna().any() else "no value for any stitcher"
+        rows.append(row | {"stitcher": "all", "stitcher_params": ""})
+    return pd.DataFrame(rows).astype({name: table[name].dtype for name in _COUNTS})
 
 
-def _unusable(part: pd.DataFrame, ranked: int) -> str:
-    """Why the values of one stitcher do not enter the mean over stitchers, or "". ranked: how many are needed."""
-    if part["note"].str.contains(SATURATED, regex=False).any():
-        return "saturated"
-    missing = ranked - part["within"].notna().sum()
-    return f"{missing} without a value" if missing else ""
+def _interval(left: Left | None, part: pd.DataFrame) -> tuple[float, float]:
+    """NaN where the stitchers have none."""
+    return interval(left) if left is not None and part["within_low"].notna().any() else (np.nan, np.nan)
 
 
-def _label(name: str, params: str) -> str:
-    return f"{name}[{params}]" if params else name
+def warnings(correlations: pd.DataFrame, names: Mapping[tuple[str, str], str] | None = None) -> list[str]:
+    """One line for each stitcher whose relative accuracy hardly varies, so that it says little.
+
+    names: (stitcher, parameters) -> what to call it; name and parameters by default.
+    """
+    rows = _rows(correlations, "relative_accuracy", "within")
+    lines = {}
+    for key, note in zip(_keys(rows, GROUP + STITCHER), rows["note"], strict=True):
+        for part in note.split("; "):
+            if part.startswith(SATURATED):
+                dataset, experiment, model_a, model_b, _, *_ = key
+                name = (names or {}).get(key[-2:]) or label(*key[-2:])
+                where = f"{experiment} on {dataset}, {model_a} -> {model_b}"
+                lines[key] = f"{name} in {where}: {part}; correlations with relative accuracy say little there"
+    return [lines[key] for key in sorted(lines)]

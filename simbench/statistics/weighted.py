@@ -1,10 +1,13 @@
-"""Correlations of weighted cells, for many replicates at once.
+"""Correlations of cells that count several times, or not at all, for many replicates at once.
 
 Each replicate is a column of weights (how often a cell counts); weighted mid-ranks are cumulative sums of weights along
-the order of the values.
+the order of the values. A partial correlation is that of what is left of both sides when the best linear prediction
+from the covariates is subtracted.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy import ndarray
@@ -24,24 +27,52 @@ def midranks(values: ndarray, weights: ndarray) -> ndarray:
     return ((below + upto + 1) / 2)[group]
 
 
-def correlations(xs: ndarray, ys: ndarray, cells: Cells, replicates: Replicates, ranked: bool) -> ndarray:
+def correlations(
+    xs: ndarray, ys: ndarray, cells: Cells, replicates: Replicates, ranked: bool, given: ndarray | None = None
+) -> ndarray:
     """(k, t, R) Pearson correlation, or Spearman's where `ranked`, of xs (k, n) with ys (t, n) in each replicate.
 
+    given: for the partial correlation, codes 0, 1, ... of groups of cells (n,), or covariates (n, c) of the cells.
     NaN where fewer than MIN_PAIRS different pairs are left or either side does not vary.
     """
     weights, weights_x, partner = replicates.weights, replicates.weights_x, replicates.partner
-    left = [_unit(x, weights_x, ranked) for x in xs]
+    about_x = residuals(weights_x, given)
+    left = [_unit(x, weights_x, ranked, about_x) for x in xs]
     if partner is not None:
         left = [np.take_along_axis(x, partner, axis=0) for x in left]
     left = [x * weights for x in left]
-    right = [_unit(y, weights, ranked) for y in ys]
+    about_y = residuals(weights, given)
+    right = [_unit(y, weights, ranked, about_y) for y in ys]
     value = np.array([[np.einsum("nr,nr->r", x, y) for y in right] for x in left])
     pairs = np.add.reduceat(weights, cells.first_of_pair, axis=0) > 0
     return np.where(pairs.sum(axis=0) < MIN_PAIRS, np.nan, np.clip(value, -1, 1))
 
 
-def _unit(values: ndarray, weights: ndarray, ranked: bool) -> ndarray:
-    """(n, R) values (or their mid-ranks), of weighted mean 0 and weighted sum of squares 1; NaN where constant."""
+def residuals(weights: ndarray, given: ndarray | None) -> Callable[[ndarray], ndarray]:
+    """A function of values (n, R) or (n, 1) that gives them less their weighted mean, over each group where `given` has
+    groups (n,), or less their weighted least squares prediction from covariates (n, c)."""
+    if given is None:
+        total = np.maximum(weights.sum(axis=0), np.finfo(float).tiny)
+        return lambda values: values - (weights * values).sum(axis=0) / total
+    if given.ndim == 1:
+        members = (given == np.arange(given.max(initial=0) + 1)[:, None]).astype(float)
+        totals = members @ weights
+        totals = np.where(totals > 0, totals, 1)
+        return lambda values: values - members.T @ ((members @ (weights * values)) / totals)
+    size = np.maximum(np.ptp(given, axis=0), np.finfo(float).tiny)
+    design = np.column_stack([np.ones(len(given)), (given - given.mean(axis=0)) / size])
+    inverse = np.linalg.pinv(np.einsum("nc,nr,nd->rcd", design, weights, design), rcond=1e-10, hermitian=True)
+
+    def subtracted(values: ndarray) -> ndarray:
+        slopes = np.einsum("rcd,nd,nr->cr", inverse, design, weights * values, optimize=True)
+        return values - design @ slopes
+
+    return subtracted
+
+
+def _unit(values: ndarray, weights: ndarray, ranked: bool, about: Callable[[ndarray], ndarray]) -> ndarray:
+    """(n, R) values (or their mid-ranks) less what `about` subtracts, of weighted sum of squares 1; NaN where nothing
+    is left."""
     if ranked:
         values = midranks(values, weights)
     else:
@@ -49,6 +80,6 @@ def _unit(values: ndarray, weights: ndarray, ranked: bool) -> ndarray:
         values = (values / max(np.abs(values).max(), np.finfo(float).tiny))[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         total = weights.sum(axis=0)
-        centred = values - (weights * values).sum(axis=0) / total
+        centred = about(values)
         square = np.einsum("nr,nr,nr->r", weights, centred, centred)
         return centred / np.sqrt(np.where(square > 1e-24 * total, square, np.nan))

@@ -21,10 +21,18 @@ def sealed(data: dict) -> str:
 def unsealed(path: Path) -> dict | None:
     """The data of a sealed file, or None when it is damaged or cannot be read."""
     try:
-        data = json.loads(path.read_bytes())
+        return unsealed_text(path.read_bytes())
+    except OSError:
+        return None
+
+
+def unsealed_text(text: bytes | str) -> dict | None:
+    """The data of a sealed text, or None when it is not what was written."""
+    try:
+        data = json.loads(text)
         checksum = data.pop("checksum")
         return data if digest(data) == checksum else None
-    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -220,7 +220,7 @@ def test_a_results_folder_that_refuses_files(refused, monkeypatch):
 
 def test_a_cache_folder_that_cannot_be_written(refused, files, monkeypatch):
     monkeypatch.setenv("SIMBENCH_CACHE", str(files / "file"))
-    assert "the cache folder" in (line := refused("run")) and "set SIMBENCH_CACHE to another" in line
+    assert "the cache folder" in (line := refused("run --train")) and "set SIMBENCH_CACHE to another" in line
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ def test_labels_contain_no_paths_and_name_both_sides():
         "model_b": "net[width=4]",
         "seed_b": "1",
         "layer_b": "conv2",
+        "panel": "",
         "experiment": "pushes",
         "kind": "index",
         "method": "near",

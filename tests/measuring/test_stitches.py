@@ -51,6 +51,9 @@ def test_stitches_are_fitted_on_train_and_scored_on_test_images(small, context):
         "accuracy": pytest.approx(right),
         "relative_accuracy": pytest.approx(right / reference),
         "cross_entropy": pytest.approx(-(own.softmax(1) * logits.log_softmax(1)).sum(1).mean().item(), rel=1e-4),
+        "kl_divergence": pytest.approx(
+            (own.softmax(1) * (own.log_softmax(1) - logits.log_softmax(1))).sum(1).mean().item(), rel=1e-4
+        ),
         "agreement": pytest.approx(logits.argmax(1).eq(own.argmax(1)).double().mean().item()),
         "residual": pytest.approx(((moved - target).square().sum() / (target - target.mean(0)).square().sum()).item()),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def record(a: int, b: int, kind: str, method: str, *rows: Row) -> Record:
         "seed_a": str(a),
         "layer_a": "bn1",
         "model_b": "net",
+        "panel": "",
         "seed_b": str(b),
         "layer_b": "bn1",
         "experiment": "matching",
@@ -58,7 +60,7 @@ def contents() -> Contents:
                 records += [
                     record(a, b, "index", "cka", Row("similarity", x)),
                     record(a, b, "index", "distance", Row("similarity", -x)),
-                    record(a, b, "stitcher", "ls", Row("relative_accuracy", x**2), Row("residual", 1 - x)),
+                    record(a, b, "stitcher", "ls", Row("kl_divergence", math.exp(-x)), Row("residual", 1 - x)),
                 ]
     return Contents({each.key: each for each in records}, {"r1": {"command": "simbench run", "seconds": 1.0}})
 
@@ -73,8 +75,8 @@ def stamps(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_ino for path in folder.iterdir()}
 
 
-def test_all_six_files_are_written_with_their_documented_columns(folder):
-    assert sorted(path.name for path in folder.iterdir()) == sorted(publish.FILES) and len(publish.FILES) == 6
+def test_all_files_are_written_with_their_documented_columns(folder):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(publish.FILES) and len(publish.FILES) == 7
     for name, wanted in columns.TABLES.items():
         assert list(publish.read(folder, name).columns) == list(wanted)
     assert len(publish.read(folder, "measurements.csv")) == 12 * 4 and len(publish.read(folder, "timings.csv")) == 36
@@ -86,7 +88,7 @@ def test_correlations_and_leaderboard_are_those_of_the_measurements(folder):
     board = publish.read(folder, "leaderboard.csv")
     ls = board[board["stitcher"] == "ls"]
     assert ls["index"].tolist() == ["cka", "distance"] and ls["within"].tolist() == [1, 1]  # oriented by methods.csv
-    again = correlate.correlate(publish.read(folder, "measurements.csv"), publish.read(folder, "methods.csv"))
+    again = correlate.correlate(publish.read(folder, "measurements.csv"), publish.read(folder, "methods.csv")).table
     pd.testing.assert_frame_equal(
         publish.read(folder, "correlations.csv")[["index", "scope", "value"]],
         again[["index", "scope", "value"]],

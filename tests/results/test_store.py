@@ -18,7 +18,7 @@ def record(**identity) -> Record:
         Row("residual", 1e-300, 5),
         Row("similarity", None, status="skipped", note="why"),
     )
-    return Record(digest(identity), identity, {"dataset": "digits"}, {"kind": "index"}, rows, 0.25, "run")
+    return Record(digest(identity), identity, {"dataset": "digits", "panel": ""}, {"kind": "index"}, rows, 0.25, "run")
 
 
 def test_a_record_comes_back_equal_to_the_last_digit(tmp_path):

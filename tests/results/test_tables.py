@@ -95,6 +95,7 @@ def test_a_method_is_described_by_its_claims(small):
         "version": 1,
         "package": "simbench",
         "package_version": "0.1",
+        "control": False,
         "direction": 1,
         "symmetric": True,
         "needs": "samples",
@@ -111,6 +112,8 @@ def test_a_method_is_described_by_its_claims(small):
         "affine",
         "cross_entropy",
     )
+    assert not stitcher["control"]
+    assert tables.describe(case(small, installed().get("stitchers", "identity")), "p", "1")["control"]
     assert tables.describe(replace(case(small, None), kind="network"), "p", "1") == {}
 
 

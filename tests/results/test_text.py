@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from small_tables import PUSHED
 
-from simbench.columns import CORRELATIONS
+from simbench.columns import COMPARISONS, CORRELATIONS, NONE
 from simbench.contracts import Experiment, Row
 from simbench.results import text as report
 from simbench.results.board import board
-from simbench.statistics.correlate import SATURATED
-from simbench.statistics.leaderboard import leaderboard
+from simbench.statistics.correlate import Correlations
+from simbench.statistics.leaderboard import Leaderboard, leaderboard
+from simbench.statistics.notes import SATURATED
 
 
 def rows(**counts: int) -> list[Row]:
@@ -86,13 +87,13 @@ def test_summary_without_rows_or_content_is_empty():
 
 METHODS = pd.DataFrame(
     [
-        ("cka", "estimator=biased,kernel=linear", "cka"),
-        ("cka", "estimator=debiased,kernel=linear", "cka[estimator=debiased]"),
-        ("r2_lr", "centred=true", "r2_lr"),
-        ("ls", "bias=true", "ls"),
-        ("ls", "bias=false", "ls[bias=false]"),
+        ("index", "cka", "estimator=biased,kernel=linear", "cka"),
+        ("index", "cka", "estimator=debiased,kernel=linear", "cka[estimator=debiased]"),
+        ("index", "r2_lr", "centred=true", "r2_lr"),
+        ("stitcher", "ls", "bias=true", "ls"),
+        ("stitcher", "ls", "bias=false", "ls[bias=false]"),
     ],
-    columns=["method", "params", "spec"],
+    columns=["kind", "method", "params", "spec"],
 )
 BIASED, DEBIASED = METHODS["params"][:2]
 
@@ -104,9 +105,10 @@ def entry(index: str, params: str, stitcher_params: str, within: float, low: flo
         "experiment": "matching",
         "model_a": "net",
         "model_b": "net",
+        "panel": "",
         "stitcher": "ls",
         "stitcher_params": stitcher_params,
-        "target": "relative_accuracy",
+        "target": "kl_divergence",
         "index": index,
         "index_params": params,
         "view": "spatial",
@@ -119,7 +121,8 @@ def entry(index: str, params: str, stitcher_params: str, within: float, low: flo
         "note": "",
     } | others
     return [
-        plain | {"scope": "within", "value": within, "low": low, "high": low + 0.5},
+        plain | {"scope": "within", "value": within, "low": low, "high": low + 0.5, "ceiling": 0.9},
+        plain | {"scope": "within_end", "value": within / 2, "low": np.nan, "high": np.nan},
         plain | {"scope": "pooled", "value": -within, "low": np.nan, "high": np.nan},
     ]
 
@@ -140,95 +143,117 @@ def found() -> pd.DataFrame:
     )
 
 
-def boards(text: str) -> list[list[str]]:
-    return [part.splitlines() for part in text.split("\n\n")]
+def shown(correlations: pd.DataFrame, declared=NONE) -> str:
+    leaders = leaderboard(Correlations(correlations), METHODS, declared=declared)
+    return board(*leaders, METHODS, declared)
 
 
 def test_board_ranks_indices_by_the_mean_and_names_methods_as_typed(found):
-    within, pooled = boards(board(leaderboard(found), METHODS))
-    assert within[0] == (
-        "matching, net on d, 8 networks, 56 pairs: how well each index predicts relative accuracy, within layers"
+    lines = shown(found).splitlines()
+    assert lines[0] == (
+        "matching, net on d, 8 networks, 56 pairs: how well each index predicts the log divergence of stitched "
+        "networks from Model 2, within layers"
     )
-    assert pooled[0].endswith("all layers pooled")
-    assert within[1].split() == ["rank", "index", "view", "mean", "ls[bias=false]", "ls"]
-    assert [line.split()[:4] for line in within[3:5]] == [
-        ["1", "cka[estimator=debiased]", "spatial", "0.80"],
-        ["2", "cka", "spatial", "0.30"],
+    assert cells(lines[1])[0] == [
+        *("rank", "certain", "index", "view", "mean", "given the end", "pooled", "accuracy"),
+        *("ls[bias=false]", "ls", "better than"),
     ]
-
-
-def test_board_cells_are_value_and_interval_and_empty_where_undefined(found):
-    within, pooled = boards(board(leaderboard(found), METHODS))
-    assert cells("\n".join(within[3:])) == [
-        ["1", "cka[estimator=debiased]", "spatial", "0.80", "0.70", "0.90 [-0.05, 0.45]"],
-        ["2", "cka", "spatial", "0.30", "0.20", "0.40 [0.12, 0.62]"],
-        ["r2_lr", "spatial"],
+    assert cells("\n".join(lines[3:5])) == [
+        ["1", "cka[estimator=debiased]", "spatial", "0.80", "0.40", "-0.80", "0.70", "0.90"],
+        ["2", "cka", "spatial", "0.30", "0.15", "-0.30", "0.20", "0.40"],
     ]
-    assert cells("\n".join(pooled[3:]))[0][2:] == ["-0.80", "-0.70", "-0.90"]
+    assert cells(lines[5]) == [["r2_lr", "spatial"]]  # undefined
+    assert lines[6] == "mean over 2 of 2 stitchers (ls[bias=false], ls); noise ceiling 0.90: no index could reach more"
+    assert (
+        lines[7] == "best index by stitcher: cka[estimator=debiased] for ls[bias=false], cka[estimator=debiased] for ls"
+    )
 
 
-def test_board_has_two_tables_per_pair_of_models_and_data_set(found):
+def test_board_shows_the_interval_the_certain_ranks_and_what_an_index_is_better_than(found):
+    leaders = leaderboard(Correlations(found), METHODS)
+    mean = leaders.table["stitcher"] == "all"
+    table = leaders.table.assign(
+        within_low=leaders.table["within_low"].where(~mean, 0.123),
+        within_high=leaders.table["within_high"].where(~mean, 0.9),
+        best_rank=pd.array([1] * len(leaders.table), dtype="Int64"),
+        worst_rank=leaders.table["rank"],
+    )
+    beaten = {"a": ("cka", BIASED), "b": ("cka", DEBIASED)}
+    row = dict.fromkeys(COMPARISONS, "") | {
+        "dataset": "d",
+        "experiment": "matching",
+        "model_a": "net",
+        "model_b": "net",
+        "panel": "",
+    }
+    row |= {"stitcher": "all", "difference": -0.5, "adjusted": 0.04}
+    for side, (name, params) in beaten.items():
+        row |= {f"index_{side}": name, f"index_{side}_params": params, f"view_{side}": "spatial"}
+    lines = cells(board(table, pd.DataFrame([row]), METHODS))
+    assert (
+        lines[2][:5] == ["1", "1", "cka[estimator=debiased]", "spatial", "0.80 [0.12, 0.90]"] and lines[2][-1] == "cka"
+    )
+    assert lines[3][:5] == ["2", "1 to 2", "cka", "spatial", "0.30 [0.12, 0.90]"] and lines[3][-1] != "cka"
+    unsure = cells(board(table, pd.DataFrame([row | {"adjusted": 0.06}]), METHODS))
+    assert unsure[2][-1] == "0.90"
+
+
+def test_board_has_a_table_per_pair_of_models_and_data_set(found):
     others = found.assign(model_b="wide"), found.assign(dataset="e")
-    text = board(leaderboard(pd.concat([found, *others], ignore_index=True)), METHODS)
-    titles = [lines[0] for lines in boards(text)]
-    assert len(titles) == 6
-    assert [title.split(",")[1].strip() for title in titles[::2]] == ["net on d", "net -> wide on d", "net on e"]
+    titles = [part.splitlines()[0] for part in shown(pd.concat([found, *others], ignore_index=True)).split("\n\n")]
+    assert [title.split(",")[1].strip() for title in titles] == ["net on d", "net -> wide on d", "net on e"]
 
 
 def test_views_of_one_index_are_rows_of_their_own(found):
-    more = pd.concat(
-        [
-            found,
-            correlations(
-                entry("cka", BIASED, "bias=true", 0.5, view="flat"),
-                entry("cka", BIASED, "bias=false", 0.5, view="flat"),
-            ),
-        ],
-        ignore_index=True,
-    )
-    within, _ = boards(board(leaderboard(more), METHODS))
-    assert [line.split()[:3] for line in within[3:6]] == [
+    flat = [entry("cka", BIASED, params, 0.5, view="flat") for params in ("bias=true", "bias=false")]
+    lines = shown(pd.concat([found, correlations(*flat)], ignore_index=True)).splitlines()
+    assert [line.split()[:3] for line in lines[3:6]] == [
         ["1", "cka[estimator=debiased]", "spatial"],
         ["2", "cka", "flat"],
         ["3", "cka", "spatial"],
     ]
 
 
-def test_what_an_index_was_pushed_to_stands_after_its_view_and_is_explained(found):
-    leaders = leaderboard(found, declared=PUSHED)
-    told = leaders["index_params"] == BIASED
-    leaders = leaders.assign(
-        pushed_to=np.where(told, 0.407, np.nan),
-        pushed_layer=np.where(told, "bn5", ""),
-        pushed_networks=pd.array(np.where(told, 3, 0), dtype="Int64"),
-        pushed_by=np.where(told, "push", ""),
+def pushed(leaders: Leaderboard) -> pd.DataFrame:
+    known = leaders.table["index_params"] == BIASED
+    return leaders.table.assign(
+        pushed_to=np.where(known, 0.407, np.nan),
+        pushed_layer=np.where(known, "bn5", ""),
+        pushed_networks=pd.array(np.where(known, 3, 0), dtype="Int64"),
+        pushed_by=np.where(known, "push", ""),
     )
-    within, pooled = boards(board(leaders, METHODS, PUSHED))
-    assert cells(within[1])[0][2:5] == cells(pooled[1])[0][1:4] == ["view", "pushed to", "mean"]
-    assert [row[2:4] for row in cells("\n".join(within[3:]))[:2]] == [["spatial", "0.80"], ["spatial", "0.41"]]
-    assert pooled[-1] == (
+
+
+def test_what_an_index_was_pushed_to_stands_after_its_view_and_is_explained(found):
+    leaders = leaderboard(Correlations(found), METHODS, declared=PUSHED)
+    lines = board(pushed(leaders), leaders.comparisons, METHODS, PUSHED).splitlines()
+    assert cells(lines[1])[0][3:6] == ["view", "pushed to", "mean"]
+    assert [row[2:4] for row in cells("\n".join(lines[3:5]))] == [["spatial", "0.80"], ["spatial", "0.41"]]
+    assert lines[-1] == (
         "pushed to: what the index was brought to by push at bn5 while accuracy stayed, mean over 3 networks"
     )
 
 
 @pytest.mark.parametrize("older", [False, True])
 def test_a_board_without_pushes_has_no_such_column(found, older):
-    leaders = leaderboard(found, declared=PUSHED)
-    leaders = leaders.drop(columns=[name for name in leaders if name.startswith("pushed_")]) if older else leaders
-    text = board(leaders, METHODS, PUSHED)
-    assert "pushed" not in text and text == board(leaderboard(found), METHODS, PUSHED)
+    leaders = leaderboard(Correlations(found), METHODS, declared=PUSHED)
+    table = leaders.table
+    table = table.drop(columns=[name for name in table if name.startswith("pushed_")]) if older else table
+    text = board(table, leaders.comparisons, METHODS, PUSHED)
+    assert "pushed" not in text and text == shown(found)
 
 
 def test_board_without_correlations_is_empty():
-    assert board(leaderboard(correlations()), METHODS) == ""
+    assert shown(correlations()) == ""
 
 
 def test_warnings_name_the_saturated_stitcher_as_typed(found):
     assert report.warnings(found, METHODS) == []
+    found = found.assign(target="relative_accuracy")
     found.loc[found["stitcher_params"] == "bias=false", "note"] = f"{SATURATED}: 95% of the cells above 0.99"
     assert report.warnings(found, METHODS) == [
-        "ls[bias=false] in matching on d, net -> net: target saturated: 95% of the cells above 0.99; ranks "
-        "say little there"
+        "ls[bias=false] in matching on d, net -> net: target saturated: 95% of the cells above 0.99; "
+        "correlations with relative accuracy say little there"
     ]
 
 

@@ -27,7 +27,7 @@ def test_a_run_covers_every_pair_layer_and_method_once(request_, small_registry)
     assert len(indices) == 2 * 2 * 2  # ordered pairs, layers, indices
     assert set(zip(indices["seed_a"], indices["seed_b"], strict=True)) == {("0", "1"), ("1", "0")}
     stitched = frame[frame["kind"] == "stitcher"]
-    assert len(stitched) == 2 * 2 * 2 * 5 and set(stitched["view"]) == {"spatial"}
+    assert len(stitched) == 2 * 2 * 2 * 6 and set(stitched["view"]) == {"spatial"}
     assert len(frame[frame["kind"] == "network"]) == 2
     assert (frame["samples"] == 60).all() and (frame["status"] == "ok").all()
     assert outcome.cases == outcome.measured == 18 and outcome.trained == 2

@@ -46,6 +46,23 @@ def test_every_pair_layer_and_method_is_one_case(small_registry, cache):
     assert len({(case.name, case.kind) for case in part.cases}) == len(part.cases)
 
 
+def pairs(registry, **options):
+    (part,) = plan(resolve(replace(SMALL, **options), registry))
+    return {(case.a.seed, case.b.seed) for case in part.cases if case.a != case.b}
+
+
+def test_a_design_that_is_asked_for_decides_the_pairs(small_registry, cache):
+    asked = pairs(small_registry, seeds="6", pairs="balanced:2")
+    assert len(asked) == 12 and asked < pairs(small_registry, seeds="6", pairs="all")
+    with pytest.raises(InputError, match="--pairs is balanced:3, and there are 3 networks"):
+        pairs(small_registry, pairs="balanced:3")
+
+
+def test_the_design_of_a_preset_is_all_pairs_of_few_networks(small_registry, cache):
+    assert len(pairs(small_registry, seeds="6")) == 24
+    assert len(pairs(small_registry, seeds="5")) == 20 and len(pairs(small_registry)) == 6
+
+
 def places(part):
     return [(case.a.name, case.b.name, case.layer_a, case.layer_b) for case in part.cases]
 

@@ -17,7 +17,7 @@ def resolved(registry, **options):
     return resolve(Request(**options), registry).scopes[0]
 
 
-def test_without_options_every_index_and_five_stitchers_on_six_default_networks(registry):
+def test_without_options_every_index_and_four_stitchers_on_24_default_networks(registry):
     assert [experiment.name for experiment in resolve(Request(), registry).experiments] == ["matching", "cka_penalty"]
     found = resolved(registry)
     assert [index.name for index in found.indices] == sorted(registry.entries["indices"])
@@ -26,15 +26,15 @@ def test_without_options_every_index_and_five_stitchers_on_six_default_networks(
         "least_squares",
         "procrustes",
         "reduced_rank",
-        "task_loss",
     ]
     assert (
         found.limit == 10_000
         and [model.spec for model in found.models] == ["tiny10"]
         and [d.spec for d in found.datasets] == ["digits"]
     )
-    assert found.seeds == (0, 1, 2, 3, 4, 5) and found.views == ("spatial",) and found.files == ()
-    assert found.layers == {"tiny10": DEFAULT}
+    assert found.seeds == tuple(range(24)) and found.views == ("spatial",) and found.files == ()
+    assert found.layers == {"tiny10": DEFAULT} and str(found.design) == "balanced:4"
+    assert resolved(registry, experiments="cka_penalty").seeds == (0, 1, 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize(

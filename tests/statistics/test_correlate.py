@@ -9,7 +9,8 @@ from small_tables import index, methods, noise, pairs_of, table, target
 
 from simbench.columns import CORRELATIONS, MEASUREMENTS
 from simbench.errors import InputError
-from simbench.statistics.correlate import SATURATED, correlate
+from simbench.statistics.correlate import correlate
+from simbench.statistics.notes import SATURATED
 
 SCIPY = {"spearman": stats.spearmanr, "pearson": stats.pearsonr, "kendall": stats.kendalltau}
 
@@ -38,13 +39,13 @@ def test_two_values_of_a_symmetric_index_that_differ_by_rounding_tie(size):
 
 def test_an_index_monotone_in_the_target_has_correlation_1_in_every_scope():
     y = noise(0, networks=6, layers=3)
-    found = table(index("cka", np.exp(5 * y)), target(y), resamples=200, permutations=720)
-    ranked = found[found["statistic"] != "pearson"]
-    assert set(ranked["scope"]) == {"pooled", "within", "conv1", "conv2", "conv3"}
+    found = table(index("cka", np.exp(5 * y)), target(y), intervals=True, permutations=720)
+    ranked = found[found["statistic"].isin(["spearman", "kendall"]) & (found["scope"] != "within_accuracy")]
+    assert set(ranked["scope"]) == {"pooled", "within", "within_end", "conv1", "conv2", "conv3"}
     assert ranked["value"].to_numpy() == pytest.approx(1)
-    spearman = found[found["statistic"] == "spearman"]
+    spearman = ranked[ranked["statistic"] == "spearman"]
     assert spearman[["low", "high"]].to_numpy() == pytest.approx(1)
-    assert spearman["p_value"].to_numpy() == pytest.approx(2 / 720)
+    assert spearman[spearman["scope"] != "within_end"]["p_value"].to_numpy() == pytest.approx(2 / 720)
 
 
 def test_depth_can_turn_the_sign_simpson():
@@ -64,34 +65,40 @@ def test_a_distance_and_cross_entropy_are_oriented():
         target(-y, "cross_entropy"),
         distance=-1,
     )
-    assert found["value"].to_numpy() == pytest.approx(1)
+    known = found[found["scope"].ne("within_accuracy") & found["statistic"].ne("soft_pairwise_accuracy")]
+    assert known["value"].to_numpy() == pytest.approx(1)
     assert set(found["target"]) == {"relative_accuracy", "agreement", "cross_entropy"}
 
 
 def test_intervals_are_empty_below_6_networks():
     for networks, empty in ((5, True), (6, False)):
-        found = table(index("cka", noise(0, networks)), target(noise(1, networks)), resamples=100)
-        drawn = found[found["statistic"] != "kendall"]
+        found = table(index("cka", noise(0, networks)), target(noise(1, networks)), intervals=True)
+        drawn = found[found["statistic"].isin(["spearman", "pearson"]) & (found["scope"] != "within_accuracy")]
         assert (drawn["networks"] == networks).all()
         assert drawn["low"].isna().all() if empty else (drawn["low"] < drawn["high"]).all()
         assert drawn["note"].str.contains("no interval: 5 networks, 6 are needed").all() == empty
 
 
-def test_undefined_resamples_are_dropped_and_told():
-    ring = np.array([[(a - b) % 6 == 1 for b in range(6)] for a in range(6)])  # 6 pairs of 6 networks
+def test_a_correlation_undefined_without_some_network_has_no_interval():
+    meeting = np.array([(0, 1), (0, 2), (0, 3), (4, 5), (1, 0)])  # without network 0, one pair is left
     parts = [index("cka", noise(0, 6)), target(noise(1, 6))]
-    parts = [part[ring[part["seed_a"].astype(int), part["seed_b"].astype(int)]] for part in parts]
-    row = one(table(*parts, resamples=300))
-    assert row["pairs"] == 6
-    assert "of the resamples undefined" in row["note"]
-    assert -1 <= row["low"] < row["high"] <= 1
+    kept = [
+        part[[(int(a), int(b)) in set(map(tuple, meeting)) for a, b in zip(part.seed_a, part.seed_b, strict=True)]]
+        for part in parts
+    ]
+    row = one(table(*kept, intervals=True))
+    assert row["pairs"] == 5 and np.isfinite(row["value"]) and np.isnan(row["low"])
+    assert "no interval: undefined without some network" in row["note"]
 
 
 def test_no_correlation_of_2_networks():
-    found = table(index("cka", noise(0, 2)), target(noise(1, 2)), resamples=10, permutations=10)
+    found = table(index("cka", noise(0, 2)), target(noise(1, 2)), intervals=True, permutations=10)
     assert found[["value", "low", "high", "p_value"]].isna().all(axis=None)
     assert one(found)["note"] == "undefined: 2 pairs of networks, 3 are needed"
-    assert one(found, "within")["note"] == "undefined in every layer"
+    assert one(found, "within")["note"].startswith(
+        "mean of 0 of 2 layers, without conv1 (2 pairs of networks, 3 are needed)"
+    )
+    assert one(found, "within")["note"].endswith("undefined in every layer")
 
 
 def test_the_table_does_not_depend_on_the_order_of_rows_or_on_other_groups():
@@ -103,21 +110,27 @@ def test_the_table_does_not_depend_on_the_order_of_rows_or_on_other_groups():
     ]
     measurements = pd.concat(parts, ignore_index=True)
     known = methods(cka=1, cca=1)
-    first = correlate(measurements, known, 50, 50)
+    first = correlate(measurements, known, None, 50).table
     shuffled = measurements.sample(frac=1, random_state=0)
     others = pd.concat([part.assign(**other) for part in parts for other in ({"dataset": "c"}, {"model_a": "n"})])
-    pd.testing.assert_frame_equal(first, correlate(shuffled, known, 50, 50), check_exact=True)
-    more = correlate(pd.concat([others, shuffled]), known, 50, 50)
+    pd.testing.assert_frame_equal(first, correlate(shuffled, known, None, 50).table, check_exact=True)
+    more = correlate(pd.concat([others, shuffled]), known, None, 50).table
     more = more[(more["dataset"] == "d") & (more["model_a"] == "m")].reset_index(drop=True)
     pd.testing.assert_frame_equal(first, more, check_exact=True)
-    assert not first.equals(correlate(measurements, known, 50, 50, seed=1))
+    assert not first.equals(correlate(measurements, known, None, 50, seed=1).table)
 
 
 def test_rows_are_sorted_with_layers_in_natural_order():
     y = noise(0, 3, layers=10)
     found = table(index("b", y), index("a", y), target(y))
     assert list(dict.fromkeys(found["index"])) == ["a", "b"]
-    assert list(dict.fromkeys(found["scope"])) == ["pooled", "within", *(f"conv{i}" for i in range(1, 11))]
+    assert list(dict.fromkeys(found["scope"])) == [
+        "pooled",
+        "within",
+        "within_end",
+        "within_accuracy",
+        *(f"conv{i}" for i in range(1, 11)),
+    ]
 
 
 def test_rows_that_are_not_ok_are_excluded_and_reported():
@@ -151,15 +164,17 @@ def test_other_kinds_and_pairs_of_a_network_with_itself_are_ignored():
     others = [part.assign(kind="penalty", value=0.0) for part in parts]
     network = target(noise(2), method="").assign(kind="network")
     known = methods(cka=1)
-    clean = correlate(pd.concat(parts), known, 0, 0)
-    pd.testing.assert_frame_equal(clean, correlate(pd.concat([*parts, *self_pair, *others, network]), known, 0, 0))
+    clean = correlate(pd.concat(parts), known, None, 0).table
+    pd.testing.assert_frame_equal(
+        clean, correlate(pd.concat([*parts, *self_pair, *others, network]), known, None, 0).table
+    )
 
 
 def test_experiments_are_correlated_apart():
     parts = [index("cka", noise(0)), target(noise(1))]
     others = [part.assign(experiment="other", value=part["value"] ** 3) for part in parts]
-    found = correlate(pd.concat([*parts, *others]), methods(cka=1), 0, 0)
-    clean = correlate(pd.concat(parts), methods(cka=1), 0, 0)
+    found = correlate(pd.concat([*parts, *others]), methods(cka=1), None, 0).table
+    clean = correlate(pd.concat(parts), methods(cka=1), None, 0).table
     pd.testing.assert_frame_equal(found[found["experiment"] == "matching"].reset_index(drop=True), clean)
     assert set(found["experiment"]) == {"matching", "other"}
 
@@ -184,22 +199,33 @@ def test_of_several_settings_the_one_with_most_images_counts():
 def test_a_constant_side_leaves_the_value_empty_and_is_named():
     x, y = noise(0), noise(1)
     x[..., 0], y[..., 1] = 1 - 1e-16 * (noise(2)[..., 0] > 0.5), 0.5
-    found = table(index("cka", x), target(y), resamples=5, permutations=5)
+    found = table(index("cka", x), target(y), intervals=True, permutations=5)
     for scope, name in {"conv1": "index constant", "conv2": "target constant"}.items():
         row = one(found, scope)
         assert np.isnan(row[["value", "low", "high", "p_value"]].astype(float)).all()
         assert f"undefined: {name}" in row["note"]
-    assert "undefined in every layer" in one(found, "within")["note"]
+    within = one(found, "within")
+    assert "without conv2 (target constant); counts 0 at conv1" in within["note"]
+    assert "undefined in every layer" in within["note"] and np.isnan(within["value"])
 
 
-def test_within_is_the_mean_over_the_layers_where_it_is_defined():
+def test_an_index_that_is_constant_in_a_layer_counts_0_there():
     x, y = noise(0, layers=3), noise(1, layers=3)
     x[..., 1] = 1
     found = table(index("cka", x), target(y), permutations=24)
     row = one(found, "within")
-    assert row["value"] == pytest.approx((one(found, "conv1")["value"] + one(found, "conv3")["value"]) / 2)
+    assert row["value"] == pytest.approx((one(found, "conv1")["value"] + one(found, "conv3")["value"]) / 3)
+    assert row["layers"] == 3
+    assert "counts 0 at conv2, where the index is constant or undefined" in row["note"]
+
+
+def test_within_is_the_mean_over_the_layers_where_the_target_varies():
+    x, y = noise(0, layers=3), noise(1, layers=3)
+    y[..., 1] = 0.5
+    row, layers = one(found := table(index("cka", x), target(y)), "within"), ("conv1", "conv3")
+    assert row["value"] == pytest.approx(np.mean([one(found, layer)["value"] for layer in layers]))
     assert row["layers"] == 2
-    assert "mean of 2 of 3 layers" in row["note"]
+    assert "mean of 2 of 3 layers, without conv2 (target constant)" in row["note"]
 
 
 def test_a_layer_constant_but_for_rounding_does_not_enter_within():
@@ -208,7 +234,7 @@ def test_a_layer_constant_but_for_rounding_does_not_enter_within():
     rounded = x.copy()
     rounded[..., 1] -= 2e-16 * (noise(2, 6)[..., 0] > 0.5)
     exactly, nearly = (
-        one(table(index("cka", v), target(y), resamples=50, permutations=50), "within") for v in (x, rounded)
+        one(table(index("cka", v), target(y), intervals=True, permutations=50), "within") for v in (x, rounded)
     )
     assert np.isfinite(exactly[["low", "high", "p_value"]].astype(float)).all()
     pd.testing.assert_series_equal(exactly, nearly)
@@ -239,7 +265,7 @@ def test_saturation_is_judged_in_each_scope():
 def test_nothing_to_correlate_gives_an_empty_table_of_the_same_columns(parts):
     full = table(index("cka", noise(0)), target(noise(1)))
     empty = pd.DataFrame(columns=list(MEASUREMENTS))
-    found = correlate(pd.concat(parts) if parts else empty, methods(cka=1))
+    found = correlate(pd.concat(parts) if parts else empty, methods(cka=1)).table
     assert len(found) == 0
     assert list(found.columns) == list(full.columns) == list(CORRELATIONS)
     assert (found.dtypes == full.dtypes).all()
@@ -268,5 +294,5 @@ def test_two_values_of_one_cell_in_the_same_setting_are_refused():
 
 
 def test_a_layer_named_like_a_scope_is_refused():
-    with pytest.raises(InputError, match="named 'pooled' or 'within'"):
+    with pytest.raises(InputError, match="a layer named 'pooled', which names a scope of"):
         table(index("cka", noise(0)), target(noise(1, layers=1)).assign(layer_a="pooled", layer_b="pooled"))

@@ -43,6 +43,7 @@ def rows(
                     "seed_a": str(a),
                     "layer_a": f"conv{layer + 1}",
                     "model_b": model_b,
+                    "panel": "",
                     "seed_b": str(b),
                     "layer_b": f"conv{layer + 1}",
                     "experiment": "matching",
@@ -84,10 +85,10 @@ def pairs_of(values: np.ndarray) -> np.ndarray:
     return values[~np.eye(len(values), dtype=bool)]
 
 
-def table(*parts: pd.DataFrame, resamples: int = 0, permutations: int = 0, **directions: int) -> pd.DataFrame:
+def table(*parts: pd.DataFrame, intervals: bool = False, permutations: int = 0, **directions: int) -> pd.DataFrame:
     measurements = pd.concat(parts, ignore_index=True)
     names = dict.fromkeys(measurements[measurements["kind"] == "index"]["method"], 1)
-    return correlate(measurements, methods(**names | directions), resamples, permutations)
+    return correlate(measurements, methods(**names | directions), None, permutations, intervals=intervals).table
 
 
 def measured_stitches(rows: Iterable[dict], **common) -> pd.DataFrame:
@@ -96,6 +97,7 @@ def measured_stitches(rows: Iterable[dict], **common) -> pd.DataFrame:
         "dataset": "d",
         "model_a": "net",
         "model_b": "net",
+        "panel": "",
         "samples": 60,
         "seed": 0,
         "seed_a": "0",

@@ -131,7 +131,7 @@ def test_every_case_is_measured_and_several_labels_are_told_singly(measured):
 def test_a_front_of_the_own_data_set_is_stitched_as_matching_does(measured, everywhere):
     (part, _), frame, _ = measured
     case = next(case for case in part.cases if case.kind == "home" and case.method.name == "least_squares")
-    rows = everywhere.get("experiments", "matching").run(replace(case, kind="stitcher"), Workbench(part.selection))
+    rows = everywhere.get("experiments", "matching").run(replace(case, kind="stitcher"), Workbench(part.selection)).rows
     mine = frame[
         (frame["dataset"] == "blobs")
         & (frame["kind"] == "home")

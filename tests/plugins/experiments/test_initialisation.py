@@ -115,7 +115,7 @@ def test_a_start_is_scored_through_the_networks_themselves(cases, context, small
     assert found["cross_entropy"] == pytest.approx(entropy, rel=1e-3)
     right, best = (logits.argmax(1) == labels).sum().item(), (own.argmax(1) == labels).sum().item()
     assert found["relative_accuracy"] == pytest.approx(right / best, abs=1.01 / best)
-    assert list(found) == ["accuracy", "relative_accuracy", "cross_entropy", "agreement", "residual"]
+    assert list(found) == ["accuracy", "relative_accuracy", "cross_entropy", "kl_divergence", "agreement", "residual"]
 
 
 def _images(dataset) -> list[torch.Tensor]:
@@ -235,4 +235,4 @@ def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command)
         ("measured 6 of 6 cases", "least squares"),
         ("nothing to compute", "least squares"),
     )
-    assert len(rows) == 6 * 5
+    assert len(rows) == 6 * 6

@@ -122,9 +122,10 @@ def test_a_rank_of_the_width_is_skipped_and_the_row_says_where_its_numbers_are(m
             assert notes == [f"rank 4 is no bound on maps from {p} to {q} neurons; see {wanted}"]
 
 
-def test_five_numbers_are_measured_of_each_map(measured):
+def test_six_numbers_are_measured_of_each_map(measured):
     rows = measured["task", "bottleneck", 3, "net-0", "net-1"].rows
-    assert [row.quantity for row in rows] == ["accuracy", "relative_accuracy", "cross_entropy", "agreement", "residual"]
+    scores = ["accuracy", "relative_accuracy", "cross_entropy", "kl_divergence", "agreement"]
+    assert [row.quantity for row in rows] == [*scores, "residual"]
 
 
 @pytest.mark.parametrize(
@@ -226,4 +227,4 @@ def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command)
         ("measured 6 of 6 cases", "least squares"),
         ("nothing to compute", "least squares"),
     )
-    assert len(rows) == 6 * 5
+    assert len(rows) == 6 * 6

@@ -93,10 +93,11 @@ def test_a_network_s_own_accuracy_is_measured_on_test_images(asked):
     assert context.accuracy(asked.networks[2], "test") != context.accuracy(asked.networks[2], "train")
 
 
-def test_a_stitcher_gives_five_numbers_and_an_index_one(asked):
+def test_a_stitcher_gives_six_numbers_and_an_index_one(asked):
     context = Workbench(asked)
     rows = measure(case(asked, STITCHERS[1]), context).rows
-    assert [row.quantity for row in rows] == ["accuracy", "relative_accuracy", "cross_entropy", "agreement", "residual"]
+    scores = ["accuracy", "relative_accuracy", "cross_entropy", "kl_divergence", "agreement"]
+    assert [row.quantity for row in rows] == [*scores, "residual"]
     assert [row.quantity for row in measure(case(asked, INDICES[0]), context).rows] == ["similarity"]
 
 

@@ -142,12 +142,13 @@ def test_weights_that_hover_around_zero_are_told_of(context, measured):
     assert notes[True, 0.1] and not notes[False, 0.1]
 
 
-def test_six_numbers_are_measured_of_each_map(measured):
+def test_seven_numbers_are_measured_of_each_map(measured):
     assert [row.quantity for row in measured[0].rows] == [
         "sparsity",
         "accuracy",
         "relative_accuracy",
         "cross_entropy",
+        "kl_divergence",
         "agreement",
         "residual",
     ]
@@ -272,4 +273,4 @@ def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command)
     rows = run_command(
         f"sparsity[alphas=0.1,l1=0.1,pairs=1,{SETTLED}]", ("measured 4 of 4 cases", "task loss matching"), figure=20_000
     )
-    assert len(rows) == 4 * 6
+    assert len(rows) == 4 * 7

@@ -122,7 +122,7 @@ def test_stitches_are_those_of_matching(measured, wide):
     """The same pair, layer and stitcher gives the same numbers in both experiments."""
     part, frame, _ = measured
     case = next(case for case in part.cases if case.kind == "stitch" and case.method.name == "task_loss")
-    rows = wide.get("experiments", "matching").run(replace(case, kind="stitcher"), Workbench(part.selection))
+    rows = wide.get("experiments", "matching").run(replace(case, kind="stitcher"), Workbench(part.selection)).rows
     mine = frame[
         (frame["seed_a"] == case.a.seed)
         & (frame["seed_b"] == case.b.seed)

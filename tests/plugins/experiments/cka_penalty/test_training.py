@@ -56,9 +56,10 @@ def test_similarity_falls_while_accuracy_stays(pushed):
     assert all(abs(value - accuracy[0]) <= 0.1 for value in accuracy)
 
 
-def test_six_quantities_are_logged_at_the_first_every_seventh_and_the_last_step(pushed):
+def test_seven_quantities_are_logged_at_the_first_every_seventh_and_the_last_step(pushed):
     logged = [(row.quantity, row.step) for row in pushed.rows[:-1]]
-    quantities = ["similarity", "accuracy", "relative_accuracy", "cross_entropy", "agreement", "residual"]
+    scores = ["accuracy", "relative_accuracy", "cross_entropy", "kl_divergence", "agreement"]
+    quantities = ["similarity", *scores, "residual"]
     assert logged == [(quantity, step) for step in (0, 7, 14, 21, 28, 32) for quantity in quantities]
     assert all(row.status == "ok" for row in pushed.rows)
 

@@ -146,4 +146,4 @@ def test_a_stitch_without_bias_is_followed_too(two):
     experiment = get("stitcher=task_loss[bias=false,batch=32],every=5")
     training, index, *_ = experiment.plan(replace(two, views=("spatial",)))
     fresh = Workbench(two)
-    assert [len(measure(one, fresh).rows) for one in (training, index)] == [2 * 5, 2]
+    assert [len(measure(one, fresh).rows) for one in (training, index)] == [2 * 6, 2]

@@ -1,4 +1,4 @@
-"""Intervals and p-values from replicates of a correlation."""
+"""p-values from relabelled networks."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ from numpy import ndarray
 
 #: Correlations closer than this count as equal: they differ by rounding errors.
 _TIE = 1e-10
-
-
-def interval(replicates: ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of those of the R replicates that are defined."""
-    defined = replicates[np.isfinite(replicates)]
-    if not len(defined):
-        return np.nan, np.nan
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def p_value(value: float, replicates: ndarray, exact: bool) -> float:

@@ -1,11 +1,6 @@
-"""Resampling and relabelling of networks, for intervals and p-values.
+"""Networks left out and relabelled.
 
-Pairs that share a network are not independent, so networks are drawn, never pairs.
-
-Sources: Snijders and Borgatti, "Non-parametric standard errors and tests for network statistics" (1999), for
-one model, and Owen, "The pigeonhole bootstrap" (2007), for two, where a pair weighs the product of the
-multiplicities of its ends; the former fill in pairs of a network with itself, which are left out here. Mantel,
-"The detection of disease clustering and a generalized regression approach" (1967), for relabelling.
+Source: Mantel, "The detection of disease clustering and a generalized regression approach" (1967), for relabelling.
 """
 
 from __future__ import annotations
@@ -31,17 +26,18 @@ def generator(*key: str | int) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
-def resampled(cells: Cells, resamples: int, rng: np.random.Generator) -> Iterator[Replicates]:
-    """Networks drawn with replacement: cell (i, j) weighs m_i m_j; pairs of a network with itself are not cells."""
+def without_network(cells: Cells) -> Replicates:
+    """One replicate for each network, without its cells: for each front, then each end; where both sides are of one
+    model, without the network as either."""
+    a, b = (np.arange(size) for size in cells.sizes)
+    left_a, left_b = cells.a[:, None] == a, cells.b[:, None] == b
+    left = left_a | left_b if cells.shared else np.hstack([left_a, left_b])
+    return Replicates(1.0 - left)
 
-    def draw(n):
-        return rng.multinomial(n, np.full(n, 1 / n), size=resamples).T.astype(np.float64)
 
-    n_a, n_b = cells.sizes
-    m_a = draw(n_a)
-    m_b = m_a if cells.shared else draw(n_b)
-    for columns in _chunks(cells.n, resamples):
-        yield Replicates(m_a[cells.a, columns] * m_b[cells.b, columns])
+def without_pair(cells: Cells, pairs: ndarray, count: int) -> Replicates:
+    """One replicate for each of `count` pairs, without its cells. pairs: (n,) the pair of each cell."""
+    return Replicates(1.0 - (pairs[:, None] == np.arange(count)))
 
 
 def exact(cells: Cells, permutations: int) -> bool:

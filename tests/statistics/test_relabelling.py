@@ -1,4 +1,4 @@
-"""Weighted correlations are those of repeated pairs, and networks are what is drawn."""
+"""Weighted correlations are those of repeated pairs, and networks are what is left out and relabelled."""
 
 import itertools
 
@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from small_grids import all_pairs, grid
 
 from simbench.statistics.cells import Cells, Replicates
-from simbench.statistics.estimates import Plan, estimates
-from simbench.statistics.intervals import interval, p_value
-from simbench.statistics.resampling import exact, generator, relabelled, resampled
+from simbench.statistics.estimates import estimated
+from simbench.statistics.p_values import p_value
+from simbench.statistics.relabelling import exact, generator, relabelled, without_network, without_pair
+from simbench.statistics.replicates import Plan
 from simbench.statistics.weighted import correlations, midranks
 
 
@@ -19,13 +21,13 @@ def complete(networks: int, layers: int = 1) -> Cells:
     """Every ordered pair of different networks at every layer."""
     pairs = np.array(list(itertools.permutations(range(networks), 2)))
     a, b = np.repeat(pairs, layers, axis=0).T
-    return Cells(a, b, np.tile(np.arange(layers), len(pairs)), shared=True)
+    return Cells(a, b, np.tile(np.arange(layers), len(pairs)), True, (networks, networks))
 
 
 def rectangle(front: int, end: int) -> Cells:
     """Every network of one model with every network of another."""
     a, b = np.array(list(itertools.product(range(front), range(end)))).T
-    return Cells(a, b, np.zeros_like(a), shared=False)
+    return Cells(a, b, np.zeros_like(a), False, (front, end))
 
 
 def joined(draws) -> Replicates:
@@ -62,32 +64,29 @@ def test_weighted_correlation_is_that_of_repeated_cells(data):
             assert np.isnan(value)
 
 
-def test_a_resample_weighs_pairs_by_products_and_never_a_network_with_itself():
-    weights = joined(resampled(complete(6), 2000, generator("a"))).weights
-    grid = np.zeros((6, 6, 2000))
-    grid[complete(6).a, complete(6).b] = weights
-    assert (grid[0, 1] * grid[2, 3] == grid[0, 3] * grid[2, 1]).all()
-    # (sum m_i)^2 - sum m_i^2 with sum m_i = 6, and E sum m_i^2 = 2 * 6 - 1
-    assert weights.sum(axis=0).mean() == pytest.approx(36 - 11, abs=0.3)
-    assert weights.sum(axis=0).max() <= 36 - 6
+def test_without_a_network_its_cells_on_either_side_are_gone():
+    cells = complete(4, layers=2)
+    weights = without_network(cells).weights
+    assert weights.shape == (cells.n, 4)
+    for network in range(4):
+        assert (weights[:, network] == ((cells.a != network) & (cells.b != network))).all()
 
 
-def test_multiplicities_of_both_sides_are_one_draw_of_the_same_networks():
-    cells = complete(5)
-    weights = joined(resampled(cells, 50, generator("a"))).weights
-    place = {(a, b): i for i, (a, b) in enumerate(zip(cells.a, cells.b, strict=True))}
-    for a, b in place:
-        assert (weights[place[a, b]] == weights[place[b, a]]).all()
-
-
-def test_two_models_are_drawn_separately():
+def test_of_two_models_each_front_and_each_end_is_left_out():
     cells = rectangle(4, 3)
-    weights = joined(resampled(cells, 50, generator("a"))).weights
-    assert (weights.sum(axis=0) == 4 * 3).all()
-    grids = weights.T.reshape(50, 4, 3)
-    assert (np.linalg.matrix_rank(grids) == 1).all()
-    assert len({tuple(grid.sum(axis=1)) for grid in grids}) > 10
-    assert len({tuple(grid.sum(axis=0)) for grid in grids}) > 5
+    weights = without_network(cells).weights
+    assert weights.shape == (12, 7)
+    for network in range(7):
+        gone = cells.a == network if network < 4 else cells.b == network - 4
+        assert (weights[:, network] == ~gone).all()
+
+
+def test_without_a_pair_its_cells_in_all_layers_are_gone():
+    cells = complete(3, layers=2)
+    pairs = np.repeat(np.arange(6), 2)
+    weights = without_pair(cells, pairs, 6).weights
+    assert weights.shape == (12, 6) and (weights.sum(axis=0) == 10).all()
+    assert ((weights == 0) == (pairs[:, None] == np.arange(6))).all()
 
 
 def test_all_relabellings_are_taken_when_they_are_few():
@@ -126,8 +125,7 @@ def test_a_missing_partner_is_dropped():
             assert value == pytest.approx(scipy_correlation(*zip(*both, strict=True)).statistic, abs=1e-12)
 
 
-def test_interval_and_p_value_have_known_answers():
-    assert interval(np.append(np.arange(101.0), np.nan), 0.9) == pytest.approx((5, 95))
+def test_p_values_have_known_answers():
     replicates = np.array([0.1, 0.2, 0.3, 0.4, np.nan])
     assert p_value(0.4, replicates, exact=True) == 0.5  # 1 of 4 at least as high, twice
     assert p_value(0.1, replicates, exact=True) == 0.5
@@ -150,7 +148,7 @@ def test_intervals_cover_the_truth_in_spite_of_shared_networks():
     cells, truth, hits = complete(8), 6 / np.pi * np.arcsin(0.6 / 2), 0
     for seed in range(60):
         x, y = simulated(8, 0.6, seed, cells)
-        found = estimates(x[None], y[None], cells, ["l"], Plan(300, 0, ("cover", seed)))[0, 0, "pooled", "spearman"]
+        found = estimated(grid(all_pairs(8), [x], [y]), Plan(True, 0, ("cover", seed))).found[0, 0, "l0", "spearman"]
         hits += found.low <= truth <= found.high
     assert 0.85 * 60 <= hits <= 60
 
@@ -160,7 +158,7 @@ def test_p_values_are_uniform_without_an_association():
     p = []
     for seed in range(150):
         x, y = simulated(5, 0.0, seed, cells)
-        found = estimates(x[None], y[None], cells, ["l"], Plan(0, 120, ("null", seed)))
-        p.append(found[0, 0, "pooled", "spearman"].p_value)
+        found = estimated(grid(all_pairs(5), [x], [y]), Plan(False, 120, ("null", seed))).found
+        p.append(found[0, 0, "l0", "spearman"].p_value)
     assert np.mean(np.array(p) <= 0.05) < 0.1  # 150 trials: 0.05 is off by 0.018 (one standard error)
     assert np.mean(p) == pytest.approx(0.5, abs=0.08)  # standard error 0.024

@@ -1,0 +1,92 @@
+"""`simbench panel`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+INT = click.IntRange(min=1)
+
+
+@click.group("panel")
+def panel_command() -> None:
+    """Make, show and verify panels: frozen, versioned sets of trained networks."""
+
+
+@panel_command.command("make")
+@click.argument("name")
+@click.option("--version", default=1, show_default=True, type=INT, help="Version of the panel.")
+@click.option("--models", default="tiny10", show_default=True, metavar="MODEL", help="Architecture.")
+@click.option("--datasets", default="digits", show_default=True, metavar="DATASET", help="Data set.")
+@click.option(
+    "--seeds", default="24", show_default=True, metavar="N|N,N", help="Networks: a count, or a list of seeds."
+)
+@click.option("--layers", metavar="NAMES", help="Layers: names or patterns.  [default: those of the model]")
+@click.option("--pairs", default="balanced:4", show_default=True, metavar="DESIGN", help="all or balanced:K.")
+@click.option("--max-samples", default=10_000, show_default=True, type=INT, help="Images drawn of each split at most.")
+@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@click.pass_obj
+def make_command(command: str, name: str, version: int, out: Path, **options) -> int:
+    """Train the networks of a panel, or take cached ones, and write them to one file with all that they are."""
+    from simbench.cli.installed import installed
+    from simbench.runs.panel_making import made
+
+    panel = made(name, version, out, installed(), command, click.echo, **options)
+    click.echo(f"wrote {panel.label} to {panel.file}: {len(panel.seeds)} networks, sha256 {panel.content}")
+    return 0
+
+
+@panel_command.command("show")
+@click.argument("panel")
+def show_command(panel: str) -> int:
+    """Show the networks of a panel: a name, file, folder, or https://...#sha256=..."""
+    from tabulate import tabulate
+
+    from simbench.cli.installed import installed
+    from simbench.runs.panels import opened
+
+    found = opened(panel, installed())
+    told, made = found.told, found.told["made"]
+    lines = {
+        "panel": found.label,
+        "file": found.file,
+        "sha256": found.content,
+        "model": told["model"]["spec"],
+        "data set": f"{told['data']['label']}, fingerprint {told['data']['fingerprint'][:12]}",
+        "recipe": ", ".join(f"{key} {value}" for key, value in told["recipe"].items()),
+        "layers": ", ".join(told["layers"]),
+        "pairs": told["pairs"],
+        "images of a split": f"{told['limit']} at most, drawn with seed {told['split_seed']}",
+        "made by": made["command"],
+        "made on": ", ".join(f"{key} {value}" for key, value in (made["machine"] | made["versions"]).items()),
+    }
+    click.echo("\n".join(f"{key}: {value}" for key, value in lines.items()) + "\n")
+    rows = [
+        (seed, told["networks"][str(seed)]["accuracy"], told["networks"][str(seed)]["weights"]) for seed in found.seeds
+    ]
+    click.echo(tabulate(rows, headers=["seed", "test accuracy", "sha256 of the float32 tensors"], floatfmt=".4f"))
+    return 0
+
+
+@panel_command.command("verify")
+@click.argument("panel")
+def verify_command(panel: str) -> int:
+    """Verify a panel: its hash, what it says of itself, and that every network is built and as accurate as it says."""
+    from simbench.cli.installed import installed
+    from simbench.errors import InputError
+    from simbench.runs.panel_verifying import faults
+    from simbench.runs.panels import opened
+
+    registry = installed()
+    try:
+        found = opened(panel, registry)
+        problems = faults(found, registry)
+    except InputError as error:
+        problems = [str(error)]
+    for problem in problems:
+        click.echo(problem)
+    if not problems:
+        click.echo(f"{found.label}: {len(found.seeds)} networks verified, sha256 {found.content}")
+    return 1 if problems else 0

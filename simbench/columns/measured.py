@@ -1,0 +1,88 @@
+"""The columns of what a run writes down: measurements, methods, timings, runs."""
+
+from __future__ import annotations
+
+from simbench.columns.column import table
+
+#: Kinds of rows: values of an index, scores of a stitched network, scores of an unstitched one.
+INDEX, STITCHER, NETWORK = "index", "stitcher", "network"
+#: Quantity of a row of kind "index"; names of other values of an index end in `_similarity`.
+SIMILARITY = "similarity"
+#: Quantity of a row of kind "stitcher" that an index should predict -> +1 if larger is better, -1 if smaller is.
+TARGETS = {"kl_divergence": -1, "relative_accuracy": 1, "agreement": 1, "cross_entropy": -1}
+#: Those that span orders of magnitude: correlations are with their logarithm.
+LOGARITHMIC = ("kl_divergence",)
+#: The target that decides the ranking.
+RANKED_BY = "kl_divergence"
+#: Quantities that count images: shares of them, which change in whole steps.
+COUNTED = ("accuracy", "relative_accuracy", "agreement")
+
+
+MEASUREMENTS = table("""
+dataset: text: data set, without paths
+split: text: split that it was measured on; stitches are fitted on train
+view: text: how activations become rows: spatial, flat or pooled; empty where no view applies
+model_a: text: model of the front network (Model 1)
+seed_a: text: training seed of the front network, or the name of its weights file
+layer_a: text: layer of the front network
+model_b: text: model of the end network (Model 2)
+seed_b: text: training seed of the end network, or the name of its weights file
+layer_b: text: layer of the end network
+panel: text: panel that both networks are from, with its version; empty for networks of no panel or of different ones
+experiment: text: experiment, with the parameters that differ from its defaults
+kind: text: index, stitcher, network (unstitched), or a kind of the experiment's own
+method: text: name of the index or stitcher
+params: text: all parameters of the method
+quantity: text: what the number is
+step: whole: training step; empty outside a training
+samples: whole: number of images that it was measured on
+seed: whole: seed of the drawn images and of stitch training
+value: number: the number, rounded to the digits that hold; empty where there is none: in skipped and failed rows
+status: text: ok, degenerate, skipped or failed
+note: text: the reason, for every status but ok
+""")
+
+#: What a row of measurements.csv is about, without what was measured.
+IDENTITY = [name for name in MEASUREMENTS if name not in ("value", "status", "note")]
+#: What a case is about.
+CASE = [name for name in IDENTITY if name not in ("quantity", "step")]
+
+METHODS = table("""
+kind: text: index or stitcher
+method: text: name
+params: text: all parameters
+spec: text: what to type
+direction: whole: +1 if larger is more similar, -1 for a distance; indices only
+symmetric: boolean: claimed: s(a, b) = s(b, a)
+low: number: claimed smallest value
+high: number: claimed largest value
+invariances_a: text: claimed invariances of the a side
+invariances_b: text: claimed invariances of the b side
+control: boolean: what every method must beat: it stands on boards, but no mean or comparison counts it
+differentiable: boolean: claimed: has a finite gradient that is not identically zero
+needs: text: what it is computed from: moments, samples or task
+family: text: maps that a stitcher is confined to
+objective: text: what a stitcher minimises
+source: text: citation
+version: whole: version of the formula
+package: text: package that provides it
+package_version: text: version of that package
+""")
+
+TIMINGS = {name: MEASUREMENTS[name] for name in CASE} | table("""
+seconds: number: seconds of this case; the first case of a layer includes the forward passes that others share
+run: text: run that measured it
+""")
+
+RUNS = table("""
+run: text: name of the run: when it started, and four digits
+command: text: command line; empty for a run from Python
+started: text: when it started
+seconds: number: seconds it took; empty if it was interrupted
+measured: whole: number of cases that it measured
+device: text: device: cpu, cuda or cuda:N
+threads: whole: threads of torch
+commit: text: commit of simbench, where it ran from a git checkout
+machine: text: hardware class
+versions: text: versions of Python and of packages
+""")

@@ -1,0 +1,123 @@
+"""The correlations of a block, and their replicates with networks left out or relabelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy import ndarray
+
+from simbench.statistics.blocks import Block
+from simbench.statistics.cells import Cells, Replicates
+from simbench.statistics.conditions import PLAIN, conditions
+from simbench.statistics.grids import Grid
+from simbench.statistics.relabelling import exact, generator, relabelled, without_network, without_pair
+from simbench.statistics.weighted import correlations
+
+#: A statistic of an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
+Correlation = Callable[[ndarray, ndarray, ndarray], float]
+#: Statistics that have replicates, and whether they are correlations of ranks.
+RANKED = {"spearman": True, "pearson": False}
+#: Relabelling the networks is shown to hold its size where at least this share of the ordered pairs is there; on a
+#: sparse design most partners are missing.
+MIN_DENSITY = 0.9
+#: Kinds of replicates: without each network, without each pair, with the networks relabelled, and with the target on
+#: halves of the test inputs.
+NETWORKS, PAIRS, RELABELLED, HALVES = "without_network", "without_pair", "relabelled", "halves"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is computed beside the values. intervals: whether. permutations: for p-values, 0 for none. key: all that the
+    relabellings depend on."""
+
+    intervals: bool
+    permutations: int
+    key: tuple
+
+    def complete(self, at: Cells) -> bool:
+        """Whether the relabelled replicates are all there are."""
+        return bool(at.n) and exact(at, self.permutations)
+
+    def replicates(self, at: Cells, pairs: ndarray, count: int) -> dict[str, Iterable[Replicates]]:
+        """NETWORKS, PAIRS and RELABELLED replicates of cells, as far as any are wanted. pairs: (n,) the pair of each
+        cell, of `count`."""
+        found: dict[str, Iterable[Replicates]] = {}
+        if at.n and self.intervals:
+            found[NETWORKS], found[PAIRS] = [without_network(at)], [without_pair(at, pairs, count)]
+        if at.n and self.permutations and at.density >= MIN_DENSITY:
+            found[RELABELLED] = relabelled(at, self.permutations, generator(*self.key, RELABELLED))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Correlated:
+    """Correlations of k indices with t targets on the cells of one block.
+
+    indices, targets: places in the grid -> place here. points: condition -> (k, t); for PLAIN the correlations
+    themselves, for others the partial ones (`conditions`). drawn: condition -> kind of replicate -> (k, t, R).
+    """
+
+    indices: dict[int, int]
+    targets: dict[int, int]
+    points: dict[str, ndarray]
+    drawn: dict[str, dict[str, ndarray]]
+
+    def value(self, i: int, j: int, condition: str = PLAIN) -> float:
+        """NaN where undefined or not computed."""
+        known = self.points.get(condition)
+        return np.nan if known is None else float(known[self.indices[i], self.targets[j]])
+
+    def replicates(self, i: int, j: int, condition: str = PLAIN) -> dict[str, ndarray]:
+        found = self.drawn.get(condition, {})
+        return {name: values[self.indices[i], self.targets[j]] for name, values in found.items()}
+
+    def zeros(self, condition: str) -> dict[str, ndarray]:
+        """Replicates of an index that orders nothing."""
+        return {name: np.zeros(values.shape[-1]) for name, values in self.drawn.get(condition, {}).items()}
+
+
+def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, correlation: Correlation) -> Correlated:
+    """The correlations of a block by one statistic. correlation: for the values themselves."""
+    indices, targets = block.indices, block.targets
+    xs, ys = (
+        np.array([v.values[block.mask] for v in some])
+        for some in ([grid.indices[i] for i in indices], [grid.targets[j] for j in targets])
+    )
+    halves = [grid.targets[j].halves[block.mask] for j in targets]
+    points = {PLAIN: np.array([[_defined(correlation, x, *y) for y in zip(ys, halves, strict=True)] for x in xs])}
+    drawn: dict[str, dict[str, ndarray]] = {}
+    ranked = RANKED.get(statistic)
+    if ranked is not None and at.n:
+        once = Replicates(np.ones((at.n, 1)))
+        pairs, alone = np.nonzero(block.mask)[0], {PLAIN: None}
+        for condition, given in (alone if block.scope == "pooled" else conditions(grid, pairs, at, ranked)).items():
+            kinds = plan.replicates(at, pairs, len(grid.pairs))
+            if condition != PLAIN:
+                points[condition] = correlations(xs, ys, at, once, ranked, given)[..., 0]
+                kinds.pop(RELABELLED, None)
+            drawn[condition] = {
+                name: np.concatenate([correlations(xs, ys, at, draw, ranked, given) for draw in some], axis=-1)
+                for name, some in kinds.items()
+            }
+            if plan.intervals:
+                width = max(each.shape[1] for each in halves)
+                parts = [_on_halves(xs, each, at, ranked, given, width) for each in halves]
+                drawn[condition][HALVES] = np.stack(parts, axis=1)
+    places = ({place: here for here, place in enumerate(some)} for some in (indices, targets))
+    return Correlated(*places, points, drawn)
+
+
+def _on_halves(xs: ndarray, halves: ndarray, at: Cells, ranked: bool, given: ndarray | None, width: int) -> ndarray:
+    """(k, 2 width) correlations with a target on halves (n, width, 2) of the test inputs; NaN where they are unknown,
+    or infinite as the logarithm of 0 is."""
+    if not width or halves.shape[1] != width or not np.isfinite(halves).all():
+        return np.full((len(xs), 2 * width), np.nan)
+    once = Replicates(np.ones((at.n, 1)))
+    return correlations(xs, halves.reshape(at.n, -1).T, at, once, ranked, given)[..., 0]
+
+
+def _defined(correlation: Correlation, x: ndarray, y: ndarray, halves: ndarray) -> float:
+    """NaN for fewer than three values, or values that do not vary at all."""
+    return correlation(x, y, halves) if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0 else np.nan

@@ -86,9 +86,9 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFram
         both = pd.concat([parts.get(group, indices[:0]), part])
         pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
         layers = sorted(set(both["layer"]), key=_natural)
-        sides = (parts.get(group, indices[:0]), part)
+        sides = (_variables(side, pairs, layers) for side in (parts.get(group, indices[:0]), part))
         alone = np.array([of_pair(networks, group, pair) for pair in pairs], dtype=float).reshape(-1, 2)
-        yield Grid(group, pairs, layers, *(_variables(side, pairs, layers) for side in sides), alone)
+        yield Grid(group, pairs, layers, next(sides), next(sides), alone)
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:

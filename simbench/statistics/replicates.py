@@ -105,8 +105,8 @@ def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, 
                 width = max(each.shape[1] for each in halves)
                 parts = [_on_halves(xs, each, at, ranked, given, width) for each in halves]
                 drawn[condition][HALVES] = np.stack(parts, axis=1)
-    places = ({place: here for here, place in enumerate(some)} for some in (indices, targets))
-    return Correlated(*places, points, drawn)
+    place_i, place_j = ({place: here for here, place in enumerate(some)} for some in (indices, targets))
+    return Correlated(place_i, place_j, points, drawn)
 
 
 def _on_halves(xs: ndarray, halves: ndarray, at: Cells, ranked: bool, given: ndarray | None, width: int) -> ndarray:

@@ -39,8 +39,7 @@ def test_correlations_of_a_scope_a_statistic_and_a_target(call, results, options
     assert done.code == 0 and done.err == ""
     rows = [line for line in done.out.splitlines() if " tiny10 " in line]
     assert len(rows) == 2 * 2  # indices, stitchers
-    counts = ["2", "2"] if "--scope" in options else ["0", "0"]  # no layer has the three pairs that `within` needs
-    assert all(row.split()[-2:] == counts for row in rows), "two networks, two ordered pairs"
+    assert all(row.split()[-2:] == ["2", "2"] for row in rows), "two networks, two ordered pairs"
 
 
 def test_an_unknown_scope_is_one_line(call, results):

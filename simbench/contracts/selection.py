@@ -39,7 +39,7 @@ class Network:
     part: str = ""
     panel: str = ""
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.model.spec}-{self.seed}"
 

@@ -78,7 +78,7 @@ def run(
         count,
         time.perf_counter() - start,
         name if count else "",
-        tuple((case.name, row) for case in selected for row in records[case.key].rows),
+        tuple((name, row) for case in selected for name in (case.name,) for row in records[case.key].rows),
         records,
         frozenset(case.key for case in selected),
     )

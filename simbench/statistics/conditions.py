@@ -6,10 +6,10 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy import ndarray
-from scipy.stats import rankdata
 
 from simbench.statistics.cells import Cells
 from simbench.statistics.grids import Grid
+from simbench.statistics.ranks import ranks
 
 #: Nothing but the layer; the end network; the accuracies of both networks.
 PLAIN, END, ACCURACIES = "", "end", "accuracies"
@@ -26,5 +26,5 @@ def conditions(grid: Grid, pairs: ndarray, at: Cells, ranked: bool) -> dict[str,
     found: dict[str, ndarray | None] = {PLAIN: None, END: at.b}
     accuracies = grid.accuracies[pairs]
     if np.isfinite(accuracies).all():
-        found[ACCURACIES] = rankdata(accuracies, axis=0) if ranked else accuracies
+        found[ACCURACIES] = ranks(accuracies, 0) if ranked else accuracies
     return found

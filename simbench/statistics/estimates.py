@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy import ndarray
-from scipy import stats
 
 from simbench.statistics.blocks import Block, blocks, cells, names
 from simbench.statistics.cells import MIN_PAIRS, Cells
@@ -16,15 +15,16 @@ from simbench.statistics.grids import Grid, Variable
 from simbench.statistics.jackknife import Left
 from simbench.statistics.means import Mean
 from simbench.statistics.pairwise import soft_pairwise_accuracy
+from simbench.statistics.ranks import kendall, pearson, spearman
 from simbench.statistics.replicates import HALVES, NETWORKS, PAIRS, RANKED, RELABELLED, Correlated, Plan, correlated
 from simbench.statistics.summaries import Estimate, Support, summary
 from simbench.statistics.trust import Trust, constant, trust
 
 #: Statistic -> its value from an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
 STATISTICS: dict[str, Callable[[ndarray, ndarray, ndarray], float]] = {
-    "spearman": lambda x, y, _: stats.spearmanr(x, y).statistic,
-    "pearson": lambda x, y, _: stats.pearsonr(x, y).statistic,
-    "kendall": lambda x, y, _: stats.kendalltau(x, y, method="asymptotic").statistic,
+    "spearman": spearman,
+    "pearson": pearson,
+    "kendall": kendall,
     "soft_pairwise_accuracy": soft_pairwise_accuracy,
 }
 #: What a statistic is for an index that orders nothing, where that is not 0.

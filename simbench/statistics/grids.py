@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Variable:
     images: ndarray
     halves: ndarray
 
-    @property
+    @cached_property
     def ok(self) -> ndarray:
         return self.status == "ok"
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy import ndarray
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 #: Confidence level of intervals.
 LEVEL = 0.95
@@ -98,7 +98,7 @@ def interval(left: Left, level: float = LEVEL, inputs: bool = False) -> tuple[fl
     """Interval of a correlation over networks, by Student's t on the scale of Fisher's z; over networks and the test
     inputs of the target where `inputs`. NaN where it is undefined."""
     z = left.z
-    reach = np.sqrt(z.variance + (z.of_inputs if inputs else 0)) * stats.t.ppf((1 + level) / 2, z.freedom)
+    reach = np.sqrt(z.variance + (z.of_inputs if inputs else 0)) * stdtrit(z.freedom, (1 + level) / 2)
     if not np.isfinite(reach):
         return np.nan, np.nan
     return float(np.tanh(z.value - reach)), float(np.tanh(z.value + reach))
@@ -110,6 +110,6 @@ def difference(left: Left, level: float = LEVEL) -> tuple[float, float, float]:
     error = np.sqrt(left.variance)
     if not np.isfinite(error):
         return np.nan, np.nan, np.nan
-    reach = error * stats.t.ppf((1 + level) / 2, left.freedom)
-    p = 2 * stats.t.sf(np.abs(left.value) / error, left.freedom) if error > 1e-12 else float(abs(left.value) < 1e-12)
+    reach = error * stdtrit(left.freedom, (1 + level) / 2)
+    p = 2 * stdtr(left.freedom, -np.abs(left.value) / error) if error > 1e-12 else float(abs(left.value) < 1e-12)
     return float(left.value - reach), float(left.value + reach), float(p)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy import ndarray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 
 def soft_pairwise_accuracy(x: ndarray, y: ndarray, halves: ndarray) -> float:
@@ -24,9 +24,11 @@ def soft_pairwise_accuracy(x: ndarray, y: ndarray, halves: ndarray) -> float:
         return np.nan
     first, second = np.triu_indices(len(x), 1)
     between = halves[..., 0] - halves[..., 1]
-    noise = np.sqrt(np.square(between[first] - between[second]).mean(axis=1)) / 2
+    products = between @ between.T / between.shape[1]
+    squares = np.diagonal(products)
+    noise = np.sqrt(np.maximum(squares[first] + squares[second] - 2 * products[first, second], 0)) / 2
     gap = y[first] - y[second]
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(noise > 0, norm.cdf(gap / noise), (1 + np.sign(gap)) / 2)
+        p = np.where(noise > 0, ndtr(gap / noise), (1 + np.sign(gap)) / 2)
     q = (1 + np.sign(x[first] - x[second])) / 2
     return float(1 - np.abs(p - q).mean())

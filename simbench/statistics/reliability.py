@@ -13,11 +13,12 @@ between two things" (1904), for attenuation.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 from numpy import ndarray
-from scipy.stats import rankdata
 
+from simbench.statistics.ranks import ranks
 from simbench.statistics.weighted import residuals
 
 #: Numbers of pairs of halves that a reliability is the mean over.
@@ -26,15 +27,19 @@ SPLITS = 20
 RELIABLE = 0.5
 
 
+@lru_cache(maxsize=4)
 def half_splits(inputs: int, splits: int = SPLITS) -> ndarray:
-    """(splits, inputs) booleans: one half, of inputs // 2, of each split. They depend on the two numbers alone.
+    """(splits, inputs) booleans: one half, of inputs // 2, of each split. They depend on the two numbers alone, and are
+    the same array at every call.
 
     >>> half_splits(5, 3).sum(axis=1).tolist()
     [2, 2, 2]
     """
     seed = hashlib.sha256(f"halves of {inputs}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(seed[:16], "big"))
-    return np.array([rng.permutation(inputs) < inputs // 2 for _ in range(splits)])
+    halves = np.array([rng.permutation(inputs) < inputs // 2 for _ in range(splits)])
+    halves.flags.writeable = False
+    return halves
 
 
 def whole(half: float) -> float:
@@ -64,9 +69,9 @@ def reliability(halves: ndarray, given: ndarray | None = None) -> float:
     """
     if len(halves) < 3 or not np.isfinite(halves).all():
         return np.nan
-    ranks = rankdata(halves, axis=0)
-    flat = ranks.reshape(len(ranks), -1)
-    centred = residuals(np.ones((len(ranks), 1)), given)(flat).reshape(ranks.shape)
+    ranked = ranks(halves, 0)
+    flat = ranked.reshape(len(ranked), -1)
+    centred = residuals(np.ones((len(ranked), 1)), given)(flat).reshape(ranked.shape)
     size = np.sqrt(np.square(centred).sum(axis=0).prod(axis=-1))
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = centred.prod(axis=-1).sum(axis=0) / np.where(size > 1e-9, size, np.nan)

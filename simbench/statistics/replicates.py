@@ -13,7 +13,7 @@ from simbench.statistics.cells import Cells, Replicates
 from simbench.statistics.conditions import PLAIN, conditions
 from simbench.statistics.grids import Grid
 from simbench.statistics.relabelling import exact, generator, relabelled, without_network, without_pair
-from simbench.statistics.weighted import correlations
+from simbench.statistics.weighted import correlations, unweighted
 
 #: A statistic of an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
 Correlation = Callable[[ndarray, ndarray, ndarray], float]
@@ -90,12 +90,11 @@ def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, 
     drawn: dict[str, dict[str, ndarray]] = {}
     ranked = RANKED.get(statistic)
     if ranked is not None and at.n:
-        once = Replicates(np.ones((at.n, 1)))
         pairs, alone = np.nonzero(block.mask)[0], {PLAIN: None}
         for condition, given in (alone if block.scope == "pooled" else conditions(grid, pairs, at, ranked)).items():
             kinds = plan.replicates(at, pairs, len(grid.pairs))
             if condition != PLAIN:
-                points[condition] = correlations(xs, ys, at, once, ranked, given)[..., 0]
+                points[condition] = unweighted(xs, ys, ranked, given)
                 kinds.pop(RELABELLED, None)
             drawn[condition] = {
                 name: np.concatenate([correlations(xs, ys, at, draw, ranked, given) for draw in some], axis=-1)
@@ -103,19 +102,18 @@ def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, 
             }
             if plan.intervals:
                 width = max(each.shape[1] for each in halves)
-                parts = [_on_halves(xs, each, at, ranked, given, width) for each in halves]
+                parts = [_on_halves(xs, each, ranked, given, width) for each in halves]
                 drawn[condition][HALVES] = np.stack(parts, axis=1)
     place_i, place_j = ({place: here for here, place in enumerate(some)} for some in (indices, targets))
     return Correlated(place_i, place_j, points, drawn)
 
 
-def _on_halves(xs: ndarray, halves: ndarray, at: Cells, ranked: bool, given: ndarray | None, width: int) -> ndarray:
+def _on_halves(xs: ndarray, halves: ndarray, ranked: bool, given: ndarray | None, width: int) -> ndarray:
     """(k, 2 width) correlations with a target on halves (n, width, 2) of the test inputs; NaN where they are unknown,
     or infinite as the logarithm of 0 is."""
     if not width or halves.shape[1] != width or not np.isfinite(halves).all():
         return np.full((len(xs), 2 * width), np.nan)
-    once = Replicates(np.ones((at.n, 1)))
-    return correlations(xs, halves.reshape(at.n, -1).T, at, once, ranked, given)[..., 0]
+    return unweighted(xs, halves.reshape(len(halves), -1).T, ranked, given)
 
 
 def _defined(correlation: Correlation, x: ndarray, y: ndarray, halves: ndarray) -> float:

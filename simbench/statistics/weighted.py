@@ -13,6 +13,10 @@ import numpy as np
 from numpy import ndarray
 
 from simbench.statistics.cells import MIN_PAIRS, Cells, Replicates
+from simbench.statistics.ranks import ranks
+
+#: Mean square below which what is left of ranks, or of values of size 1, is rounding.
+LEAST = 1e-24
 
 
 def midranks(values: ndarray, weights: ndarray) -> ndarray:
@@ -48,6 +52,25 @@ def correlations(
     return np.where(pairs.sum(axis=0) < MIN_PAIRS, np.nan, np.clip(value, -1, 1))
 
 
+def unweighted(xs: ndarray, ys: ndarray, ranked: bool, given: ndarray | None = None) -> ndarray:
+    """(k, t) the same correlations of cells that each count once. NaN where a side does not vary."""
+    about = residuals(np.ones((xs.shape[1], 1)), given)
+    left, right = (_units(about((ranks(v, 1) if ranked else scaled(v)).T)) for v in (xs, ys))
+    return np.clip(left.T @ right, -1, 1)
+
+
+def _units(centred: ndarray) -> ndarray:
+    """Columns (n, k) of sum of squares 1; NaN where nothing is left of them."""
+    square = np.square(centred).sum(axis=0)
+    return centred / np.sqrt(np.where(square > LEAST * len(centred), square, np.nan))
+
+
+def scaled(values: ndarray) -> ndarray:
+    """Values (..., n) less their mean, the largest of size 1."""
+    values = values - values.mean(axis=-1, keepdims=True)
+    return values / np.maximum(np.abs(values).max(axis=-1, keepdims=True), np.finfo(float).tiny)
+
+
 def residuals(weights: ndarray, given: ndarray | None) -> Callable[[ndarray], ndarray]:
     """A function of values (n, R) or (n, 1) that gives them less their weighted mean, over each group where `given` has
     groups (n,), or less their weighted least squares prediction from covariates (n, c)."""
@@ -64,7 +87,7 @@ def residuals(weights: ndarray, given: ndarray | None) -> Callable[[ndarray], nd
     inverse = np.linalg.pinv(np.einsum("nc,nr,nd->rcd", design, weights, design), rcond=1e-10, hermitian=True)
 
     def subtracted(values: ndarray) -> ndarray:
-        slopes = np.einsum("rcd,nd,nr->cr", inverse, design, weights * values, optimize=True)
+        slopes = np.einsum("rcd,dr->cr", inverse, design.T @ (weights * values))
         return values - design @ slopes
 
     return subtracted
@@ -73,13 +96,9 @@ def residuals(weights: ndarray, given: ndarray | None) -> Callable[[ndarray], nd
 def _unit(values: ndarray, weights: ndarray, ranked: bool, about: Callable[[ndarray], ndarray]) -> ndarray:
     """(n, R) values (or their mid-ranks) less what `about` subtracts, of weighted sum of squares 1; NaN where nothing
     is left."""
-    if ranked:
-        values = midranks(values, weights)
-    else:
-        values = values - values.mean()
-        values = (values / max(np.abs(values).max(), np.finfo(float).tiny))[:, None]
+    values = midranks(values, weights) if ranked else scaled(values)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         total = weights.sum(axis=0)
         centred = about(values)
         square = np.einsum("nr,nr,nr->r", weights, centred, centred)
-        return centred / np.sqrt(np.where(square > 1e-24 * total, square, np.nan))
+        return centred / np.sqrt(np.where(square > LEAST * total, square, np.nan))

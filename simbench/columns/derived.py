@@ -35,6 +35,7 @@ ceiling: number: the largest correlation that an index could reach with a target
 networks: whole: number of networks; of two models, that of the model with fewer
 pairs: whole: number of ordered pairs of networks
 layers: whole: number of layers
+design: text: which pairs of the networks: all, balanced:K (every end has K fronts, every front K ends) or other
 coverage: number: share of the target's ok cells in this scope where the index is ok, before cells are made common
 note: text: why something is empty, what was left out, and whether the target is saturated
 """)
@@ -69,6 +70,7 @@ agreement: number: Spearman correlation within layers with agreement in place of
 networks: whole: number of networks behind `within` (of two models, of the one with fewer); for `all`, the fewest
 pairs: whole: number of ordered pairs of networks; for `all`, the fewest
 layers: whole: number of layers behind `within`; for `all`, the fewest
+design: text: which pairs of the networks, as in correlations.csv
 coverage: number: share of the stitcher's ok cells where the index is ok, too; for `all`, the smallest
 note: text: why something is empty, what was left out, and whether the target is saturated
 """)

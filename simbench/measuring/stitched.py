@@ -52,14 +52,7 @@ def pass_together(affine: Affine, end: nn.Sequential, x: Tensor) -> tuple[Tensor
 
 @dataclass(frozen=True)
 class Score:
-    """How well a stitched network works on an evaluation set.
-
-    accuracy: share of correct labels. relative_accuracy: over the accuracy of Model 2, the mean over the
-    attributes where images have several labels; NaN where Model 2 is never right. cross_entropy: to Model 2's
-    soft labels, mean over images (and attributes), in nats. kl_divergence: from Model 2's outputs: the cross-entropy
-    less their entropy, in nats. agreement: share of labels on which the stitched
-    network and Model 2 predict the same. per_attribute: relative accuracy by name.
-    """
+    """How well a stitched network works on the test split: `simbench.contracts.bench.Score` says what each is."""
 
     accuracy: float
     relative_accuracy: float

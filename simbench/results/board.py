@@ -64,7 +64,9 @@ def board(
 
 
 def _networks(part: pd.DataFrame) -> str:
-    return f"{part['networks'].max():.0f} networks, {part['pairs'].max():.0f} pairs"
+    designs = sorted({design for design in part["design"].fillna("") if design})
+    named = f" ({' or '.join(designs)})" if designs else ""
+    return f"{part['networks'].max():.0f} networks, {part['pairs'].max():.0f} pairs{named}"
 
 
 def _table(

@@ -56,6 +56,17 @@ class Cells:
         return min(len(np.unique(self.a)), len(np.unique(self.b)))
 
     @cached_property
+    def design(self) -> str:
+        """Which pairs of the networks have a cell: "all", "balanced:K" where every end has K fronts and every front K
+        ends, or "other"; "" without cells."""
+        if not self.n:
+            return ""
+        if self.density == 1:
+            return "all"
+        counts = {*np.bincount(self.a[self.first_of_pair]), *np.bincount(self.b[self.first_of_pair])} - {0}
+        return f"balanced:{counts.pop()}" if self.shared and len(counts) == 1 else "other"
+
+    @cached_property
     def density(self) -> float:
         """Share of the ordered pairs of networks that have a cell."""
         if self.shared:

@@ -112,6 +112,7 @@ def _row(
         "networks": found.networks,
         "pairs": found.pairs,
         "layers": found.layers,
+        "design": found.design,
         "coverage": coverage,
         "note": "; ".join([*found.notes, *notes]),
     }

@@ -80,7 +80,7 @@ def _joined(correlations: pd.DataFrame, target: str) -> pd.DataFrame:
     table = None
     for scope, names in _SCOPES.items():
         rows = _rows(correlations, target, scope)
-        shown = rows[key + list(names) + (["ceiling", "note", *_COUNTS] if scope == "within" else [])]
+        shown = rows[key + list(names) + (["ceiling", "note", "design", *_COUNTS] if scope == "within" else [])]
         shown = shown.rename(columns={column: scope + suffix for column, suffix in names.items()})
         table = shown if table is None else table.merge(shown, on=key, how="left", validate="one_to_one")
     for other in _OTHERS:
@@ -133,6 +133,7 @@ def _overall(table: pd.DataFrame, ranking: Ranking) -> pd.DataFrame:
         for scope in _SCOPES:
             left = ranking.left((*group, "all", ""), key, scope)
             row[f"{scope}_low"], row[f"{scope}_high"] = _interval(left, mine)
+        row["design"] = mine["design"].iloc[0] if mine["design"].nunique() == 1 else ""
         row["note"] = note if part["within"].notna().any() else "no value for any stitcher"
         rows.append(row | {"stitcher": "all", "stitcher_params": ""})
     return pd.DataFrame(rows).astype({name: table[name].dtype for name in _COUNTS})

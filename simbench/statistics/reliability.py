@@ -43,12 +43,15 @@ def half_splits(inputs: int, splits: int = SPLITS) -> ndarray:
 
 
 def whole(half: float) -> float:
-    """The reliability of a test from that of its halves: 2 r / (1 + r). NaN where undefined.
+    """The reliability of a test from that of its halves: 2 r / (1 + r), and 0 where halves of noise happen to correlate
+    negatively.
 
-    >>> whole(0.5)
-    0.6666666666666666
+    >>> whole(0.5), whole(-0.2)
+    (0.6666666666666666, 0.0)
     """
-    return 2 * half / (1 + half) if half > -1 else np.nan
+    if np.isnan(half):
+        return np.nan
+    return 2 * half / (1 + half) if half > 0 else 0.0
 
 
 def ceiling(reliability: float) -> float:

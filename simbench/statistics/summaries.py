@@ -30,7 +30,7 @@ class Support:
 class Estimate:
     """A correlation, NaN where undefined. low, high: over networks; wide_low, wide_high: over networks and test inputs.
     reliability: of the target in the scope; ceiling: the largest correlation that an index could reach. networks,
-    pairs, layers: how many it rests on. notes: why something is empty or left out."""
+    pairs, layers: how many it rests on; design: of the pairs. notes: why something is empty or left out."""
 
     value: float
     low: float
@@ -43,6 +43,7 @@ class Estimate:
     networks: int
     pairs: int
     layers: int
+    design: str
     notes: tuple[str, ...]
 
 
@@ -59,5 +60,5 @@ def summary(
         notes += [] if np.isfinite(narrow[0]) else ["no interval: undefined without some network"]
     if relabelled is not None:
         p = p_value(value, relabelled, support.complete)
-    trusted = support.reliability, support.ceiling
-    return Estimate(float(value), *narrow, *wide, p, *trusted, at.networks, at.pairs, at.layers, tuple(notes))
+    trusted, counts = (support.reliability, support.ceiling), (at.networks, at.pairs, at.layers)
+    return Estimate(float(value), *narrow, *wide, p, *trusted, *counts, at.design, tuple(notes))

@@ -64,6 +64,13 @@ def test_weighted_correlation_is_that_of_repeated_cells(data):
             assert np.isnan(value)
 
 
+def test_the_design_of_pairs_is_told_from_the_cells():
+    assert complete(5, layers=2).design == rectangle(4, 3).design == "all"
+    ring = complete(6)
+    assert ring.at(np.flatnonzero(np.isin((ring.b - ring.a) % 6, (1, 4)))).design == "balanced:2"
+    assert ring.at(np.arange(1, ring.n)).design == "other" and ring.at(np.arange(0)).design == ""
+
+
 def test_without_a_network_its_cells_on_either_side_are_gone():
     cells = complete(4, layers=2)
     weights = without_network(cells).weights

@@ -57,7 +57,7 @@ def test_known_halves():
     # ranks 1 2 3 4 and 2 1 4 3: r = 1 - 6 * 4 / (4 * 15) = 0.6, the whole 1.2 / 1.6
     assert reliability(np.stack([a, a[[1, 0, 3, 2]]], -1)[:, None]) == pytest.approx(0.75)
     assert (whole(0), whole(1), whole(0.6)) == pytest.approx((0, 1, 0.75))
-    assert np.isnan(whole(-1))
+    assert whole(-1) == whole(-0.3) == 0 and np.isnan(whole(np.nan))
 
 
 def test_noise_alone_has_no_reliability_and_the_ceiling_0():

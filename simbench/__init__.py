@@ -31,6 +31,7 @@ _WHERE = {
     "Dataset": "simbench.contracts",
     "Experiment": "simbench.contracts",
     "Claims": "simbench.contracts",
+    "State": "simbench.contracts",
     "KnownAnswer": "simbench.contracts",
     "Recipe": "simbench.contracts",
     "Split": "simbench.contracts",

@@ -11,7 +11,7 @@ from simbench.contracts.dataset import Dataset
 from simbench.contracts.design import Design
 from simbench.contracts.experiment import BoardColumn, Experiment, Preset
 from simbench.contracts.fields import nested, number, numbers
-from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, invariant
+from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, State, invariant
 from simbench.contracts.model import Model, Recipe
 from simbench.contracts.objective import Objective
 from simbench.contracts.panel import Panel
@@ -49,6 +49,7 @@ __all__ = [
     "Selection",
     "Setting",
     "Split",
+    "State",
     "Stitcher",
     "Task",
     "invariant",

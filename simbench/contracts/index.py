@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, Union
 
 from simbench.contracts.plugin import Plugin, overrides
-from simbench.errors import unknown
+from simbench.errors import Inapplicable, Undefined, unknown
 
 if TYPE_CHECKING:
     import torch
 
     from simbench.moments.pair import Moments
+
+#: What `Index.prepare` returns: plain tensors, so that they can be kept, stored and sent.
+State: TypeAlias = Union["torch.Tensor", tuple["torch.Tensor", ...], Mapping[str, "torch.Tensor"]]
 
 #: invariance -> the invariances it implies (transitively closed).
 INVARIANCES: dict[str, frozenset[str]] = {
@@ -72,18 +76,31 @@ class KnownAnswer:
 class Index(Plugin):
     """A similarity index s(A, B).
 
-    Implement `from_moments`, when the value depends on the centred second moments alone (it then streams
-    over any number of rows), or `from_samples`, or both; from_moments is preferred where both are there.
-    An index that is a ratio of sums over minibatches implements `of_batch` beside from_samples:
-    `simbench.similarities` then streams it over the layers of whole networks.
+    Implement one of these; the first that is there is used:
+
+    - `from_moments`, if the value depends on the centred second moments alone: it then streams over any number of rows.
+    - `prepare` and `compare`, if the value is a comparison of two states, each computed from the rows of one side alone
+      (a dissimilarity matrix, a centred Gram matrix, a list of neighbours). Each network and layer is then prepared
+      once, however many pairs it is in.
+    - `from_samples`, for any other index: it is called for every pair.
+
+    An index of moments may implement one of the others as well, for rows that are wider than they are many. An index
+    that is a ratio of sums over minibatches implements `of_batch`, too: `simbench.similarities` then streams it over
+    the layers of whole networks.
     """
 
     kind = "indices"
     #: Rows that the harness draws, seeded, for from_samples; None takes all.
     max_rows: ClassVar[int | None] = 2000
-    #: True where from_samples and of_batch take rows of any real dtype and widen them themselves; others are handed
-    #: float64, and minibatches in float32 at least.
+    #: True where from_samples, prepare and of_batch take rows of any real dtype and widen them themselves; others are
+    #: handed float64, and minibatches in float32 at least.
     any_precision: ClassVar[bool] = False
+    #: True where the state is a vector (d,) and `compare(f, g)` is the inner product <f, g>, up to rounding within the
+    #: claimed range: a block of pairs is then one matrix product.
+    inner: ClassVar[bool] = False
+    #: Why one value on 2,000 rows of 256 features takes more than a second, such as "an assignment of neurons for every
+    #: pair"; empty where it does not.
+    slow: ClassVar[str] = ""
 
     @property
     def claims(self) -> Claims:
@@ -101,7 +118,33 @@ class Index(Plugin):
 
     def from_samples(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """0-dim value from paired rows a (n, p), b (n, q)."""
-        raise TypeError(f"index {self.name!r} implements no from_samples")
+        if not self.prepares:
+            raise TypeError(f"index {self.name!r} implements no from_samples")
+        return self.compare(*(self._prepared(name, rows) for name, rows in (("a", a), ("b", b))))
+
+    @property
+    def prepares(self) -> bool:
+        """Whether this configured object is a comparison of what `prepare` computes from each side."""
+        return overrides(self, "prepare") and overrides(self, "compare")
+
+    def prepare(self, rows: torch.Tensor) -> State:
+        """All that the index has to know of one side's rows (n, p): a tensor, or a tuple or mapping of tensors.
+
+        It depends on these rows alone, and is the same for side a and side b. Raises Undefined where the index is
+        undefined for every pair with these rows.
+        """
+        raise TypeError(f"index {self.name!r} implements no prepare")
+
+    def compare(self, a: State, b: State) -> torch.Tensor:
+        """0-dim value from what `prepare` returned for the rows of a and of b, which it does not change."""
+        raise TypeError(f"index {self.name!r} implements no compare")
+
+    def _prepared(self, name: str, rows: torch.Tensor) -> State:
+        """The state of a side; the reason why there is none begins with the side's name."""
+        try:
+            return self.prepare(rows)
+        except (Undefined, Inapplicable) as reason:
+            raise type(reason)(f"{name} {reason}") from reason
 
     @property
     def minibatches(self) -> int | None:

@@ -52,7 +52,9 @@ def test_every_command_works_and_the_index_is_ranked(tmp_path, warm_cache, monke
     assert json.loads(done.stdout.splitlines()[-1]) == [0] * len(rest), done.stdout + done.stderr
     board = pd.read_csv(tmp_path / "simbench-results" / "leaderboard.csv")
     assert {"cka", "my_index"} <= set(board["index"])
-    measured = pd.read_csv(tmp_path / "simbench-results" / "measurements.csv").query("kind == 'index' and experiment == 'matching'")
+    measured = pd.read_csv(tmp_path / "simbench-results" / "measurements.csv").query(
+        "kind == 'index' and experiment == 'matching'"
+    )
     values = measured.pivot(index="seed_a", columns="method", values="value")
     assert values["my_index"].to_numpy() == pytest.approx(values["cka"].to_numpy(), abs=0.05)  # its rows are a sample
 

@@ -67,3 +67,12 @@ def test_conflicts_are_lines_and_nothing_is_written(call, results):
 def test_bad_input_is_one_line(call, results, words, message):
     done = call(*words)
     assert done.code == 2 and done.err.count("\n") == 1 and message in done.err
+
+
+def test_published_runs_are_ranked_together_and_nothing_is_written(call, results):
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    done = call("leaderboard", "mine", "mine")
+    assert done.code == 0 and "matching, tiny10 on digits" in done.out, done.err
+    assert done.out.endswith("2 folders ranked together: mine, mine\n")
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
+    assert not (done.folder / "simbench-results").exists()

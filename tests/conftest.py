@@ -44,6 +44,7 @@ LONG = (
     "cli/test_profiling",
     "runs/test_spoilers",
     "runs/test_resuming",
+    "results/test_published_tables",
     "runs/test_whole",
     "runs/test_panels",
     "networks/test_edited_models",

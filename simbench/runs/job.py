@@ -60,8 +60,8 @@ def prepare(request: Request, registry: Registry) -> Job:
     resolved = resolve(request, registry)
     store = Store(request.results)
     store.check_writable()
-    job = Job(resolved, plan(resolved), store.read())
     check_device(request.device)
+    job = Job(resolved, plan(resolved), store.read())
     reason = job.untrained and unwritable(cache_folder("weights"))
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")

@@ -90,12 +90,14 @@ def test_the_readme_shows_every_verb():
 
 
 @pytest.mark.parametrize("line", VERBS)
-def test_command_works_as_typed(line, first, place, typed):
+def test_command_works_as_typed(line, first, place, typed, monkeypatch):
     line_here, more = line.replace("bn5", "bn8"), {}  # the small run has one layer
     if "--seeds 0,1,2" in line:  # two networks are warm
         line_here = line_here.replace("--seeds 0,1,2", "--seeds 0,1").replace("'bn*'", "'bn8*'")
     if "--experiments all" in line or "trajectory" in line:  # each is run small in tests of its own
         line_here, more = f"{line} --dry-run", {"SIMBENCH_RUN_LAYERS": ""}
+    if line.startswith("simbench publish"):  # tests of publications check methods
+        monkeypatch.setattr("simbench.publishing.validity.checks", lambda plugin: [])
     done = first if line == FIRST else typed(line_here, place, **more)
     assert done.code == 0, done.err
     assert done.out if "--dry-run" not in line_here else "cases" in done.err

@@ -7,7 +7,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,13 +72,15 @@ class Store:
 
     @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
-        """Write the arrays, then the record. Both are then complete on disk, even after a power failure.
-        Returns the record as `read` will return it."""
+        """Write the arrays, then the record. The files are whole even where the process is killed; what a power failure
+        leaves in pieces does not fit its checksum, and is measured again. Returns the record as `read` will return it.
+        """
         if arrays:
             data = _packed(arrays)
-            atomic.write(self._arrays(record.key), data)
+            atomic.write(self._arrays(record.key), data, flush=False)
             record = replace(record, arrays=digest(data))
-        atomic.write(self._path(record.key), sealed(asdict(record)))
+        plain = vars(record) | {"rows": [vars(row) for row in record.rows]}
+        atomic.write(self._path(record.key), sealed(plain), flush=False)
         return record
 
     @stage("reading records")
@@ -145,7 +147,9 @@ def unwritable(folder: Path) -> str:
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    return sorted(path for path in folder.rglob("*.json") if not path.name.startswith(".tmp-"))
+    names = ((place, name) for place, _, names in os.walk(folder) for name in names)
+    paths = (f"{place}/{name}" for place, name in names if name.endswith(".json") and not name.startswith(".tmp-"))
+    return map(Path, sorted(paths))
 
 
 def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:

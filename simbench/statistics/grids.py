@@ -151,8 +151,8 @@ def _with_halves(targets: pd.DataFrame, halves: pd.DataFrame | None) -> pd.DataF
     if halves is None or halves.empty or targets.empty:
         return targets.assign(halves=None)
     key = [name for name in IDENTITY if name != "step"]
-    place = dict(zip(halves[key].itertuples(index=False, name=None), halves["halves"], strict=True))
-    rows = targets[key].itertuples(index=False, name=None)
+    places, rows = (zip(*(frame[name].to_numpy(object) for name in key), strict=True) for frame in (halves, targets))
+    place = dict(zip(places, halves["halves"], strict=True))
     stepless = targets["step"].isna()
     found = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]
     wanted = zip(found, targets["variable"], strict=True)

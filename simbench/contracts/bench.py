@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts.case import Case
     from simbench.contracts.index import Index
+    from simbench.contracts.null import Null
     from simbench.contracts.result import Row
     from simbench.contracts.selection import Network, Selection
     from simbench.contracts.stitcher import Stitcher
@@ -82,6 +83,11 @@ class Bench(Protocol):
     def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
         """Value of an index in the case's view, as a row `similarity`: ok, degenerate or skipped. Raises
         ArithmeticError or Spoilt where the value failed (see `simbench.measuring.value` for the policy)."""
+
+    def null(self, index: Index, case: Case, permutations: int = 200, seed: int = 0, split: str = "test") -> Null:
+        """Value of an index in the case's view, and its values for the inputs of b in random orders, the same for all
+        indices and pairs. Whole inputs change places: in view spatial, with all their pixels. Raises Undefined or
+        Inapplicable where the index has no value, and InputError for fewer than 4 inputs."""
 
     def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
         """Index of the stitched a against b on the test split, in the case's view. ArithmeticError for an answer that

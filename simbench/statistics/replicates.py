@@ -73,10 +73,6 @@ class Correlated:
         found = self.drawn.get(condition, {})
         return {name: values[self.indices[i], self.targets[j]] for name, values in found.items()}
 
-    def zeros(self, condition: str) -> dict[str, ndarray]:
-        """Replicates of an index that orders nothing."""
-        return {name: np.zeros(values.shape[-1]) for name, values in self.drawn.get(condition, {}).items()}
-
 
 def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, correlation: Correlation) -> Correlated:
     """The correlations of a block by one statistic. correlation: for the values themselves."""

@@ -25,7 +25,6 @@ from simbench.statistics.conditions import END, PLAIN
 from simbench.statistics.grids import Grid
 from simbench.statistics.jackknife import Left, interval
 from simbench.statistics.p_values import p_value
-from simbench.statistics.ranks import spearman as spearman_of
 from simbench.statistics.replicates import NETWORKS, PAIRS, RELABELLED, Plan, correlated
 
 #: Equal indices, and one that is better (Pearson's correlations with every target).
@@ -43,7 +42,7 @@ def lefts(grid: Grid) -> dict[str, list[list[Left]]]:
     parts: dict[str, list[tuple[ndarray, ndarray, ndarray]]] = {scope: [] for scope in SCOPES}
     for block in blocks(grid):
         at = cells(grid, block.mask)
-        found = correlated(grid, block, at, Plan(True, 0, ()), "spearman", spearman_of)
+        found = correlated(grid, block, at, Plan(True, 0, ()), "spearman")
         scopes = {"pooled": PLAIN} if block.scope == "pooled" else {"within": PLAIN, "within_end": END}
         for scope, condition in scopes.items():
             drawn = found.drawn[condition]
@@ -81,7 +80,7 @@ def relabelling(seed: int, effects: Effects, networks: int, pairs: list[tuple[in
     grid = simulated(seed, effects, networks, pairs, (0.0,) * 5, layers=1)
     block = next(block for block in blocks(grid) if block.scope != "pooled")
     plan = Plan(False, 199, (seed,))
-    found = correlated(grid, block, cells(grid, block.mask), plan, "spearman", spearman_of)
+    found = correlated(grid, block, cells(grid, block.mask), plan, "spearman")
     drawn = found.drawn[PLAIN][RELABELLED]
     return [float(np.mean([p_value(found.points[PLAIN][i, 0], drawn[i, 0], False) <= LEVEL for i in range(5)]))]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,20 +14,21 @@ from simbench.statistics.conditions import MEANS, PLAIN
 from simbench.statistics.grids import Grid, Variable
 from simbench.statistics.jackknife import Left
 from simbench.statistics.means import Mean
-from simbench.statistics.pairwise import soft_pairwise_accuracy
-from simbench.statistics.ranks import kendall, pearson, spearman
 from simbench.statistics.remaining import remaining
-from simbench.statistics.replicates import HALVES, NETWORKS, PAIRS, RANKED, RELABELLED, Correlated, Plan, correlated
+from simbench.statistics.replicates import (
+    HALVES,
+    NETWORKS,
+    OTHERS,
+    PAIRS,
+    RANKED,
+    RELABELLED,
+    Correlated,
+    Plan,
+    correlated,
+)
 from simbench.statistics.summaries import Estimate, Support, summary
 from simbench.statistics.trust import Trust, constant, trust
 
-#: Statistic -> its value from an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
-STATISTICS: dict[str, Callable[[ndarray, ndarray, ndarray], float]] = {
-    "spearman": spearman,
-    "pearson": pearson,
-    "kendall": kendall,
-    "soft_pairwise_accuracy": soft_pairwise_accuracy,
-}
 #: What a statistic is for an index that orders nothing, where that is not 0.
 ORDERS_NOTHING = {"soft_pairwise_accuracy": 0.5}
 
@@ -56,10 +57,10 @@ def estimated(grid: Grid, plan: Plan) -> Estimates:
     left = [{layer: remaining(grid, y, layer) for layer in grid.layers} for y in grid.targets] if plan.intervals else []
     estimates = Estimates(trusts=trusts, remaining=left)
     parts = [(block, cells(grid, block.mask)) for block in blocks(grid)]
-    for statistic, correlation in STATISTICS.items():
+    for statistic in (*RANKED, *OTHERS):
         work = _Statistic(estimates, grid, plan, statistic)
         for block, at in parts:
-            some = correlated(grid, block, at, plan, statistic, correlation)
+            some = correlated(grid, block, at, plan, statistic)
             for i, j in block.pairs.tolist():
                 work.add(block, at, some, i, j)
         work.close()

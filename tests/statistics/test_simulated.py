@@ -11,7 +11,6 @@ from two_way import SETS, Effects, design, simulated, spearman, spearman_given_e
 from simbench.statistics.blocks import blocks, cells
 from simbench.statistics.comparisons import LEVEL, differences
 from simbench.statistics.jackknife import Left, interval
-from simbench.statistics.ranks import spearman as spearman_of
 from simbench.statistics.replicates import NETWORKS, PAIRS, Plan, correlated
 
 DRAWS, R = 120, 0.35
@@ -25,7 +24,7 @@ def lefts() -> list[list[Left]]:
     for seed in range(DRAWS):
         grid = simulated(seed, SETS["pair noise"], 12, design(12, 4), (R,) * 5, layers=1)
         block = next(block for block in blocks(grid) if block.scope == "pooled")
-        some = correlated(grid, block, cells(grid, block.mask), Plan(True, 0, ()), "spearman", spearman_of)
+        some = correlated(grid, block, cells(grid, block.mask), Plan(True, 0, ()), "spearman")
         arrays = [part[:, 0] for part in (some.points[""], some.drawn[""][NETWORKS], some.drawn[""][PAIRS])]
         found.append([Left(*of_one, (12,), UNKNOWN) for of_one in zip(*arrays, strict=True)])
     return found

@@ -71,9 +71,9 @@ class Bench(Protocol):
         index that is invariant to rotations and translations. Raises ArithmeticError for NaN or infinite activations,
         and Undefined for a side that does not vary beyond rounding."""
 
-    def moments(self, case: Case, split: str, view: str) -> Moments:
-        """Moments of a and b in view spatial or pooled. Inapplicable as `rows`; ArithmeticError for NaN or infinite
-        activations."""
+    def moments(self, case: Case, split: str, view: str, half: int | None = None) -> Moments:
+        """Moments of a and b in view spatial or pooled; half: on one random half of the inputs, 0 or 1. Inapplicable as
+        `rows`; ArithmeticError for NaN or infinite activations."""
 
     def samples(self, case: Case) -> int:
         """Number of inputs a case is measured on."""
@@ -98,9 +98,10 @@ class Bench(Protocol):
     def task(self, case: Case) -> Task:
         """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
 
-    def fit(self, stitcher: Stitcher, case: Case, **options: Any) -> Affine:
+    def fit(self, stitcher: Stitcher, case: Case, half: int | None = None, **options: Any) -> Affine:
         """The stitch from a to b, weight (p, q) and bias (q,), fitted on the train split, in float64; `options` go to
-        `from_task`, for instance on_step. ArithmeticError for weights that are not finite."""
+        `from_task`, for instance on_step. half: fitted on one random half of the train inputs, 0 or 1, and
+        Inapplicable for a trained stitcher. ArithmeticError for weights that are not finite."""
 
     def logits(self, affine: Affine, case: Case) -> Tensor:
         """Outputs of the stitched network on the test split, (n, outputs), or (k, n, outputs) for k maps in one Affine.

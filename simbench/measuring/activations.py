@@ -152,8 +152,11 @@ class Activations(Sources):
             self._outputs[key] = finite(outputs, f"the last layer of {network.name}")
         return self._outputs[key]
 
-    def stack(self, members: tuple[tuple[Network, str], ...], split: str, view: str) -> LayerMoments:
-        """Moments of all pairs of the (network, layer) members, in one pass over the inputs.
+    def stack(
+        self, members: tuple[tuple[Network, str], ...], split: str, view: str, chosen: Tensor | None = None
+    ) -> LayerMoments:
+        """Moments of all pairs of the (network, layer) members, in one pass over the inputs. chosen: (n,) booleans, of
+        which inputs; None for all.
 
         NaN or infinite activations of a member reach the moments of its own pairs only.
         """
@@ -163,6 +166,9 @@ class Activations(Sources):
             for network, layer in members:
                 self.tensor(network, layer, split, beside=together)
         batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
+        if chosen is not None:
+            parts = chosen.to(self.device).split(self.batch)
+            batches = ([x[part] for x in batch] for batch, part in zip(batches, parts, strict=True))
         return LayerMoments.of([views.rows(x, view) for x in batch] for batch in batches)
 
     @torch.no_grad()

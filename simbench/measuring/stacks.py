@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
+
 from simbench.contracts.selection import Network
 from simbench.measuring.activations import Activations, finite
 from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
+from simbench.statistics.reliability import half_splits
 
 #: A network and one of its layers.
 Member = tuple[Network, str]
@@ -24,20 +27,25 @@ class Stacks:
         self._kept: dict[tuple, LayerMoments] = {}
 
     def __iter__(self) -> Iterator[tuple]:
-        """What is held: (contents of the representations, split, view)."""
+        """What is held: (contents of the representations, split, view, half)."""
         return iter(self._kept)
 
-    def pair(self, a: Member, b: Member, split: str, view: str) -> Moments:
-        """Moments of (a, b) on a split, in view spatial or pooled. ArithmeticError for NaN or infinite activations."""
+    def pair(self, a: Member, b: Member, split: str, view: str, half: int | None = None) -> Moments:
+        """Moments of (a, b) on a split, in view spatial or pooled; half: on the first (0) or second half (1) of its
+        inputs, as `half_splits` draws them. ArithmeticError for NaN or infinite activations."""
         members = self._members(a, b)
-        key = (tuple(members), split, view)
+        key = (tuple(members), split, view, half)
         if key not in self._kept:
             self._kept = {
                 old: stack
                 for old, stack in self._kept.items()  # layers come in order of depth
                 if {layer for _, layer in old[0]} & {a[1], b[1]}
             }
-            self._kept[key] = self.activations.stack(tuple(members.values()), split, view)
+            chosen = None
+            if half is not None:
+                first = torch.tensor(half_splits(self.activations.count(split), 1)[0])
+                chosen = ~first if half else first
+            self._kept[key] = self.activations.stack(tuple(members.values()), split, view, chosen)
         stack, order = self._kept[key], list(members)
         places = [order.index(_content(member)) for member in (a, b)]
         for (network, layer), place in zip((a, b), places, strict=True):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from simbench.columns import REFIT, REFIT_HALVES, TARGETS
+from simbench.statistics.grids import Grid, Variable
 from simbench.statistics.reliability import reliability
 
 #: What a reliability is of.
@@ -25,6 +26,7 @@ def refit_reliabilities(measurements: pd.DataFrame) -> pd.DataFrame:
     and pairs of which one half is missing, are left out.
     """
     rows = measurements[(measurements["kind"] == REFIT) & (measurements["status"] == "ok")]
+    rows = rows if "panel" in rows else rows.assign(panel="")  # tables of before there were panels
     names = {f"{target}{ending}": (target, ending) for target in TARGETS for ending in REFIT_HALVES}
     rows = rows[rows["quantity"].isin(list(names))]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
@@ -36,3 +38,22 @@ def refit_reliabilities(measurements: pd.DataFrame) -> pd.DataFrame:
         value = reliability(pairs.to_numpy()[:, None]) if len(pairs) else np.nan
         found.append([*key, value, len(pairs)])
     return pd.DataFrame(found, columns=[*KEY, "refit_reliability", "pairs"])
+
+
+class Refits:
+    """Reliabilities of the targets of grids, by layer; of several settings that of the most inputs, then of the
+    smallest seed."""
+
+    def __init__(self, measurements: pd.DataFrame) -> None:
+        found = refit_reliabilities(measurements).sort_values(["samples", "seed"], ascending=[True, False])
+        names = [name for name in KEY if name not in ("samples", "seed")]
+        keys = found[names].itertuples(index=False, name=None)
+        self._known = dict(zip(keys, found["refit_reliability"], strict=True))
+
+    def of(self, grid: Grid, y: Variable, layers: list[str]) -> float:
+        """Mean over some layers, of those where it is known; else NaN."""
+        (method, params, target), (dataset, _, *models_and_panel) = y.name, grid.group
+        keys = [(dataset, *models_and_panel, method, params, layer, target) for layer in layers]
+        values = [self._known.get(key, np.nan) for key in keys]
+        known = [value for value in values if np.isfinite(value)]
+        return float(np.mean(known)) if known else np.nan

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from small_tables import rows
+from small_tables import index, methods, rows, target
 
+from simbench.statistics.correlate import correlate
 from simbench.statistics.refits import refit_reliabilities
 
 
@@ -58,3 +59,22 @@ def test_what_one_half_lacks_is_left_out():
     few = refit_reliabilities(table.groupby("quantity").head(2))
     assert few["refit_reliability"].isna().all()
     assert refit_reliabilities(table.assign(kind="stitcher")).empty
+
+
+def test_correlations_show_it_in_each_layer_and_as_the_mean_over_layers():
+    x, noise, y = np.random.default_rng(5).standard_normal((3, 5, 5, 2))
+    y[..., 1] = 0  # a target that is constant does not count
+    refits = refitted(x, np.array([noise, -noise]))
+    more = refitted(x, np.array([noise, noise]), samples=200)  # equal, so that it is 1
+    parts = [index("cka", x), target(np.exp(y), "kl_divergence"), target(y), refits]
+    found = correlate(pd.concat(parts, ignore_index=True), methods(cka=1), None, 0).table
+    wanted = refit_reliabilities(refits).set_index("layer")["refit_reliability"]
+    of_kl = found[(found["target"] == "kl_divergence") & (found["statistic"] == "spearman")].set_index("scope")
+    shown = of_kl["refit_reliability"]
+    assert shown["conv1"] == wanted["conv1"] == shown["within"] and shown["conv2"] == wanted["conv2"]
+    assert shown[["pooled", "within_end"]].isna().all() and 0 <= wanted["conv1"] < 1
+    assert found.loc[found["target"] == "relative_accuracy", "refit_reliability"].isna().all()
+    found = correlate(pd.concat([*parts, more], ignore_index=True), methods(cka=1), None, 0).table
+    assert (
+        found.loc[(found["target"] == "kl_divergence") & (found["scope"] == "conv1"), "refit_reliability"].eq(1).all()
+    )

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/coverage.py --write results/README.md
 
-prints two markdown tables, and puts them between the markers of a file.
+prints two markdown tables, and puts them between the markers of a file; --quick takes a few draws of a few settings.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 from numpy import ndarray
-from scipy import stats
 from two_way import SETS, Effects, design, simulated, spearman, spearman_given_end
 
 from simbench.statistics.blocks import blocks, cells
 from simbench.statistics.comparisons import LEVEL, differences
+from simbench.statistics.conditions import END, PLAIN
 from simbench.statistics.grids import Grid
 from simbench.statistics.jackknife import Left, interval
 from simbench.statistics.p_values import p_value
@@ -34,7 +34,7 @@ DESIGNS = [(8, 3), (8, 4), (8, 6), (8, None), (12, 3), (12, 4), (12, 6), (12, No
 DESIGNS += [(16, 3), (16, 4), (16, 6), (24, 3), (24, 4), (24, 6)]
 SCOPES = ("within", "within_end", "pooled")
 COLUMNS = (*SCOPES, "mean of 3", "size", "family-wise", "power")
-BEGIN, END = "<!-- coverage -->", "<!-- /coverage -->"
+START, STOP = "<!-- coverage -->", "<!-- /coverage -->"
 
 
 def lefts(grid: Grid) -> dict[str, list[list[Left]]]:
@@ -42,15 +42,16 @@ def lefts(grid: Grid) -> dict[str, list[list[Left]]]:
     parts: dict[str, list[tuple[ndarray, ndarray, ndarray]]] = {scope: [] for scope in SCOPES}
     for block in blocks(grid):
         at = cells(grid, block.mask)
-        found = correlated(grid, block, at, Plan(True, 0, ()), "spearman", lambda x, y: stats.spearmanr(x, y).statistic)
-        scope = "pooled" if block.scope == "pooled" else "within"
-        parts[scope].append((found.points, found.drawn[NETWORKS], found.drawn[PAIRS]))
-        if found.of_end is not None:
-            parts["within_end"].append((found.of_end, found.drawn_of_end[NETWORKS], found.drawn_of_end[PAIRS]))
+        found = correlated(grid, block, at, Plan(True, 0, ()), "spearman")
+        scopes = {"pooled": PLAIN} if block.scope == "pooled" else {"within": PLAIN, "within_end": END}
+        for scope, condition in scopes.items():
+            drawn = found.drawn[condition]
+            parts[scope].append((found.points[condition], drawn[NETWORKS], drawn[PAIRS]))
     means = {scope: [np.mean(some, axis=0) for some in zip(*part, strict=True)] for scope, part in parts.items()}
-    networks = len({name for pair in grid.pairs for name in pair})
+    sides = (len({name for pair in grid.pairs for name in pair}),)
+    indices, targets = range(len(grid.indices)), range(len(grid.targets))
     return {
-        scope: [[Left(*(values[i, j] for values in mean), (networks,)) for j in range(3)] for i in range(6)]
+        scope: [[Left(*(x[i, j] for x in mean), sides, np.empty((0, 2))) for j in targets] for i in indices]
         for scope, mean in means.items()
     }
 
@@ -79,11 +80,9 @@ def relabelling(seed: int, effects: Effects, networks: int, pairs: list[tuple[in
     grid = simulated(seed, effects, networks, pairs, (0.0,) * 5, layers=1)
     block = next(block for block in blocks(grid) if block.scope != "pooled")
     plan = Plan(False, 199, (seed,))
-    found = correlated(
-        grid, block, cells(grid, block.mask), plan, "spearman", lambda x, y: stats.spearmanr(x, y).statistic
-    )
-    drawn = found.drawn[RELABELLED]
-    return [float(np.mean([p_value(found.points[i, 0], drawn[i, 0], False) <= LEVEL for i in range(5)]))]
+    found = correlated(grid, block, cells(grid, block.mask), plan, "spearman")
+    drawn = found.drawn[PLAIN][RELABELLED]
+    return [float(np.mean([p_value(found.points[PLAIN][i, 0], drawn[i, 0], False) <= LEVEL for i in range(5)]))]
 
 
 def repeated(
@@ -91,21 +90,22 @@ def repeated(
 ) -> tuple[ndarray, ndarray, int]:
     """Means over draws, their standard errors, and how many: `most`, or as many as fit in the time."""
     rows: list[list[float]] = []
-    start = perf_counter()
+    start = process_time()
     for seed in count():
         rows.append(one(seed))
-        if len(rows) >= most or (len(rows) >= least and perf_counter() - start > seconds):
+        if len(rows) >= most or (len(rows) >= least and process_time() - start > seconds):
             break
     return np.mean(rows, axis=0), np.std(rows, axis=0) / math.sqrt(len(rows)), len(rows)
 
 
-def lines(draws: int, seconds: float) -> Iterator[str]:
-    """Of both tables. seconds: the most for a row."""
+def lines(draws: int, seconds: float, quick: bool = False) -> Iterator[str]:
+    """Of both tables. seconds: the most for a row. quick: two rows of the first table and one of the second."""
+    designs, sets, sizes = (DESIGNS[:2], dict([*SETS.items()][:1]), (8,)) if quick else (DESIGNS, SETS, (8, 12))
     yield f"| effects | networks | fronts | draws | {' | '.join(COLUMNS)} |"
     yield "|---|---|---|---|" + "---|" * len(COLUMNS)
     worst = np.zeros(4)
-    for name, effects in SETS.items():
-        for networks, fronts in DESIGNS:
+    for name, effects in sets.items():
+        for networks, fronts in designs:
             pairs = design(networks, fronts)
             means, errors, n = repeated(lambda seed: draw(seed, effects, networks, pairs), seconds, draws)  # noqa: B023
             worst = np.maximum(worst, errors[:4])
@@ -117,8 +117,8 @@ def lines(draws: int, seconds: float) -> Iterator[str]:
     yield ""
     yield "| effects | networks | size of the p-value, all pairs | lacking 10 % of the pairs | draws |"
     yield "|---|---|---|---|---|"
-    for name, effects in SETS.items():
-        for networks in (8, 12):
+    for name, effects in sets.items():
+        for networks in sizes:
             whole = design(networks, None)
             keep = np.random.default_rng(networks).permutation(len(whole))[: math.ceil(0.9 * len(whole))]
             shares = []
@@ -131,20 +131,21 @@ def lines(draws: int, seconds: float) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=475)
-    parser.add_argument("--seconds", type=float, default=13.0, help="the most for one row")
+    parser.add_argument("--seconds", type=float, default=13.0, help="of processor time, the most for one row")
     parser.add_argument("--write", type=Path, help="a file with the markers")
+    parser.add_argument("--quick", action="store_true", help="a few draws of a few settings, to test the script")
     options = parser.parse_args()
     found = []
-    for line in lines(options.draws, options.seconds):
+    for line in lines(options.draws, options.seconds, options.quick):
         print(line, flush=True)
         found.append(line)
     if options.write:
         text = options.write.read_text(encoding="utf-8")
-        if BEGIN not in text or END not in text:
-            sys.exit(f"{options.write} has no markers {BEGIN} and {END}: put them where the tables go")
-        head, _, rest = text.partition(BEGIN)
+        if START not in text or STOP not in text:
+            sys.exit(f"{options.write} has no markers {START} and {STOP}: put them where the tables go")
+        head, _, rest = text.partition(START)
         table = "\n".join(found)
-        options.write.write_text(f"{head}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        options.write.write_text(f"{head}{START}\n{table}\n{STOP}{rest.partition(STOP)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -39,9 +39,9 @@ class Effects:
         def network() -> ndarray:
             return (rng.standard_normal((networks, 1)) + rng.standard_normal((networks, layers))) / math.sqrt(2)
 
-        pair = rng.standard_normal((networks, networks, layers))
-        both = (pair + pair.transpose(1, 0, 2)) / math.sqrt(2)
-        pair = math.sqrt(1 - self.reciprocal) * pair + math.sqrt(self.reciprocal) * both
+        own, shared = rng.standard_normal((2, networks, networks, layers))
+        both = (shared + shared.transpose(1, 0, 2)) / math.sqrt(2)
+        pair = math.sqrt(1 - self.reciprocal) * own + math.sqrt(self.reciprocal) * both
         return self.front * network()[a] + self.end * network()[b] + self.pair * pair[a, b]
 
 
@@ -92,7 +92,8 @@ def grid(pairs: list[tuple[int, int]], indices: list[ndarray], targets: list[nda
         [Variable((f"{kind}{i}", "", kind), values, ok, images, halves) for i, values in enumerate(some)]
         for kind, some in (("x", indices), ("y", targets))
     ]
-    return Grid(("d", "e", "m", "m"), [(f"{a:02}", f"{b:02}") for a, b in pairs], names, *found)
+    unknown = np.full((len(pairs), 2), np.nan)
+    return Grid(("d", "e", "m", "m", ""), [(f"{a:02}", f"{b:02}") for a, b in pairs], names, *found, unknown)
 
 
 def spearman(r: float) -> float:

@@ -1,6 +1,7 @@
 """simbench: do similarity indices of neural network representations predict stitching?
 
     simbench.similarity("cka", a, b)        one index on two sets of activations
+    simbench.null("cka", a, b)              what it would be by chance: its value on permuted inputs
     simbench.similarities("cka", net_a, net_b, batches)     all layers of two networks
     simbench.run(seeds=6)                   a whole benchmark run: networks, measurements, correlations, figures
     simbench.load()                         every installed plugin, as a Registry
@@ -15,6 +16,7 @@ import importlib
 _WHERE = {
     "similarity": "simbench.comparison.arrays",
     "similarities": "simbench.comparison.layers",
+    "null": "simbench.comparison.chance",
     "run": "simbench.runs.whole",
     "Request": "simbench.runs.request",
     "Outcome": "simbench.runs.outcome",
@@ -47,6 +49,7 @@ _WHERE = {
     "numbers": "simbench.contracts",
     "Case": "simbench.contracts",
     "Network": "simbench.contracts",
+    "Null": "simbench.contracts",
     "Pair": "simbench.contracts",
     "Panel": "simbench.contracts",
     "Selection": "simbench.contracts",

@@ -7,10 +7,21 @@ import runpy
 import sys
 from pathlib import Path
 
+import boards
 import pytest
 import record
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def test_the_statistics_of_a_small_board_are_timed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["boards.py", "--quick"])
+    with pytest.raises(SystemExit) as end:
+        boards.main()
+    said = capsys.readouterr().out
+    assert not end.value.code and "3 indices x 2 stitchers x 2 targets, 8 networks balanced:3, 2 layers" in said
+    # of each: 6 scopes with 2 statistics, and 4 that are no partial correlations with 2 others
+    assert f"{3 * 2 * 2 * (6 * 2 + 4 * 2)} correlations" in said and "9 comparisons" in said
 
 
 @pytest.mark.parametrize(("name", "target"), [("growth", "7"), ("rates", "8"), ("starting", "9")])

@@ -32,6 +32,8 @@ p_value: number: two-sided, from relabelling the networks on the index's side, i
     matters which networks meet, beyond depth; empty for kendall, for within_end, and on a design that lacks pairs
 reliability: number: of the target in this scope, from its values on halves of the test inputs; 1 if there is no noise
 ceiling: number: the largest correlation that an index could reach with a target of this reliability
+refit_reliability: number: of the target, from stitches fitted on two halves of the train inputs, in a layer, and the
+    mean over layers for within; empty elsewhere, and unless the experiment `refits` measured it
 networks: whole: number of networks; of two models, that of the model with fewer
 pairs: whole: number of ordered pairs of networks
 layers: whole: number of layers

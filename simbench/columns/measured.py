@@ -17,6 +17,8 @@ TARGETS = {"kl_divergence": -1, "relative_accuracy": 1, "agreement": 1, "cross_e
 LOGARITHMIC = ("kl_divergence",)
 #: The target that decides the ranking.
 RANKED_BY = "kl_divergence"
+#: Kind of rows of stitches that were fitted on halves of the train inputs, and what follows a target in the quantity.
+REFIT, REFIT_HALVES = "refit", ("/half0", "/half1")
 #: Quantities that count images: shares of them, which change in whole steps.
 COUNTED = ("accuracy", "relative_accuracy", "agreement")
 

@@ -47,8 +47,13 @@ def similarity(
     >>> round(similarity("cka", a, 3 * a + 1), 9)
     1.0
     """
+    return compare(index_of(index, registry), a, b, view, layout)
+
+
+def index_of(index: str | Index, registry: Registry | None) -> Index:
+    """The index that a user names or gives. Raises InputError for anything else."""
     if isinstance(index, str):
         index = (registry or installed()).get("indices", index)
     if not isinstance(index, Index):
         raise InputError(f"index is {index!r}; give a name such as 'cka', or an Index object")
-    return compare(index, a, b, view, layout)
+    return index

@@ -13,6 +13,7 @@ from simbench.contracts.experiment import BoardColumn, Experiment, Preset
 from simbench.contracts.fields import nested, number, numbers
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, State, invariant
 from simbench.contracts.model import Model, Recipe
+from simbench.contracts.null import Null
 from simbench.contracts.objective import Objective
 from simbench.contracts.panel import Panel
 from simbench.contracts.plugin import Plugin
@@ -37,6 +38,7 @@ __all__ = [
     "KnownAnswer",
     "Model",
     "Network",
+    "Null",
     "Objective",
     "Pair",
     "Panel",

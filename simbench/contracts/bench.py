@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts.case import Case
     from simbench.contracts.index import Index
+    from simbench.contracts.null import Null
     from simbench.contracts.result import Row
     from simbench.contracts.selection import Network, Selection
     from simbench.contracts.stitcher import Stitcher
@@ -70,9 +71,9 @@ class Bench(Protocol):
         index that is invariant to rotations and translations. Raises ArithmeticError for NaN or infinite activations,
         and Undefined for a side that does not vary beyond rounding."""
 
-    def moments(self, case: Case, split: str, view: str) -> Moments:
-        """Moments of a and b in view spatial or pooled. Inapplicable as `rows`; ArithmeticError for NaN or infinite
-        activations."""
+    def moments(self, case: Case, split: str, view: str, half: int | None = None) -> Moments:
+        """Moments of a and b in view spatial or pooled; half: on one random half of the inputs, 0 or 1. Inapplicable as
+        `rows`; ArithmeticError for NaN or infinite activations."""
 
     def samples(self, case: Case) -> int:
         """Number of inputs a case is measured on."""
@@ -83,6 +84,11 @@ class Bench(Protocol):
         """Value of an index in the case's view, as a row `similarity`: ok, degenerate or skipped. Raises
         ArithmeticError or Spoilt where the value failed (see `simbench.measuring.value` for the policy)."""
 
+    def null(self, index: Index, case: Case, permutations: int = 200, seed: int = 0, split: str = "test") -> Null:
+        """Value of an index in the case's view, and its values for the inputs of b in random orders, the same for all
+        indices and pairs. Whole inputs change places: in view spatial, with all their pixels. Raises Undefined or
+        Inapplicable where the index has no value, and InputError for fewer than 4 inputs."""
+
     def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
         """Index of the stitched a against b on the test split, in the case's view. ArithmeticError for an answer that
         is no finite number in the claimed range."""
@@ -92,9 +98,10 @@ class Bench(Protocol):
     def task(self, case: Case) -> Task:
         """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
 
-    def fit(self, stitcher: Stitcher, case: Case, **options: Any) -> Affine:
+    def fit(self, stitcher: Stitcher, case: Case, half: int | None = None, **options: Any) -> Affine:
         """The stitch from a to b, weight (p, q) and bias (q,), fitted on the train split, in float64; `options` go to
-        `from_task`, for instance on_step. ArithmeticError for weights that are not finite."""
+        `from_task`, for instance on_step. half: fitted on one random half of the train inputs, 0 or 1, and
+        Inapplicable for a trained stitcher. ArithmeticError for weights that are not finite."""
 
     def logits(self, affine: Affine, case: Case) -> Tensor:
         """Outputs of the stitched network on the test split, (n, outputs), or (k, n, outputs) for k maps in one Affine.

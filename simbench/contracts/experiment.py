@@ -47,7 +47,8 @@ class BoardColumn:
     The rows with this quantity and status ok, whose method is the index, are averaged over networks. The mean is in
     a column named after the quantity, beside the columns `{prefix}_networks` (number of networks), `{prefix}_layer`
     (the layer, or layers a -> b) and `{prefix}_by` (the experiment). Of several settings, the one with the most
-    networks is shown. The mean is published with as many digits as the range of the index allows.
+    networks is shown. The mean is published with as many digits as the range of the index allows. layers: True averages
+    over layers, too, and `{prefix}_layer` says how many.
 
     heading: of the column in the printed table. meaning: of the column in leaderboard.csv. legend: the line below the
     printed table; `{where}` in it becomes "by EXPERIMENT at LAYER".
@@ -57,6 +58,7 @@ class BoardColumn:
     heading: str
     meaning: str
     legend: str
+    layers: bool = False
 
 
 class Experiment(Plugin):

@@ -158,9 +158,10 @@ class Activations(Sources):
         split: str,
         view: str,
         pairs: Iterable[tuple[int, int]] | None = None,
+        chosen: Tensor | None = None,
     ) -> LayerMoments:
         """Moments of pairs of the (network, layer) members, given by their positions, in one pass over the inputs; by
-        default of all.
+        default of all. chosen: (n,) booleans, of which inputs; None for all.
 
         NaN or infinite activations of a member reach the moments of its own pairs only.
         """
@@ -170,6 +171,9 @@ class Activations(Sources):
             for network, layer in members:
                 self.tensor(network, layer, split, beside=together)
         batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
+        if chosen is not None:
+            parts = chosen.to(self.device).split(self.batch)
+            batches = ([x[part] for x in batch] for batch, part in zip(batches, parts, strict=True))
         return LayerMoments.of(([views.rows(x, view) for x in batch] for batch in batches), pairs)
 
     @torch.no_grad()

@@ -6,13 +6,13 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from simbench.contracts.case import Case
-from simbench.measuring.comparing import Comparing
+from simbench.measuring.chance import Chance
 from simbench.measuring.stitching import Stitching
 from simbench.system.provenance import digest
 from simbench.system.surroundings import abroad, known, seed_of
 
 
-class Workbench(Comparing, Stitching):
+class Workbench(Chance, Stitching):
     """The `simbench.Bench` of one selection; every result is a function of the case, and what several cases share is
     computed once."""
 

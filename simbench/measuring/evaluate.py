@@ -25,12 +25,20 @@ def turnable(index: Index) -> bool:
 
 def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None]:
     """0-dim value of the index on rows a (n, p), b (n, q) of any real dtype, differentiable where the index is, and
-    the moments it was computed from, if any.
+    the moments it was computed from, if any. Raises Undefined where the index does."""
+    a, b, m = ground(index, a, b)
+    if m is None:
+        return lend(index, index.from_samples, a, b), None
+    return lend(index, index.from_moments, m, own=True), m
+
+
+def ground(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Moments | None]:
+    """What the index is asked about on rows a (n, p), b (n, q) of any real dtype: rows as it takes them, and their
+    moments unless it takes the rows themselves.
 
     Rows are widened to float64 first; those of extreme scale are scaled by a power of two where the index claims not
     to see it. Rows that are wider than they are many never make p x p matrices where the index allows: it is given the
     rows themselves if it takes them, else their coordinates in the span of the rows, or moments that hold the rows.
-    Raises Undefined where the index does.
     """
     import torch
 
@@ -42,12 +50,11 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
     wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
     if index.needs == "samples" or (wide and overrides(index, "from_samples")):
         a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
-        return lend(index, index.from_samples, a, b), None
+        return a, b, None
     if not wide:
-        m = Moments.of(a, b, keep_rows=True)
-    else:
-        m = Moments.between(narrow(a, "linear" in claims.invariances_a), narrow(b, "linear" in claims.invariances_b))
-    return lend(index, index.from_moments, m, own=True), m
+        return a, b, Moments.of(a, b, keep_rows=True)
+    left, right = narrow(a, "linear" in claims.invariances_a), narrow(b, "linear" in claims.invariances_b)
+    return a, b, Moments.between(left, right)
 
 
 def _scaled(x: Tensor, kept: frozenset[str]) -> Tensor:

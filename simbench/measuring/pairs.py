@@ -28,12 +28,12 @@ class Pairs:
         self.activations = Activations(selection.setting, device, memory, flat)
         self._stacks = Stacks(self.activations, selection)
 
-    def moments(self, case: Case, split: str, view: str) -> Moments:
-        """Moments of (a at layer_a, b at layer_b) on a split, in view spatial or pooled."""
+    def moments(self, case: Case, split: str, view: str, half: int | None = None) -> Moments:
+        """Moments of (a at layer_a, b at layer_b) on a split, or on a half of its inputs, in view spatial or pooled."""
         a, b = members(case)
         self.must_pair(case, view)
         settle()
-        return self._stacks.pair(a, b, split, view)
+        return self._stacks.pair(a, b, split, view, half)
 
     def rows(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
         """Rows (n, p) of a and (n, q) of b in a view (view flat: of a drawn sample of the inputs)."""

@@ -6,16 +6,21 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import combinations
 
+import torch
+
 from simbench.contracts.selection import Network, Selection
 from simbench.errors import InputError
 from simbench.measuring.activations import Activations, finite
 from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
+from simbench.statistics.reliability import half_splits
 
 #: A network and one of its layers.
 Member = tuple[Network, str]
 #: What a representation is, whatever its network is called: the hash of what it computes, and the layer.
 Content = tuple[str, str]
+#: Split, view, and half of the inputs (None: all).
+Which = tuple[str, str, int | None]
 
 
 class Stacks:
@@ -30,27 +35,28 @@ class Stacks:
         self._kept: dict[tuple, LayerMoments] = {}
 
     def __iter__(self) -> Iterator[tuple]:
-        """What is held: (contents of the representations, split, view)."""
+        """What is held: (contents of the representations, split, view, half)."""
         return iter(self._kept)
 
-    def pair(self, a: Member, b: Member, split: str, view: str) -> Moments:
-        """Moments of (a, b) on a split, in view spatial or pooled. ArithmeticError for NaN or infinite activations."""
-        contents = [_content(member) for member in (a, b)]
-        stack, places = self._held(contents, split, view) or self._taken(a, b, split, view)
+    def pair(self, a: Member, b: Member, split: str, view: str, half: int | None = None) -> Moments:
+        """Moments of (a, b) on a split, in view spatial or pooled; half: on the first (0) or second half (1) of its
+        inputs, as `half_splits` draws them. ArithmeticError for NaN or infinite activations."""
+        contents, which = [_content(member) for member in (a, b)], (split, view, half)
+        stack, places = self._held(contents, which) or self._taken(a, b, which)
         for (network, layer), place in zip((a, b), places, strict=True):
             finite(stack.scatter(place).matrix, f"{layer} of {network.name}")
         return stack.pair(*places)
 
-    def _held(self, contents: list[Content], split: str, view: str) -> tuple[LayerMoments, list[int]] | None:
+    def _held(self, contents: list[Content], which: Which) -> tuple[LayerMoments, list[int]] | None:
         """What is held of a pair: the moments that it is among, and its places there."""
-        for (order, *which), stack in self._kept.items():
-            if which == [split, view] and all(content in order for content in contents):
+        for (order, *of), stack in self._kept.items():
+            if tuple(of) == which and all(content in order for content in contents):
                 places = [order.index(content) for content in contents]
                 if stack.holds(*places):
                     return stack, places
         return None
 
-    def _taken(self, a: Member, b: Member, split: str, view: str) -> tuple[LayerMoments, list[int]]:
+    def _taken(self, a: Member, b: Member, which: Which) -> tuple[LayerMoments, list[int]]:
         """The same, computed; what is held of other layers is forgotten."""
         self._kept = {
             old: stack
@@ -62,9 +68,13 @@ class Stacks:
         pairs = [tuple(map(order.index, pair)) for pair in combinations(order, 2) if self._designed(*pair)]
         if len(order) == 2:
             pairs = [(0, 1)]
-        stack = self._kept[tuple(order), split, view] = self.activations.stack(
-            tuple(members.values()), split, view, pairs
-        )
+        split, view, half = which
+        chosen = None
+        if half is not None:
+            first = torch.tensor(half_splits(self.activations.count(split), 1)[0])
+            chosen = ~first if half else first
+        stack = self.activations.stack(tuple(members.values()), split, view, pairs, chosen)
+        self._kept[tuple(order), *which] = stack
         return stack, [order.index(_content(member)) for member in (a, b)]
 
     def _together(self, a: Member, b: Member) -> dict[Content, Member]:

@@ -48,13 +48,16 @@ class Stitching(Pairs):
             lambda *wanted: augmented(*wanted),
         )
 
-    def fit(self, stitcher: Stitcher, case: Case, **options) -> Affine:
-        """The stitch from a to b, fitted on the train split, in float64; `options` go to `from_task`."""
+    def fit(self, stitcher: Stitcher, case: Case, half: int | None = None, **options) -> Affine:
+        """The stitch from a to b, fitted on the train split, or on a half of it, in float64; `options` go to
+        `from_task`."""
+        if stitcher.needs == "task" and half is not None:
+            raise Inapplicable(f"{stitcher.spec} is trained; stitches are fitted on halves by direct matching alone")
         if stitcher.needs == "task":
             self.must_pair(case, "spatial")
             affine = lend(stitcher, stitcher.from_task, self.task(case), **options)
         else:
-            affine = lend(stitcher, stitcher.from_moments, self.moments(case, "train", "spatial"))
+            affine = lend(stitcher, stitcher.from_moments, self.moments(case, "train", "spatial", half))
         if not isinstance(affine, Affine):
             raise TypeError(f"stitcher {stitcher.spec} returned a {type(affine).__name__}; an Affine is wanted")
         if not bool(torch.isfinite(affine.weight).all()):

@@ -155,7 +155,11 @@ def of_rows(index: Index, a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "
 
 def compare(index: Index, a, b, view: str, layout: str | tuple[str | None, str | None] | None = None) -> float:
     """Value of an index on arrays or tensors, which are checked first; see `simbench.similarity`."""
-    a, b, masked = paired_rows(a, b, view, layout)
+    return checked(index, *paired_rows(a, b, view, layout), stacklevel=4)
+
+
+def checked(index: Index, a: Tensor, b: Tensor, masked: int, stacklevel: int) -> float:
+    """Value of an index on rows a (n, p), b (n, q), of which `masked` were left out. stacklevel: of the warning."""
     if len(a) < MIN_ROWS:
         unmasked = f" in which nothing is masked, and {masked} in which something is" if masked else ""
         raise InputError(f"a and b have {len(a)} rows{unmasked}; at least {MIN_ROWS} are needed")
@@ -165,7 +169,7 @@ def compare(index: Index, a, b, view: str, layout: str | tuple[str | None, str |
             f"{index.spec} has no value for a and b: {result.note}; {_advice(index, result)}"
         ) from result.error
     if result.note:
-        warnings.warn(f"{index.spec}: {result.note}", DegenerateWarning, stacklevel=3)
+        warnings.warn(f"{index.spec}: {result.note}", DegenerateWarning, stacklevel=stacklevel)
     return result.value
 
 

@@ -16,6 +16,7 @@ OFFERED = tuple(sorted({*Bench.__annotations__, *(name for name in vars(Bench) i
 NEW = frozenset(
     {
         "similarity",
+        "null",
         "fit",
         "logits",
         "score",

@@ -45,6 +45,13 @@ class Basis:
     def rank(self) -> int:
         return len(self.values)
 
+    def reordered(self, order: Tensor) -> Basis:
+        """The basis of the same rows in another order (n,)."""
+        scores = None if self.scores is None else self.scores[order]
+        if self.rows is not None:
+            return Basis(self.values, None, None, scores, self.rows[order], self.shrink)
+        return Basis(self.values, self.whitening, self.loadings, scores)
+
     def first(self, k: int) -> Basis:
         """The basis of the first `k` directions."""
         scores = None if self.scores is None else self.scores[:, :k]

@@ -116,6 +116,16 @@ class Scatter:
         divide rounding errors by rounding errors."""
         return self.centre == "mean" and within_rounding(self.n, self.mean, self.sizes, self.eps)
 
+    def reordered(self, order: Tensor) -> Scatter:
+        """Scatter of the same rows in another order (n,): bases that were computed are not computed again."""
+        if self.rows is None:
+            return self
+        moved = replace(self, matrix=vars(self)["matrix"], rows=self.rows[order])
+        for name in ("whitened", "principal"):
+            if name in vars(self):
+                vars(moved)[name] = getattr(self, name).reordered(order)
+        return moved
+
     def take(self, features: slice) -> Scatter:
         """Scatter of a range of the features."""
         if self.rows is not None:

@@ -13,7 +13,8 @@ INDEX_KEY = ["index", "index_params", "view"]
 #: Columns in which a measured row and a row of the leaderboard must agree.
 SHARED = ["dataset", "model_a", "model_b", "panel", *INDEX_KEY]
 #: Columns that distinguish the settings of one quantity.
-_SETTING = ["experiment", "layer_a", "layer_b", "samples", "seed"]
+_LAYERS = ["layer_a", "layer_b"]
+_SETTING = ["experiment", *_LAYERS, "samples", "seed"]
 
 
 def beside(measurements: pd.DataFrame | None, quantity: str, declared: Any) -> pd.DataFrame:
@@ -32,8 +33,21 @@ def beside(measurements: pd.DataFrame | None, quantity: str, declared: Any) -> p
         return pd.DataFrame(columns=[*SHARED, *types]).astype(dict.fromkeys(SHARED, str) | types)
     measured = measured if "panel" in measured else measured.assign(panel="")  # tables of before there were panels
     rows = measured.rename(columns={"method": "index", "params": "index_params"})
-    rows = rows.groupby(SHARED + _SETTING, as_index=False)["value"].agg(**{value: "mean", networks: "size"})
     layers = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
-    rows = rows.assign(**{layer: layers, experiment: rows["experiment"]})
-    rows = rows.sort_values([networks, *_SETTING], ascending=[False] + [True] * len(_SETTING))
+    setting = [name for name in _SETTING if not (declared.layers and name in _LAYERS)]
+    parts = rows.assign(**{layer: layers}).groupby(SHARED + setting)
+    rows = parts.agg(**{value: ("value", "mean"), layer: (layer, _named)})
+    rows = rows.assign(**{networks: [_networks(part) for _, part in parts]}).reset_index()
+    rows = rows.assign(**{experiment: rows["experiment"]})
+    rows = rows.sort_values([networks, *setting], ascending=[False] + [True] * len(setting))
     return rows.drop_duplicates(SHARED)[[*SHARED, *types]].astype(types)
+
+
+def _named(layers: pd.Series) -> str:
+    """The layer, or how many there are."""
+    return layers.iloc[0] if layers.nunique() == 1 else f"{layers.nunique()} layers"
+
+
+def _networks(rows: pd.DataFrame) -> int:
+    """Number of different networks in measured rows."""
+    return len({*zip(rows["model_a"], rows["seed_a"], strict=True), *zip(rows["model_b"], rows["seed_b"], strict=True)})

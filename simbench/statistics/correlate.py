@@ -17,10 +17,11 @@ from simbench.columns import CORRELATIONS, GROUP, dtypes
 from simbench.errors import InputError
 from simbench.statistics.blocks import masks, scopes
 from simbench.statistics.conditions import MEANS
-from simbench.statistics.estimates import estimated
+from simbench.statistics.estimates import Estimates, estimated
 from simbench.statistics.grids import Grid, Variable, grids
 from simbench.statistics.jackknife import Left
 from simbench.statistics.notes import notes_on
+from simbench.statistics.refits import Refits
 from simbench.statistics.replicates import Plan
 from simbench.statistics.summaries import Estimate
 
@@ -59,7 +60,7 @@ def correlate(
     Raises InputError for an index without a direction, for two values of one cell in the same setting and for a
     layer named like a scope.
     """
-    rows, left = [], {}
+    rows, left, refits = [], {}, Refits(measurements)
     for grid in grids(measurements, methods, halves, reliability):
         taken = [layer for layer in grid.layers if layer in ("pooled", *MEANS)]
         if taken:
@@ -68,13 +69,14 @@ def correlate(
                 "correlation; rename the layer"
             )
         found = estimated(grid, Plan(intervals, permutations, (int(seed), *grid.group)))
-        rows += _rows(grid, found.found)
+        rows += _rows(grid, found, refits)
         for (i, j, scope), values in found.left.items():
             left[*grid.group, *grid.targets[j].name, *grid.indices[i].name, scope] = values
     return Correlations(pd.DataFrame(rows, columns=list(CORRELATIONS)).astype(dtypes(CORRELATIONS)), left)
 
 
-def _rows(grid: Grid, found: dict[tuple[int, int, str, str], Estimate]) -> Iterator[dict]:
+def _rows(grid: Grid, estimates: Estimates, refits: Refits) -> Iterator[dict]:
+    found, anew = estimates.found, {}
     inside = scopes(grid)
     inside |= dict.fromkeys(MEANS, inside["pooled"])
     used = {(j, scope): masks(grid, y, cells) for j, y in enumerate(grid.targets) for scope, cells in inside.items()}
@@ -84,10 +86,15 @@ def _rows(grid: Grid, found: dict[tuple[int, int, str, str], Estimate]) -> Itera
         x, y, estimate = grid.indices[i], grid.targets[j], found[i, j, scope, statistic]
         if not (y.status[inside[scope]] != "").any():
             continue
+        if (j, scope) not in anew:
+            counting = [layer for layer in grid.layers if estimates.trusts[j].counts(layer)]
+            anew[j, scope] = refits.of(grid, y, counting if scope == "within" else [scope])
         if (i, j, scope) not in notes:
             notes[i, j, scope] = notes_on(x, y, used[j, scope][i], scope, inside[scope])
         coverage = (x.ok & y.ok & inside[scope]).sum() / max((y.ok & inside[scope]).sum(), 1)
-        yield _row(grid, x, y, scope, statistic, coverage, estimate, notes[i, j, scope])
+        yield _row(grid, x, y, scope, statistic, coverage, estimate, notes[i, j, scope]) | {
+            "refit_reliability": anew[j, scope]
+        }
 
 
 def _row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,19 +14,21 @@ from simbench.statistics.conditions import MEANS, PLAIN
 from simbench.statistics.grids import Grid, Variable
 from simbench.statistics.jackknife import Left
 from simbench.statistics.means import Mean
-from simbench.statistics.pairwise import soft_pairwise_accuracy
-from simbench.statistics.ranks import kendall, pearson, spearman
-from simbench.statistics.replicates import HALVES, NETWORKS, PAIRS, RANKED, RELABELLED, Correlated, Plan, correlated
+from simbench.statistics.remaining import remaining
+from simbench.statistics.replicates import (
+    HALVES,
+    NETWORKS,
+    OTHERS,
+    PAIRS,
+    RANKED,
+    RELABELLED,
+    Correlated,
+    Plan,
+    correlated,
+)
 from simbench.statistics.summaries import Estimate, Support, summary
 from simbench.statistics.trust import Trust, constant, trust
 
-#: Statistic -> its value from an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
-STATISTICS: dict[str, Callable[[ndarray, ndarray, ndarray], float]] = {
-    "spearman": spearman,
-    "pearson": pearson,
-    "kendall": kendall,
-    "soft_pairwise_accuracy": soft_pairwise_accuracy,
-}
 #: What a statistic is for an index that orders nothing, where that is not 0.
 ORDERS_NOTHING = {"soft_pairwise_accuracy": 0.5}
 
@@ -35,11 +37,12 @@ ORDERS_NOTHING = {"soft_pairwise_accuracy": 0.5}
 class Estimates:
     """found: (index, target, scope, statistic), the first two by their place in the grid -> Estimate.
     left: (index, target, scope) -> Spearman's correlation, and what it is without each network and pair, for "pooled"
-    and the scopes that are means over layers. trusts: of every target."""
+    and the scopes that are means over layers. trusts: of every target; remaining: of every target and layer."""
 
     found: dict[tuple[int, int, str, str], Estimate] = field(default_factory=dict)
     left: dict[tuple[int, int, str], Left] = field(default_factory=dict)
     trusts: list[Trust] = field(default_factory=list)
+    remaining: list[dict[str, dict[str, ndarray]]] = field(default_factory=list)
 
 
 def estimated(grid: Grid, plan: Plan) -> Estimates:
@@ -50,12 +53,14 @@ def estimated(grid: Grid, plan: Plan) -> Estimates:
     "within_accuracy" are means over these layers of partial correlations (see `conditions`). Kendall's tau and the
     soft pairwise accuracy have neither interval nor partial correlation; they take time quadratic in the cells.
     """
-    estimates = Estimates(trusts=[trust(grid, y) for y in grid.targets])
+    trusts = [trust(grid, y) for y in grid.targets]
+    left = [{layer: remaining(grid, y, layer) for layer in grid.layers} for y in grid.targets] if plan.intervals else []
+    estimates = Estimates(trusts=trusts, remaining=left)
     parts = [(block, cells(grid, block.mask)) for block in blocks(grid)]
-    for statistic, correlation in STATISTICS.items():
+    for statistic in (*RANKED, *OTHERS):
         work = _Statistic(estimates, grid, plan, statistic)
         for block, at in parts:
-            some = correlated(grid, block, at, plan, statistic, correlation)
+            some = correlated(grid, block, at, plan, statistic)
             for i, j in block.pairs.tolist():
                 work.add(block, at, some, i, j)
         work.close()
@@ -68,14 +73,14 @@ class _Statistic:
     def __init__(self, estimates: Estimates, grid: Grid, plan: Plan, statistic: str) -> None:
         self.estimates, self.grid, self.plan, self.statistic = estimates, grid, plan, statistic
         shape = len(grid.indices), len(grid.targets)
-        self.means = {scope: Mean.empty(*shape) for scope in MEANS if statistic in RANKED or scope == "within"}
+        self.means = {scope: Mean.of(*shape) for scope in MEANS if statistic in RANKED or scope == "within"}
 
     def add(self, block: Block, at: Cells, some: Correlated, i: int, j: int) -> None:
         """The estimate of one index and target in the scope of a block, which enters the means over layers."""
         x, y, target = self.grid.indices[i], self.grid.targets[j], self.estimates.trusts[j]
         blame = _undefined(x.values[block.mask], y.values[block.mask], at)
-        value, replicates = (np.nan, {}) if blame else (some.value(i, j), some.replicates(i, j))
-        self._put(i, j, block.scope, value, replicates, at, [f"undefined: {blame}"] if blame else [])
+        value, plain = (np.nan, {}) if blame else (some.value(i, j), some.replicates(i, j))
+        self._put(i, j, block.scope, value, plain, at, [f"undefined: {blame}"] if blame else [])
         if block.scope == "pooled" or not target.counts(block.scope):
             return
         measured = (x.status[:, self.grid.layers.index(block.scope)] != "").any()
@@ -83,10 +88,20 @@ class _Statistic:
             condition = MEANS[scope]
             mean.missing[i, j] |= not measured or (condition != PLAIN and condition not in some.points)
             value = np.nan if blame else some.value(i, j, condition)
-            orders = np.isfinite(value)
-            replicates = some.replicates(i, j, condition) if orders else some.zeros(condition)
-            mean.add(i, j, value if orders else ORDERS_NOTHING.get(self.statistic, 0.0), replicates)
-            mean.ordered[i, j] += not blame
+            mean.add(i, j, value, ORDERS_NOTHING.get(self.statistic, 0.0), not blame)
+            self._replicate(mean, i, j, block.scope, {} if blame else some.replicates(i, j, condition), plain)
+
+    def _replicate(self, mean: Mean, i: int, j: int, layer: str, values: dict, plain: dict) -> None:
+        """A layer in the replicates of a mean, so that each is the mean of the table that it stands for.
+
+        values: kind -> (R,), without any where the index orders nothing in the layer; plain: those within the layer.
+        """
+        counting = self.estimates.remaining[j][layer] if self.plan.intervals and self.statistic in RANKED else {}
+        for name, counts in counting.items():
+            drawn = values.get(name, np.full(len(counts), np.nan))
+            mean.replicate(i, j, name, drawn, np.isfinite(plain.get(name, drawn)), counts)
+        for name in values.keys() - counting.keys():
+            mean.replicate(i, j, name, values[name], np.isfinite(values[name]))
 
     def close(self) -> None:
         """The estimates over layers."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy import ndarray
 
 from simbench.statistics.blocks import Block
-from simbench.statistics.cells import Cells, Replicates
+from simbench.statistics.cells import MIN_PAIRS, Cells, Replicates
 from simbench.statistics.conditions import PLAIN, conditions
 from simbench.statistics.grids import Grid
+from simbench.statistics.pairwise import kendall, soft_pairwise_accuracy
 from simbench.statistics.relabelling import exact, generator, relabelled, without_network, without_pair
 from simbench.statistics.weighted import correlations, unweighted
 
-#: A statistic of an index (n,), a target (n,) and the target on halves of the test inputs (n, S, 2).
-Correlation = Callable[[ndarray, ndarray, ndarray], float]
+#: (k, t) statistics of k indices (k, n), t targets (t, n) and each target on halves of the test inputs (n, S, 2).
+Statistic = Callable[[ndarray, ndarray, Sequence[ndarray]], ndarray]
 #: Statistics that have replicates, and whether they are correlations of ranks.
 RANKED = {"spearman": True, "pearson": False}
+#: Statistics that have none.
+OTHERS: dict[str, Statistic] = {"kendall": kendall, "soft_pairwise_accuracy": soft_pairwise_accuracy}
 #: Relabelling the networks is shown to hold its size where at least this share of the ordered pairs is there; on a
 #: sparse design most partners are missing.
 MIN_DENSITY = 0.9
@@ -73,22 +76,21 @@ class Correlated:
         found = self.drawn.get(condition, {})
         return {name: values[self.indices[i], self.targets[j]] for name, values in found.items()}
 
-    def zeros(self, condition: str) -> dict[str, ndarray]:
-        """Replicates of an index that orders nothing."""
-        return {name: np.zeros(values.shape[-1]) for name, values in self.drawn.get(condition, {}).items()}
 
-
-def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str, correlation: Correlation) -> Correlated:
-    """The correlations of a block by one statistic. correlation: for the values themselves."""
+def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str) -> Correlated:
+    """The correlations of a block by one statistic."""
     indices, targets = block.indices, block.targets
     xs, ys = (
         np.array([v.values[block.mask] for v in some])
         for some in ([grid.indices[i] for i in indices], [grid.targets[j] for j in targets])
     )
     halves = [grid.targets[j].halves[block.mask] for j in targets]
-    points = {PLAIN: np.array([[_defined(correlation, x, *y) for y in zip(ys, halves, strict=True)] for x in xs])}
     drawn: dict[str, dict[str, ndarray]] = {}
     ranked = RANKED.get(statistic)
+    points = {PLAIN: np.full((len(xs), len(ys)), np.nan)}
+    if at.n >= MIN_PAIRS:
+        points[PLAIN] = OTHERS[statistic](xs, ys, halves) if ranked is None else unweighted(xs, ys, ranked)
+        points[PLAIN][~np.logical_and.outer(np.ptp(xs, axis=1) > 0, np.ptp(ys, axis=1) > 0)] = np.nan
     if ranked is not None and at.n:
         pairs, alone = np.nonzero(block.mask)[0], {PLAIN: None}
         for condition, given in (alone if block.scope == "pooled" else conditions(grid, pairs, at, ranked)).items():
@@ -114,8 +116,3 @@ def _on_halves(xs: ndarray, halves: ndarray, ranked: bool, given: ndarray | None
     if not width or halves.shape[1] != width or not np.isfinite(halves).all():
         return np.full((len(xs), 2 * width), np.nan)
     return unweighted(xs, halves.reshape(len(halves), -1).T, ranked, given)
-
-
-def _defined(correlation: Correlation, x: ndarray, y: ndarray, halves: ndarray) -> float:
-    """NaN for fewer than three values, or values that do not vary at all."""
-    return correlation(x, y, halves) if len(x) > 2 and np.ptp(x) > 0 and np.ptp(y) > 0 else np.nan

@@ -1,5 +1,7 @@
 """Quantities that experiments show beside each index."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,6 +78,20 @@ def test_of_several_pushes_that_of_most_networks_counts_and_then_the_first_by_na
     assert (value, networks, layer, by) == (0.3, 2, "bn1", "push[epochs=9]")
     across = pd.DataFrame([push("0", 0.2, layer_b="bn2")])
     assert of(leaderboard(frame(entry("a", 0.5)), across, PUSHED), "ls")["pushed_layer"].tolist() == ["bn1 -> bn2"]
+
+
+def test_a_column_over_layers_is_the_mean_of_all_pairs_and_layers_and_counts_networks():
+    declared = {"pushed_to": replace(PUSHED["pushed_to"], layers=True)}
+    pairs = [("0", "1", "bn1", 0.1), ("1", "2", "bn1", 0.2), ("0", "1", "bn2", 0.6), ("1", "0", "bn2", 0.7)]
+    measured = pd.DataFrame([push(a, x, seed_b=b, layer_a=at, layer_b=at) for a, b, at, x in pairs])
+    board = of(leaderboard(frame(entry("a", 0.5)), measured, declared), "ls")
+    assert pushed(board) == [("a", pytest.approx(0.4), 3, "2 layers", "push")]
+    one = measured[measured["layer_a"] == "bn2"]
+    assert pushed(of(leaderboard(frame(entry("a", 0.5)), one, declared), "ls"))[0][1:4] == (
+        pytest.approx(0.65),
+        2,
+        "bn2",
+    )
 
 
 def test_without_pushes_the_columns_are_empty_and_of_the_same_types():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Index
-from simbench.contracts.plugin import overrides
 from simbench.isolation.loans import lend
 from simbench.system.surroundings import abroad
 
@@ -40,7 +39,7 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
         claims = index.claims
     a, b = _scaled(a, claims.invariances_a), _scaled(b, claims.invariances_b)
     wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
-    if index.needs == "samples" or (wide and overrides(index, "from_samples")):
+    if index.needs == "samples" or (wide and index.takes_samples):
         a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
         return lend(index, index.from_samples, a, b), None
     if not wide:

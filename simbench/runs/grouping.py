@@ -7,6 +7,7 @@ from itertools import groupby
 
 from simbench.contracts import Index
 from simbench.contracts.case import Case
+from simbench.measuring.curve import place
 
 #: Most cases of a group: what an interruption loses, and what one worker takes.
 MOST = 64
@@ -24,24 +25,15 @@ def grouped(cases: Sequence[Case]) -> Iterator[list[Case]]:
     for _, same in groupby((case for case in cases if id(case) not in apart), key=lambda case: case.group):
         yield list(same)
     contents = dict.fromkeys(network.content for case in of_states for network in (case.a, case.b))
-    places = {content: place for place, content in enumerate(contents)}
+    places = {content: number for number, content in enumerate(contents)}
     by_index: dict[tuple, list[Case]] = {}
     for case in of_states:
         by_index.setdefault((case.experiment, case.method, case.view, case.split), []).append(case)
     for pairs in by_index.values():
-        pairs.sort(key=lambda case: _interleaved(places[case.a.content], places[case.b.content]))
+        pairs.sort(key=lambda case: place(places[case.a.content], places[case.b.content]))
         yield from (pairs[i : i + MOST] for i in range(0, len(pairs), MOST))
 
 
 def _of_states(case: Case) -> bool:
     """True for the value of an index of states, which depends on no other case of its pair."""
     return case.kind == "index" and isinstance(case.method, Index) and case.method.prepares
-
-
-def _interleaved(x: int, y: int) -> int:
-    """The bits of two whole numbers in turns: the place on a Z-curve.
-
-    >>> sorted([(1, 1), (0, 2), (1, 0), (0, 0), (0, 1)], key=lambda at: _interleaved(*at))
-    [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2)]
-    """
-    return sum((x >> bit & 1) << 2 * bit + 1 | (y >> bit & 1) << 2 * bit for bit in range(max(x, y).bit_length()))

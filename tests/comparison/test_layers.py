@@ -209,7 +209,6 @@ CONVOLUTION = nn.Sequential(nn.Conv2d(3, 2, 3)).double()
         ({"indices": "ckaa"}, "index 'ckaa' is unknown; did you mean 'cka'"),
         ({"indices": []}, "no index is given"),
         ({"indices": [3]}, "index is 3; give a name"),
-        ({"indices": "cka[kernel=rbf]"}, "needs all rows of a pair at once"),
         ({"indices": "cka[estimator=minibatch]", "view": "spatial"}, "a row in view 'spatial' is a pixel"),
         ({"layers": ["stme"]}, "layer of a 'stme' is unknown; did you mean 'stem'"),
         ({"layers_b": ["stme"]}, "layer of b 'stme' is unknown"),

@@ -123,7 +123,8 @@ def test_every_network_runs_once_a_batch_and_one_network_against_itself_once(ind
 
 
 @pytest.mark.parametrize(
-    "indices, view", [("all", "pooled"), ("cka,r2_lr", "spatial"), ("cka[estimator=minibatch]", "flat")]
+    "indices, view",
+    [("cca,cka,pwcca,r2_lr,svcca", "pooled"), ("cka,r2_lr", "spatial"), ("cka[estimator=minibatch]", "flat")],
 )
 def test_a_network_against_itself_is_a_network_against_its_copy(indices, view):
     once = similarities(indices, A, A, BATCHES, ["stem", "block", "last"], view=view)

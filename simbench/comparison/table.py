@@ -95,13 +95,14 @@ class _Table:
         answers: dict[tuple[Layer, Layer], Tensor] = {}
         left, right = ([key for key in side if key in defined] for side in (tile.a, tile.b))
         same = left == right and self._invariances[0] == self._invariances[1]
-        if not left or not right:
+        vectors = ((key, self._vector(key, 0)) for key in left)
+        ready = dict(next(([pair] for pair in vectors if pair[1] is not None), []))  # of the first that has one
+        if not ready or not right:
             return answers
-        first = self._vector(left[0], 0)
-        size = max(first.nbytes, 1) if first is not None else 1
+        (size,) = (max(vector.nbytes, 1) for vector in ready.values())
         most = max(1, self._room // size // (1 if same and len(left) * size <= self._room else 2))
         for above in _parts(left, most):
-            names_a, f = self._stacked(above, 0, {left[0]: first})
+            names_a, f = self._stacked(above, 0, ready)
             for beside in _parts(right, most):
                 again = same and beside == above
                 names_b, g = (names_a, f) if again else self._stacked(beside, 1, {})
@@ -109,7 +110,7 @@ class _Table:
                 answers.update(((i, j), product[k, n]) for k, i in enumerate(names_a) for n, j in enumerate(names_b))
         return answers
 
-    def _stacked(self, keys: Sequence[Layer], k: int, ready: Mapping[Layer, Tensor | None]) -> tuple[list[Layer], Any]:
+    def _stacked(self, keys: Sequence[Layer], k: int, ready: Mapping[Layer, Tensor]) -> tuple[list[Layer], Any]:
         """The layers that have a vector, and their vectors (m, d)."""
         names, stack = [], None
         for key in keys:

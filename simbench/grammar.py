@@ -136,7 +136,7 @@ def allowed(hint: Any) -> str:
     """The values that `convert` accepts for an annotated type, in words.
 
     >>> allowed(int | None)
-    'a whole number, none'
+    'a whole number or none'
     """
     if typing.get_origin(hint) is typing.Literal:
         return ", ".join(map(str, typing.get_args(hint)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,7 +39,27 @@ def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:
 
 def has_hooks(file: Path) -> bool:
     """True for a source file with a function under `@hookimpl`, and for one that cannot be read as Python."""
-    tree = _parsed(file)
+    text = _read(file)
+    return text is None or _defines(text)
+
+
+def _has_hooks_of_its_own(file: Path) -> bool:
+    """True for an `__init__` that defines hooks, or imports them from elsewhere."""
+    text = _read(file)
+    return text is None or _defines(text) or _imports(text)
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _defines(text: bytes) -> bool:
+    """Of a source text, parsed once per process."""
+    tree = _parsed(text)
     return tree is None or any(
         ast.unparse(mark).partition("(")[0].rpartition(".")[2] == "hookimpl"
         for node in tree.body
@@ -48,19 +68,20 @@ def has_hooks(file: Path) -> bool:
     )
 
 
-def _has_hooks_of_its_own(file: Path) -> bool:
-    """True for an `__init__` that defines hooks, or imports them from elsewhere."""
-    tree = _parsed(file)
-    if tree is None or has_hooks(file):
-        return True
+@lru_cache(maxsize=64)
+def _imports(text: bytes) -> bool:
+    tree = _parsed(text)
     names = {
-        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.asname or alias.name
+        for node in (tree.body if tree else ())
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
     return not names.isdisjoint({*HOOKS, "*"})
 
 
-def _parsed(file: Path) -> ast.Module | None:
+def _parsed(text: bytes) -> ast.Module | None:
     try:
-        return ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
         return None

@@ -115,11 +115,11 @@ def load(extra: Iterable[object] = ()) -> Registry:
     """
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
     broken: list[Broken] = []
-    found = [
-        (name, point.dist.name if point.dist else "", point.dist.version if point.dist else "", make)
-        for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value)
-        for name, make in members(point)
-    ]
+    found = []
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value):
+        # Each look at a distribution's name or version reads and parses its file of metadata.
+        package, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+        found += [(name, package, version, make) for name, make in members(point)]
     found += [
         (getattr(plugin, "__name__", type(plugin).__name__), "in process", "", lambda plugin=plugin: plugin)
         for plugin in extra

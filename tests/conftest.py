@@ -13,20 +13,56 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import fcntl
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
-from small_networks import selection
-from small_plugins import SmallPlugins
 
 import simbench
-from simbench.contracts import Recipe
-from simbench.contracts.selection import Selection
-from simbench.networks import weights
+
+if TYPE_CHECKING:
+    from simbench.contracts.selection import Selection
+
+# What needs torch is imported in the fixtures: the process that starts the workers runs no test.
 
 #: The same examples in every run: a suite that is green today is green tomorrow.
 hypothesis.settings.register_profile("steady", derandomize=True)
 hypothesis.settings.load_profile("steady")
+
+
+#: Files that take longest, in seconds of a processor: workers begin with them, so that none is left with a long file at
+#: the end. A file that is not named is short.
+LONG = (
+    "test_readme",
+    "runs/test_company",
+    "cli/test_running",
+    "test_benchmark_scripts",
+    "runs/test_driver",
+    "comparison/test_passes",
+    "cli/test_panels",
+    "test_against_peers",
+    "cli/test_profiling",
+    "runs/test_spoilers",
+    "runs/test_resuming",
+    "results/test_published_tables",
+    "runs/test_whole",
+    "runs/test_panels",
+    "networks/test_edited_models",
+    "check/index/test_index",
+    "check/test_builtins",
+    "cli/test_bad_input",
+    "cli/test_along_training",
+    "plugins/test_simbench_example",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def turn(item: pytest.Item) -> int:
+        name = item.path.relative_to(Path(__file__).parent).with_suffix("").as_posix()
+        return LONG.index(name) if name in LONG else len(LONG)
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +95,9 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 def warm_cache(made_once, registry: simbench.Registry) -> Path:
     """A cache folder in which the first two default networks lie, trained for one epoch in place of eight."""
     import torch
+
+    from simbench.contracts import Recipe
+    from simbench.networks import weights
 
     model, dataset = registry.get("models", "tiny10"), registry.get("datasets", "digits")
     short = Recipe(epochs=1)
@@ -93,12 +132,16 @@ def warm(warm_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def small_registry() -> simbench.Registry:
     """What is installed, with `blobs` and `net`."""
+    from small_plugins import SmallPlugins
+
     return simbench.load([SmallPlugins()])
 
 
 @pytest.fixture(scope="session")
 def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFactory, one_thread) -> Selection:
     """Two trained `net` and a trained `net[width=4]` on `blobs`."""
+    from small_networks import selection
+
     return selection(small_registry, tmp_path_factory.mktemp("small"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line import Done, apart, here
 
 import simbench
 
@@ -40,30 +42,39 @@ PROGRAMS = {name: block for name, block in PYTHON.items() if name not in PLUGINS
 COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
 #: What makes `simbench run` small: two networks, one layer, few images.
 SMALL = {"SIMBENCH_RUN_SEEDS": "2", "SIMBENCH_RUN_LAYERS": "bn8", "SIMBENCH_RUN_MAX_SAMPLES": "120"}
+FIRST = "simbench run --models tiny10"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, warm_cache) -> Path:
-    """A working folder in which `simbench run` has been run once, small, with cka_penalty at the last layer."""
+def first(tmp_path_factory, warm_cache) -> Done:
+    """FIRST in a working folder, small, with cka_penalty at the last layer, in a process of its own."""
     folder = tmp_path_factory.mktemp("readme")
-    done = typed("simbench run --models tiny10", folder, warm_cache)
-    assert done.returncode == 0, done.stderr
-    assert (folder / "simbench-results" / "leaderboard.csv").is_file()
-    assert "relative accuracy" in done.stdout and "tables in simbench-results" in done.stdout
-    return folder
+    return apart(folder, *shlex.split(FIRST)[1:], **SMALL, SIMBENCH_CACHE=str(warm_cache))
 
 
-def typed(line: str, folder: Path, cache: Path, **more: str) -> subprocess.CompletedProcess:
-    """Run a command line of the README; options not typed there are made small by the environment."""
-    words = shlex.split(line)
-    small = {key: value for key, value in SMALL.items() if "--" + key.split("_RUN_")[-1].lower() not in words}
-    return subprocess.run(
-        [sys.executable, "-m", "simbench.cli", *words[1:]],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=os.environ | small | {"SIMBENCH_CACHE": str(cache)} | more,
-    )
+@pytest.fixture(scope="module")
+def place(first) -> Path:
+    """The working folder in which `simbench run` has been run once."""
+    assert first.code == 0, first.err
+    assert (first.folder / "simbench-results" / "leaderboard.csv").is_file()
+    assert "relative accuracy" in first.out and "tables in simbench-results" in first.out
+    return first.folder
+
+
+@pytest.fixture
+def typed(monkeypatch, warm_cache):
+    """typed(line, folder, VARIABLE=value): a command line of the README in this process; options not typed there are
+    made small by the environment."""
+
+    def typed(line: str, folder: Path, **more: str) -> Done:
+        words = shlex.split(line)[1:]
+        for key, value in (SMALL | {"SIMBENCH_CACHE": str(warm_cache)} | more).items():
+            if "--" + key.split("_RUN_")[-1].lower() not in words:
+                monkeypatch.setenv(key, value)
+        monkeypatch.chdir(folder)
+        return here(*words)
+
+    return typed
 
 
 VERBS = [line for line in COMMANDS if line.startswith("simbench ") and "cross_trace" not in line]
@@ -79,56 +90,70 @@ def test_the_readme_shows_every_verb():
 
 
 @pytest.mark.parametrize("line", VERBS)
-def test_command_works_as_typed(line, place, warm_cache):
-    line_here = line.replace("bn5", "bn8")  # the small run has one layer
-    more = {"SIMBENCH_RUN_LAYERS": "bn8"} if "--layers" not in line else {}
+def test_command_works_as_typed(line, first, place, typed, monkeypatch):
+    line_here, more = line.replace("bn5", "bn8"), {}  # the small run has one layer
     if "--seeds 0,1,2" in line:  # two networks are warm
         line_here = line_here.replace("--seeds 0,1,2", "--seeds 0,1").replace("'bn*'", "'bn8*'")
     if "--experiments all" in line or "trajectory" in line:  # each is run small in tests of its own
-        line_here, more = f"{line} --dry-run", dict.fromkeys(SMALL, "")
-    done = typed(line_here, place, warm_cache, **more)
+        line_here, more = f"{line} --dry-run", {"SIMBENCH_RUN_LAYERS": ""}
+    if line.startswith("simbench publish"):  # tests of publications check methods
+        monkeypatch.setattr("simbench.publishing.validity.checks", lambda plugin: [])
+    done = first if line == FIRST else typed(line_here, place, **more)
+    assert done.code == 0, done.err
+    assert done.out if "--dry-run" not in line_here else "cases" in done.err
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory, warm_cache) -> dict[str, tuple[int, str, str]]:
+    """Name of a program -> its exit code and what it wrote to stdout and stderr, warnings being errors.
+
+    Each has run in a folder with the published default run as `simbench-results`, in a fork of one process.
+    """
+    folders = {name: tmp_path_factory.mktemp("program") for name in PROGRAMS}
+    for folder in folders.values():
+        (folder / "simbench-results").symlink_to(ROOT / "results" / "tiny10-digits")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", Path(__file__).parent / "support" / "small_programs.py"],
+        input=json.dumps({name: [code, str(folders[name])] for name, code in PROGRAMS.items()}),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"SIMBENCH_CACHE": str(warm_cache)},
+    )
     assert done.returncode == 0, done.stderr
-    assert done.stdout if "--dry-run" not in line_here else "cases" in done.stderr
+    return {
+        name: (code, (folders[name] / "out").read_text(), (folders[name] / "err").read_text())
+        for name, code in json.loads(done.stdout).items()
+    }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_block_of_python_runs_without_warnings(name, tmp_path, warm_cache):
-    """In a folder with the published default run as `simbench-results`; what trains is made small."""
-    (tmp_path / "simbench-results").symlink_to(ROOT / "results" / "tiny10-digits")
-    done = program(PROGRAMS[name], tmp_path, warm_cache)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+def test_a_block_of_python_runs_without_warnings(name, printed):
+    code, out, err = printed[name]
+    assert code == 0, err
+    assert out
 
 
-def program(code: str, folder: Path, cache: Path) -> subprocess.CompletedProcess:
-    environment = os.environ | {"SIMBENCH_CACHE": str(cache)}
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True, env=environment
-    )
+def lines_of(printed: dict, text: str) -> list[str]:
+    """What the first block of Python that contains a text printed."""
+    return printed[next(name for name, block in PROGRAMS.items() if text in block)][1].splitlines()
 
 
-def the_program(text: str) -> str:
-    """The first block of Python that contains a text."""
-    return next(block for block in PROGRAMS.values() if text in block)
-
-
-def test_the_example_of_moments_prints_equal_numbers(tmp_path, warm_cache):
-    *_, residual, cka, shape = program(the_program("Moments.of"), tmp_path, warm_cache).stdout.splitlines()
+def test_the_example_of_moments_prints_equal_numbers(printed):
+    *_, residual, cka, shape = lines_of(printed, "Moments.of")
     left, right = map(float, residual.split())
     assert left == pytest.approx(right, abs=1e-12)
     assert 0 < float(cka) <= 1 and shape == "torch.Size([2, 10])"
 
 
-def test_the_example_of_similarities_prints_a_matrix_of_layers(tmp_path, warm_cache):
-    svcca, *matrix = program(the_program("similarities("), tmp_path, warm_cache).stdout.splitlines()
+def test_the_example_of_similarities_prints_a_matrix_of_layers(printed):
+    svcca, *matrix = lines_of(printed, "similarities(")
     assert 0 < float(svcca) <= 1
     assert matrix[0].split() == ["layer_b", "0", "1", "2", "3"] and len(matrix) == 6
 
 
-def test_the_question_about_one_layer_is_answered_from_the_published_run(tmp_path, warm_cache):
-    (tmp_path / "simbench-results").symlink_to(ROOT / "results" / "tiny10-digits")
-    done = program(the_program("pd.read_csv"), tmp_path, warm_cache)
-    assert {line.split()[1] for line in done.stdout.splitlines()[1:]} == {"cca", "cka", "pwcca", "r2_lr", "svcca"}
+def test_the_question_about_one_layer_is_answered_from_the_published_run(printed):
+    lines = lines_of(printed, "pd.read_csv")
+    assert {line.split()[1] for line in lines[1:]} == {"cca", "cka", "pwcca", "r2_lr", "svcca"}
 
 
 @pytest.fixture(scope="module")
@@ -160,15 +185,23 @@ def site(tmp_path_factory) -> Path:
     return target
 
 
-def test_an_index_of_ones_own_passes_its_check(site, tmp_path, warm_cache):
-    done = typed("simbench check cross_trace", tmp_path, warm_cache, PYTHONPATH=str(site))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "0 failed" in done.stdout and "known_answers" not in done.stdout
+@pytest.fixture
+def with_its_index(site, monkeypatch):
+    """The package is installed."""
+    monkeypatch.syspath_prepend(site)
+    yield
+    sys.modules.pop("my_index", None)
 
 
-def test_an_index_of_ones_own_is_run_with_all_others(site, place, warm_cache):
-    done = typed("simbench run --indices all", place, warm_cache, PYTHONPATH=str(site))
-    assert done.returncode == 0, done.stderr
+def test_an_index_of_ones_own_passes_its_check(with_its_index, tmp_path, typed):
+    done = typed("simbench check cross_trace", tmp_path)
+    assert done.code == 0, done.out + done.err
+    assert "0 failed" in done.out and "known_answers" not in done.out
+
+
+def test_an_index_of_ones_own_is_run_with_all_others(with_its_index, place, typed):
+    done = typed("simbench run --indices all", place)
+    assert done.code == 0, done.err
     rows = pd.read_csv(place / "simbench-results" / "measurements.csv").query(
         "method == 'cross_trace' and kind == 'index'"
     )
@@ -258,24 +291,3 @@ def test_the_table_shown_is_that_of_the_published_run():
     wanted += "\n\n" + report.summary(experiment, publish.read(folder, "measurements.csv"))
     shown = README.split("<!-- board -->\n```text\n")[1].split("\n```\n<!-- /board -->")[0]
     assert shown == wanted, f"put this between the marks in README.md:\n{wanted}"
-
-
-@pytest.mark.parametrize("name", ["tiny10-digits", "paper-digits", "paper-tiny10-cifar10", "paper-resnet20-cifar10"])
-def test_published_tables_follow_from_the_published_measurements(name):
-    from simbench.results import folder as publish
-    from simbench.statistics.correlate import correlate
-    from simbench.statistics.leaderboard import leaderboard
-
-    folder = Path(__file__).parents[1] / "results" / name
-    tables = {name: publish.read(folder, name) for name in publish.FILES}
-    target = tables["leaderboard.csv"]["target"].iloc[0]
-    found = correlate(tables["measurements.csv"], tables["methods.csv"])
-    layers = ~tables["correlations.csv"]["scope"].isin(["within", "within_end", "within_accuracy"])
-    columns = ["stitcher", "index", "target", "scope", "statistic", "value", "low", "high", "coverage"]
-    mine, published = found.table[layers.to_numpy()][columns], tables["correlations.csv"][layers][columns]
-    drawn = mine["statistic"] != "soft_pairwise_accuracy"  # which needs the outcomes of single inputs
-    pd.testing.assert_frame_equal(mine[drawn], published[drawn], check_dtype=False, rtol=1e-9)
-    if target == "relative_accuracy":  # measured before outcomes of single inputs were kept: every layer counts
-        ranked = leaderboard(found, tables["methods.csv"], target=target).table
-        columns = ["stitcher", "index", "within", "within_low", "within_high", "pooled", "best_rank", "worst_rank"]
-        pd.testing.assert_frame_equal(ranked[columns], tables["leaderboard.csv"][columns], check_dtype=False, rtol=1e-9)

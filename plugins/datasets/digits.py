@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Share of the images held out for testing, the seed that drew them, and pixels per side.
 TEST_SHARE, SPLIT_SEED, SIZE = 0.2, 0, 32
+PARTS = ("train", "test")
 #: attribute -> the digits that have it; no two digits have the same attributes.
 ATTRIBUTES = {
     "odd": (1, 3, 5, 7, 9),
@@ -66,18 +67,61 @@ class Digits(Dataset):
 def _splits() -> dict[str, Split]:
     """Images (n, 1, 32, 32) uint8; every product below is exact in float64, so the pixels are the same anywhere."""
     import numpy as np
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
 
-    scans, labels = load_digits(return_X_y=True)
+    scans, labels = _scans()
     # Row k of `stretch` holds the bilinear weights of the 8 pixels for pixel k of 32.
     centres = (np.arange(SIZE) + 0.5) * 8 / SIZE - 0.5
     stretch = np.stack([np.interp(centres, np.arange(8), unit) for unit in np.eye(8)], 1)
-    images = np.rint(stretch @ (scans.reshape(-1, 8, 8) * 255 / 16) @ stretch.T).astype(np.uint8)
-    parts = train_test_split(
-        images[:, None], labels.astype(np.int64), test_size=TEST_SHARE, stratify=labels, random_state=SPLIT_SEED
-    )
-    return {"train": Split(parts[0], parts[2]), "test": Split(parts[1], parts[3])}
+    images = np.rint(stretch @ (scans.reshape(-1, 8, 8) * 255 / 16) @ stretch.T).astype(np.uint8)[:, None]
+    return {name: Split(images[drawn], labels[drawn]) for name, drawn in zip(PARTS, _drawn(labels), strict=True)}
+
+
+def _scans() -> tuple[numpy.ndarray, numpy.ndarray]:
+    """(n, 64) float64 scans and (n,) int64 labels, from the file of scikit-learn, whose import takes a second."""
+    import gzip
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    import numpy as np
+
+    file = Path(find_spec("sklearn").submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
+    with gzip.open(file) as lines:
+        table = np.loadtxt(lines, delimiter=",")
+    return table[:, :-1], table[:, -1].astype(np.int64)
+
+
+def _drawn(labels: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Positions of the train and of the test images: those of scikit-learn's `train_test_split`, stratified by label.
+
+    Each label has its share of each part, rounded down; the images that are lacking are those of the labels that lost
+    most, drawn among equals.
+    """
+    import numpy as np
+
+    generator = np.random.RandomState(SPLIT_SEED)
+    counts = np.bincount(labels)
+
+    def shares(size: int, counts: numpy.ndarray) -> numpy.ndarray:
+        exact = counts / counts.sum() * size
+        whole = np.floor(exact)
+        lost, lacking = exact - whole, size - int(whole.sum())
+        for value in sorted(set(lost), reverse=True):
+            equals = np.flatnonzero(lost == value)
+            more = min(len(equals), lacking)
+            if more:
+                whole[generator.choice(equals, more, replace=False)] += 1
+                lacking -= more
+        return whole.astype(int)
+
+    held = int(np.ceil(TEST_SHARE * len(labels)))
+    train = shares(len(labels) - held, counts)
+    test = shares(held, counts - train)
+    parts: tuple[list[int], list[int]] = ([], [])
+    for label, (first, second) in enumerate(zip(train, test, strict=True)):
+        order = np.flatnonzero(labels == label)[generator.permutation(counts[label])]
+        parts[0].extend(order[:first])
+        parts[1].extend(order[first : first + second])
+    return generator.permutation(parts[0]), generator.permutation(parts[1])
 
 
 def _labels(task: str, digits: numpy.ndarray) -> numpy.ndarray:

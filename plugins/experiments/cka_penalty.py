@@ -81,7 +81,7 @@ class CKAPenalty(Experiment):
 
     name = "cka_penalty"
     source = "Csiszarik et al. 2021, section 6.3, figure 5"
-    version = 2
+    version = 3
     default = True
     board: ClassVar = {"pushed_to": cka_penalty_report.COLUMN}
     presets: ClassVar = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simbench_plugins.indices.cka import CKA
+
 from simbench import Index
 from simbench.measuring.evaluate import evaluate
 from simbench.moments.views import rows
@@ -14,12 +16,27 @@ if TYPE_CHECKING:
 
 def penalty(index: Index, view: str, stitched: Tensor, own: Tensor) -> Tensor:
     """Index of stitched activations (n, ...) against Model 2's own (n, ...) in a view, larger for higher similarity:
-    0-dim; or (k,) for the activations (k, n, ...) of k maps."""
+    0-dim; or (k,) for the activations (k, n, ...) of k maps. Differentiable with respect to the stitched ones."""
     import torch
 
-    alone, target = stitched.ndim == own.ndim, rows(own, view)
-    values = [evaluate(index, rows(one, view), target)[0] for one in (stitched[None] if alone else stitched)]
+    alone = stitched.ndim == own.ndim
+    values = [_value(index, view, one, own) for one in (stitched[None] if alone else stitched)]
     return index.claims.direction * (values[0] if alone else torch.stack(values))
+
+
+def _value(index: Index, view: str, stitched: Tensor, own: Tensor) -> Tensor:
+    """0-dim value of the index."""
+    import torch
+
+    wide = view == "flat" and own[0].numel() >= len(own) and stitched.shape == own.shape
+    if wide and type(index) is CKA and index.needs == "moments" and stitched.dtype == own.dtype == torch.float32:
+        return index.of_training_batch(*(_flat(x) for x in (stitched, own)))
+    return evaluate(index, rows(stitched, view), rows(own, view))[0]
+
+
+def _flat(x: Tensor) -> Tensor:
+    """Rows (n, h w c) of activations (n, c, h, w), no copy in channels-last memory; rows (n, c) as they are."""
+    return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x
 
 
 def unpushable(index: Index) -> str:

@@ -68,6 +68,7 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
 
 
 @click.command("leaderboard")
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @RESULTS
 @click.option("--target", default=RANKED_BY, show_default=True, type=TARGET, help="What indices should predict.")
 @click.option(
@@ -77,8 +78,13 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
     type=click.Choice(["within", "within_end", "pooled"]),
     help="Within layers, within layers given the end network, or all layers pooled.",
 )
-def leaderboard_command(results: Path, target: str, scope: str) -> int:
-    """Derive every table of a results folder from its records, and show the leaderboard."""
+def leaderboard_command(folders: tuple[Path, ...], results: Path, target: str, scope: str) -> int:
+    """Derive every table of a results folder from its records, and show the leaderboard.
+
+    With FOLDERS, rank the methods of several published runs together, by their tables; nothing is written.
+    """
+    if folders:
+        return _together(folders, target, scope)
     from simbench.results import folder as publish
     from simbench.results.board import board
 
@@ -86,6 +92,23 @@ def leaderboard_command(results: Path, target: str, scope: str) -> int:
     methods, comparisons = (publish.read(results, f"{name}.csv") for name in ("methods", "comparisons"))
     click.echo(board(publish.read(results, "leaderboard.csv", declared), comparisons, methods, declared))
     click.echo(f"\nleaderboard in {results / 'leaderboard.csv'}")
+    return 0
+
+
+def _together(folders: tuple[Path, ...], target: str, scope: str) -> int:
+    """Show the leaderboard of several folders."""
+    from simbench.cli.installed import installed
+    from simbench.publishing.joining import joined
+    from simbench.results.board import board
+    from simbench.runs.declared import board_columns
+    from simbench.statistics.correlate import correlate
+    from simbench.statistics.leaderboard import leaderboard
+
+    tables, declared = joined(folders), board_columns(installed())
+    correlations = correlate(tables.measurements, tables.methods, reliability=tables.reliability)
+    ranked = leaderboard(correlations, tables.methods, tables.measurements, declared, target, scope)
+    click.echo(board(ranked.table, ranked.comparisons, tables.methods, declared))
+    click.echo(f"\n{len(folders)} folders ranked together: {', '.join(map(str, folders))}")
     return 0
 
 

@@ -6,7 +6,7 @@ A table maps column names, in the order of the file, to `Column`s. `simbench.res
 >>> MEASUREMENTS["value"].type
 'number'
 >>> list(RUNS)[:3]
-['run', 'command', 'started']
+['run', 'schema', 'command']
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from simbench.columns.column import DTYPES, Column
 from simbench.columns.derived import COMPARISONS, CORRELATIONS, GROUP, LEADERBOARD
 from simbench.columns.measured import (
     CASE,
+    CONFLICTS,
     COUNTED,
     IDENTITY,
     INDEX,
@@ -28,6 +29,7 @@ from simbench.columns.measured import (
     NETWORK,
     RANKED_BY,
     RUNS,
+    SCHEMA,
     SIMILARITY,
     STITCHER,
     TARGETS,
@@ -38,6 +40,7 @@ __all__ = [
     "BEFORE_BOARD",
     "CASE",
     "COMPARISONS",
+    "CONFLICTS",
     "CORRELATIONS",
     "COUNTED",
     "DTYPES",
@@ -52,6 +55,7 @@ __all__ = [
     "NONE",
     "RANKED_BY",
     "RUNS",
+    "SCHEMA",
     "SIMILARITY",
     "STITCHER",
     "TABLES",

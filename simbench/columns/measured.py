@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from simbench.columns.column import table
 
+#: Version of the tables. 1: without panels and divergences. A column that is added raises it.
+SCHEMA = 2
+
 #: Kinds of rows: values of an index, scores of a stitched network, scores of an unstitched one.
 INDEX, STITCHER, NETWORK = "index", "stitcher", "network"
 #: Quantity of a row of kind "index"; names of other values of an index end in `_similarity`.
@@ -74,8 +77,18 @@ seconds: number: seconds of this case; the first case of a layer includes the fo
 run: text: run that measured it
 """)
 
+CONFLICTS = {name: MEASUREMENTS[name] for name in IDENTITY} | table("""
+value_a: number: the value that was taken, with every digit; empty where there is none
+value_b: number: the value that was left out
+status_a: text: its status, or nothing where a source has no such number
+status_b: text: status of the value that was left out
+source_a: text: folder that the first value comes from
+source_b: text: folder that the second value comes from
+""")
+
 RUNS = table("""
 run: text: name of the run: when it started, and four digits
+schema: whole: version of the tables of this folder; empty before there were versions
 command: text: command line; empty for a run from Python
 started: text: when it started
 seconds: number: seconds it took; empty if it was interrupted

@@ -54,7 +54,7 @@ class Network:
             return ""
         return f"{self.name} was trained for {_outputs(trained)}; the labels of {_outputs(measured)} do not fit"
 
-    @property
+    @cached_property
     def identity(self) -> list[Any]:
         """Plain data that determines the outputs of this network."""
         return [self.model.identity, self.graph, self.weights, *([self.fingerprint] if self.dataset else [])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import partial
 
 import torch
@@ -152,8 +152,15 @@ class Activations(Sources):
             self._outputs[key] = finite(outputs, f"the last layer of {network.name}")
         return self._outputs[key]
 
-    def stack(self, members: tuple[tuple[Network, str], ...], split: str, view: str) -> LayerMoments:
-        """Moments of all pairs of the (network, layer) members, in one pass over the inputs.
+    def stack(
+        self,
+        members: tuple[tuple[Network, str], ...],
+        split: str,
+        view: str,
+        pairs: Iterable[tuple[int, int]] | None = None,
+    ) -> LayerMoments:
+        """Moments of pairs of the (network, layer) members, given by their positions, in one pass over the inputs; by
+        default of all.
 
         NaN or infinite activations of a member reach the moments of its own pairs only.
         """
@@ -163,7 +170,7 @@ class Activations(Sources):
             for network, layer in members:
                 self.tensor(network, layer, split, beside=together)
         batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
-        return LayerMoments.of([views.rows(x, view) for x in batch] for batch in batches)
+        return LayerMoments.of(([views.rows(x, view) for x in batch] for batch in batches), pairs)
 
     @torch.no_grad()
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ class Pairs:
     ) -> None:
         self.selection = selection
         self.activations = Activations(selection.setting, device, memory, flat)
-        self._stacks = Stacks(self.activations, selection.networks)
+        self._stacks = Stacks(self.activations, selection)
 
     def moments(self, case: Case, split: str, view: str) -> Moments:
         """Moments of (a at layer_a, b at layer_b) on a split, in view spatial or pooled."""

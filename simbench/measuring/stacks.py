@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import combinations
 
-from simbench.contracts.selection import Network
+from simbench.contracts.selection import Network, Selection
+from simbench.errors import InputError
 from simbench.measuring.activations import Activations, finite
 from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
 
 #: A network and one of its layers.
 Member = tuple[Network, str]
+#: What a representation is, whatever its network is called: the hash of what it computes, and the layer.
+Content = tuple[str, str]
 
 
 class Stacks:
-    """Moments of any two representations of the networks, from one pass over the images for all that share a layer.
+    """Moments of two representations; those of a layer's pairs in the selection's design come from one pass over the
+    images, and any other pair from a pass of its own.
 
     They are a function of the two alone, to the last bit: see `simbench.moments.comoments.Comoments`.
     """
 
-    def __init__(self, activations: Activations, networks: Sequence[Network]) -> None:
-        self.activations, self.networks = activations, networks
+    def __init__(self, activations: Activations, selection: Selection) -> None:
+        self.activations, self.selection = activations, selection
         self._kept: dict[tuple, LayerMoments] = {}
 
     def __iter__(self) -> Iterator[tuple]:
@@ -29,37 +35,66 @@ class Stacks:
 
     def pair(self, a: Member, b: Member, split: str, view: str) -> Moments:
         """Moments of (a, b) on a split, in view spatial or pooled. ArithmeticError for NaN or infinite activations."""
-        members = self._members(a, b)
-        key = (tuple(members), split, view)
-        if key not in self._kept:
-            self._kept = {
-                old: stack
-                for old, stack in self._kept.items()  # layers come in order of depth
-                if {layer for _, layer in old[0]} & {a[1], b[1]}
-            }
-            self._kept[key] = self.activations.stack(tuple(members.values()), split, view)
-        stack, order = self._kept[key], list(members)
-        places = [order.index(_content(member)) for member in (a, b)]
+        contents = [_content(member) for member in (a, b)]
+        stack, places = self._held(contents, split, view) or self._taken(a, b, split, view)
         for (network, layer), place in zip((a, b), places, strict=True):
             finite(stack.scatter(place).matrix, f"{layer} of {network.name}")
         return stack.pair(*places)
 
-    def _members(self, a: Member, b: Member) -> dict[tuple[str, str], Member]:
-        """Representations whose moments are taken together: all of one layer and one size, if they are.
+    def _held(self, contents: list[Content], split: str, view: str) -> tuple[LayerMoments, list[int]] | None:
+        """What is held of a pair: the moments that it is among, and its places there."""
+        for (order, *which), stack in self._kept.items():
+            if which == [split, view] and all(content in order for content in contents):
+                places = [order.index(content) for content in contents]
+                if stack.holds(*places):
+                    return stack, places
+        return None
+
+    def _taken(self, a: Member, b: Member, split: str, view: str) -> tuple[LayerMoments, list[int]]:
+        """The same, computed; what is held of other layers is forgotten."""
+        self._kept = {
+            old: stack
+            for old, stack in self._kept.items()  # layers come in order of depth
+            if {layer for _, layer in old[0]} & {a[1], b[1]}
+        }
+        members = self._together(a, b)
+        order = list(members)
+        pairs = [tuple(map(order.index, pair)) for pair in combinations(order, 2) if self._designed(*pair)]
+        if len(order) == 2:
+            pairs = [(0, 1)]
+        stack = self._kept[tuple(order), split, view] = self.activations.stack(
+            tuple(members.values()), split, view, pairs
+        )
+        return stack, [order.index(_content(member)) for member in (a, b)]
+
+    def _together(self, a: Member, b: Member) -> dict[Content, Member]:
+        """Representations whose moments are taken together: for two networks of the design all of their layer and size,
+        else the two.
 
         By content and in its order, each once: so neither the order in which networks were given nor their names
         matter."""
-        size, together = self.activations.shape(*a)[1:], [a, b]
-        if a[1] == b[1] and self.activations.shape(*b)[1:] == size:
-            together += [
+        size, members = self.activations.shape(*a)[1:], [a, b]
+        if self._designed(_content(a), _content(b)) and self.activations.shape(*b)[1:] == size:
+            members += [
                 (network, a[1])
-                for network in self.networks
+                for network in self.selection.networks
                 if a[1] in network.model.layers and self.activations.shape(network, a[1])[1:] == size
             ]
-        return dict(sorted({_content(member): member for member in together}.items()))
+        return dict(sorted({_content(member): member for member in members}.items()))
+
+    def _designed(self, a: Content, b: Content) -> bool:
+        """Whether two representations, in either order, are a pair of the selection's design."""
+        return frozenset((a, b)) in self._design
+
+    @cached_property
+    def _design(self) -> set[frozenset[Content]]:
+        """Pairs of the selection's design; none where it is impossible."""
+        try:
+            return {frozenset(_content((x, pair.layer)) for x in (pair.a, pair.b)) for pair in self.selection.pairs()}
+        except InputError:
+            return set()
 
 
-def _content(member: Member) -> tuple[str, str]:
-    """What a representation is, whatever its network is called: the hash of what it computes, and the layer."""
+def _content(member: Member) -> Content:
     network, layer = member
     return network.content, layer

@@ -12,9 +12,9 @@ from simbench.moments.precision import FLOAT32
 
 #: Inputs with a larger epsilon are float32 or coarser, and their rounding errors limit the rank.
 COARSE = 1e-10
-#: A direction of float32 rows counts if its scatter exceeds p epsilons squared by this factor. Rounding alone reaches 1.4
-#: times that (bn1 of 24 Tiny-10s on digits, which has 9 directions and 16 channels); the smallest direction that is
-#: none has 12 times (bn8). At a factor of 1 the rank is decided by the processor.
+#: A direction of float32 rows counts if its scatter exceeds p epsilons squared by this factor. Rounding alone reaches
+#: 1.4 times that (bn1 of 24 Tiny-10s on digits, which has 9 directions and 16 channels); the smallest direction that
+#: is none has 12 times (bn8). At a factor of 1 the rank is decided by the processor.
 MARGIN = 4
 
 

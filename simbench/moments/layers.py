@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import combinations_with_replacement
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -45,13 +45,15 @@ class LayerMoments:
         self._scatters: dict[Hashable, Scatter] = {}
 
     @classmethod
-    def of(cls, batches: Iterable[Sequence[Tensor]]) -> LayerMoments:
-        """Moments of all pairs of k representations, with the keys 0 to k - 1, from batches of their rows
-        [(n, p_1), ..., (n, p_k)], at least one."""
+    def of(cls, batches: Iterable[Sequence[Tensor]], pairs: Iterable[tuple[int, int]] | None = None) -> LayerMoments:
+        """Moments of pairs of k representations, with the keys 0 to k - 1, from batches of their rows
+        [(n, p_1), ..., (n, p_k)], at least one; by default of all pairs, always of each with itself."""
         moments: LayerMoments | None = None
         for batch in batches:
             if moments is None:
-                moments = cls(combinations_with_replacement(range(len(batch)), 2), keep_rows=False)
+                every = range(len(batch))
+                own = [(i, i) for i in every]
+                moments = cls([*own, *(combinations(every, 2) if pairs is None else pairs)], keep_rows=False)
             moments.add(dict(enumerate(batch)))
         if moments is None:
             raise ValueError("no batches are given")
@@ -149,6 +151,10 @@ class LayerMoments:
             return self.pair(j, i).swap()
         sums, left, right = self._sums(i, j)
         return Moments(a, b, sums.matrix(left, right))
+
+    def holds(self, i: Hashable, j: Hashable) -> bool:
+        """Whether the moments of (i, j), or of (j, i), are among the pairs."""
+        return (i, j) in self._requested or (j, i) in self._requested
 
     def _sums(self, i: Hashable, j: Hashable) -> tuple[Comoments, int, int]:
         """Comoments that hold those of representation i with j, and the places of both in them."""

@@ -22,7 +22,7 @@ class Scatter:
     """`S = sum_i (x_i - mean)(x_i - mean)^T` over the n rows of one representation, in float64.
 
     n: number of rows. mean: (p,). matrix: (p, p), not divided by n.
-    eps: machine epsilon of the *input*; directions below `p eps^2` (float32 and coarser) or
+    eps: machine epsilon of the *input*; directions below `4 p eps^2` (float32 and coarser) or
         `p eps` (float64) of the largest are rounding errors and do not count towards the rank.
     centre: the origin of `matrix`: "mean", or "zero" after `uncentred()`.
     rows: (n, p) centred rows, stored only by `of(x, keep_rows=True)`: bases then come from their singular value

@@ -9,6 +9,7 @@ import pandas as pd
 
 from simbench import columns
 from simbench.contracts import BoardColumn, Experiment, Kept
+from simbench.errors import InputError
 from simbench.results import figures, tables
 from simbench.results.outcomes import halves
 from simbench.results.store import Contents, Store
@@ -70,8 +71,22 @@ def _derived(folder: Path, board: Iterable[str]) -> bool:
 
 @stage("deriving tables")
 def read(folder: Path, name: str, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.DataFrame:
-    """A table of the results folder, with the types of `simbench.columns`. declared: as for `publish`."""
+    """A table of the results folder, with the types of `simbench.columns`. declared: as for `publish`. InputError for
+    tables of a later version."""
+    _must_be_known(folder)
     return tables.read(folder / name, declared)
+
+
+def _must_be_known(folder: Path) -> None:
+    if not (folder / "runs.csv").is_file():
+        return
+    found = tables.read(folder / "runs.csv")
+    newest = found["schema"].max() if "schema" in found and found["schema"].notna().any() else 0
+    if newest > columns.SCHEMA:
+        raise InputError(
+            f"tables in {str(folder)!r} have version {newest}, and this simbench knows versions up to "
+            f"{columns.SCHEMA}; install a later simbench"
+        )
 
 
 @stage("figures")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -72,13 +74,15 @@ class Store:
 
     @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
-        """Write the arrays, then the record. Both are then complete on disk, even after a power failure.
-        Returns the record as `read` will return it."""
+        """Write the arrays, then the record. The files are whole even where the process is killed; what a power failure
+        leaves in pieces does not fit its checksum, and is measured again. Returns the record as `read` will return it.
+        """
         if arrays:
             data = _packed(arrays)
-            atomic.write(self._arrays(record.key), data)
+            atomic.write(self._arrays(record.key), data, flush=False)
             record = replace(record, arrays=digest(data))
-        atomic.write(self._path(record.key), sealed(asdict(record)))
+        plain = vars(record) | {"rows": [vars(row) for row in record.rows]}
+        atomic.write(self._path(record.key), sealed(plain), flush=False)
         return record
 
     @stage("reading records")
@@ -88,8 +92,8 @@ class Store:
         data = _content(path)
         if digest(data) != record.arrays:
             raise InputError(f"{path} is missing or corrupt; `simbench run` measures its case again")
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
 
     @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
@@ -145,7 +149,27 @@ def unwritable(folder: Path) -> str:
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    return sorted(path for path in folder.rglob("*.json") if not path.name.startswith(".tmp-"))
+    names = ((place, name) for place, _, names in os.walk(folder) for name in names)
+    paths = (f"{place}/{name}" for place, name in names if name.endswith(".json") and not name.startswith(".tmp-"))
+    return map(Path, sorted(paths))
+
+
+def _array(data: bytes) -> np.ndarray:
+    """The array of an .npy file as `_packed` writes it; in a third of the time of `numpy.load`."""
+    if data[6:8] != b"\x01\x00":  # the version of long headers
+        return np.load(io.BytesIO(data), allow_pickle=False)
+    start = 10 + int.from_bytes(data[8:10], "little")
+    kind, shape = _header(data[:start])
+    return np.frombuffer(data[start:], kind, math.prod(shape)).reshape(shape).copy()
+
+
+@lru_cache(maxsize=64)
+def _header(data: bytes) -> tuple[np.dtype, tuple[int, ...]]:
+    """Type and shape of an array, from the beginning of its .npy file, version 1.0."""
+    file = io.BytesIO(data)
+    np.lib.format.read_magic(file)
+    shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    return kind, shape
 
 
 def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 from simbench import columns
 from simbench.contracts import BoardColumn, Index, Plugin, Stitcher
 from simbench.contracts.case import Case
+from simbench.results.cells import all_inert, all_restored
 from simbench.results.published import METHOD_KEY, published
 from simbench.results.store import Contents, Record
 from simbench.system import atomic
@@ -96,7 +98,7 @@ def timings(records: Iterable[Record]) -> pd.DataFrame:
 def runs(contents: Contents) -> pd.DataFrame:
     """One row per run that measured something."""
     rows = [
-        {"run": name} | {key: _text(value) for key, value in description.items()}
+        {"run": name, "schema": columns.SCHEMA} | {key: _text(value) for key, value in description.items()}
         for name, description in sorted(contents.runs.items())
     ]
     return pd.DataFrame(rows, columns=list(columns.RUNS))
@@ -112,8 +114,14 @@ def _sorted(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def write(frame: pd.DataFrame, path: Path) -> bool:
     """Write a CSV file atomically if it differs from the existing one; returns whether it did. Floats keep all digits;
-    empty means undefined."""
-    text = frame.to_csv(index=False, lineterminator="\n").encode()
+    empty means undefined. Texts that a spreadsheet would execute are marked (`simbench.results.cells`)."""
+    types = _types(frame.columns)
+    texts = [name for name in frame.columns if types[name] is str]
+    frame = all_inert(frame, texts)
+    # A carriage return ends a line for most readers; Python quotes it from version 3.13 on.
+    returns = any("\r" in value for name in texts for value in frame[name] if isinstance(value, str))
+    quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+    text = frame.to_csv(index=False, lineterminator="\n", quoting=quoting).encode()
     if path.is_file() and path.read_bytes() == text:
         return False
     atomic.write(path, text)
@@ -124,11 +132,17 @@ def read(path: Path, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.D
     """A table written by `write`, with the types of `simbench.columns`: text columns hold '' where empty, others a
     missing value. declared: quantity -> column that experiments add to the leaderboard. Unknown columns are text."""
     names = pd.read_csv(path, nrows=0).columns
-    tables = (*columns.TABLES.values(), columns.board(declared))
-    known = {name: dtype for table in tables for name, dtype in columns.dtypes(table).items()}
-    types = {name: known.get(name, str) for name in names}
+    types = _types(names, declared)
     empty = {name: [""] for name in names if types[name] is not str}
-    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty)
+    frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty)
+    return all_restored(frame, [name for name in names if types[name] is str])
+
+
+def _types(names: Iterable[str], declared: Mapping[str, BoardColumn] = columns.NONE) -> dict:
+    """Column -> dtype; unknown columns are text."""
+    tables = (*columns.TABLES.values(), columns.CONFLICTS, columns.board(declared))
+    known = {name: dtype for table in tables for name, dtype in columns.dtypes(table).items()}
+    return {name: known.get(name, str) for name in names}
 
 
 def empty(table: Mapping[str, columns.Column]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from simbench.runs.progress import Progress
 from simbench.runs.request import Request
 from simbench.runs.training import trained
 from simbench.runs.units import measured, units
-from simbench.system.provenance import commit, digest, machine, versions
+from simbench.system.provenance import canonical, commit, digest, machine, versions
 from simbench.system.surroundings import of_plugin
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def run(
     """
     start, request = time.perf_counter(), job.resolved.request
     store, name, count = Store(request.results), "", 0
+    described: dict[str, dict] = {}
     untrained = job.untrained
     try:
         job = trained(job, progress)
@@ -64,7 +65,7 @@ def run(
             store.put_run(name, description | {"seconds": None, "measured": 0})
             progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(units(job))))
         for result in measured(job, executor or InProcess(), progress):
-            record = _record(result, registry, name)
+            record = _record(result, registry, name, described)
             records[record.key] = store.put(record, result.arrays)
             count += 1
     finally:
@@ -84,10 +85,15 @@ def run(
     )
 
 
-def _record(result: Measured, registry: Registry, run_name: str) -> Record:
-    case = result.case
-    owner = registry.owner(case.method) if case.method else None
-    method = of_plugin(describe)(case, owner.package, owner.package_version) if owner else {}
+def _record(result: Measured, registry: Registry, run_name: str, described: dict[str, dict]) -> Record:
+    """described: rows of methods.csv so far, by the kind and identity of the method."""
+    case, method = result.case, {}
+    if case.method:
+        same = canonical([case.method.kind, case.identity["method"]])
+        if same not in described:
+            owner = registry.owner(case.method)
+            described[same] = of_plugin(describe)(case, owner.package, owner.package_version)
+        method = described[same]
     return Record(
         case.key,
         case.identity,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from simbench.contracts.case import Case
 from simbench.errors import InputError
@@ -39,18 +40,21 @@ class Job:
 
     @property
     def pending(self) -> int:
-        return sum(len(self.open(part)) for part in self.parts)
+        return sum(map(len, self._open))
 
     def open(self, part: Part) -> list[Case]:
         """Cases of a part without a finished record."""
+        return self._open[next(place for place, each in enumerate(self.parts) if each is part)]
+
+    @cached_property
+    def _open(self) -> list[list[Case]]:
+        """For each part."""
         if self.resolved.request.force:
-            return list(part.cases)
+            return [list(part.cases) for part in self.parts]
+        finished = {key for key, record in self.contents.records.items() if not record.failed}
         return [
-            case
-            for case in part.cases
-            if UNTRAINED in (case.a.weights, case.b.weights)
-            or (record := self.contents.records.get(case.key)) is None
-            or record.failed
+            [case for case in part.cases if UNTRAINED in (case.a.weights, case.b.weights) or case.key not in finished]
+            for part in self.parts
         ]
 
 
@@ -60,8 +64,8 @@ def prepare(request: Request, registry: Registry) -> Job:
     resolved = resolve(request, registry)
     store = Store(request.results)
     store.check_writable()
-    job = Job(resolved, plan(resolved), store.read())
     check_device(request.device)
+    job = Job(resolved, plan(resolved), store.read())
     reason = job.untrained and unwritable(cache_folder("weights"))
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")

@@ -42,6 +42,7 @@ def correlate(
     permutations: int = 1000,
     seed: int = 0,
     intervals: bool = True,
+    reliability: pd.DataFrame | None = None,
 ) -> Correlations:
     """Correlations of the rows of kind "index" with those of kind "stitcher".
 
@@ -50,6 +51,7 @@ def correlate(
     methods: kind, method, params, direction (of an index: +1 larger is more similar, -1 a distance).
     halves: scores on halves of the test inputs (`simbench.results.outcomes`), from which reliability and ceiling are
         computed; without them, these are empty, and no layer is left out as unreliable.
+    reliability: columns as in correlations.csv, of a table of the same targets: for targets without halves.
     permutations: for p-values, all relabellings of the networks where these are no more than that, else as many random
         ones, drawn with the seed; 0 leaves p-values empty. What is drawn for one (dataset, experiment, model_a,
         model_b) does not depend on what else is there. intervals: False leaves intervals empty.
@@ -58,7 +60,7 @@ def correlate(
     layer named like a scope.
     """
     rows, left = [], {}
-    for grid in grids(measurements, methods, halves):
+    for grid in grids(measurements, methods, halves, reliability):
         taken = [layer for layer in grid.layers if layer in ("pooled", *MEANS)]
         if taken:
             raise InputError(

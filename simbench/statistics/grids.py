@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +29,8 @@ class Variable:
     name: (method, params, view or target). values: (pairs, layers), oriented so that larger is more similar
     or better; NaN unless ok. status: (pairs, layers) text, "" where there is no row. images: (pairs, layers)
     how many the value was measured on. halves: (pairs, layers, splits, 2) of a target, its scores on two halves of the
-    images for each of several splits, NaN where they are not known.
+    images for each of several splits, NaN where they are not known. published: scope -> reliability and ceiling of a
+    target, as a table states them; for targets whose halves are not known.
     """
 
     name: tuple[str, str, str]
@@ -37,6 +38,7 @@ class Variable:
     status: ndarray
     images: ndarray
     halves: ndarray
+    published: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def ok(self) -> ndarray:
@@ -64,11 +66,17 @@ class Grid:
         return self.group[2] == self.group[3]
 
 
-def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFrame | None = None) -> Iterator[Grid]:
+def grids(
+    measurements: pd.DataFrame,
+    methods: pd.DataFrame,
+    halves: pd.DataFrame | None = None,
+    reliability: pd.DataFrame | None = None,
+) -> Iterator[Grid]:
     """A grid for each (dataset, experiment, model_a, model_b, panel), in ascending order, from the rows of kind "index"
     and "stitcher"; rows of other kinds are ignored.
 
     halves: scores on halves of the test inputs, columns IDENTITY without "step" and `halves`, an array (splits, 2).
+    reliability: of targets whose halves are not known, columns as in correlations.csv.
 
     Rows with a status other than ok, or whose value is not finite, leave their status and no value. Where there
     are several values for a place, that on the most images counts, of these that of the smallest seed, and the
@@ -89,7 +97,18 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFram
         layers = sorted(set(both["layer"]), key=_natural)
         sides = (_variables(side, pairs, layers) for side in (parts.get(group, indices[:0]), part))
         alone = np.array([of_pair(networks, group, pair) for pair in pairs], dtype=float).reshape(-1, 2)
-        yield Grid(group, pairs, layers, next(sides), next(sides), alone)
+        xs, ys = next(sides), [_stated(y, group, reliability) for y in next(sides)]
+        yield Grid(group, pairs, layers, xs, ys, alone)
+
+
+def _stated(y: Variable, group: tuple[str, ...], reliability: pd.DataFrame | None) -> Variable:
+    """The target with what a table states of its reliability."""
+    if reliability is None:
+        return y
+    wanted = dict(zip([*GROUP, "stitcher", "stitcher_params", "target"], [*group, *y.name], strict=True))
+    rows = reliability[np.logical_and.reduce([reliability[name] == value for name, value in wanted.items()])]
+    stated = zip(rows["scope"], rows["reliability"], rows["ceiling"], strict=True)
+    return replace(y, published={scope: (float(value), float(top)) for scope, value, top in stated})
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
@@ -132,8 +151,8 @@ def _with_halves(targets: pd.DataFrame, halves: pd.DataFrame | None) -> pd.DataF
     if halves is None or halves.empty or targets.empty:
         return targets.assign(halves=None)
     key = [name for name in IDENTITY if name != "step"]
-    place = dict(zip(halves[key].itertuples(index=False, name=None), halves["halves"], strict=True))
-    rows = targets[key].itertuples(index=False, name=None)
+    places, rows = (zip(*(frame[name].to_numpy(object) for name in key), strict=True) for frame in (halves, targets))
+    place = dict(zip(places, halves["halves"], strict=True))
     stepless = targets["step"].isna()
     found = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]
     wanted = zip(found, targets["variable"], strict=True)

@@ -36,9 +36,9 @@ class Trust:
 
 def trust(grid: Grid, y: Variable) -> Trust:
     """Reliability of a target in every scope. A layer counts where the target varies, on at least MIN_PAIRS pairs of
-    networks, and is reliable (RELIABLE, on split halves of the test inputs); where its reliability is not known, it
-    counts."""
-    at = {scope: _Part(grid, y, y.ok & inside) for scope, inside in scopes(grid).items()}
+    networks, and is reliable (RELIABLE, on split halves of the test inputs, or as a table states it); where its
+    reliability is not known, it counts."""
+    at = {scope: _Part(grid, y, y.ok & inside, scope) for scope, inside in scopes(grid).items()}
     layers = {scope: part for scope, part in at.items() if scope != "pooled"}
     unusable = {layer: part.fault for layer, part in layers.items() if part.fault}
     counting = [part for layer, part in layers.items() if layer not in unusable]
@@ -48,6 +48,8 @@ def trust(grid: Grid, y: Variable) -> Trust:
         values = [part.given(condition) for part in counting]
         found[scope] = _mean(values)
         tops[scope] = _mean([ceiling(value) for value in values])
+        if np.isnan(found[scope]) and scope in y.published:
+            found[scope], tops[scope] = y.published[scope]
     return Trust(unusable, found, tops)
 
 
@@ -64,10 +66,12 @@ class _Part:
     grid: Grid
     y: Variable
     mask: ndarray
+    scope: str
 
     @cached_property
     def alone(self) -> float:
-        return reliability(self.y.halves[self.mask])
+        found = reliability(self.y.halves[self.mask])
+        return self.y.published.get(self.scope, (found,))[0] if np.isnan(found) else found
 
     def given(self, condition: str) -> float:
         """NaN where the condition is not known."""

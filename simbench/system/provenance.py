@@ -12,10 +12,12 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
 
 def canonical(data) -> str:
     """The one JSON text of plain data: sorted keys, no spaces, finite numbers only."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return _CANONICAL.encode(data)
 
 
 def digest(data) -> str:

@@ -11,11 +11,15 @@ from pathlib import Path
 from simbench.system import atomic
 from simbench.system.provenance import digest
 
+#: Writes values; with line breaks in them it would not be the fast encoder.
+_VALUE = json.JSONEncoder(sort_keys=True)
+
 
 def sealed(data: dict) -> str:
-    """JSON text of plain data with the checksum of its content."""
+    """JSON text of plain data with the checksum of its content, a line for each field."""
     plain = json.loads(json.dumps(data, allow_nan=False))
-    return json.dumps({"checksum": digest(plain), **plain}, sort_keys=True, indent=1) + "\n"
+    fields = sorted({"checksum": digest(plain), **plain}.items())
+    return "{\n" + ",\n".join(f" {json.dumps(name)}: {_VALUE.encode(value)}" for name, value in fields) + "\n}\n"
 
 
 def unsealed(path: Path) -> dict | None:

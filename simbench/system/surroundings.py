@@ -40,12 +40,18 @@ class Surroundings:
     def __init__(self) -> None:
         self._values = {part: [knob.read() for knob in ambient.knobs(part)] for part in ambient.parts()}
 
-    def restore(self, but: str = "") -> list[str]:
-        """Restore all settings except the one named `but`; returns the names of those that had changed."""
-        changed = []
+    def restore(self, but: str = "", now: Surroundings | None = None) -> list[str]:
+        """Restore all settings except the one named `but`; returns the names of those that had changed.
+
+        now: the present settings, where they have just been read."""
+        changed: list[str] = []
         for part, values in self._values.items():
-            for knob, value in zip(ambient.knobs(part), values, strict=True):
-                if knob.name != but and not knob.same(knob.read(), value):
+            read = None if now is None else now._values.get(part)
+            for place, (knob, value) in enumerate(zip(ambient.knobs(part), values, strict=True)):
+                if knob.name == but:
+                    continue
+                fresh = read is None or bool(changed)  # restoring one setting may change another
+                if not knob.same(knob.read() if fresh else read[place], value):
                     knob.write(value)
                     changed.append(knob.name)
         return changed
@@ -79,7 +85,7 @@ def at_home() -> Iterator[None]:
         yield
         return
     there = Surroundings()
-    stack[-1].restore()
+    stack[-1].restore(now=there)
     stack.append(None)
     try:
         yield

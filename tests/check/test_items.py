@@ -10,6 +10,8 @@ import pytest
 import simbench
 from simbench.check import Check, checks, parametrize
 
+pytestmark = pytest.mark.any_rounding  # parameters of pytest, reports and ids
+
 PLUGINS = """
 import torch
 from simbench import Claims, Index

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from simbench.cli import main
+from command_line import Done, apart, here
 
 #: Ten cases on the warm cache: two networks, one layer, two indices, two stitchers.
 TINY = (
@@ -35,48 +28,18 @@ TINY = (
 )
 
 
-@dataclass(frozen=True)
-class Done:
-    """A finished command."""
-
-    code: int
-    out: str
-    err: str
-    folder: Path
-
-
-def _here(*words: str) -> Done:
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-        main(list(words))
-    return Done(end.value.code or 0, out.getvalue(), err.getvalue(), Path.cwd())
-
-
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """call(*words): the command in this process, in an empty folder of the test's own."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    return _here
-
-
-def _apart(folder: Path, *words: str, python: tuple[str, ...] = (), **environment: str) -> Done:
-    done = subprocess.run(
-        [sys.executable, *python, "-m", "simbench.cli", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        env=os.environ | environment,
-        timeout=120,
-    )
-    return Done(done.returncode, done.stdout, done.stderr, folder)
+    return here
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> Callable[..., Done]:
     """process(*words, VARIABLE=value): the command in a process of its own, in the test's folder."""
-    return functools.partial(_apart, tmp_path)
+    return functools.partial(apart, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +58,7 @@ def finished(warm_cache: Path, made_once) -> Done:
 
     def make(folder: Path) -> None:
         (folder / "work").mkdir()
-        done = _apart(folder / "work", *TINY, SIMBENCH_CACHE=str(warm_cache))
+        done = apart(folder / "work", *TINY, SIMBENCH_CACHE=str(warm_cache))
         (folder / "done.json").write_text(json.dumps([done.code, done.out, done.err]))
 
     folder = made_once("finished", make)

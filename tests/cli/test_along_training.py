@@ -20,7 +20,7 @@ def test_both_experiments_are_run_drawn_and_added_to_by_an_index(call, warm, reg
         "--stitchers",
         "identity",
         "--experiments",
-        "matching,trajectory[stitcher=task_loss[batch=20],every=2]",
+        "matching,trajectory[stitcher=task_loss[batch=20,epochs=2],every=2]",
         "--experiments",
         "cka_penalty[epochs=2,batch=32,every=3]",
     ]

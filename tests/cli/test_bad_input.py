@@ -174,7 +174,7 @@ def test_cifar10_out_of_reach(refused, monkeypatch):
         raise OSError("network is\nunreachable")
 
     monkeypatch.setattr("torchvision.datasets.cifar.download_and_extract_archive", unreachable)
-    line = refused("run --datasets digits,cifar10")
+    line = refused("run --experiments matching --layers bn8 --datasets digits,cifar10")
     assert "cifar10: no usable copy is in " in line and "network is unreachable" in line and "by hand" in line
 
 
@@ -220,7 +220,8 @@ def test_a_results_folder_that_refuses_files(refused, monkeypatch):
 
 def test_a_cache_folder_that_cannot_be_written(refused, files, monkeypatch):
     monkeypatch.setenv("SIMBENCH_CACHE", str(files / "file"))
-    assert "the cache folder" in (line := refused("run --train")) and "set SIMBENCH_CACHE to another" in line
+    line = refused("run --train --experiments matching --layers bn8")
+    assert "the cache folder" in line and "set SIMBENCH_CACHE to another" in line
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 import shutil
 
 import pytest
+from command_line import here
 from run_stages import MEASURED, RESUMED
 
 from simbench.results import folder as publish
@@ -28,10 +29,13 @@ def wall(out: str) -> float:
     return float(re.search(r"^wall time +([\d.]+)$", out, re.MULTILINE)[1])
 
 
-@pytest.fixture
-def profiled(call, warm, tiny):
-    """TINY with --profile."""
-    return call(*tiny, "--profile")
+@pytest.fixture(scope="module")
+def profiled(warm_cache, tiny, tmp_path_factory):
+    """TINY with --profile, to be read only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMBENCH_CACHE", str(warm_cache))
+        patch.chdir(tmp_path_factory.mktemp("profiled"))
+        return here(*tiny, "--profile")
 
 
 def test_the_stages_sum_to_the_wall_time_and_few_seconds_are_of_no_stage(profiled, finished):

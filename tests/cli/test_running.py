@@ -149,7 +149,7 @@ INTERRUPTED = (
 
 
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_tables(call, warm, tiny, tmp_path, monkeypatch):
-    words = [*tiny, "--layers", "bn*"]
+    words = [*tiny, "--layers", "bn5,bn6,bn7,bn8"]
     folder = tmp_path / "interrupted"
     folder.mkdir()
     child = subprocess.Popen(
@@ -170,7 +170,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_tables(call, warm, ti
     there = len(list(folder.rglob("records/*/*.json")))
     monkeypatch.chdir(folder)
     rest = call(*words)
-    assert 5 <= there < 66 and f"measured {66 - there} of 66 cases" in rest.out
+    assert 5 <= there < 34 and f"measured {34 - there} of 34 cases" in rest.out
     assert rest.code == whole.code == 0 and table(folder) == table(whole.folder)
 
 

@@ -65,14 +65,15 @@ def test_a_pair_has_bitwise_the_same_value_whatever_layers_are_looked_at_beside_
             assert row.value == whole.loc[(row[0], row.layer_a, row.layer_b), "value"]
 
 
-@pytest.mark.parametrize("kind", ["again", "list"])
-def test_a_stack_of_many_layers_stays_within_its_memory(kind):
+def test_a_stack_of_many_layers_stays_within_its_memory():
+    """Whether batches can be read again or are a list."""
     program = Path(__file__).parents[1] / "support" / "small_peak.py"
-    command = [sys.executable, program, "24", "128", "200", kind, "cka", "32MB"]
-    peak = subprocess.run(command, capture_output=True, text=True)
-    assert peak.returncode == 0, peak.stderr
+    command = [sys.executable, program, "24", "128", "200", "again,list", "cka", "32MB"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    peaks = [int(line) for line in done.stdout.split()]
     # One pass takes 108 MB. From process to process the allocator holds 10 MB more or less of what is free.
-    assert int(peak.stdout) < 48 * 2**20
+    assert len(peaks) == 2 and max(peaks) < 48 * 2**20, peaks
 
 
 #: Widths of the outputs of the leaves of a ResNet-50, view pooled.

@@ -57,7 +57,8 @@ def test_a_layer_of_one_name_and_two_sizes_is_inapplicable_in_spatial_and_measur
     state = Coarse().build(1, 3).state_dict()
     torch.save(state, tmp_path / "x.pt")
     coarse = Network(Coarse(), "x", weights.content_hash(state), tmp_path / "x.pt")
-    both = replace(small, networks=(*small.networks, coarse))
+    layers = small.layers | {coarse.model.spec: ("bn1",)}
+    both = replace(small, networks=(*small.networks, coarse), layers=layers)
     context = Workbench(both)
     for a, b in ((0, 3), (3, 0)):
         with pytest.raises(Inapplicable, match="4 x 4.*rows do not pair|8 x 8.*rows do not pair"):

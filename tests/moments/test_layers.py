@@ -59,6 +59,18 @@ def test_moments_of_a_pair_are_the_same_bits_whatever_is_taken_beside_them(p, q)
     assert_same(alone, Moments.of(x, y), 1e-12)
 
 
+def test_some_pairs_are_the_same_bits_as_among_all_and_others_are_refused():
+    x, y = pair(n=1500)
+    every = LayerMoments.of([[x, y, x + y[:, :1]]])
+    some = LayerMoments.of([[x, y, x + y[:, :1]]], [(1, 2)])
+    assert some.holds(1, 2) and some.holds(2, 1) and some.holds(0, 0) and not some.holds(0, 1)
+    for i, j in ((1, 2), (2, 1), (0, 0)):
+        for name, part in parts(some.pair(i, j)).items():
+            assert torch.equal(part, parts(every.pair(i, j))[name]), name
+    with pytest.raises(KeyError):
+        some.pair(0, 1)
+
+
 @pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
 def test_a_representation_with_nan_spoils_its_own_pairs_alone(spoilt):
     x, z = pair(n=3000, p=70, q=80)

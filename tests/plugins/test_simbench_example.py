@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import here
 
 import simbench
 from simbench.check import checks
@@ -101,11 +102,9 @@ def test_own_tests_pass(probe):
     assert len(probe["own tests"]) > len(conforms)
 
 
-def test_run_with_all_indices_measures_it(site, warm_cache, tmp_path):
-    """Last: it takes networks."""
-    python(
-        "-m",
-        "simbench.cli",
+def test_run_with_all_indices_measures_it(site, warm, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(site)
+    done = here(
         "run",
         "--indices",
         "all",
@@ -117,10 +116,12 @@ def test_run_with_all_indices_measures_it(site, warm_cache, tmp_path):
         "bn8",
         "--seeds",
         "2",
+        "--max-samples",
+        "120",
         "--results",
         str(tmp_path),
-        PYTHONPATH=str(site),
-        SIMBENCH_CACHE=str(warm_cache),
     )
+    sys.modules.pop("simbench_example", None)
+    assert done.code == 0, done.err
     with open(tmp_path / "measurements.csv", newline="") as file:
         assert NAME in {row["method"] for row in csv.DictReader(file)}

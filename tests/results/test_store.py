@@ -127,6 +127,25 @@ def test_arrays_come_back_equal_and_the_record_says_what_lies_beside_it(tmp_path
     np.testing.assert_array_equal(back["mask"], arrays["mask"])
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((0, 3), np.float16),
+        np.array(2.5),
+        np.array(["a", "bcd"]),
+        np.arange(12, dtype=">i4").reshape(3, 4).T,
+        np.zeros(2, [("first", float), ("second", int)]),
+    ],
+    ids=["empty", "0-dim", "text", "strided", "fields"],
+)
+def test_arrays_of_every_kind_come_back(tmp_path, array):
+    store = Store(tmp_path)
+    back = store.arrays(store.put(record(a=1), {"x": array}))["x"]
+    expected = np.ascontiguousarray(array)
+    assert back.dtype == expected.dtype and back.flags.writeable
+    np.testing.assert_array_equal(back, expected)
+
+
 def test_the_same_arrays_give_the_same_bytes(tmp_path):
     arrays = {"b": np.ones((3, 2)).T, "a": np.zeros(1)}
     first = Store(tmp_path / "1").put(record(a=1), arrays)

@@ -7,12 +7,14 @@ from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from small_plugins import BadPlugins, Net, SmallPlugins
+from small_plugins import BadPlugins, Blobs, Net, SmallPlugins
 from small_requests import Silent, go, table
 
 import simbench
+from simbench.contracts import Split
 from simbench.networks import weights
 from simbench.results import folder as publish
 from simbench.results.store import Store
@@ -166,21 +168,37 @@ def test_a_spoilt_network_costs_the_rows_it_is_in(request_, small_registry, tmp_
     assert sum(row.status == "ok" for _, row in similar) == 2 * 2 * 3
 
 
-def test_two_data_sets_are_measured_apart(request_, small_registry):
+class Negatives(Blobs):
+    name = "negatives"
+
+    def split(self, name):
+        part = super().split(name)
+        return Split(np.concatenate([255 - part.inputs] * 2), np.concatenate([part.labels] * 2))
+
+
+class TwoDatasets(SmallPlugins):
+    @simbench.hookimpl
+    def simbench_datasets(self):
+        return [Blobs(), Negatives()]
+
+
+def test_two_data_sets_are_measured_apart(request_):
     outcome, _ = go(
         replace(
             request_,
-            datasets=("blobs,digits",),
+            datasets=("blobs,negatives",),
             layers=("conv2",),
             stitchers=("identity",),
             indices=("cka",),
             max_samples=64,
         ),
-        small_registry,
+        simbench.load([TwoDatasets()]),
     )
-    frame = publish.read(request_.results, "measurements.csv")
-    assert set(frame["dataset"]) == {"blobs", "digits"} and outcome.trained == 4
-    assert set(frame.loc[frame["dataset"] == "digits", "samples"]) == {64}
+    frame = publish.read(request_.results, "measurements.csv").set_index("dataset")
+    assert set(frame.index) == {"blobs", "negatives"} and outcome.trained == 4
+    assert set(frame.loc["blobs", "samples"]) == {60} and set(frame.loc["negatives", "samples"]) == {64}
+    similar = frame.loc[frame["quantity"] == "similarity", "value"]
+    assert set(similar["blobs"]).isdisjoint(similar["negatives"]) and len(similar) == 4
 
 
 def test_layers_of_different_size_are_skipped_in_spatial_and_pooled_is_measured(request_, small_registry):

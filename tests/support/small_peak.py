@@ -1,5 +1,9 @@
-"""Run as a program: the memory that `similarities` takes at its peak beside what two networks take, in bytes."""
+"""Run as a program: the memory that `similarities` takes at its peak beside what two networks take, in bytes.
 
+One line for each kind of batches, measured in a fork of its own.
+"""
+
+import os
 import re
 import sys
 from pathlib import Path
@@ -38,4 +42,10 @@ def main(depth, width, rows, kind, indices, memory):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]), *sys.argv[4:])
+    for kind in sys.argv[4].split(","):
+        pid = os.fork()
+        if not pid:
+            main(*map(int, sys.argv[1:4]), kind, *sys.argv[5:])
+            sys.exit()
+        if os.waitpid(pid, 0)[1]:
+            sys.exit(f"{kind} failed")

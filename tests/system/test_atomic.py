@@ -24,3 +24,11 @@ def test_a_writer_that_dies_before_the_rename_leaves_the_old_file(tmp_path, monk
         durable.write(tmp_path / "b", b"new")
     assert (tmp_path / "b").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_the_disk_is_waited_for_only_where_it_must_be(tmp_path, monkeypatch, flush):
+    waited = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    durable.write(tmp_path / "c", "text", flush=flush)
+    assert (tmp_path / "c").read_text() == "text" and len(waited) == flush

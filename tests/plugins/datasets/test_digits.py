@@ -1,6 +1,8 @@
 """The digits are the same 1,797 images, split the same way, everywhere."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -129,3 +131,16 @@ def test_an_object_that_was_read_stays_small_to_send(splits):
     data = Digits("attributes")
     data.split("train")
     assert len(pickle.dumps(data)) < 1000 and pickle.loads(pickle.dumps(data)) == data
+
+
+def test_the_split_is_that_of_scikit_learn_whose_import_it_does_without(splits):
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    labels = load_digits().target
+    expected = train_test_split(labels, test_size=0.2, stratify=labels, random_state=0)
+    for name, part in zip(("train", "test"), expected, strict=True):
+        assert (splits[name].labels == part).all()
+    script = "import sys; from simbench_plugins.datasets.digits import Digits; Digits().split('test')"
+    done = subprocess.run([sys.executable, "-c", f"{script}; sys.exit('sklearn' in sys.modules)"], check=False)
+    assert done.returncode == 0

@@ -1,0 +1,1 @@
+"""Publishing: runs that others can cite, and runs of several people joined."""

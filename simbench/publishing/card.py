@@ -1,0 +1,80 @@
+"""The card of a publication: who may cite what, and what everything depends on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from simbench.columns import SCHEMA
+from simbench.publishing.validity import methods
+from simbench.results.store import Contents
+from simbench.system.provenance import digest, versions
+
+#: File of the card.
+CARD = "card.json"
+
+
+def card(
+    contents: Contents,
+    folder: Path,
+    checked: Mapping[tuple[str, str], str],
+    title: str,
+    authors: Sequence[str],
+    licence: str,
+    failed: Sequence[str],
+) -> dict[str, Any]:
+    """Plain data: title, authors, licence; what was measured (commands, data sets, networks with hashes of their
+    weights, panels), by what (methods with versions, packages and outcomes of their checks), where (hardware class,
+    versions), how many rows of each status, and the sha256 of every file in `folder`.
+
+    checked: (kind, spec) -> how many checks were passed. failed: methods whose failed rows are published.
+    """
+    records, runs = list(contents.records.values()), list(contents.runs.values())
+    return {
+        "schema": SCHEMA,
+        "title": title,
+        "authors": list(authors),
+        "licence": licence,
+        "published": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "simbench": versions()["simbench"],
+        "commands": _each(run["command"] for run in runs),
+        "measured": _each(run["started"][:10] for run in runs),
+        "hardware": _each(run["machine"] for run in runs),
+        "devices": _each(run["device"] for run in runs),
+        "versions": _each(run["versions"] for run in runs),
+        "commits": _each(run["commit"] for run in runs if run.get("commit")),
+        "datasets": _each(
+            {"name": record.labels["dataset"], "sha256": record.identity.get("data", "")} for record in records
+        ),
+        "panels": _each(record.labels["panel"] for record in records if record.labels["panel"]),
+        "networks": _each(
+            {
+                "model": record.labels[f"model_{side}"],
+                "name": record.labels[f"seed_{side}"],
+                "weights": record.identity[side][2],
+            }
+            for record in records
+            for side in "ab"
+        ),
+        "methods": [
+            {name: record.method[name] for name in ("kind", "spec", "version", "package", "package_version", "source")}
+            | {"checks": checked.get(key, "")}
+            for key, record in methods(contents).items()
+        ],
+        "rows": dict(sorted(Counter(row.status for record in records for row in record.rows).items())),
+        "failed": list(failed),
+        "files": {
+            path.relative_to(folder).as_posix(): digest(path.read_bytes())
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != CARD
+        },
+    }
+
+
+def _each(values) -> list:
+    """Different values in order."""
+    found = {digest(value): value for value in values}
+    return sorted(found.values(), key=str)

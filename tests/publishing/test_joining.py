@@ -1,0 +1,103 @@
+"""A stranger's published rows are ranked beside the published ones, by the same layers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from simbench import InputError
+from simbench.publishing.joining import joined
+from simbench.results import folder as tables
+from simbench.results.tables import write
+from simbench.statistics.correlate import correlate
+from simbench.statistics.leaderboard import leaderboard
+
+PUBLISHED = Path(__file__).parents[2] / "results" / "tiny10-digits"
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory) -> Path:
+    """A publication with one index of its own: the distance 1 - r2_lr."""
+    folder = tmp_path_factory.mktemp("stranger")
+    shutil.copytree(PUBLISHED, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("figures"))
+    measured, methods = (tables.read(PUBLISHED, f"{name}.csv") for name in ("measurements", "methods"))
+    mine = (measured["method"] == "r2_lr") & (measured["kind"] == "index")
+    taken = measured[mine].assign(method="=distance", value=1 - measured["value"][mine])
+    write(pd.concat([taken, measured[measured["kind"] == "stitcher"]]), folder / "measurements.csv")
+    own = methods[methods["method"] == "r2_lr"].assign(method="=distance", spec="=distance", direction=-1)
+    write(pd.concat([own, methods[methods["kind"] == "stitcher"]]), folder / "methods.csv")
+    return folder
+
+
+def board(folders) -> pd.DataFrame:
+    found = joined(folders)
+    correlations = correlate(
+        found.measurements, found.methods, permutations=0, intervals=False, reliability=found.reliability
+    )
+    ranked = leaderboard(correlations, found.methods).table
+    return ranked[ranked["stitcher"] == "all"].set_index("index")
+
+
+def test_one_folder_gives_its_own_board():
+    ranked, published = board([PUBLISHED]), tables.read(PUBLISHED, "leaderboard.csv")
+    published = published[published["stitcher"] == "all"].set_index("index")
+    for column in ("within", "within_end", "pooled", "rank", "layers", "ceiling"):
+        assert ranked[column].to_numpy(float) == pytest.approx(published[column].to_numpy(float), abs=1e-12), column
+    assert (ranked["layers"] < 8).all()  # unreliable layers are left out, as in the run
+
+
+def test_an_index_of_a_stranger_is_ranked_beside_the_published_ones(stranger):
+    ranked = board([PUBLISHED, stranger])
+    assert set(ranked.index) == {"cca", "cka", "pwcca", "r2_lr", "svcca", "=distance"}
+    for column in ("within", "pooled", "rank", "layers"):
+        assert ranked.loc["=distance", column] == pytest.approx(ranked.loc["r2_lr", column], abs=1e-9), column
+    assert ranked.loc["svcca", "rank"] == 6
+
+
+def test_a_number_of_two_folders_is_taken_once(stranger):
+    both = joined([PUBLISHED, stranger, PUBLISHED])
+    assert len(both.measurements) == len(joined([PUBLISHED, stranger]).measurements)
+    assert not both.methods.duplicated(["kind", "method", "params"]).any()
+
+
+def changed(stranger, to, change) -> Path:
+    shutil.copytree(stranger, to)
+    frame = tables.read(to, "measurements.csv")
+    write(change(frame), to / "measurements.csv")
+    return to
+
+
+def test_two_values_of_one_number_are_one_line_with_both(stranger, tmp_path):
+    def change(frame):
+        at = frame.index[(frame["method"] == "least_squares") & (frame["quantity"] == "kl_divergence")][0]
+        frame.loc[at, "value"] += 0.5
+        return frame
+
+    folder = changed(stranger, tmp_path / "other", change)
+    with pytest.raises(InputError, match=r"2 values differ by more than rounding, such as kl_divergence of") as caught:
+        joined([PUBLISHED, folder])
+    assert str(PUBLISHED) in str(caught.value) and str(folder) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_number_against_a_failure_is_refused_too(stranger, tmp_path):
+    def change(frame):
+        at = frame.index[(frame["method"] == "least_squares") & (frame["quantity"] == "kl_divergence")][0]
+        frame.loc[at, ["value", "status"]] = [float("nan"), "failed"]
+        return frame
+
+    with pytest.raises(InputError, match="failed in"):
+        joined([PUBLISHED, changed(stranger, tmp_path / "other", change)])
+
+
+def test_folders_without_tables_are_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"holds no measurements.csv, methods.csv, correlations.csv; give folders"):
+        joined([tmp_path])
+
+
+def test_tables_without_a_column_are_one_line(stranger, tmp_path):
+    folder = changed(stranger, tmp_path / "other", lambda frame: frame.drop(columns="samples"))
+    with pytest.raises(InputError, match=r"measurements.csv has no column 'samples'; derive it again"):
+        joined([folder])

@@ -1,0 +1,158 @@
+"""A run that is fit to be cited is published whole; one that is not says why, a line for each reason."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import simbench
+from simbench import Claims, Index, InputError
+from simbench.columns import SCHEMA
+from simbench.publishing.merging import merge
+from simbench.publishing.publication import Refused, publish
+from simbench.results import folder as tables
+from simbench.results.store import Store
+from simbench.system.provenance import digest
+
+
+class Wrong(Index):
+    """Claims to be symmetric, and is not."""
+
+    name, source = "cka", "made for tests"
+
+    @property
+    def claims(self):
+        return Claims(symmetric=True)
+
+    def from_moments(self, m):
+        return m.aa.trace() / (m.aa.trace() + 2 * m.bb.trace())
+
+
+class Newer(Wrong):
+    version = 7
+
+
+def registry_with(plugin):
+    """The installed plugins with another `cka`."""
+    registry = simbench.load()
+    entry = replace(registry.entries["indices"]["cka"], plugin=plugin)
+    indices = {**registry.entries["indices"], "cka": entry}
+    return replace(registry, entries={**registry.entries, "indices": indices})
+
+
+@pytest.fixture(scope="module")
+def published(finished, tmp_path_factory) -> tuple[Path, dict]:
+    to = tmp_path_factory.mktemp("published") / "mine"
+    card = publish(
+        finished, to, simbench.load(), title="Small", authors=["A. Author"], licence="CC-BY-4.0", records=True
+    )
+    return to, card
+
+
+def test_tables_figures_and_card_are_there(published, finished):
+    to, card = published
+    assert {path.name for path in to.iterdir()} == {*tables.FILES, "figures", "card.json", "records.zip"}
+    assert list((to / "figures").glob("*.png"))
+    for name in tables.FILES:
+        assert (to / name).read_text() == (finished / name).read_text()
+    assert json.loads((to / "card.json").read_text()) == card
+
+
+def test_the_card_says_who_may_cite_what(published, finished):
+    to, card = published
+    assert (card["title"], card["authors"], card["licence"]) == ("Small", ["A. Author"], "CC-BY-4.0")
+    assert card["commands"] == ["simbench run --seeds 2"] and card["schema"] == SCHEMA
+    assert card["panels"] == ["tiny10-digits-1"] and card["datasets"][0]["name"] == "digits"
+    assert len(card["datasets"][0]["sha256"]) == 64 and len(card["networks"]) == 2
+    assert all(len(network["weights"]) == 64 for network in card["networks"])
+    methods = {method["spec"]: method for method in card["methods"]}
+    assert set(methods) == {"cka", "r2_lr", "identity", "least_squares"}
+    assert methods["cka"]["package"] == "simbench" and methods["cka"]["checks"].endswith("skipped")
+    assert card["rows"]["ok"] > 10 and "failed" not in card["rows"]
+    assert card["hardware"][0].keys() >= {"processor", "cores", "memory"}
+
+
+def test_the_card_holds_the_hash_of_every_other_file(published):
+    to, card = published
+    files = {path.relative_to(to).as_posix() for path in to.rglob("*") if path.is_file()} - {"card.json"}
+    assert card["files"] == {name: digest((to / name).read_bytes()) for name in files}
+
+
+def test_a_publication_with_records_can_be_merged(published, finished, tmp_path):
+    to, _ = published
+    merge([to], tmp_path / "again")
+    assert Store(tmp_path / "again").read().records == Store(finished).read().records
+
+
+def test_an_archive_of_strangers_writes_nothing_outside(published, finished, tmp_path):
+    to, _ = published
+    folder = tmp_path / "strange"
+    folder.mkdir()
+    with zipfile.ZipFile(to / "records.zip") as given, zipfile.ZipFile(folder / "records.zip", "w") as changed:
+        for entry in given.infolist():
+            changed.writestr(entry, given.read(entry))
+        for name in ("../../escaped.json", "/tmp/escaped.json", "records/../../escaped.json", "elsewhere/x.json"):
+            changed.writestr(name, "{}")
+    merge([folder], tmp_path / "joined")
+    assert not list(tmp_path.rglob("*escaped*")) and not Path("/tmp/escaped.json").exists()
+
+
+def refusals(*given, **options) -> tuple[str, ...]:
+    with pytest.raises(Refused) as caught:
+        publish(*given, **options)
+    assert all("\n" not in line for line in caught.value.reasons)
+    return caught.value.reasons
+
+
+def test_an_index_that_breaks_its_claims_is_refused(finished, tmp_path):
+    lines = refusals(finished, tmp_path / "to", registry_with(Wrong()))
+    assert any(line.startswith("index cka fails its check symmetry: ") for line in lines)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_version_than_the_measured_one_is_refused(finished, tmp_path):
+    (line,) = refusals(finished, tmp_path / "to", registry_with(Newer()))
+    assert line == "index cka: version 1 was measured and version 7 is installed; run again"
+
+
+def test_a_failed_row_is_refused_unless_its_method_is_listed(copy, tmp_path):
+    def fail(record):
+        rows = tuple(replace(row, value=None, status="failed", note="no memory") for row in record.rows)
+        return replace(record, rows=rows) if record.labels["method"] == "cka" else record
+
+    folder = copy("a", fail)
+    (line,) = refusals(folder, tmp_path / "to", simbench.load())
+    assert line == "cka has 2 failed rows (no memory); mend it, or list it with --failed cka"
+    card = publish(folder, tmp_path / "to", simbench.load(), failed=["cka"])
+    assert card["failed"] == ["cka"] and card["rows"]["failed"] == 2
+
+
+def test_damage_and_missing_provenance_are_refused(copy, tmp_path):
+    folder = copy("a")
+    path = next(iter(sorted((folder / "records").rglob("*.json"))))
+    path.write_text("{}")
+    (run,) = (folder / "runs").iterdir()
+    run.unlink()
+    lines = refusals(folder, tmp_path / "to", simbench.load())
+    assert any(line.startswith(f"{path} is damaged") for line in lines)
+    assert any(line.startswith(f"run {run.stem} is not described") for line in lines)
+
+
+def test_a_run_that_says_nothing_of_its_machine_is_refused(copy, tmp_path):
+    folder = copy("a")
+    store = Store(folder)
+    (name, description), *_ = store.read().runs.items()
+    store.put_run(name, description | {"machine": {}, "versions": None})
+    (line,) = refusals(folder, tmp_path / "to", simbench.load())
+    assert line.startswith(f"run {name} says nothing of machine, versions")
+
+
+def test_a_place_that_is_taken_and_a_folder_without_records_are_refused(finished, tmp_path):
+    with pytest.raises(InputError, match="exists already; give a new folder with --to"):
+        publish(finished, tmp_path, simbench.load())
+    with pytest.raises(InputError, match="holds no records"):
+        publish(tmp_path, tmp_path / "to", simbench.load())

@@ -42,7 +42,7 @@ PROGRAMS = {name: block for name, block in PYTHON.items() if name not in PLUGINS
 COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
 #: What makes `simbench run` small: two networks, one layer, few images.
 SMALL = {"SIMBENCH_RUN_SEEDS": "2", "SIMBENCH_RUN_LAYERS": "bn8", "SIMBENCH_RUN_MAX_SAMPLES": "120"}
-FIRST = "simbench run --indices all --models tiny10"
+FIRST = "simbench run --models tiny10"
 
 
 @pytest.fixture(scope="module")

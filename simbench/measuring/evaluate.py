@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Index
-from simbench.contracts.plugin import overrides
 from simbench.isolation.loans import lend
 from simbench.system.surroundings import abroad
 
@@ -40,21 +39,27 @@ def ground(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Moments 
     to see it. Rows that are wider than they are many never make p x p matrices where the index allows: it is given the
     rows themselves if it takes them, else their coordinates in the span of the rows, or moments that hold the rows.
     """
-    import torch
-
     from simbench.moments.pair import Moments
 
     with abroad():
         claims = index.claims
-    a, b = _scaled(a, claims.invariances_a), _scaled(b, claims.invariances_b)
     wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
-    if index.needs == "samples" or (wide and overrides(index, "from_samples")):
-        a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
-        return a, b, None
+    if index.needs == "samples" or (wide and index.takes_samples):
+        return widened(index, a, claims.invariances_a), widened(index, b, claims.invariances_b), None
+    a, b = _scaled(a, claims.invariances_a), _scaled(b, claims.invariances_b)
     if not wide:
         return a, b, Moments.of(a, b, keep_rows=True)
     left, right = narrow(a, "linear" in claims.invariances_a), narrow(b, "linear" in claims.invariances_b)
     return a, b, Moments.between(left, right)
+
+
+def widened(index: Index, x: Tensor, invariances: frozenset[str]) -> Tensor:
+    """Rows of any real dtype as an index receives them: in float64 unless it widens them itself, and those of extreme
+    scale scaled where that is among its invariances of this side."""
+    import torch
+
+    x = _scaled(x, invariances)
+    return x if index.any_precision else x.to(torch.float64)
 
 
 def _scaled(x: Tensor, kept: frozenset[str]) -> Tensor:

@@ -113,8 +113,13 @@ class CKA(Index):
         m = (m if self.centred else m.uncentred()).defined()
         # Divides each side by a power of two near its scale, so that no product overflows or vanishes.
         left, right = (2.0 ** -(int(exponents(side.sizes[None])) // 2) for side in (m.a, m.b))
-        ab, aa, bb = m.ab * left * right, m.aa * left * left, m.bb * right * right
-        value = ratio(ab.square().sum(), aa.square().sum(), bb.square().sum(), m.n + ab.numel(), STILL)
+        if m.a.rows is not None and m.b.rows is not None and max(m.a.width, m.b.width) > m.n:
+            x, y = m.a.rows * left, m.b.rows * right
+            k, l = x @ x.mT, y @ y.mT
+            value = ratio((k * l).sum(), k.square().sum(), l.square().sum(), m.n**2, STILL)
+        else:
+            ab, aa, bb = m.ab * left * right, m.aa * left * left, m.bb * right * right
+            value = ratio(ab.square().sum(), aa.square().sum(), bb.square().sum(), m.n + ab.numel(), STILL)
         return value.clamp_max(1).arccos() if self.form == "angular" else value
 
     @property

@@ -60,7 +60,7 @@ def gram_vector(x: Tensor, kernel: Kernel, unbiased: bool, eps: float, centred: 
             moved = moved * (rest / lengths) ** 0.5 if lengths > 0 else 0.0
         rounding += _noise(eps) * moved
     if unbiased:
-        gram = _u_centred(gram) if centred else gram - gram.diagonal().diag()
+        gram = u_centred(gram) if centred else gram - gram.diagonal().diag()
     elif centred:
         gram = gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
     if float(torch.linalg.vector_norm(gram.detach())) <= rounding:
@@ -127,7 +127,7 @@ def ratio(ab: Tensor, aa: Tensor, bb: Tensor, roundings: int, why: str) -> Tenso
     return within_one(ab / aa.sqrt() / bb.sqrt(), roundings)
 
 
-def _u_centred(gram: Tensor) -> Tensor:
+def u_centred(gram: Tensor) -> Tensor:
     """The U-centred matrix (Szekely and Rizzo 2014, definition 2), with a zero diagonal."""
     n = len(gram)
     gram = gram - gram.diagonal().diag()

@@ -9,6 +9,7 @@ from simbench import KnownAnswer
 
 if TYPE_CHECKING:
     from simbench_plugins.indices.cka import CKA
+    from simbench_plugins.indices.hsic import HSIC
     from torch import Tensor
 
 
@@ -56,3 +57,28 @@ def of_cka(index: CKA) -> list[KnownAnswer]:
     return [
         KnownAnswer(a, b, math.acos(value) if index.form == "angular" else value, why) for a, b, value, why in cases
     ]
+
+
+def of_hsic(index: HSIC) -> list[KnownAnswer]:
+    """Cases of a configured HSIC, on the four corners of a square."""
+    import torch
+
+    square = signs()
+    x, y = square[:, :1], square[:, 1:]
+    if index.kernel == "linear":
+        if index.estimator == "unbiased":
+            # As for debiased CKA: h(K, L) = -16/3 and h(K, K) = 32/3, over n (n - 3) = 4.
+            return [
+                KnownAnswer(x, y, -4 / 3, "two coordinates of the corners of a square: -16/3 / 4"),
+                KnownAnswer(x, x, 8 / 3, "a coordinate of the corners of a square against itself: 32/3 / 4"),
+            ]
+        value = 16 / (9 if index.divisor == "degrees" else 16)
+        return [KnownAnswer(x, square, value, "corners of a square against a coordinate: (x . x)^2 = 16")]
+    if index.estimator == "biased" and index.kernel == "rbf" and index.median == "pairs":
+        # Two pairs of equal rows have two distances of 0 and four of d, sigma = bandwidth * d: off those pairs k is
+        # e = exp(-1 / (2 bandwidth^2)), and HKH = (1 - e) / 2 x x^T. Four rows equally far apart: HLH = (1 - e) H.
+        off = 1 - math.exp(-0.5 / index.bandwidth**2)
+        value = off * off / 2 * 4 / (9 if index.divisor == "degrees" else 16)
+        simplex = torch.eye(4, dtype=torch.float64)
+        return [KnownAnswer(x, simplex, value, "two pairs of equal rows against four rows equally far apart")]
+    return []

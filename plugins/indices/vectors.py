@@ -1,4 +1,4 @@
-"""Vectors of length 1 that stand for one side, and the cosine of and the angle between two of them."""
+"""Vectors of length 1, and the cosine of and the angle between two of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def unit(vector: Tensor, why: str, rounding: float = 0.0) -> Tensor:
     if not bool(length.detach() > rounding):
         raise Undefined(why)
     return vector / length
+
+
+def directions(x: Tensor, what: str, why: str, rounding: float = 0.0) -> tuple[Tensor, float]:
+    """Rows x (n, p) divided by their lengths, and the shortest length. Raises Undefined, with a reason that follows the
+    name of the side, where rows are not longer than `rounding`: they are `what` and have `why`."""
+    lengths = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    still = int((lengths.detach() <= rounding).sum())
+    if still:
+        raise Undefined(f"has {still} of {len(x)} rows that are {what} and have {why}")
+    return x / lengths, float(lengths.detach().min())
 
 
 def cosine(f: Tensor, g: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from simbench.moments.scatter import Scatter
 
 LINEAR = {
     CKA(): oracle.cka,
+    CKA(centred=False): lambda a, b: oracle.hsic_uncentred(a, b) / oracle.hsic_uncentred(a, a) ** 0.5 / oracle.hsic_uncentred(b, b) ** 0.5,
     R2LR(): oracle.r2_lr,
     R2LR(centred=False): lambda a, b: oracle.r2_lr(a, b, False),
     CCA(): oracle.cca,
@@ -45,7 +46,9 @@ def test_values_on_wide_rows_are_those_of_products_of_features_and_of_the_rows_t
 
 
 @pytest.mark.parametrize(
-    "index", [PWCCA(), R2LR(centred=False), Reversed(PWCCA()), Reversed(R2LR(centred=False))], **ids
+    "index",
+    [PWCCA(), R2LR(centred=False), CKA(centred=False), Reversed(PWCCA()), Reversed(R2LR(centred=False))],
+    **ids,
 )
 def test_no_index_asks_for_a_product_of_all_features(index, monkeypatch):
     def refused(x, y):

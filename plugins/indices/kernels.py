@@ -75,6 +75,8 @@ class Kernel:
         """
         if self.name in ("rbf", "laplacian"):
             return self._of_distances(x * factor, largest)
+        if self.name == "polynomial" and centred:  # the mean is part of the value, and so of its gradient
+            x, centred = x - x.mean(0), False
         gram = _products(x, factor, centred)
         lengths = float(gram.detach().trace())
         if self.name == "linear":

@@ -51,10 +51,6 @@ class RSMNorm(Index):
             differentiable=self.norm == "frobenius",
         )
 
-    @property
-    def slow(self) -> str:
-        return "the eigenvalues of an n x n matrix for every pair of layers" if self.norm == "spectral" else ""
-
     def prepare(self, rows: Tensor) -> Tensor:
         """The matrix of similarities: as a vector with each pair once, or (n, n) for the spectral norm."""
         import torch

@@ -111,6 +111,25 @@ def test_states_are_vectors_of_length_one_whose_product_is_the_value(kernel):
     assert not CKA(kernel=kernel, form="angular").inner
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_known_answers_come_out_for_all_parameters(kernel):
+    further = {
+        "linear": [{}],
+        "rbf": [{}, {"bandwidth": 0.4, "median": "all"}, {"bandwidth": 2.0, "median": "nonzero"}],
+        "polynomial": [{}, {"degree": 2, "offset": 0.0}, {"degree": 1, "offset": 0.0}, {"degree": 4, "offset": 0.3}],
+    }
+    count = 0
+    for parameters in further.get(kernel, further["rbf"]):
+        indices = [CKA(name, kernel, **parameters) for name in ("biased", "debiased", "minibatch")]
+        indices += [CKA("biased", kernel, centred=False, **parameters), KernelAlignment(kernel, **parameters)]
+        indices += [HSIC(name, kernel, **parameters) for name in ("biased", "unbiased")]
+        for index in (*indices, HSIC(kernel=kernel, divisor="rows", **parameters)):
+            for known in index.known_answers():
+                count += 1
+                assert similarity(index, known.a, known.b) == pytest.approx(known.value, abs=1e-12), known.why
+    assert count >= 9
+
+
 def test_hsic_of_independent_rows_is_near_zero_only_if_unbiased():
     pairs = [np.random.default_rng(seed).normal(size=(2, 30, 20)) for seed in range(20)]
     biased, unbiased = ([similarity(HSIC(name), a, b) for a, b in pairs] for name in ("biased", "unbiased"))

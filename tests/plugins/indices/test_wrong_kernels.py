@@ -12,7 +12,7 @@ from simbench.check.outcome import Violation
 CORRELATED = [(rdm, how) for rdm in ("correlation", "euclidean", "cosine") for how in ("pearson", "spearman")]
 PAIRS = [
     *((WholeMatrices, RSA, parameters) for parameters in CORRELATED),
-    (Clamped, CKA, ("debiased",)),
+    *((Clamped, CKA, ("debiased", kernel)) for kernel in ("linear", "rbf", "laplacian", "polynomial")),
     (Uncentred, DistanceCorrelation, ()),
     (Uncentred, DistanceCorrelation, ("biased", True)),
 ]

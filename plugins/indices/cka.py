@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from simbench_plugins.indices.kernels import Kernel
+from simbench_plugins.indices.kernels import FEWEST_ROWS, Kernel
 
 from simbench import Claims, Index, InputError, KnownAnswer, hookimpl, invariant
 from simbench.contracts.fields import number
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Up to this number of rows, unbiased HSICs are computed from Gram matrices rather than in feature space.
 _GRAM_ROWS = 2048
-#: Smallest number of rows for the unbiased HSIC, which divides by n - 3.
-FEWEST_ROWS = 4
 #: Parameters that configurations without them may lack in recorded results.
 _FURTHER = ("form", "centred", "bandwidth", "median", "degree", "offset")
 

@@ -61,7 +61,8 @@ class DistanceCorrelation(Index):
         """The centred distances as a vector of length 1."""
         import torch
         from simbench_plugins.indices.distances import distances, packed, square
-        from simbench_plugins.indices.gram import FEWEST_ROWS, require_rows, u_centred
+        from simbench_plugins.indices.gram import require_rows, u_centred
+        from simbench_plugins.indices.kernels import FEWEST_ROWS
         from simbench_plugins.indices.vectors import unit
 
         from simbench.moments import measured

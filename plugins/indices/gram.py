@@ -13,8 +13,6 @@ from simbench.moments import FLOAT32, exponents
 
 #: Largest number of rows of a Gram matrix, which then takes 3.2 GB.
 MOST_ROWS = 20_000
-#: Smallest number of rows for the unbiased HSIC, which divides by n - 3.
-FEWEST_ROWS = 4
 #: Rounding error of the product of two rows, in epsilons of the product of their lengths.
 _PRODUCT = 8
 #: Standard deviation of the rounding error of a float32 number computed as a sum, in epsilons of the number.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simbench_plugins.indices.cka import CKA, FEWEST_ROWS
-from simbench_plugins.indices.kernels import Kernel
+from simbench_plugins.indices.cka import CKA
+from simbench_plugins.indices.kernels import FEWEST_ROWS, Kernel
 
 from simbench import Claims, Index, InputError, KnownAnswer, hookimpl, invariant
 from simbench.contracts.fields import number

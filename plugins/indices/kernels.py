@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Name = Literal["linear", "rbf", "laplacian", "polynomial"]
 Median = Literal["pairs", "all", "nonzero"]
 
+#: Smallest number of rows for the unbiased HSIC, which divides by n - 3.
+FEWEST_ROWS = 4
 #: Elements of the rows that are centred and multiplied at a time, few enough to stay in the processor's cache.
 _BLOCK = 2**21
 #: Rows whose size is below this share of that of their mean are rounding errors of the mean.

@@ -112,6 +112,12 @@ def test_wide_rows_that_are_multiplied_have_the_distances_of_scipy(monkeypatch, 
     np.testing.assert_allclose(slope.numpy(), direct.numpy(), atol=30 * tolerance)
 
 
+@pytest.mark.parametrize("index", [DistanceCorrelation(), RSMNorm()], ids=lambda index: index.spec)
+def test_too_many_rows_for_all_pairs_are_one_clear_line(index):
+    with pytest.raises(InputError, match="every row is compared with every other: 20001 rows are given, at most 20000"):
+        index.prepare(torch.zeros(20001, 1))
+
+
 def test_the_median_is_numpys():
     for values in ([3.0, 1, 2], [4.0, 1, 2, 8], [1.0, 1, 1, 5], [1.0, 2, 2, 2], [7.0, 7], [0.0, 0, 3, 9]):
         assert float(median(torch.tensor(values))) == np.median(values)

@@ -1,17 +1,18 @@
-"""Centred Gram matrices as vectors whose inner products are HSICs, for the variants of CKA."""
+"""Centred Gram matrices as vectors whose inner products are HSICs, for kernel indices."""
 
 from __future__ import annotations
 
-import math
-
 import torch
+from simbench_plugins.indices.distances import packed
+from simbench_plugins.indices.kernels import Kernel
+from simbench_plugins.indices.vectors import within_one
 from torch import Tensor
 
-from simbench import Undefined
+from simbench import InputError, Undefined
 from simbench.moments import FLOAT32, exponents
 
-#: Elements of the rows that are centred and multiplied at a time, few enough to stay in the processor's cache.
-_BLOCK = 2**21
+#: Largest number of rows of a Gram matrix, which then takes 3.2 GB.
+MOST_ROWS = 20_000
 #: Rounding error of the product of two rows, in epsilons of the product of their lengths.
 _PRODUCT = 8
 #: Standard deviation of the rounding error of a float32 number computed as a sum, in epsilons of the number.
@@ -20,43 +21,58 @@ _IN_SUMS = 2.0
 _ORDERS = 240
 #: An HSIC computed in feature space below this share of its terms has lost too many digits to cancellation.
 _LEFT = 1e-6
-_EPS = torch.finfo(torch.float64).eps
+#: Why there is no ratio of HSICs, after the name of a side.
+ALIKE = (
+    "has rows that are all equally far apart, to rounding, so that its unbiased HSIC with itself is zero and "
+    "divides nothing by nothing"
+)
+STILL = "has no rows that differ by more than rounding, so that its HSIC with itself is zero"
 
 
-def centred_gram(x: Tensor, kernel: str, unbiased: bool, eps: float) -> Tensor:
-    """Centred Gram matrix of rows x (n, p), flattened to (n^2,), in float64. eps: precision of the original rows.
+def gram_vector(x: Tensor, kernel: Kernel, unbiased: bool, eps: float, centred: bool = True) -> Tensor:
+    """Gram matrix of rows x (n, p) as a vector in float64, of n (n + 1) / 2 numbers, or n (n - 1) / 2 if unbiased.
 
     unbiased: True omits the diagonal and U-centres the matrix: the inner product of two such vectors is n (n - 3)
         times the unbiased HSIC (Song et al. 2012, eq. 5, in the form of Szekely and Rizzo 2014, eq. 2.2), and large
         terms cancel before they are multiplied. False gives tr(K H L H) (Gretton et al. 2005, definition 2).
-    kernel: "linear", or "rbf" exp(-d^2 / (2 sigma^2)) with sigma the lower median of the distances between rows.
+    eps: precision of the original rows. centred: False leaves out the centring of rows and matrix, so that the inner
+        product is tr(K L), without the diagonal if unbiased.
 
     Products of rows are computed in the precision of x, float32 or float64. The result is exactly zero where it does
-    not exceed rounding errors, for example when all rows are equally far apart. Raises Undefined where more than half
-    of the distances are zero, and for numbers so large or small that HSICs overflow or vanish.
+    not exceed rounding errors, for example when all rows are equally far apart. Raises Undefined where the kernel is
+    undefined, and for numbers so large or small that HSICs overflow or vanish; InputError for too many rows.
     """
+    require_rows(len(x))
     exponent = int(exponents(x))
     if abs(exponent) > _ORDERS:
         raise Undefined(
-            f"the fourth powers of numbers of size 1e{round(exponent * 0.30103):+d} are too large or too "
+            f"has numbers of size 1e{round(exponent * 0.30103):+d}, whose fourth powers are too large or too "
             "small for sums over minibatches; scale the activations"
         )
-    largest = _largest(x) * 2.0**-exponent
-    if kernel == "linear":
-        gram = _products(x, 2.0**-exponent)
-        lengths = float(gram.detach().diagonal().sum())
-    else:
-        gram, sigma = _rbf(x, 2.0**-exponent)
-        largest, lengths = largest / sigma * math.exp(-0.5), float(len(x))  # the steepest slope of exp(-t^2 / 2)
+    factor = 2.0**-exponent
+    gram, lengths, moved = kernel.gram(x, factor, centred, _largest(x) * factor)
     rounding = _PRODUCT * torch.finfo(x.dtype).eps * lengths
-    if unbiased:  # equal distances leave the rounding errors of the rows
-        if kernel == "linear":  # subtracts the rounding error of the mean, which depends on the processor
-            lengths = max(lengths - float(gram.detach().mean()) * len(x), 0.0)
-        rounding += _noise(eps) * largest * lengths**0.5
-    gram = _u_centred(gram) if unbiased else gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
+    if unbiased and centred:  # equal distances leave the rounding errors of the rows
+        if kernel.name == "linear":  # subtracts the rounding error of the mean, which depends on the processor
+            rest = max(lengths - float(gram.detach().mean()) * len(x), 0.0)
+            moved = moved * (rest / lengths) ** 0.5 if lengths > 0 else 0.0
+        rounding += _noise(eps) * moved
+    if unbiased:
+        gram = u_centred(gram) if centred else gram - gram.diagonal().diag()
+    elif centred:
+        gram = gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
     if float(torch.linalg.vector_norm(gram.detach())) <= rounding:
         gram = torch.zeros_like(gram)
-    return (gram * 4.0**exponent if kernel == "linear" and exponent else gram).flatten()
+    return packed(gram * 4.0**exponent if kernel.name == "linear" and exponent else gram, not unbiased)
+
+
+def require_rows(n: int) -> None:
+    """Raise InputError for too many rows for a matrix of all pairs."""
+    if n > MOST_ROWS:
+        raise InputError(
+            f"every row is compared with every other: {n} rows are given, at most {MOST_ROWS} are allowed; "
+            "give a sample of them, or another view"
+        )
 
 
 def _noise(eps: float) -> float:
@@ -106,43 +122,13 @@ def ratio(ab: Tensor, aa: Tensor, bb: Tensor, roundings: int, why: str) -> Tenso
     for name, own in (("a", aa), ("b", bb)):
         if not bool(own > 0):
             raise Undefined(f"{name} {why}")
-    value = ab / aa.sqrt() / bb.sqrt()
-    return value.clamp(-1, 1) if float(value.detach().abs()) <= 1 + (roundings + 8) * _EPS else value
+    return within_one(ab / aa.sqrt() / bb.sqrt(), roundings)
 
 
-def _u_centred(gram: Tensor) -> Tensor:
+def u_centred(gram: Tensor) -> Tensor:
     """The U-centred matrix (Szekely and Rizzo 2014, definition 2), with a zero diagonal."""
     n = len(gram)
     gram = gram - gram.diagonal().diag()
     rows = gram.sum(0) / (n - 2)
     centred = gram - rows - rows[:, None] + rows.sum() / (n - 1)
     return centred - centred.diagonal().diag()
-
-
-def _products(x: Tensor, factor: float) -> Tensor:
-    """(n, n) inner products in float64 of the centred rows times `factor`, computed in the precision of the rows, a
-    block of columns at a time.
-
-    The rounding error of the mean shifts all rows equally, which does not affect a centred Gram matrix.
-    """
-    gram = torch.zeros(len(x), len(x), dtype=torch.float64, device=x.device)
-    average = torch.full((1, len(x)), 1 / len(x), dtype=x.dtype, device=x.device)
-    for part in x.split(max(1, _BLOCK // len(x)), 1):
-        part = part if factor == 1 else part * factor
-        part = part - average @ part.detach()
-        gram = gram + part @ part.mT
-    return gram
-
-
-def _rbf(x: Tensor, factor: float) -> tuple[Tensor, float]:
-    """(n, n) float64 Gram matrix of the rows times `factor`, and its sigma."""
-    x = x if factor == 1 else x * factor
-    squared = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").to(torch.float64).square()
-    pairs = torch.triu_indices(len(x), len(x), offset=1, device=x.device)
-    median = squared[pairs[0], pairs[1]].detach().median()
-    if not median > 0:
-        raise Undefined(
-            "the median distance between rows is 0 (most rows coincide), so the rbf bandwidth is "
-            "undefined; use kernel=linear"
-        )
-    return torch.exp(-squared / (2 * median)), float(median.sqrt())

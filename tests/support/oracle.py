@@ -50,13 +50,12 @@ def linear_gram(x):
 
 
 def rbf_gram(x):
-    """exp(-d^2 / 2 sigma^2), sigma the (lower) median of the distances of the n (n - 1) / 2 pairs of rows."""
+    """exp(-d^2 / 2 sigma^2), sigma the median of the distances of the n (n - 1) / 2 pairs of rows."""
     n = len(x)
     distance = np.zeros((n, n))
     for i, j in itertools.combinations(range(n), 2):
         distance[i, j] = distance[j, i] = np.sqrt(((x[i] - x[j]) ** 2).sum())
-    pairs = sorted(distance[i, j] for i, j in itertools.combinations(range(n), 2))
-    sigma = pairs[(len(pairs) - 1) // 2]
+    sigma = np.median([distance[i, j] for i, j in itertools.combinations(range(n), 2)])
     return np.exp(-(distance**2) / (2 * sigma**2))
 
 

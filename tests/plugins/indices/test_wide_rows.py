@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import oracle
+import oracle_kernels
 import pytest
 import torch
 from paired_rows import correlated
@@ -19,6 +20,7 @@ from simbench.moments.scatter import Scatter
 
 LINEAR = {
     CKA(): oracle.cka,
+    CKA(centred=False): lambda a, b: oracle_kernels.alignment(a, b, centre=False),
     R2LR(): oracle.r2_lr,
     R2LR(centred=False): lambda a, b: oracle.r2_lr(a, b, False),
     CCA(): oracle.cca,
@@ -45,7 +47,7 @@ def test_values_on_wide_rows_are_those_of_products_of_features_and_of_the_rows_t
 
 
 @pytest.mark.parametrize(
-    "index", [PWCCA(), R2LR(centred=False), Reversed(PWCCA()), Reversed(R2LR(centred=False))], **ids
+    "index", [PWCCA(), R2LR(centred=False), CKA(centred=False), Reversed(PWCCA()), Reversed(R2LR(centred=False))], **ids
 )
 def test_no_index_asks_for_a_product_of_all_features(index, monkeypatch):
     def refused(x, y):

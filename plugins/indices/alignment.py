@@ -39,7 +39,7 @@ class Alignment:
         """Alignment of both sides of moments about their centre."""
         if m.a.rows is None or m.b.rows is None:
             return cls(m.ab, (m.a.total, m.b.total))
-        return cls.between(_narrow(m.a.rows), _narrow(m.b.rows))
+        return cls.between(narrow(m.a.rows), narrow(m.b.rows))
 
     @classmethod
     def between(cls, x: Tensor, y: Tensor) -> Alignment:
@@ -121,6 +121,6 @@ def too_few_rows(m: Moments, a: int, b: int) -> str | None:
     return f"{a} + {b} directions on {m.n} rows: some coincide for any data" if a + b > m.degrees else None
 
 
-def _narrow(x: Tensor) -> Tensor:
+def narrow(x: Tensor) -> Tensor:
     """Rows (n, min(n, p)) with the inner products of x (n, p)."""
     return torch.linalg.qr(x.mT, mode="reduced" if x.requires_grad else "r").R.mT if x.shape[1] > len(x) else x

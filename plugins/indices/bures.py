@@ -19,7 +19,7 @@ class Bures(Index):
     """sqrt(tr K + tr L - 2 F), F = tr (K^1/2 L K^1/2)^1/2 the fidelity of K = A A^T and L = B B^T, centred.
 
     It equals the Procrustes distance of size and shape, because F is the sum of the singular values of A^T B (Harvey et
-    al. 2024, section 3): K and L are never formed.
+    al. 2024): K and L are never formed.
     squared: True omits the root.
     centred: False takes rows about zero.
 
@@ -30,7 +30,7 @@ class Bures(Index):
     centred: bool = True
 
     name = "bures"
-    source = "Harvey et al. 2024, section 2"
+    source = "Harvey et al. 2024, Bures distance"
 
     @property
     def claims(self) -> Claims:
@@ -49,7 +49,9 @@ class Bures(Index):
         a, b = _crossed()
         power = 1 if self.squared else 0.5
         return [
-            KnownAnswer(a, b, 16.0**power, "kernels that commute, with eigenvalues 4, 4 and 4, 36: 8 + 40 - 2 (4 + 12)"),
+            KnownAnswer(
+                a, b, 16.0**power, "kernels that commute, with eigenvalues 4, 4 and 4, 36: 8 + 40 - 2 (4 + 12)"
+            ),
             KnownAnswer(a[:, :1], a[:, 1:], 8.0**power, "kernels of orthogonal rows: 4 + 4"),
         ]
 
@@ -58,7 +60,7 @@ class Bures(Index):
 class NBS(Index):
     """Normalised Bures similarity: tr (K^1/2 L K^1/2)^1/2 / sqrt(tr K tr L) of K = A A^T and L = B B^T, centred.
 
-    It equals the Procrustes cosine (Harvey et al. 2024, eq. 9): K and L are never formed.
+    It equals the Procrustes cosine (Harvey et al. 2024): K and L are never formed.
     centred: False takes rows about zero.
 
     Undefined where a side does not vary.
@@ -67,7 +69,7 @@ class NBS(Index):
     centred: bool = True
 
     name = "nbs"
-    source = "Harvey et al. 2024, section 2; Tang et al. 2020"
+    source = "Harvey et al. 2024, normalised Bures similarity; Tang et al. 2020"
 
     @property
     def claims(self) -> Claims:

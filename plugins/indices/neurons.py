@@ -40,7 +40,7 @@ class HardCorrelation(Index):
     absolute: bool = False
 
     name = "hard_correlation"
-    source = "Li et al. 2016, section 3.2 (bipartite matching); Klabunde et al. 2025"
+    source = "Li et al. 2016, bipartite matching; Klabunde et al. 2025, hard correlation match"
 
     @property
     def claims(self) -> Claims:
@@ -67,9 +67,10 @@ class HardCorrelation(Index):
 class SoftCorrelation(Index):
     """Mean over neurons of the largest correlation with a neuron of the other side, averaged over both directions.
 
-    (mean_i max_j corr(a_i, b_j) + mean_j max_i corr(a_i, b_j)) / 2: partners may serve several neurons. Li et al. report
-    the two directions one by one (their semi-matching).
-    absolute: True takes |correlations|. Neurons that do not vary are left out (other codes give them a correlation of 0).
+    (mean_i max_j corr(a_i, b_j) + mean_j max_i corr(a_i, b_j)) / 2: a neuron may be the partner of several. Li et al.
+    report the two directions one by one (their semi-matching).
+    absolute: True takes |correlations|. Neurons that do not vary are left out (other codes give them a correlation of
+        0).
 
     Undefined where a side does not vary.
     """
@@ -77,7 +78,7 @@ class SoftCorrelation(Index):
     absolute: bool = False
 
     name = "soft_correlation"
-    source = "Li et al. 2016, section 3.2 (semi-matching); Klabunde et al. 2025"
+    source = "Li et al. 2016, semi-matching; Klabunde et al. 2025, soft correlation match"
 
     @property
     def claims(self) -> Claims:
@@ -111,7 +112,7 @@ class MaxCorrelation(Index):
     absolute: bool = True
 
     name = "max_correlation"
-    source = "Li et al. 2016, section 3.2 (semi-matching), of absolute correlations"
+    source = "Li et al. 2016, semi-matching, of absolute correlations"
 
     @property
     def claims(self) -> Claims:

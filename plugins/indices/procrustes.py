@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from simbench import Claims, Index, KnownAnswer, hookimpl, invariant, number
 
 if TYPE_CHECKING:
+    from simbench_plugins.indices.alignment import Alignment
     from torch import Tensor
 
     from simbench import Moments
-    from simbench_plugins.indices.alignment import Alignment
 
 #: form -> (direction, range) of what is made of the cosine and the distance after alignment.
 FORMS = {"cosine": (1, (0.0, 1.0)), "angular": (-1, (0.0, pi / 2)), "squared": (-1, (0.0, 2.0))}
@@ -23,10 +23,10 @@ class Procrustes(Index):
     """c = ||A^T B||_* / (||A||_F ||B||_F) = max_Q <A Q, B> / (||A||_F ||B||_F) over orthogonal Q, of centred A, B.
 
     The narrower side is padded with columns of zeros. ||.||_* is the sum of singular values.
-    form: "cosine" is c; "angular" arccos c, a metric (Williams et al. 2021, eq. 5); "squared" the squared distance
-        min_Q ||A Q / ||A|| - B / ||B|| ||_F^2 = 2 - 2 c (Ding et al. 2021, section 2), of which other codes report the
+    form: "cosine" is c; "angular" arccos c, a metric (Williams et al. 2021); "squared" the squared distance
+        min_Q ||A Q / ||A|| - B / ||B|| ||_F^2 = 2 - 2 c (Ding et al. 2021), of which other codes report the
         root, or the half 1 - c; all these order pairs alike. "size_and_shape" is min_Q ||A Q - B||_F of matrices that
-        are not scaled, a metric (Williams et al. 2021, eq. 4), in the units of the activations times sqrt(n).
+        are not scaled, a metric (Williams et al. 2021), in the units of the activations times sqrt(n).
     centred: False measures about zero.
 
     Undefined where a side does not vary.
@@ -36,7 +36,7 @@ class Procrustes(Index):
     centred: bool = True
 
     name = "procrustes"
-    source = "Williams et al. 2021, eqs. 4 and 5; Ding et al. 2021, section 2"
+    source = "Williams et al. 2021, shape distances under rotations; Ding et al. 2021, orthogonal Procrustes"
 
     @property
     def claims(self) -> Claims:
@@ -72,8 +72,8 @@ class Procrustes(Index):
 class Shape(Index):
     """Generalised shape metric: the angle, after the best rotation, between partially whitened A Z_A and B Z_B.
 
-    Z = V diag(alpha + (1 - alpha) / sqrt(lambda)) V^T with eigenvalues lambda and eigenvectors V of A^T A of the centred
-    rows, not divided by their number. Directions that do not exceed rounding errors are left out.
+    Z = V diag(alpha + (1 - alpha) / sqrt(lambda)) V^T with eigenvalues lambda and eigenvectors V of A^T A, centred and
+    not divided by the number of rows. Directions that do not exceed rounding errors are left out.
     alpha: 1 is the angular Procrustes distance; 0 whitens completely, arccos(sum rho / sqrt(rank_a rank_b)) of the
         canonical correlations rho, for any linear map of either side. In between, the value depends on the scale of the
         activations, because alpha is compared with 1 / sqrt(lambda).
@@ -89,7 +89,7 @@ class Shape(Index):
     centred: bool = True
 
     name = "shape"
-    source = "Williams et al. 2021, eqs. 5 and 11"
+    source = "Williams et al. 2021, generalised shape metrics with partial whitening"
 
     @property
     def claims(self) -> Claims:

@@ -23,8 +23,8 @@ class Riemannian(Index):
     infinite, so that they are regularised. It is computed in the at most p + q directions that the rows of either side
     have; in all others G_a and G_b are equal up to a factor.
     strength: what is added, in units of the mean eigenvalue of K.
-    normalised: False multiplies both G by their tr K / n, so that the scale of the activations counts. Otherwise it does
-        not, as in rsatoolbox, which looks for the scale and strength of one side that minimise the distance.
+    normalised: False multiplies both G by their tr K / n, so that the scale of the activations counts. Otherwise it
+        does not, as in rsatoolbox, which looks for the scale and strength of one side that minimise the distance.
     centred: False takes rows about zero.
 
     Undefined where a side does not vary.

@@ -85,10 +85,10 @@ class SoftMatching(Index):
         power = 0.5 if self.form == "distance" else 1
         alike = self.form == "correlation"
         a = torch.stack([x, y], 1)
+        half = 1 / 2 if alike else 4.0**power
         return [
-            KnownAnswer(
-                x[:, None], a, 1 / 2 if alike else 4.0**power, "one neuron goes to itself and to another by halves"
-            ),
+            KnownAnswer(x[:, None], a, half, "one neuron goes to itself and to an orthogonal one by halves"),
+            KnownAnswer(a, y[:, None], half, "two orthogonal neurons go to one of them"),
             KnownAnswer(
                 a,
                 torch.stack([z, y, x], 1),

@@ -67,7 +67,7 @@ def shape(a, b, alpha=1.0, form="angular", centre=True):
 
 def squared_distances(a, b):
     """(p, q) squared distances between columns."""
-    return np.array([[((x - y) ** 2).sum() for y in b.T] for x in a.T])
+    return np.stack([((x[:, None] - b) ** 2).sum(0) for x in a.T])
 
 
 def permutation(a, b, form="cosine", centre=True):
@@ -124,8 +124,8 @@ def riemannian(a, b, strength=0.01, normalised=True):
 
 def aligned_cosine(a, b, centre=False):
     turned, b = rotated(about(a, centre), about(b, centre))
-    cosines = [x @ y / np.linalg.norm(x) / np.linalg.norm(y) for x, y in zip(turned, b, strict=True) if x.any() and y.any()]
-    return sum(cosines) / len(cosines)
+    pairs = [(unit(x), unit(y)) for x, y in zip(turned, b, strict=True) if x.any() and y.any()]
+    return sum(x @ y for x, y in pairs) / len(pairs)
 
 
 def correlations(a, b):

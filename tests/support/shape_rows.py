@@ -6,14 +6,14 @@ import numpy as np
 
 
 def related(n, p, q, seed):
-    """Rectified mixtures of shared and own signals, with means and scales of their own."""
+    """Leakily rectified mixtures of shared and own signals, with means and scales of their own."""
     rng = np.random.default_rng(seed)
     hidden = rng.normal(size=(n, min(p, q)))
     sides = []
     for width in (p, q):
         mixed = hidden @ rng.normal(size=(hidden.shape[1], width)) / hidden.shape[1] ** 0.5
         mixed = mixed + 0.5 * rng.normal(size=(n, width)) + rng.normal(size=width)
-        sides.append(np.maximum(mixed, -0.5) * rng.uniform(0.5, 3, size=width))
+        sides.append(np.maximum(mixed, 0.1 * mixed) * rng.uniform(0.5, 3, size=width))
     return sides
 
 

@@ -1,5 +1,6 @@
 """Facts that connect the indices of shapes, neurons and regressions, what they refuse, and mistakes the kit finds."""
 
+import functools
 import itertools
 import math
 import sys
@@ -34,6 +35,15 @@ ALL = [
     *("procrustes", "shape", "nbs", "permutation_procrustes", "soft_matching[form=correlation]", "aligned_cosine"),
     *("hard_correlation", "soft_correlation", "max_correlation", "eigenspace_overlap"),
 ]
+
+
+@functools.cache
+def registry():
+    return simbench.load()
+
+
+def index_of(spec):
+    return registry().get("indices", spec)
 
 
 @pytest.mark.parametrize("spec", METRICS)
@@ -122,7 +132,7 @@ def test_small_distances_have_all_their_digits(spec):
 @pytest.mark.parametrize("spec", METRICS)
 def test_streamed_moments_resolve_larger_distances_and_give_zero_for_the_same_rows(spec):
     a, b = (torch.from_numpy(x) for x in related(60, 6, 9, seed=10))
-    index = simbench.load().get("indices", spec)
+    index = index_of(spec)
     assert float(index.from_moments(Moments.of(a, b))) == pytest.approx(similarity(spec, a, b), rel=1e-9)
     assert float(index.from_moments(Moments.of(a[:30], a[:30]) + Moments.of(a[30:], a[30:]))) < 1e-6
 
@@ -150,7 +160,7 @@ def test_wide_rows_make_no_product_of_all_features(spec, monkeypatch):
         raise AssertionError(f"{x.shape[1]} x {y.shape[1]} numbers are asked for")
 
     a, b = related(12, 30, 25, seed=12)
-    expected = simbench.load().get("indices", spec).from_moments(Moments.of(*map(torch.from_numpy, (a, b))))
+    expected = index_of(spec).from_moments(Moments.of(*map(torch.from_numpy, (a, b))))
     monkeypatch.setattr("simbench.moments.scatter.product", refused)
     monkeypatch.setattr("simbench.moments.pair.product", refused)
     assert similarity(spec, a, b) == pytest.approx(float(expected), rel=1e-6)
@@ -193,7 +203,7 @@ def test_soft_matching_without_its_package_is_refused_in_one_line(monkeypatch):
 )
 def test_parameters_out_of_bounds_are_refused(spec, message):
     with pytest.raises(InputError, match=message):
-        simbench.load().get("indices", spec)
+        index_of(spec)
 
 
 @pytest.mark.parametrize("wrong", [UnevenGULP(), UnevenGULP(strength=1.0), GreedyMatching(), HeavyMatching()], ids=str)

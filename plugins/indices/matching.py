@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from math import inf, pi
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Claims, Index, KnownAnswer, hookimpl, invariant
+from simbench_plugins.indices.held_rows import OfHeldRows, few_enough
+
+from simbench import Claims, KnownAnswer, hookimpl, invariant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PermutationProcrustes(Index):
+class PermutationProcrustes(OfHeldRows):
     """c = max_P <A P, B> / (||A||_F ||B||_F) over permutations P of the neurons, of centred A, B.
 
     Every neuron of the narrower side is assigned to one of the other (the narrower side is padded with columns of
@@ -80,6 +82,7 @@ def assigned(gains: Tensor) -> tuple[Tensor, Tensor]:
     import torch
     from scipy.optimize import linear_sum_assignment
 
+    few_enough(*gains.shape)
     rows, columns = linear_sum_assignment(numbers(gains), maximize=True)
     return torch.from_numpy(rows).to(gains.device), torch.from_numpy(columns).to(gains.device)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simbench import Claims, Index, KnownAnswer, hookimpl, invariant
+from simbench_plugins.indices.held_rows import OfHeldRows, few_enough
+
+from simbench import Claims, KnownAnswer, hookimpl, invariant
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +19,7 @@ _MOVED = invariant("permutation", "scaling", "translation")
 
 def correlations(m: Moments) -> Tensor:
     """(p', q') Pearson correlations of the p' neurons of a with the q' of b that vary."""
+    few_enough(m.a.width, m.b.width)
     a, b = m.a.alive, m.b.alive
     c = m.ab[a][:, b] / m.a.sizes[a].sqrt()[:, None] / m.b.sizes[b].sqrt()
     return c.clamp(-1, 1)
@@ -27,7 +30,7 @@ def _claims(absolute: bool, symmetric: bool) -> Claims:
 
 
 @dataclass(frozen=True)
-class HardCorrelation(Index):
+class HardCorrelation(OfHeldRows):
     """Mean correlation of neurons matched one to one: max_P sum_i corr(a_i, b_P(i)) / min(p, q).
 
     The assignment is that of the largest sum; neurons of the wider side without a partner do not count.
@@ -64,7 +67,7 @@ class HardCorrelation(Index):
 
 
 @dataclass(frozen=True)
-class SoftCorrelation(Index):
+class SoftCorrelation(OfHeldRows):
     """Mean over neurons of the largest correlation with a neuron of the other side, averaged over both directions.
 
     (mean_i max_j corr(a_i, b_j) + mean_j max_i corr(a_i, b_j)) / 2: a neuron may be the partner of several. Li et al.
@@ -100,7 +103,7 @@ class SoftCorrelation(Index):
 
 
 @dataclass(frozen=True)
-class MaxCorrelation(Index):
+class MaxCorrelation(OfHeldRows):
     """Mean over the neurons of a of the largest |correlation| with a neuron of b: mean_i max_j |corr(a_i, b_j)|.
 
     It runs a -> b: which neurons of a can be read from a single neuron of b?

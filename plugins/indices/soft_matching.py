@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Claims, Inapplicable, Index, InputError, KnownAnswer, hookimpl, invariant
+from simbench_plugins.indices.held_rows import OfHeldRows, few_enough
+
+from simbench import Claims, Inapplicable, InputError, KnownAnswer, hookimpl, invariant
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +20,7 @@ _PIVOTS = 10**8
 
 
 @dataclass(frozen=True)
-class SoftMatching(Index):
+class SoftMatching(OfHeldRows):
     """sqrt(min_T sum_ij T_ij ||a_i - b_j||^2) over plans T >= 0 whose rows sum to 1/p and whose columns sum to 1/q.
 
     a_i and b_j are the centred neurons, vectors over the n rows. It is the 2-Wasserstein distance between two sets of
@@ -69,6 +71,7 @@ class SoftMatching(Index):
         import torch
         from simbench_plugins.indices.matching import numbers
 
+        few_enough(*cost.shape)
         ot, (p, q) = _pot(), cost.shape
         plan, log = ot.emd(
             ot.unif(p), ot.unif(q), numbers(cost / cost.abs().amax().clamp_min(1e-300)), numItermax=_PIVOTS, log=True

@@ -116,18 +116,6 @@ class EigenspaceOverlap(Index):
         most = max(a.rank, b.rank) if self.divide == "rank" else max(m.a.width, m.b.width)
         return (m.cross(a, b).square().sum() / most).clamp_max(1)
 
-    def prepare(self, rows: Tensor) -> dict[str, Tensor]:
-        """`directions`: (n, rank) U. `most`: the rank, or the width, 0-dim."""
-        import torch
-        from simbench_plugins.indices.held_rows import varying
-
-        u = varying(rows, False).uncentred().whitened.scores
-        return {"directions": u, "most": torch.tensor(float((u if self.divide == "rank" else rows).shape[1])).to(u)}
-
-    def compare(self, a: dict[str, Tensor], b: dict[str, Tensor]) -> Tensor:
-        overlap = (a["directions"].mT @ b["directions"]).square().sum()
-        return (overlap / a["most"].maximum(b["most"])).clamp_max(1)
-
     def degenerate(self, m: Moments) -> str | None:
         from simbench_plugins.indices.alignment import too_few_rows
 

@@ -9,7 +9,7 @@ from simbench import Inapplicable, Index, Undefined
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simbench.moments import Scatter
+    from simbench import Moments
 
 #: Most pairs of neurons that are compared one by one: 134 MB of numbers, and an assignment of seconds.
 MOST_PAIRS = 2**24
@@ -23,8 +23,17 @@ class OfHeldRows(Index):
     centred = True
 
     def prepare(self, rows: Tensor) -> dict[str, Tensor]:
-        """`rows`: (n, p) centred. `mean`: (p,)."""
-        side = varying(rows, self.centred)
+        """`rows`: (n, p) about their mean. `mean`: (p,)."""
+        import torch
+
+        from simbench.moments import Scatter
+
+        eps = torch.finfo(rows.dtype).eps if rows.dtype.is_floating_point else _EPS
+        side = Scatter.of(rows.to(torch.float64), keep_rows=True, eps=eps)
+        if (side if self.centred else side.uncentred()).constant:
+            raise Undefined("is constant: no feature varies")
+        if self.centred and side.rounding:
+            raise Undefined("varies by no more than the rounding of its numbers")
         return {"rows": side.rows, "mean": side.mean}
 
     def compare(self, a: dict[str, Tensor], b: dict[str, Tensor]) -> Tensor:
@@ -34,26 +43,12 @@ class OfHeldRows(Index):
         return self.from_moments(Moments.between(*sides))
 
 
-def varying(rows: Tensor, centred: bool) -> Scatter:
-    """Scatter of rows (n, p) about their mean, which holds them. Raises Undefined where they do not vary, or are zero
-    where the index looks at rows about zero."""
-    import torch
-
-    from simbench.moments import Scatter
-
-    eps = torch.finfo(rows.dtype).eps if rows.dtype.is_floating_point else _EPS
-    side = Scatter.of(rows.to(torch.float64), keep_rows=True, eps=eps)
-    if (side if centred else side.uncentred()).constant:
-        raise Undefined("is constant: no feature varies" if centred else "is zero")
-    if centred and side.rounding:
-        raise Undefined("varies by no more than the rounding of its numbers")
-    return side
-
-
-def few_enough(p: int, q: int) -> None:
-    """Raise Inapplicable for more pairs of neurons than are compared one by one."""
+def few_enough(m: Moments) -> Moments:
+    """These moments. Raises Inapplicable for more pairs of neurons than are compared one by one."""
+    p, q = m.a.width, m.b.width
     if p * q > MOST_PAIRS:
         raise Inapplicable(
-            f"{p} neurons are compared with {q}, one by one; at most {MOST_PAIRS} pairs are allowed: take view spatial "
+            f"{p} neurons are compared with {q} one by one; at most {MOST_PAIRS} pairs are allowed: take view spatial "
             "or pooled"
         )
+    return m

@@ -49,7 +49,7 @@ class PermutationProcrustes(OfHeldRows):
     def from_moments(self, m: Moments) -> Tensor:
         from simbench_plugins.indices.alignment import arc
 
-        m = (m if self.centred else m.uncentred()).defined()
+        m = few_enough(m if self.centred else m.uncentred()).defined()
         pairs = assigned(m.ab)
         if self.form == "size_and_shape":
             return _apart(m, pairs, 1.0, 1.0)
@@ -82,7 +82,6 @@ def assigned(gains: Tensor) -> tuple[Tensor, Tensor]:
     import torch
     from scipy.optimize import linear_sum_assignment
 
-    few_enough(*gains.shape)
     rows, columns = linear_sum_assignment(numbers(gains), maximize=True)
     return torch.from_numpy(rows).to(gains.device), torch.from_numpy(columns).to(gains.device)
 

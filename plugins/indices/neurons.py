@@ -19,7 +19,6 @@ _MOVED = invariant("permutation", "scaling", "translation")
 
 def correlations(m: Moments) -> Tensor:
     """(p', q') Pearson correlations of the p' neurons of a with the q' of b that vary."""
-    few_enough(m.a.width, m.b.width)
     a, b = m.a.alive, m.b.alive
     c = m.ab[a][:, b] / m.a.sizes[a].sqrt()[:, None] / m.b.sizes[b].sqrt()
     return c.clamp(-1, 1)
@@ -52,7 +51,7 @@ class HardCorrelation(OfHeldRows):
     def from_moments(self, m: Moments) -> Tensor:
         from simbench_plugins.indices.matching import assigned
 
-        c = correlations(m.defined())
+        c = correlations(few_enough(m).defined())
         c = c.abs() if self.absolute else c
         return c[assigned(c)].mean()
 
@@ -88,7 +87,7 @@ class SoftCorrelation(OfHeldRows):
         return _claims(self.absolute, True)
 
     def from_moments(self, m: Moments) -> Tensor:
-        c = correlations(m.defined())
+        c = correlations(few_enough(m).defined())
         c = c.abs() if self.absolute else c
         return (c.amax(1).mean() + c.amax(0).mean()) / 2
 
@@ -122,7 +121,7 @@ class MaxCorrelation(OfHeldRows):
         return _claims(self.absolute, False)
 
     def from_moments(self, m: Moments) -> Tensor:
-        c = correlations(m.defined())
+        c = correlations(few_enough(m).defined())
         return (c.abs() if self.absolute else c).amax(1).mean()
 
     def known_answers(self) -> list[KnownAnswer]:

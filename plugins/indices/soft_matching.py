@@ -52,7 +52,7 @@ class SoftMatching(OfHeldRows):
         from simbench_plugins.indices.alignment import negligible
         from simbench_plugins.indices.neurons import correlations
 
-        m = (m if self.centred else m.uncentred()).defined()
+        m = few_enough(m if self.centred else m.uncentred()).defined()
         if self.form == "correlation":
             corr = correlations(m)
             return (self._plan(1 - corr) * corr).sum().clamp(-1, 1)
@@ -71,7 +71,6 @@ class SoftMatching(OfHeldRows):
         import torch
         from simbench_plugins.indices.matching import numbers
 
-        few_enough(*cost.shape)
         ot, (p, q) = _pot(), cost.shape
         plan, log = ot.emd(
             ot.unif(p), ot.unif(q), numbers(cost / cost.abs().amax().clamp_min(1e-300)), numItermax=_PIVOTS, log=True

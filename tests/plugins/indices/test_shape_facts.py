@@ -30,10 +30,12 @@ METRICS = [
     "riemannian",
     "gulp",
 ]
+NEURONS = ["hard_correlation", "soft_correlation", "max_correlation"]
 ALL = [
     *METRICS,
     *("procrustes", "shape", "nbs", "permutation_procrustes", "soft_matching[form=correlation]", "aligned_cosine"),
-    *("hard_correlation", "soft_correlation", "max_correlation", "eigenspace_overlap"),
+    *NEURONS,
+    "eigenspace_overlap",
 ]
 
 
@@ -135,6 +137,25 @@ def test_streamed_moments_resolve_larger_distances_and_give_zero_for_the_same_ro
     index = index_of(spec)
     assert float(index.from_moments(Moments.of(a, b))) == pytest.approx(similarity(spec, a, b), rel=1e-9)
     assert float(index.from_moments(Moments.of(a[:30], a[:30]) + Moments.of(a[30:], a[30:]))) < 1e-6
+
+
+MATCHING = [*NEURONS, "permutation_procrustes", "permutation_procrustes[centred=false]", "soft_matching"]
+
+
+@pytest.mark.parametrize("spec", [*MATCHING, "soft_matching[form=correlation]"])
+def test_indices_that_match_neurons_take_rows_where_moments_would_do(spec):
+    index = index_of(spec)
+    for widths in ((7, 9), (30, 25)):
+        a, b = (torch.from_numpy(x) for x in related(20, *widths, seed=17))
+        states = index.prepare(a), index.prepare(b)
+        assert float(index.compare(*states)) == pytest.approx(float(index.from_moments(Moments.of(a, b))), rel=1e-12)
+
+
+@pytest.mark.parametrize("spec", MATCHING)
+def test_too_many_pairs_of_neurons_are_refused_in_one_line(spec):
+    a, b = (np.random.default_rng(0).normal(size=(4, width)) for width in (8300, 2100))
+    with pytest.raises(InputError, match="8300 neurons are compared with 2100 one by one; at most 16777216 pairs are"):
+        similarity(spec, a, b)
 
 
 @pytest.mark.parametrize("spec", ALL)

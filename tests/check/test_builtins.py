@@ -104,6 +104,7 @@ INAPPLICABLE = {
     "permutation_procrustes[form=angular,centred=false]": {"gradient"},
     "permutation_procrustes[form=size_and_shape]": {"gradient"},
     "soft_matching": {"gradient"},
+    "soft_matching[form=correlation]": set(),
     "gulp": {"gradient", "routes"},
     "eigenspace_overlap": {"gradient", "routes"},
     "identity": {"optimality", "widths"},

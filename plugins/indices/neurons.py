@@ -18,8 +18,8 @@ _MOVED = invariant("permutation", "scaling", "translation")
 
 
 def correlations(m: Moments) -> Tensor:
-    """(p', q') Pearson correlations of the p' neurons of a with the q' of b that vary."""
-    a, b = m.a.alive, m.b.alive
+    """(p', q') Pearson correlations of the p' neurons of a with the q' of b that vary by more than rounding."""
+    a, b = (side.alive & (side.sizes > side.n * (2 * side.eps * side.mean).square()) for side in (m.a, m.b))
     c = m.ab[a][:, b] / m.a.sizes[a].sqrt()[:, None] / m.b.sizes[b].sqrt()
     return c.clamp(-1, 1)
 

@@ -22,7 +22,7 @@ class Riemannian(Index):
     invertible map G -> T G T^T of both leaves it unchanged. K is singular, and the distance between the K themselves
     infinite, so that they are regularised. It is computed in the at most p + q directions that the rows of either side
     have; in all others G_a and G_b are equal up to a factor.
-    strength: what is added, in units of the mean eigenvalue of K.
+    strength: what is added, in units of the mean eigenvalue of K. Rounding errors grow with n / strength.
     normalised: False multiplies both G by their tr K / n, so that the scale of the activations counts. Otherwise it
         does not, as in rsatoolbox, which looks for the scale and strength of one side that minimise the distance.
     centred: False takes rows about zero.
@@ -30,7 +30,7 @@ class Riemannian(Index):
     Undefined where a side does not vary.
     """
 
-    strength: float = number(0.01, above=0.0)
+    strength: float = number(0.01, least=1e-6)
     normalised: bool = True
     centred: bool = True
 

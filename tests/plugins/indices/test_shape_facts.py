@@ -219,7 +219,7 @@ def test_soft_matching_without_its_package_is_refused_in_one_line(monkeypatch):
     [
         ("gulp[strength=-1]", "strength is -1.0; a number from 0 is allowed"),
         ("shape[alpha=1.5]", "alpha is 1.5; a number from 0 to 1 is allowed"),
-        ("riemannian[strength=0]", "strength is 0.0; a number above 0 is allowed"),
+        ("riemannian[strength=0]", "strength is 0.0; a number from 1e-06 is allowed"),
     ],
 )
 def test_parameters_out_of_bounds_are_refused(spec, message):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GULP(Index):
-    """The largest root mean squared difference of ridge predictions from a and from b, over targets of variance 1.
+    """d = ||H_a - H_b||_F, where H (n x n) maps a target on the rows to its ridge predictions from one side.
 
     d^2 = tr(P_a P_a) + tr(P_b P_b) - 2 tr(R_a S_ab R_b S_ba) with R = (S + strength I)^-1 and P = R S, of covariances
     divided by n; both sides are centred, and scaled so that the trace of their covariance is 1.
@@ -51,7 +51,7 @@ class GULP(Index):
             a, b = m.a.whitened, m.b.whitened
             f, g = torch.ones_like(a.values), torch.ones_like(b.values)
         if a.scores is not None and b.scores is not None:
-            # || P_a - P_b ||_F of the matrices that map targets to predictions, in the directions of both sides.
+            # H_a - H_b in the directions that either side has.
             both = torch.linalg.qr(torch.cat([a.scores * f.sqrt(), b.scores * g.sqrt()], 1), mode="r").R
             x, y = both[:, : len(f)], both[:, len(f) :]
             distance = torch.linalg.matrix_norm(x @ x.mT - y @ y.mT)

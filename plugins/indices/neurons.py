@@ -33,8 +33,7 @@ class HardCorrelation(OfHeldRows):
     """Mean correlation of neurons matched one to one: max_P sum_i corr(a_i, b_P(i)) / min(p, q).
 
     The assignment is that of the largest sum; neurons of the wider side without a partner do not count.
-    absolute: True matches and averages |correlations|. Neurons that do not vary are left out (other codes give them a
-        correlation of 0).
+    absolute: True matches and averages |correlations|. Neurons that do not vary are left out (other codes count them).
 
     Undefined where a side does not vary.
     """
@@ -71,8 +70,7 @@ class SoftCorrelation(OfHeldRows):
 
     (mean_i max_j corr(a_i, b_j) + mean_j max_i corr(a_i, b_j)) / 2: a neuron may be the partner of several. Li et al.
     report the two directions one by one (their semi-matching).
-    absolute: True takes |correlations|. Neurons that do not vary are left out (other codes give them a correlation of
-        0).
+    absolute: True takes |correlations|. Neurons that do not vary are left out (other codes count them).
 
     Undefined where a side does not vary.
     """

@@ -69,8 +69,8 @@ class Predictivity(Index):
 
 @dataclass(frozen=True)
 class Ridge(Predictivity):
-    """Cross-validated ridge regression: min_W ||A W - B||_F^2 + strength ||W||_F^2, where the mean of the rows that it is
-    fitted on is subtracted from both sides. See `Predictivity` for the value.
+    """Cross-validated ridge regression: min_W ||A W - B||_F^2 + strength ||W||_F^2, with an intercept that is not
+    shrunk. See `Predictivity` for the value.
 
     strength: absolute (scikit-learn's alpha), 1 in Brain-Score: the value depends on the scale of a. relative: True
         multiplies it by the mean squared length of the centred rows of a, so that it does not.

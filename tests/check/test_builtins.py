@@ -16,7 +16,7 @@ INDICES = [
     "r2_lr",
     "r2_lr[centred=false]",
     "cca",
-    "cca[mean=rho_squared]",
+    "cca[mean=rho2]",
     "svcca",
     "svcca[variance=0.9]",
     "svcca[variance=1]",

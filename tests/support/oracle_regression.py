@@ -2,6 +2,7 @@
 by neuron. numpy only."""
 
 import numpy as np
+from oracle import centred
 
 
 def runs(n, folds):
@@ -64,13 +65,12 @@ def pls(a, b, folds=10, score="correlation", average="median", components=25):
 
 def regularised_cca(a, b, ridge, mean="rho"):
     """Mean singular value of (S_aa + k_a I)^-1/2 S_ab (S_bb + k_b I)^-1/2."""
-    a, b = (np.asarray(x, dtype=np.float64) - np.asarray(x, dtype=np.float64).mean(0) for x in (a, b))
     halves, ranks = [], []
+    a, b = centred(a), centred(b)
     for x in (a, b):
         _, s, vt = np.linalg.svd(x, full_matrices=False)
-        alive = (np.ptp(x, axis=0) > 0).sum()
-        penalty = ridge * (x**2).sum() / alive
-        halves.append((vt.T / np.sqrt(s**2 + penalty)) @ vt)
         ranks.append(np.linalg.matrix_rank(x))
+        penalty = ridge * (x**2).sum() / ranks[-1]
+        halves.append((vt.T / np.sqrt(s**2 + penalty)) @ vt)
     rho = np.linalg.svd(halves[0] @ a.T @ b @ halves[1], compute_uv=False)[: min(ranks)]
     return rho.mean() if mean == "rho" else (rho**2).mean()

@@ -5,6 +5,7 @@ import oracle_regression as oracle
 import pytest
 import torch
 from paired_rows import correlated, rotation
+from simbench_plugins.indices.cca import CCA
 from simbench_plugins.indices.partial_least_squares import leading, predictions
 from simbench_plugins.indices.regression import PLS, Ridge
 from sklearn.cross_decomposition import PLSRegression
@@ -12,6 +13,7 @@ from sklearn.linear_model import Ridge as Reference
 from zoo_rows import ROWS
 
 from simbench import InputError, similarity
+from simbench.check import parametrize
 
 CONFIGURED = [
     Ridge(),
@@ -128,3 +130,23 @@ def test_ridge_scales_with_a_unless_it_is_relative():
     assert abs(similarity(absolute, a, b) - similarity(absolute, 100 * a, b)) > 1e-3
     moved = 100 * a @ rotation(8, 11) + 3
     assert similarity(relative, moved, b) == pytest.approx(similarity(relative, a, b), abs=1e-10)
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("index", [CCA(ridge=0.1), CCA("rho2", 2.0)], **ids)
+def test_regularised_cca_is_that_of_inverse_roots(index, name):
+    a, b = ROWS[name]()
+    expected = oracle.regularised_cca(a, b, index.ridge, index.mean)
+    assert similarity(index, a, b) == pytest.approx(expected, abs=1e-9)
+
+
+def test_regularised_cca_tends_to_cca():
+    a, b = correlated(80, 6, 9, seed=12)
+    assert similarity("cca[ridge=1e-12]", a, b) == pytest.approx(similarity("cca", a, b), abs=1e-9)
+    with pytest.raises(InputError, match="ridge is -1"):
+        CCA(ridge=-1.0)
+
+
+@parametrize(CCA(ridge=0.1), Ridge(score="r2"), PLS(components=2))
+def test_conforms(check):
+    check()

@@ -1,7 +1,7 @@
 """How time, memory and forward work grow: with rows, with images, with networks (target 7).
 
 Every point is measured in a new process: rows (n, p) of two sides in view spatial, streamed in batches of 4,096 into
-Moments, then least squares and every index in its default form from them; and the moments
+Moments, then least squares and the five indices of the paper from them; and the moments
 of every layer of two Tiny-10s by `Activations.stack`, with a memory budget too small for any layer. Forward work: see
 work.py.
 """
@@ -21,7 +21,7 @@ import torch
 from command import answer, asked
 from footprint import footprint
 from record import Figure
-from subjects import REGISTRY, Noise, Pair
+from subjects import FIVE, REGISTRY, Noise, Pair
 from work import LAYERS, forward
 
 from simbench import Moments
@@ -45,7 +45,7 @@ def of_rows(n: int, p: int) -> dict[str, float]:
     torch.manual_seed(0)
     a = torch.randn(BATCH, p, SIDE, SIDE)
     b = torch.relu(torch.einsum("npij,pq->nqij", a, torch.randn(p, p) / p**0.5)) + 0.1 * torch.randn_like(a)
-    methods = [REGISTRY.get("stitchers", "least_squares"), *REGISTRY.select("indices", ["all"])]
+    methods = [REGISTRY.get("stitchers", "least_squares"), *REGISTRY.select("indices", FIVE)]
     size = BATCH * SIDE**2
 
     def batch(count: int) -> Moments:

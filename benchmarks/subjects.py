@@ -20,6 +20,8 @@ from simbench.networks import weights
 from simbench.networks.inputs import normalised
 
 REGISTRY = simbench.load()
+#: The indices that the figures are about: those of the paper.
+FIVE = ["cca", "cka", "pwcca", "r2_lr", "svcca"]
 
 
 @dataclass(frozen=True)

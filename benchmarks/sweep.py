@@ -1,4 +1,4 @@
-"""A whole pair against the usual way (target 4): every default index and three stitchers at every layer, evaluated."""
+"""A whole pair against the usual way (target 4): five indices and three stitchers at every layer, evaluated."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import usual
 from alternating import alternate, ratio
 from record import Figure
 from stitches import THE_USUAL
-from subjects import REGISTRY, Noise, Pair
+from subjects import FIVE, REGISTRY, Noise, Pair
 
 from simbench.networks.inputs import BATCH
 
 LAYERS = tuple(f"bn{i}" for i in range(1, 9))
 STITCHERS = ("least_squares", "procrustes", "task_loss")
-INDICES = REGISTRY.select("indices", ["all"])
+INDICES = REGISTRY.select("indices", FIVE)
 
 
 def subject(images: int) -> Pair:

@@ -132,6 +132,17 @@ def convert(text: str, hint: Any, where: str) -> Any:
     raise InputError(f"{where} is {text!r}; allowed: {_names([hint])}")
 
 
+def allowed(hint: Any) -> str:
+    """The values that `convert` accepts for an annotated type, in words.
+
+    >>> allowed(int | None)
+    'a whole number, none'
+    """
+    if typing.get_origin(hint) is typing.Literal:
+        return ", ".join(map(str, typing.get_args(hint)))
+    return _names(typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else [hint])
+
+
 def _names(hints: Iterable[Any]) -> str:
     words: dict[Any, str] = {
         bool: "true or false",

@@ -46,7 +46,7 @@ SMALL = {"SIMBENCH_RUN_SEEDS": "2", "SIMBENCH_RUN_LAYERS": "bn8", "SIMBENCH_RUN_
 def place(tmp_path_factory, warm_cache) -> Path:
     """A working folder in which `simbench run` has been run once, small, with cka_penalty at the last layer."""
     folder = tmp_path_factory.mktemp("readme")
-    done = typed("simbench run --indices all --models tiny10", folder, warm_cache)
+    done = typed("simbench run --models tiny10", folder, warm_cache)
     assert done.returncode == 0, done.stderr
     assert (folder / "simbench-results" / "leaderboard.csv").is_file()
     assert "relative accuracy" in done.stdout and "tables in simbench-results" in done.stdout

@@ -29,5 +29,6 @@ def declared(plugin: Plugin, methods: dict[str, str]) -> None:
         require(False, f"parameters {plugin.params} are not plain data: {error}")
     require(plugin.needs in methods, f"needs is {plugin.needs!r}; one of {', '.join(methods)} is wanted")
     require(
-        overrides(plugin, methods[plugin.needs]), f"needs {plugin.needs!r} but implements no {methods[plugin.needs]}"
+        getattr(plugin, "prepares", False) or overrides(plugin, methods[plugin.needs]),
+        f"needs {plugin.needs!r} but implements no {methods[plugin.needs]}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -31,9 +32,9 @@ class Pair:
     def swap(self) -> Pair:
         return Pair(f"{self.name}, swapped", self.b, self.a)
 
-    def moved(self, side: str, affine: Affine) -> Pair:
+    def moved(self, side: str, move: Callable[[Tensor], Tensor]) -> Pair:
         """The pair with the rows of one side mapped."""
-        return Pair(self.name, affine(self.a), self.b) if side == "a" else Pair(self.name, self.a, affine(self.b))
+        return Pair(self.name, move(self.a), self.b) if side == "a" else Pair(self.name, self.a, move(self.b))
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -142,9 +143,12 @@ def few_rows() -> list[Pair]:
     return [related(p, q, n=12, seed=10, name=f"n=12 p={p} q={q}") for p, q in ((16, 16), (20, 5), (5, 20))]
 
 
-def transformation(group: str, width: int, draw: int) -> Affine:
-    """The `draw`-th seeded member of a group of INVARIANCES, as an affine map of `width` features."""
+def transformation(group: str, width: int, draw: int) -> Callable[[Tensor], Tensor]:
+    """The `draw`-th seeded member of a group of INVARIANCES: an affine map of `width` features, or a new order of the
+    rows."""
     generator = seeded(100 + draw)
+    if group == "rows":
+        return lambda x: x[torch.randperm(len(x), generator=seeded(100 + draw))]
     weight, bias = torch.eye(width, dtype=torch.float64), None
     if group == "translation":
         bias = 5 * normal(generator, width)

@@ -53,7 +53,7 @@ def cli() -> None:
     """Do similarity indices of neural network representations predict stitching?
 
     \b
-    simbench run --indices all --models tiny10
+    simbench run --models tiny10
     trains six small networks on real digits, stitches every pair at every layer, and writes how well
     each index predicts the stitched accuracy to ./simbench-results.
     """

@@ -84,7 +84,7 @@ def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
     stitched accuracy.
 
     Options that are left out are taken from each experiment's preset: for `matching`, 24 networks of tiny10 trained on
-    digits, four fronts per end, every index, four stitchers, at most 10,000 images of each split.
+    digits, four fronts per end, the five indices of the paper, four stitchers, at most 10,000 images of each split.
 
     SELECTIONS repeat or take commas; `all`, * and ? match names; parameters stand in brackets:
     --indices 'svcca[variance=0.9],cka'. What is on record already is not measured again.

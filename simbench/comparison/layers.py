@@ -12,6 +12,7 @@ from torch import nn
 from simbench.comparison.arrays import installed
 from simbench.comparison.minibatches import MinibatchStream
 from simbench.comparison.reading import Reading, Side
+from simbench.comparison.samples import SampleStream
 from simbench.comparison.streams import MomentStream
 from simbench.contracts import Index
 from simbench.errors import InputError, unknown
@@ -42,8 +43,9 @@ def similarities(
     """Values of indices for every layer of network a with every layer of network b, in one pass over the batches, or
     in as few as fit in memory.
 
-    indices: specs such as "cka,svcca[variance=0.9]" or "all", or Index objects. They must be indices of moments or of
-        minibatches (`Index.minibatches`, such as `cka[estimator=minibatch]`; in view flat or pooled).
+    indices: specs such as "cka,svcca[variance=0.9]" or "all", or Index objects. Those of minibatches
+        (`Index.minibatches`, such as `cka[estimator=minibatch]`) take view flat or pooled. Those that need samples are
+        computed on at most `Index.max_rows` rows, drawn with a seed, the same for all layers that pair.
     a, b: any torch.nn.Module. Copies of them run in eval mode without gradients (networks with convolutions in
         channels-last memory, which is faster). If a is b, it runs once.
     batches: input tensors (n, ...), sequences that start with one, such as the (inputs, labels) of a DataLoader, or
@@ -58,8 +60,8 @@ def similarities(
     layouts: the meaning of the axes of outputs ("nchw", "nhwc", "ntc", "nct"), for all layers or as a dict of names or
         patterns of layers; or a pair of these, for a and for b. By default it is derived from the operations of the
         first pass. A layer whose layout cannot be derived is skipped, or refused if it is in `layers`.
-    memory: limit for sums, rows of a batch and decompositions, beside the networks and their own activations. Pairs
-        that do not fit are left to further passes over batches, which must then be an iterable that can be read again.
+    memory: limit for sums, rows, states and decompositions, beside the networks and their own activations. Pairs that
+        do not fit are left to further passes over batches, which must then be an iterable that can be read again.
 
     Returns one row per value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate": without information,
     or without a value; "skipped" and "failed": without a value) and note, the reason. `simbench.measuring.value` has
@@ -68,7 +70,13 @@ def similarities(
     Moments are accumulated in float64, and bases are computed from them, whereas `simbench.similarity` decomposes the
     rows: values agree to about 1e-9 on well conditioned layers. Layers with at least as many neurons as there are rows
     are kept as rows and decomposed in the same way. A value is the same to the last bit for any selection of other
-    layers and any number of passes. A minibatch is a batch, split if it is longer than the index allows.
+    layers and any number of passes, but for an index whose comparison is an inner product (`Index.inner`), where all
+    pairs are one matrix product: there it is the same up to rounding. A minibatch is a batch, split if it is longer
+    than the index allows.
+
+    Which rows are drawn depends on their number alone, and not on the size of batches: the value of an index that needs
+    samples is that of `simbench.similarity` on these rows. Each layer is prepared once by an index of states, and again
+    only where states do not fit in memory.
 
     Raises InputError for layers that are unknown, do not run or run several times, for NaN or infinity, and for pairs
     that do not fit in memory.
@@ -79,8 +87,10 @@ def similarities(
     room -= room // 8  # for the copies that indices receive, and for memory that the allocator releases late
     chosen = _chosen(indices, registry)
     streams = [MinibatchStream(index, view) for index in chosen if index.minibatches is not None]
-    linear = [index for index in chosen if index.minibatches is None]
-    streams += [MomentStream(linear, view)] if linear else []
+    # That of samples comes last: its states then have the memory of the others.
+    for kind, needs in ((MomentStream, "moments"), (SampleStream, "samples")):
+        same = [index for index in chosen if index.minibatches is None and index.needs == needs]
+        streams += [kind(same, view)] if same else []
     names_a = _names(layers, "layers")
     names_b = names_a if layers_b is None else _names(layers_b, "layers_b")
     choose, given_layouts = _pair(inputs), [Layouts.parse(each) for each in _pair(layouts)]
@@ -132,7 +142,7 @@ def _check_names(given: list[Layouts], a: nn.Module, b: nn.Module) -> None:
 
 
 def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | None) -> list[Index]:
-    """Configured indices, each once. InputError for one that needs samples."""
+    """Configured indices, each once."""
     given = [indices] if isinstance(indices, (str, Index)) else list(indices)
     chosen: dict[str, Index] = {}
     for index in given:
@@ -144,12 +154,6 @@ def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | N
             raise InputError(f"index is {index!r}; give a name such as 'cka', or an Index object")
     if not chosen:
         raise InputError("no index is given; name one, such as 'cka'")
-    for index in chosen.values():
-        if index.minibatches is None and index.needs != "moments":
-            raise InputError(
-                f"{index.spec} needs all rows of a pair at once, and similarities streams over batches; "
-                "give indices of moments or of minibatches, or give simbench.similarity the activations"
-            )
     return list(chosen.values())
 
 

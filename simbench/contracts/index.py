@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 #: What `Index.prepare` returns: plain tensors, so that they can be kept, stored and sent.
 State: TypeAlias = Union["torch.Tensor", tuple["torch.Tensor", ...], Mapping[str, "torch.Tensor"]]
 
-#: invariance -> the invariances it implies (transitively closed).
+#: invariance -> the invariances it implies (transitively closed). All are transformations of the features, but `rows`,
+#: which reorders the rows of one side: an index that claims it does not see which row of a belongs to which of b.
 INVARIANCES: dict[str, frozenset[str]] = {
     "translation": frozenset(),
     "permutation": frozenset(),
     "scaling": frozenset(),
     "orthogonal": frozenset({"permutation"}),
     "linear": frozenset({"orthogonal", "permutation", "scaling"}),
+    "rows": frozenset(),
 }
 
 #: Rounding allowed at the ends of a range, relative where they are above 1.
@@ -45,7 +47,7 @@ class Claims:
     direction: +1 when larger means more similar, -1 for a distance.
     range: closed interval of possible values; one outside it is refused wherever it is returned.
     invariances_a, invariances_b: transformations of that side alone that leave the value unchanged
-        (see INVARIANCES; `linear` is any invertible map).
+        (see INVARIANCES; `linear` is any invertible map, `rows` any new order of the rows of that side).
     differentiable: gradients with respect to the rows are finite and not identically zero.
     """
 
@@ -126,6 +128,11 @@ class Index(Plugin):
     def prepares(self) -> bool:
         """Whether this configured object is a comparison of what `prepare` computes from each side."""
         return overrides(self, "prepare") and overrides(self, "compare")
+
+    @property
+    def takes_samples(self) -> bool:
+        """Whether this configured object computes from rows, by one of the two ways."""
+        return overrides(self, "from_samples") or self.prepares
 
     def prepare(self, rows: torch.Tensor) -> State:
         """All that the index has to know of one side's rows (n, p): a tensor, or a tuple or mapping of tensors.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,40 +12,38 @@ from torch import Tensor
 
 from simbench.contracts import Claims, Index, Row
 from simbench.contracts.case import Case
-from simbench.errors import Inapplicable, Undefined
+from simbench.errors import Inapplicable
 from simbench.isolation.answers import ask, number
 from simbench.isolation.loans import lend
 from simbench.measuring.evaluate import evaluate, turnable
-from simbench.measuring.pairs import Pairs, members
+from simbench.measuring.pairs import members
+from simbench.measuring.sides import Sides, described
+from simbench.measuring.states import States
 from simbench.measuring.value import Side, value
 from simbench.moments import views
 from simbench.moments.affine import Affine
-from simbench.moments.coordinates import principal_coordinates
 from simbench.moments.pair import Moments
-from simbench.moments.precision import precision
-from simbench.moments.scatter import Scatter
 from simbench.networks import sampling
 from simbench.system import stopwatch
-from simbench.system.surroundings import settle
 
 #: Asks an index: what it returned, why that is degenerate, and its claims where they are known.
 Answer = Callable[[], tuple[Any, str, Claims | None]]
-#: A side in view flat, its principal coordinates, and their scatter.
-Turned = tuple[Side, Tensor | None, Scatter | None]
 
 
-@stopwatch.stages(coordinates="moments", similarity="indices", stitched_similarity="indices")
-class Comparing(Pairs):
+@stopwatch.stages(similarity="indices", stitched_similarity="indices")
+class Comparing(Sides):
     """Values of indices on the pairs of one selection."""
 
     def __init__(self, *given, **options) -> None:
         super().__init__(*given, **options)
-        self._coordinates: dict[tuple, Turned] = {}
+        self._states = States(self.activations.held)
 
     def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
         """Value of an index in the case's view, as a row `similarity`, by the policy of `simbench.measuring.value`.
         Raises the error of a value that failed."""
-        if case.view == "flat" and turnable(index):
+        if index.needs == "samples" and index.prepares:
+            sides, answer = self._on_states(index, case, split)
+        elif case.view == "flat" and turnable(index):
             sides, answer = self._on_coordinates(index, case, split)
         elif case.view == "flat" or index.needs == "samples":
             sides, answer = self._on_rows(index, case, split)
@@ -54,7 +51,7 @@ class Comparing(Pairs):
             m = self.moments(case, split, case.view)
             sides = [
                 Side.of_scatter(name, x, over)
-                for (name, over), x in zip(_described(case, split), (m.a, m.b), strict=True)
+                for (name, over), x in zip(described(case, split), (m.a, m.b), strict=True)
             ]
             answer = partial(ask, index, m)
         found = value(index, sides, answer)
@@ -64,6 +61,26 @@ class Comparing(Pairs):
             "similarity", found.value, status=found.status, note=found.note or self._drawn_note(index, case, split)
         )
 
+    def _on_states(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:
+        """What the index prepares of each side: of its principal coordinates in view flat, if it does not see them."""
+        self.must_pair(case, case.view)
+        turned = case.view == "flat" and turnable(index)
+        drawn = (index.max_rows, case.setting.seed)
+        named, both = described(case, split), members(case)
+
+        def rows(place: int) -> Tensor:
+            x = self.turned(case, place, split)[1] if turned else self.rows_of(both[place], split, case.view)
+            return self._drawn(index, x, case)
+
+        def answer() -> tuple[Any, str, None]:
+            sides = tuple(
+                (name, (network.content, layer, split, case.view, turned, *drawn), partial(rows, place))
+                for place, ((name, _), (network, layer)) in enumerate(zip(named, both, strict=True))
+            )
+            return self._states.compare(index, sides, torch.float64), "", None
+
+        return (self.side(case, place, split, turned) for place in (0, 1)), answer
+
     def _on_coordinates(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:
         """Both sides in view flat rotated to their principal coordinates, which such an index does not see."""
 
@@ -71,7 +88,7 @@ class Comparing(Pairs):
             x, y, m = self.coordinates(case, split)
             return self._on_samples(index, x, y, case) if index.needs == "samples" else ask(index, m)
 
-        return (self._turned(case, place, split)[0] for place in (0, 1)), answer
+        return (self.turned(case, place, split)[0] for place in (0, 1)), answer
 
     def _on_rows(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:
         """The rows themselves."""
@@ -88,42 +105,12 @@ class Comparing(Pairs):
             return ask(index, Moments.of(x, y))
 
         return (
-            Side.of_rows(name, rows, over) for (name, over), rows in zip(_described(case, split), (x, y), strict=True)
+            Side.of_rows(name, rows, over) for (name, over), rows in zip(described(case, split), (x, y), strict=True)
         ), answer
 
     def _on_samples(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Any, str, None]:
-        left, right = self._drawn(index, x, y, case)
+        left, right = self._drawn(index, x, case), self._drawn(index, y, case)
         return lend(index, index.from_samples, left, right, dtype=torch.float64), "", None
-
-    def coordinates(self, case: Case, split: str) -> tuple[Tensor, Tensor, Moments]:
-        """Principal coordinates of a and of b in view flat (exact for every orthogonally invariant index), and their
-        Moments. Raises ArithmeticError or Undefined where a side has none."""
-        sides = [self._turned(case, place, split) for place in (0, 1)]
-        for side, _, _ in sides:
-            problem = side.problem()
-            if problem is not None:
-                raise problem.error or Undefined(problem.note)
-        (_, x, left), (_, y, right) = sides
-        return x, y, Moments(left, right, (x - left.mean).mT @ (y - right.mean))
-
-    def _turned(self, case: Case, place: int, split: str) -> Turned:
-        """Side a (0) or b (1) in view flat, its principal coordinates and their scatter; these are None where the
-        side has a problem."""
-        network, layer = members(case)[place]
-        key, (name, over) = (network.content, layer, split), _described(case, split)[place]
-        if key not in self._coordinates:
-            layers = {case.layer_a, case.layer_b}  # cases come in order of depth
-            self._coordinates = {old: kept for old, kept in self._coordinates.items() if old[1] in layers}
-            settle()
-            x = views.rows(self.sample((network, layer), split, "flat"), "flat")
-            side = Side.of_rows(name, x, over)
-            coordinates = scatter = None
-            if side.problem() is None:
-                coordinates = principal_coordinates(x)
-                scatter = Scatter.of(coordinates, eps=precision(x))
-            self._coordinates[key] = side, coordinates, scatter
-        side, coordinates, scatter = self._coordinates[key]
-        return replace(side, name=name), coordinates, scatter
 
     @torch.no_grad()
     def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
@@ -134,7 +121,7 @@ class Comparing(Pairs):
             return number(index, lend(index, index.from_moments, m))
         x, y = (self.sample(member, "test", case.view) for member in members(case))
         pair = views.rows(affine.to(x)(x), case.view).double(), views.rows(y, case.view).double()
-        return number(index, evaluate(index, *self._drawn(index, *pair, case))[0])
+        return number(index, evaluate(index, *(self._drawn(index, side, case) for side in pair))[0])
 
     def samples(self, case: Case) -> int:
         """Number of inputs a case is measured on."""
@@ -145,12 +132,12 @@ class Comparing(Pairs):
         drawn = self.activations.drawn(split, view)
         return self.activations.count(split) if drawn is None else len(drawn)
 
-    def _drawn(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Tensor, Tensor]:
-        """At most `max_rows` of the rows, drawn with the setting's seed, for an index that needs samples."""
+    def _drawn(self, index: Index, x: Tensor, case: Case) -> Tensor:
+        """At most `max_rows` of a side's rows, drawn with the setting's seed, for an index that needs samples; the same
+        of both sides."""
         if index.needs != "samples" or index.max_rows is None or len(x) <= index.max_rows:
-            return x, y
-        chosen = sampling.draw(len(x), index.max_rows, case.setting.seed)
-        return x[chosen], y[chosen]
+            return x
+        return x[sampling.draw(len(x), index.max_rows, case.setting.seed)]
 
     def _drawn_note(self, index: Index, case: Case, split: str) -> str:
         """How many rows were drawn, where not all were taken."""
@@ -160,8 +147,3 @@ class Comparing(Pairs):
         if case.view == "spatial":
             n *= math.prod(self.shape(case.a, case.layer_a)[1:])
         return f"on {index.max_rows} rows drawn of {n}" if n > index.max_rows else ""
-
-
-def _described(case: Case, split: str) -> list[tuple[str, str]]:
-    """Of a and of b: what notes call it, and what it is constant over."""
-    return [(f"{layer} of {network.name}", f" over the {split} images") for network, layer in members(case)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Index
-from simbench.contracts.plugin import overrides
 from simbench.isolation.loans import lend
 from simbench.system.surroundings import abroad
 
@@ -32,22 +31,29 @@ def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None
     rows themselves if it takes them, else their coordinates in the span of the rows, or moments that hold the rows.
     Raises Undefined where the index does.
     """
-    import torch
-
     from simbench.moments.pair import Moments
 
     with abroad():
         claims = index.claims
-    a, b = _scaled(a, claims.invariances_a), _scaled(b, claims.invariances_b)
     wide = index.needs == "moments" and turnable(index) and max(a.shape[1], b.shape[1]) >= len(a)
-    if index.needs == "samples" or (wide and overrides(index, "from_samples")):
-        a, b = (x if index.any_precision else x.to(torch.float64) for x in (a, b))
+    if index.needs == "samples" or (wide and index.takes_samples):
+        a, b = widened(index, a, claims.invariances_a), widened(index, b, claims.invariances_b)
         return lend(index, index.from_samples, a, b), None
+    a, b = _scaled(a, claims.invariances_a), _scaled(b, claims.invariances_b)
     if not wide:
         m = Moments.of(a, b, keep_rows=True)
     else:
         m = Moments.between(narrow(a, "linear" in claims.invariances_a), narrow(b, "linear" in claims.invariances_b))
     return lend(index, index.from_moments, m, own=True), m
+
+
+def widened(index: Index, x: Tensor, invariances: frozenset[str]) -> Tensor:
+    """Rows of any real dtype as an index receives them: in float64 unless it widens them itself, and those of extreme
+    scale scaled where that is among its invariances of this side."""
+    import torch
+
+    x = _scaled(x, invariances)
+    return x if index.any_precision else x.to(torch.float64)
 
 
 def _scaled(x: Tensor, kept: frozenset[str]) -> Tensor:

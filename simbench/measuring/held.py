@@ -1,6 +1,6 @@
-"""Activations held, made when first asked for, or made at every call.
+"""Activations and states held, made when first asked for, or made at every call.
 
-Of all activations those are held that fit, and of these those that cost most to make again.
+Of all that is made those are held that fit, and of these those that cost most to make again.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,17 +18,24 @@ from simbench.isolation.loans import SMALL
 from simbench.system.surroundings import at_home
 
 
+class Sized(Protocol):
+    """A tensor, or a state of tensors."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
 @dataclass
 class _Kept:
     """price: seconds a byte that making it took. worth: the price, and what was given up until it was last used."""
 
-    x: Tensor
+    x: Any
     price: float
     worth: float
 
 
 class Held:
-    """Tensors by key, of at most `budget` bytes together.
+    """Tensors and states by key, of at most `budget` bytes together.
 
     Where one more does not fit in, those are forgotten that cost least to make again for their size; what has not been
     used for long counts for less (GreedyDual-Size, Cao and Irani 1997), and of equals the one unused for longest goes.
@@ -44,7 +52,7 @@ class Held:
     def __iter__(self) -> Iterator[Hashable]:
         return iter(self._kept)
 
-    def __getitem__(self, key: Hashable) -> Tensor:
+    def __getitem__(self, key: Hashable) -> Any:
         """KeyError for what is not held."""
         kept = self._kept[key] = self._kept.pop(key)  # the last of equals
         kept.worth = self._given_up + kept.price
@@ -63,7 +71,11 @@ class Held:
         while cheapest and self.nbytes + size > self.budget:
             self._given_up = self._kept.pop(cheapest.pop(0)).worth
 
-    def keep(self, key: Hashable, x: Tensor, seconds: float) -> None:
+    def forget(self, key: Hashable) -> None:
+        """Hold it no longer."""
+        self._kept.pop(key, None)
+
+    def keep(self, key: Hashable, x: Sized, seconds: float) -> None:
         """Hold what took so long to make, if it fits beside the others."""
         if self.nbytes + x.nbytes <= self.budget:
             price = seconds / max(x.nbytes, 1)

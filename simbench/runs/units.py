@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from simbench.contracts import Row
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Selection
+from simbench.runs.grouping import grouped
 from simbench.runs.job import Job
 from simbench.runs.progress import Progress
 
@@ -75,7 +76,9 @@ def _collected(done: Iterable[Future], submitted: dict[Future, Unit], progress: 
                 if row.status == "failed":
                     progress.say(f"failed: {result.case.name}: {row.note}")
         first = unit.cases[0]
-        where = f"{first.a.name} -> {first.b.name} {first.layer_a}" if first.layer_a else first.a.name
+        pairs = {(case.a, case.b) for case in unit.cases}
+        who = f"{first.a.name} -> {first.b.name}" if len(pairs) == 1 else f"{first.method.spec} on {len(pairs)} pairs"
+        where = f"{who} {first.layer_a}" if first.layer_a else first.a.name
         yield from results
         count = f"{len(results)} case{'s' if len(results) > 1 else ''}"
         progress.advance(1, f"{where}: {count} in {sum(result.seconds for result in results):.1f} s")
@@ -91,7 +94,12 @@ def _lost(unit: Unit, error: BaseException) -> list[Measured]:
 
 
 def units(job: Job) -> Iterator[Unit]:
-    """The open cases of a job, grouped."""
+    """The open cases of a job, grouped: by pair, and at each layer by index where it prepares a state of each side."""
+
+    def layers(case: Case) -> tuple:
+        return case.setting.fingerprint, case.layer_a, case.layer_b
+
     for part in job.parts:
-        for _, cases in groupby(job.open(part), key=lambda case: case.group):
-            yield Unit(part.selection, job.resolved.request.device, job.resolved.memory, tuple(cases))
+        for _, cases in groupby(job.open(part), key=layers):
+            for group in grouped(list(cases)):
+                yield Unit(part.selection, job.resolved.request.device, job.resolved.memory, tuple(group))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from simbench.check.index import claims, precision, routes, rows, side_effects
+from simbench.check.index import claims, precision, routes, rows, side_effects, states
 from simbench.check.index.contract import contract
 from simbench.check.outcome import Check
 from simbench.contracts import INVARIANCES, Index
@@ -30,11 +30,18 @@ RULES: dict[str, Callable[[Index], str]] = {
     "inputs_untouched": side_effects.inputs_untouched,
     "deterministic": side_effects.deterministic,
 }
+#: Of an index with `prepare` and `compare`.
+OF_STATES: dict[str, Callable[[Index], str]] = {
+    "state": states.state,
+    "one_side": states.one_side,
+    "compare": states.compare,
+    "states_untouched": states.states_untouched,
+}
 
 
 def index_checks(index: Index) -> Iterator[Check]:
     """Every check of a configured index."""
-    for name, rule in RULES.items():
+    for name, rule in (RULES | (OF_STATES if index.prepares else {})).items():
         yield Check(name, partial(rule, index))
     for side in ("a", "b"):
         for group in INVARIANCES:

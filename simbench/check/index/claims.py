@@ -13,6 +13,7 @@ from simbench.check.index.value import compute, value, values, within
 from simbench.check.outcome import Skip, require
 from simbench.check.tolerances import AT_IDENTITY, EXACT, HOLDS, VISIBLE, gap
 from simbench.contracts import Index
+from simbench.errors import Inapplicable
 
 
 def range_(index: Index) -> str:
@@ -26,8 +27,16 @@ def range_(index: Index) -> str:
 
 
 def direction(index: Index) -> str:
-    """A noisy copy is more similar than independent rows, and no more similar than the rows themselves."""
-    sign = index.claims.direction
+    """A noisy copy is more similar than independent rows, and no more similar than the rows themselves.
+
+    Of an index that does not see which rows belong together, it is required that the rows themselves are at least as
+    similar as both, and more than some.
+    """
+    if index.control:
+        raise Skip("a control")
+    sign, claims = index.claims.direction, index.claims
+    if "rows" in claims.invariances_a | claims.invariances_b:
+        return _direction_unpaired(index, sign)
     for seed in range(data.DRAWS):
         same, near, far = (
             value(index, pair) for pair in (data.identical(seed), data.noisy(seed), data.independent(seed))
@@ -45,20 +54,57 @@ def direction(index: Index) -> str:
     return f"direction {sign:+d} orders {numbers} and {data.DRAWS - 1} more"
 
 
+def _direction_unpaired(index: Index, sign: int) -> str:
+    largest = 0.0
+    for seed in range(data.DRAWS):
+        same, near, far = (
+            value(index, pair) for pair in (data.identical(seed), data.noisy(seed), data.independent(seed))
+        )
+        numbers = f"identical {same:.4g}, noisy copy {near:.4g}, independent {far:.4g}, draw {seed}"
+        require(
+            min(sign * (same - near), sign * (same - far)) >= -EXACT,
+            f"direction {sign:+d}, but identical rows are less similar than others: {numbers}",
+        )
+        largest = max(largest, sign * (same - near), sign * (same - far))
+    require(
+        largest > VISIBLE,
+        f"direction {sign:+d}, but identical rows are not more similar than noisy copies and independent rows, by more "
+        f"than {largest:.2g} in {data.DRAWS} draws",
+    )
+    return f"direction {sign:+d} of an index that does not see which rows belong together: {numbers}"
+
+
 def identity(index: Index) -> str:
     """s(A, A) is the end of the range that means most similar.
 
     So it is where all rows are equally far apart, unless such rows are refused.
     """
+    extreme, allowed = most_similar(index), at_identity(index)
+    number = value(index, data.identical())
+    require(gap(number, extreme) <= allowed, f"s(a, a) = {number:.9g}; the range claims {extreme:g}")
+    return (
+        f"s(a, a) = {number:.9g}, the end of the range, and {equidistant(index, number, allowed)} where all rows are "
+        "equally far apart"
+    )
+
+
+def most_similar(index: Index) -> float:
+    """The end of the range that means most similar: s(A, A). Skip where there is none."""
+    if index.control:
+        raise Skip("a control")
     extreme = index.claims.range[1 if index.claims.direction > 0 else 0]
     if math.isinf(extreme):
         raise Skip(f"the range {index.claims.range} is open where it means most similar")
-    number = value(index, data.identical())
-    require(gap(number, extreme) <= AT_IDENTITY, f"s(a, a) = {number:.9g}; the range claims {extreme:g}")
-    return (
-        f"s(a, a) = {number:.9g}, the end of the range, and {equidistant(index, number)} where all rows are "
-        "equally far apart"
-    )
+    return extreme
+
+
+def at_identity(index: Index) -> float:
+    """How far s(A, A) may be from the end of the range: a distance in units of the rows grows with them, and is
+    measured by that of independent rows."""
+    try:
+        return AT_IDENTITY * max(1.0, abs(value(index, data.independent(4))))
+    except Inapplicable:
+        return AT_IDENTITY
 
 
 def symmetry(index: Index) -> str:
@@ -68,7 +114,7 @@ def symmetry(index: Index) -> str:
     measured = f"|s(a, b) - s(b, a)| is at most {largest:.2g} on {len(numbers)} pairs"
     if index.claims.symmetric:
         require(largest <= EXACT, f"claims symmetry, but {measured}")
-    else:
+    elif not index.control:
         require(largest > VISIBLE, f"claims no symmetry, but {measured}: claim symmetric=True")
     return measured + ("" if index.claims.symmetric else ", and no symmetry is claimed")
 
@@ -86,7 +132,7 @@ def invariance(index: Index, side: str, group: str) -> str:
     measured = f"{group} maps of {side} change the value by at most {largest:.2g} ({where})"
     if claimed:
         require(largest <= HOLDS, f"claims invariance, but {measured}")
-    else:
+    elif not index.control:
         require(largest > VISIBLE, f"claims no invariance, but {measured}: claim {group} in invariances_{side}")
     return measured + ("" if claimed else ", and no invariance is claimed")
 

@@ -9,6 +9,7 @@ from simbench.check.contract import declared
 from simbench.check.index.value import compute
 from simbench.check.outcome import Violation, require
 from simbench.contracts import INVARIANCES, Claims, Index, invariant
+from simbench.contracts.plugin import overrides
 from simbench.errors import Inapplicable
 from simbench.moments.pair import Moments
 
@@ -18,6 +19,8 @@ METHODS = {"moments": "from_moments", "samples": "from_samples"}
 def contract(index: Index) -> str:
     """The index declares everything it must, and returns a finite 0-dim float tensor."""
     declared(index, METHODS)
+    halves = [name for name in ("prepare", "compare") if overrides(index, name)]
+    require(len(halves) != 1, f"implements {' and '.join(halves)} alone; an index of states has prepare and compare")
     _well_formed(index.claims)
     pair = data.related(6, 6, seed=14)
     try:

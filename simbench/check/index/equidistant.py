@@ -11,23 +11,23 @@ from collections.abc import Callable
 from simbench.check import data
 from simbench.check.index.value import evaluated
 from simbench.check.outcome import require
-from simbench.check.tolerances import AT_IDENTITY, HOLDS, gap
+from simbench.check.tolerances import HOLDS, gap
 from simbench.contracts import Index
 from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
 
 
-def equidistant(index: Index, identical: float) -> str:
+def equidistant(index: Index, identical: float, allowed: float) -> str:
     """Require that such rows either have a well-defined value or are refused; the value as text.
 
     identical: s(a, a) of other rows, which is the value that these must have, too. An unbiased estimator knows nothing
-    about such rows and may refuse them with Undefined, InputError or Inapplicable.
+    about such rows and may refuse them with Undefined, InputError or Inapplicable. allowed: how far from it they are.
     """
     rows = data.equidistant()
     other = data.related(rows.shape[1], rows.shape[1], n=len(rows), seed=31).a
     turned = rows @ data.rotation(data.seeded(30), rows.shape[1])
     own = [_unless_refused(lambda x=x: evaluated(index, x, x.clone())) for x in (rows, turned)]
     require(
-        all(x is None or gap(x, identical) <= AT_IDENTITY for x in own),
+        all(x is None or gap(x, identical) <= allowed for x in own),
         f"s(a, a) is {own[0]} where all rows are equally far apart, and {own[1]} with these rotated: raise "
         "Undefined where the formula divides rounding by rounding",
     )

@@ -11,7 +11,6 @@ from simbench.check.index.value import agrees, evaluated, values
 from simbench.check.outcome import Skip, require
 from simbench.check.tolerances import HOLDS, gap
 from simbench.contracts import Index
-from simbench.contracts.plugin import overrides
 from simbench.errors import Spoilt
 from simbench.measuring.value import MIN_ROWS
 from simbench.moments.precision import widened
@@ -24,7 +23,7 @@ def routes(index: Index) -> str:
     """from_moments and from_samples agree when both are implemented; so do sums of of_batch."""
     if index.minibatches is not None:
         return _sums(index)
-    if index.needs != "moments" or not overrides(index, "from_samples"):
+    if index.needs != "moments" or not index.takes_samples:
         raise Skip(f"computed from {index.needs} only")
     largest = 0.0
     for pair, number in values(index, data.regular()):

@@ -11,7 +11,6 @@ from simbench.check.data import Pair
 from simbench.check.outcome import require
 from simbench.check.side_effects import Snapshot, parts, still_generator, untouched
 from simbench.contracts import Index
-from simbench.contracts.plugin import overrides
 from simbench.moments.pair import Moments
 
 
@@ -53,9 +52,11 @@ def deterministic(index: Index) -> str:
 def _arguments(index: Index, pair: Pair) -> dict[str, tuple]:
     """Every method that the index computes by -> its arguments."""
     by_moments, by_samples = {"from_moments": (Moments.of(pair.a, pair.b),)}, {"from_samples": (pair.a, pair.b)}
+    if index.prepares:
+        by_samples = {"prepare": (pair.a,)} | by_samples
     if index.needs != "moments":
         return by_samples
-    return by_moments | (by_samples if overrides(index, "from_samples") else {})
+    return by_moments | (by_samples if index.takes_samples else {})
 
 
 def _calls(index: Index, pair: Pair) -> list[tuple[str, Snapshot, Callable[[], Tensor]]]:
@@ -65,4 +66,4 @@ def _calls(index: Index, pair: Pair) -> list[tuple[str, Snapshot, Callable[[], T
     by_samples = ("from_samples", Snapshot([a, b]), lambda: index.from_samples(a, b))
     if index.needs == "samples":
         return [by_samples]
-    return [by_moments, by_samples] if overrides(index, "from_samples") else [by_moments]
+    return [by_moments, by_samples] if index.takes_samples else [by_moments]

@@ -125,6 +125,7 @@ class Tensorial(type(RIGHT["from moments"])):
 
 
 FEATUREWISE = invariant("permutation", "scaling", "translation")
+BLIND = ALL | {"rows"}
 OPEN = replace(CKA, symmetric=False)
 SLOPE = replace(CKA, differentiable=True)
 GROUPS = {f"{group}_{side}" for group in INVARIANCES for side in "ab"}
@@ -146,10 +147,19 @@ WRONG = {
         {"symmetry", "orthogonal_a"},
     ),
     "claims linear maps it notices": (index(cka, claims=CCA), {"linear_a", "linear_b", "fewer_rows"}),
-    "claims nothing it allows": (index(cka, claims=Claims(symmetric=True)), GROUPS - {"linear_a", "linear_b"}),
+    "claims nothing it allows": (
+        index(cka, claims=Claims(symmetric=True)),
+        GROUPS - {"linear_a", "linear_b", "rows_a", "rows_b"},
+    ),
     "claims direction of a distance": (index(cka, claims=replace(CKA, direction=-1)), {"direction", "identity"}),
     "distance with direction +1": (index(lambda m: 1 - cka(m)), {"direction", "identity"}),
-    "always one": (index(lambda m: torch.ones(()), claims=CCA), {"direction"}),
+    "always one": (index(lambda m: torch.ones(()), claims=CCA), {"direction", "rows_a", "rows_b"}),
+    "always one, and says so": (
+        index(
+            lambda m: torch.ones(()), claims=replace(CCA, invariances_a=ALL | {"rows"}, invariances_b=ALL | {"rows"})
+        ),
+        {"direction"},
+    ),
     "claims a narrow range": (index(cka, claims=replace(CKA, range=(0.1, 1.0))), {"range"}),
     "sums correlations, above 1": (
         index(lambda m: m.correlations.sum(), claims=CCA),

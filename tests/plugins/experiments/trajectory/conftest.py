@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from simbench_plugins.experiments.presets import FIVE
 from small_networks import installed
 
 from simbench.contracts.selection import Selection
@@ -13,8 +14,8 @@ from simbench.measuring.bench import Workbench
 
 @pytest.fixture(scope="module")
 def two(small) -> Selection:
-    """Two networks, one layer, every index in its default and one that needs samples."""
-    indices = installed().select("indices", ["all", "cka[estimator=debiased]"])
+    """Two networks, one layer, the five indices of the paper and one that needs samples."""
+    indices = installed().select("indices", [FIVE, "cka[estimator=debiased]"])
     return replace(
         small,
         networks=small.networks[:2],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import scipy.linalg
 import torch
 from torch import Tensor
 
 _EPS = torch.finfo(torch.float64).eps
+#: Most rows and columns of a matrix whose eigenvectors are all computed.
+_SMALL = 48
 #: Steps of the Lanczos iteration between two looks at its error.
 _STEPS = 8
 
@@ -34,35 +37,35 @@ def predictions(x: Tensor, y: Tensor, other: Tensor, components: int) -> Tensor:
 
 
 def leading(m: Tensor) -> Tensor:
-    """(p,) left singular vector of the largest singular value of m (p, q), by a Lanczos iteration on the smaller of
-    m m^T and m^T m, with full reorthogonalisation. It starts from a fixed random vector, which no structure of m is
-    likely to be orthogonal to, and ends where the error no longer exceeds rounding."""
+    """(p,) left singular vector of the largest singular value of m (p, q), by the smaller of m m^T and m^T m."""
     m = m / m.abs().max()
     flipped = m.shape[0] > m.shape[1]
     side = m.mT if flipped else m
-    vector = torch.randn(len(side), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(m.device)
-    basis, diagonal, beside = [vector / torch.linalg.vector_norm(vector)], [], []
-    while True:
-        vector = side @ (basis[-1] @ side)
-        diagonal.append(float(basis[-1] @ vector))
-        known = torch.stack(basis)
-        for _ in range(2):  # once leaves rounding errors of the basis
-            vector = vector - (known @ vector) @ known
-        size = float(torch.linalg.vector_norm(vector))
-        done = len(basis) == len(side) or size <= _EPS * max(diagonal)
-        if done or len(basis) % _STEPS == 0:
-            small = torch.tensor(diagonal, dtype=torch.float64).diag()
-            off = torch.tensor(beside, dtype=torch.float64)
-            values, vectors = torch.linalg.eigh(small + _beside(off) + _beside(off).mT)
-            if done or size * abs(float(vectors[-1, -1])) <= 8 * _EPS * float(values[-1]):
-                vector = vectors[:, -1].to(m.device) @ known
-                break
-        beside.append(size)
-        basis.append(vector / size)
+    square = side @ side.mT
+    vector = torch.linalg.eigh(square).eigenvectors[:, -1] if len(square) <= _SMALL else _lanczos(square)
     left = m @ vector if flipped else vector
     return left / torch.linalg.vector_norm(left)
 
 
-def _beside(off: Tensor) -> Tensor:
-    """A matrix with `off` below its diagonal."""
-    return off.diag(-1) if len(off) else torch.zeros(1, 1, dtype=off.dtype)
+def _lanczos(square: Tensor) -> Tensor:
+    """The eigenvector of the largest eigenvalue of a positive semidefinite matrix, with full reorthogonalisation. It
+    starts from a fixed random vector, which no structure of the matrix is likely to be orthogonal to, and ends where
+    the error no longer exceeds rounding."""
+    vector = torch.randn(len(square), generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(square.device)
+    basis, diagonal, beside = torch.empty_like(square), [], []
+    size = float(torch.linalg.vector_norm(vector))
+    for steps in range(1, len(square) + 1):
+        basis[steps - 1] = vector / size
+        vector = square @ basis[steps - 1]
+        diagonal.append(float(basis[steps - 1] @ vector))
+        so_far = basis[:steps]
+        for _ in range(2):  # once leaves rounding errors of the basis
+            vector = vector - (so_far @ vector) @ so_far
+        size = float(torch.linalg.vector_norm(vector))
+        done = steps == len(square) or size <= _EPS * max(diagonal)
+        if done or steps % _STEPS == 0:
+            values, vectors = scipy.linalg.eigh_tridiagonal(diagonal, beside)
+            if done or size * abs(vectors[-1, -1]) <= 8 * _EPS * values[-1]:
+                break
+        beside.append(size)
+    return torch.from_numpy(vectors[:, -1].copy()).to(square.device) @ so_far

@@ -10,7 +10,6 @@ from simbench_plugins.indices.neighbours import LCSKNN, EditKNN, Jaccard, Mutual
 from zoo_rows import ROWS
 
 from simbench import InputError, similarity
-from simbench.check import parametrize
 
 LISTS = {
     Jaccard: oracle.jaccard,
@@ -147,8 +146,3 @@ def test_the_published_code_has_an_hsic_of_neighbours_that_is_not_symmetric():
     a, b = correlated(40, 5, 6, seed=7)
     one, other = (similarity("cknna[estimator=unbiased]", *pair) for pair in ((a, b), (b, a)))
     assert abs(one - other) > 1e-4
-
-
-@parametrize(Jaccard(metric="euclidean"), CKNNA(estimator="unbiased"), SecondOrderCosine(4, "distances"))
-def test_conforms(check):
-    check()

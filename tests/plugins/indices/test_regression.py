@@ -13,7 +13,6 @@ from sklearn.linear_model import Ridge as Reference
 from zoo_rows import ROWS
 
 from simbench import InputError, similarity
-from simbench.check import parametrize
 
 CONFIGURED = [
     Ridge(),
@@ -145,8 +144,3 @@ def test_regularised_cca_tends_to_cca():
     assert similarity("cca[ridge=1e-12]", a, b) == pytest.approx(similarity("cca", a, b), abs=1e-9)
     with pytest.raises(InputError, match="ridge is -1"):
         CCA(ridge=-1.0)
-
-
-@parametrize(CCA(ridge=0.1), Ridge(score="r2"), PLS(components=2))
-def test_conforms(check):
-    check()

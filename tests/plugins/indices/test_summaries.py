@@ -9,7 +9,6 @@ from simbench_plugins.indices.summaries import Concentricity, Magnitude, Uniform
 from zoo_rows import ROWS
 
 from simbench import InputError, similarity
-from simbench.check import parametrize
 
 CONFIGURED = [
     Magnitude(),
@@ -111,8 +110,3 @@ def test_the_order_of_the_rows_does_not_matter(index):
     a, b = correlated(50, 4, 6, seed=6)
     order = np.random.default_rng(7).permutation(50)
     assert similarity(index, a, b[order]) == pytest.approx(similarity(index, a, b), abs=1e-10)
-
-
-@parametrize(*CONFIGURED)
-def test_conforms(check):
-    check()

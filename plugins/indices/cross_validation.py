@@ -95,9 +95,9 @@ def ridge_predictor(scores: Tensor, parts: list[slice], strength: float, relativ
         lost = factor.diagonal().square() <= 8 * x.shape[1] * _EPS * matrix.diagonal()
         if int(failed) or bool(lost.any()):
             raise Undefined(f"needs a larger strength than {strength:g}, which is lost to rounding errors")
-        other, solved = scores[fold] - mean, torch.cholesky_solve(x.mT, factor)
-        weights = other @ solved
+        solved = torch.cholesky_solve((scores[fold] - mean).mT, factor).mT
+        weights = solved @ x.mT
         predictor[fold, : fold.start], predictor[fold, fold.stop :] = weights[:, : fold.start], weights[:, fold.start :]
         # Rounding errors of inner products are relative to the lengths of what is multiplied.
-        noise[fold] = torch.linalg.vector_norm(other, dim=1) * torch.linalg.vector_norm(solved)
+        noise[fold] = torch.linalg.vector_norm(solved, dim=1) * torch.linalg.vector_norm(x)
     return predictor, n * _EPS * noise

@@ -149,15 +149,20 @@ class PLS(Predictivity):
         from simbench_plugins.indices.cross_validation import agreement, folds, others
         from simbench_plugins.indices.partial_least_squares import predictions
 
-        x, y = a["scores"], b["rows"]
-        parts, components = folds(len(y), self.folds), min(self.components, max(1, x.shape[1] - 1))
+        x, rows = a["scores"], b["rows"]
+        parts, components = folds(len(rows), self.folds), min(self.components, max(1, x.shape[1] - 1))
+        # Rotating b rotates the predictions. With more neurons than rows, its principal coordinates are fewer.
+        y = b["scores"] if rows.shape[1] > len(rows) else rows
         predicted = []
         for fold in parts:
             fitted, targets = others(x, fold), others(y, fold)
             mean = fitted.mean(0)
             predicted.append(predictions(fitted - mean, targets - targets.mean(0), x[fold] - mean, components))
+        guess = torch.cat(predicted)
+        if y is not rows:
+            guess = guess @ (y.mT @ rows / y.square().sum(0)[:, None])
         noise = torch.full((len(y),), torch.finfo(torch.float64).eps * len(y) ** 0.5).to(y)
-        return agreement(torch.cat(predicted), y, parts, noise, self.score, self.average)
+        return agreement(guess, rows, parts, noise, self.score, self.average)
 
 
 @hookimpl

@@ -22,9 +22,12 @@ def line(name: str, entry: Entry) -> tuple[str, ...]:
     from simbench.contracts.case import parameters
 
     index: Index = entry.plugin
-    direction = "similarity" if index.claims.direction > 0 else "distance"
-    given = parameters(index).replace(",", ", ")
-    return (name, direction, _claims(index), _views(index), _cost(index), given, entry.owner, index.source)
+    try:
+        direction = "similarity" if index.claims.direction > 0 else "distance"
+        shown = (direction, _claims(index), _views(index), _cost(index))
+    except Exception as error:  # of a plugin, whose package stands in the same row
+        shown = ("", f"cannot be read: {type(error).__name__}", "", "")
+    return (name, *shown, parameters(index).replace(",", ", "), entry.owner, index.source)
 
 
 def in_full(plugin: Plugin, entry: Entry) -> Iterator[str]:

@@ -92,7 +92,7 @@ class Index(Plugin):
     """
 
     kind = "indices"
-    #: Rows that the harness draws, seeded, for from_samples; None takes all.
+    #: Most rows of a side that from_samples and prepare are given, drawn with a seed; None gives all.
     max_rows: ClassVar[int | None] = 2000
     #: True where from_samples, prepare and of_batch take rows of any real dtype and widen them themselves; others are
     #: handed float64, and minibatches in float32 at least.

@@ -78,6 +78,24 @@ def test_every_plugin_can_be_shown_in_full(call, registry, kind):
     assert all(f"{entry.plugin.spec}, version" in done.out for entry in registry.entries[kind].values())
 
 
+def test_an_index_whose_claims_cannot_be_read_is_listed_with_its_package(call, package, monkeypatch):
+    code = """
+import simbench
+class Mute(simbench.Index):
+    name, source = "mute", "a letter"
+    @property
+    def claims(self):
+        return 1 / 0
+@simbench.hookimpl
+def simbench_indices():
+    return [Mute()]
+"""
+    monkeypatch.syspath_prepend(package("muted", code))
+    done = call("list", "indices")
+    (line,) = [line for line in done.out.splitlines() if line.startswith("mute ")]
+    assert done.code == 0 and "cannot be read: ZeroDivisionError" in line and "muted 1.2" in line
+
+
 def test_a_name_that_is_unknown_is_one_line(call):
     done = call("list", "indices", "ckaa")
     assert done.code == 2 and done.err.count("\n") == 1 and "did you mean 'cka'" in done.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from simbench import Claims, Index, InputError, KnownAnswer, hookimpl, invariant
+from simbench import Claims, Index, InputError, KnownAnswer, hookimpl, invariant, number
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,31 +18,50 @@ if TYPE_CHECKING:
 class CCA(Index):
     """Mean canonical correlation, over the min(rank_a, rank_b) directions that both sides have.
 
-    mean: "rho" is the mean correlation (Kornblith et al. 2019, eq. 8); "rho_squared" the mean squared
+    mean: "rho" is the mean correlation (Kornblith et al. 2019, eq. 8); "rho2" the mean squared
         one (their R2_CCA, eq. 7). Both divide by the smaller rank after dead directions are cut; the
         authors' code divides by the width of its first argument and does not centre.
+    ridge: above 0, the correlations are those of regularised CCA, the singular values of
+        (S_aa + k_a I)^-1/2 S_ab (S_bb + k_b I)^-1/2 (Vinod 1976). k is `ridge` times the mean variance of the principal
+        directions, so that the value does not depend on the scale. s(A, A) is then below 1: the range is left open.
     """
 
-    mean: Literal["rho", "rho_squared"] = "rho"
+    mean: Literal["rho", "rho2"] = "rho"
+    ridge: float = number(0.0, least=0.0)
 
     name = "cca"
-    source = "Kornblith et al. 2019, eqs. 7 and 8; Hotelling 1936"
+    source = "Kornblith et al. 2019, eqs. 7 and 8; Hotelling 1936; Vinod 1976"
 
     @property
     def claims(self) -> Claims:
-        invariances = invariant("linear", "translation")
-        return Claims(symmetric=True, invariances_a=invariances, invariances_b=invariances)
+        invariances = invariant("orthogonal" if self.ridge else "linear", "scaling", "translation")
+        most = float("inf") if self.ridge else 1.0
+        return Claims(symmetric=True, range=(0.0, most), invariances_a=invariances, invariances_b=invariances)
 
     def from_moments(self, m: Moments) -> Tensor:
-        rho = m.defined().correlations
+        rho = self._regularised(m.defined()) if self.ridge else m.defined().correlations
         return rho.mean() if self.mean == "rho" else rho.square().mean()
 
+    def _regularised(self, m: Moments) -> Tensor:
+        """The singular values above, largest first: in principal directions, of variance v, each side's whitened
+        coordinates times sqrt(v / (v + k))."""
+        import torch
+
+        shares = []
+        for side in (m.a, m.b):
+            values = side.principal.values
+            shares.append((values / (values + self.ridge * values.mean())).sqrt())
+        cross = m.cross(m.a.principal, m.b.principal)
+        return torch.linalg.svdvals(shares[0][:, None] * cross * shares[1])
+
     def degenerate(self, m: Moments) -> str | None:
-        return _too_few_rows(m, m.a.whitened.rank, m.b.whitened.rank)
+        return None if self.ridge else _too_few_rows(m, m.a.whitened.rank, m.b.whitened.rank)
 
     def known_answers(self) -> list[KnownAnswer]:
         a, b = _tilted()
-        value = (1 + 0.6) / 2 if self.mean == "rho" else (1 + 0.36) / 2
+        # All directions of both planes have the same variance, of which ridge leaves the share 1 / (1 + ridge).
+        shares = [rho / (1 + self.ridge) for rho in (1.0, 0.6)]
+        value = sum(share if self.mean == "rho" else share**2 for share in shares) / 2
         return [KnownAnswer(a, b, value, "planes that share one direction and are tilted by arccos 0.6 in the other")]
 
 

@@ -8,6 +8,36 @@ import simbench
 from simbench.check import Check, checks
 from simbench.grammar import parse
 
+#: Indices of neighbours, regressions and differences of one number -> the checks that do not apply besides `routes` and
+#: `merge_order`.
+SAMPLED = {
+    "jaccard": {"gradient"},
+    "jaccard[metric=euclidean]": {"gradient"},
+    "mutual_knn": {"gradient"},
+    "rank_similarity": {"gradient"},
+    "lcs_knn": {"gradient"},
+    "lcs_knn[normalised=true]": {"gradient"},
+    "edit_knn": {"gradient"},
+    "cknna": {"gradient"},
+    "cknna[estimator=unbiased]": {"gradient", "identity", "known_answers"},
+    "second_order_cosine": {"gradient"},
+    "second_order_cosine[vectors=distances]": {"gradient"},
+    "ridge": {"gradient", "identity"},
+    "ridge[score=r2,relative=true]": {"gradient", "identity"},
+    "pls": {"gradient", "identity"},
+    "pls[components=2]": {"gradient", "identity"},
+    "pls[folds=5,score=r2,average=mean]": {"gradient", "identity"},
+    "magnitude": set(),
+    "concentricity": set(),
+    "uniformity": set(),
+    "uniformity[normalised=false,pairs=all]": set(),
+    "effective_rank": {"gradient"},
+    "effective_rank[of=eigenvalues,centred=true]": {"gradient"},
+    "twonn": {"gradient"},
+    "twonn[estimator=mle]": {"gradient"},
+    "spectrum": {"gradient"},
+    "spectrum[distance=total_variation]": {"gradient"},
+}
 INDICES = [
     "cka",
     "cka[estimator=debiased]",
@@ -32,7 +62,8 @@ INDICES = [
     "r2_lr",
     "r2_lr[centred=false]",
     "cca",
-    "cca[mean=rho_squared]",
+    "cca[mean=rho2]",
+    "cca[ridge=0.1]",
     "svcca",
     "svcca[variance=0.9]",
     "svcca[variance=1]",
@@ -62,6 +93,7 @@ INDICES = [
     "gulp",
     "gulp[strength=0,squared=true]",
     "eigenspace_overlap",
+    *SAMPLED,
 ]
 STITCHERS = [
     "identity",
@@ -117,6 +149,7 @@ INAPPLICABLE = {
     "rsm_norm[rsm=cosine,norm=spectral]": {"gradient", "merge_order", "routes"},
     "r2_lr": {"gradient", "routes"},
     "cca": {"gradient", "routes"},
+    "cca[ridge=0.1]": {"gradient", "identity", "routes"},
     "svcca": {"gradient", "routes"},
     "svcca[variance=0.9]": {"gradient", "known_answers", "routes"},
     "svcca[variance=1]": {"gradient", "known_answers", "routes"},
@@ -136,6 +169,7 @@ INAPPLICABLE = {
     "soft_matching[form=correlation]": set(),
     "gulp": {"gradient", "routes"},
     "eigenspace_overlap": {"gradient", "routes"},
+    **{spec: {"merge_order", "routes"} | skipped for spec, skipped in SAMPLED.items()},
     "identity": {"optimality", "widths"},
     "lasso": {"recovery"},
     "semi_matching[mode=soft]": {"recovery", "optimality"},

@@ -15,7 +15,7 @@ from simbench_plugins.indices.r2_lr import R2LR
 from simbench import Affine, InputError, Moments
 
 # Well away from rank cuts, and from the borders of the SVCCA truncation.
-FROM_MOMENTS = [CKA(), R2LR(), R2LR(centred=False), CCA(), CCA("rho_squared"), SVCCA(), SVCCA(0.8), PWCCA()]
+FROM_MOMENTS = [CKA(), R2LR(), R2LR(centred=False), CCA(), CCA("rho2"), SVCCA(), SVCCA(0.8), PWCCA()]
 
 
 def pair(n=60, p=5, q=7, seed=0):

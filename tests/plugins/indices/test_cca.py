@@ -13,7 +13,7 @@ from simbench import DegenerateWarning, InputError, similarity
 
 ORACLES = {
     CCA(): oracle.cca,
-    CCA("rho_squared"): lambda a, b: oracle.cca(a, b, "rho_squared"),
+    CCA("rho2"): lambda a, b: oracle.cca(a, b, "rho2"),
     SVCCA(): oracle.svcca,
     SVCCA(0.9): lambda a, b: oracle.svcca(a, b, 0.9),
     SVCCA(1.0): lambda a, b: oracle.svcca(a, b, 1),
@@ -41,7 +41,7 @@ def test_cca_family_known_answers(index):
         assert similarity(index, known.a, known.b) == pytest.approx(known.value, abs=1e-9), known.why
 
 
-@pytest.mark.parametrize("index", [CCA(), CCA("rho_squared"), SVCCA(), PWCCA()], **ids)
+@pytest.mark.parametrize("index", [CCA(), CCA("rho2"), SVCCA(), PWCCA()], **ids)
 def test_every_default_states_a_known_answer(index):
     assert index.known_answers()
 
@@ -60,7 +60,7 @@ def test_cca_is_the_mean_of_planted_correlations(p, q):
     rho = np.array([0.95, 0.8, 0.5, 0.1])
     a, b = planted(rho, p, q)
     assert similarity("cca", a, b) == pytest.approx(rho.mean(), abs=1e-10)
-    assert similarity("cca[mean=rho_squared]", a, b) == pytest.approx((rho**2).mean(), abs=1e-10)
+    assert similarity("cca[mean=rho2]", a, b) == pytest.approx((rho**2).mean(), abs=1e-10)
 
 
 def test_dead_and_duplicate_features_do_not_dilute_the_mean_correlation():
@@ -138,7 +138,7 @@ def test_pwcca_weights_ignore_the_offset_of_a():
     assert similarity("pwcca", a + 100, b - 3) == pytest.approx(similarity("pwcca", a, b), abs=1e-10)
 
 
-@pytest.mark.parametrize("index", [CCA(), CCA("rho_squared"), PWCCA()], **ids)
+@pytest.mark.parametrize("index", [CCA(), CCA("rho2"), PWCCA()], **ids)
 def test_values_on_unscaled_b_equal_those_on_features_over_twelve_orders(index):
     a, b = correlated(50, 5, 7, seed=5)
     assert similarity(index, a, b * np.logspace(-6, 6, 7)) == pytest.approx(similarity(index, a, b), abs=1e-10)

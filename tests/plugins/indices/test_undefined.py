@@ -19,7 +19,7 @@ UNBIASED = [
     for kernel in ("linear", "rbf")
     for estimator, batch in (("debiased", {}), ("minibatch", {"batch": 50}))
 ]
-LINEAR = [CKA(), R2LR(), R2LR(centred=False), CCA(), CCA("rho_squared"), SVCCA(), SVCCA(1.0), PWCCA()]
+LINEAR = [CKA(), R2LR(), R2LR(centred=False), CCA(), CCA("rho2"), SVCCA(), SVCCA(1.0), PWCCA()]
 ALL = [*UNBIASED, CKA(kernel="rbf"), *LINEAR]
 ids = {"ids": lambda value: getattr(value, "spec", None) or getattr(value, "__name__", str(value))}
 

@@ -185,8 +185,9 @@ class CKA(Index):
         """Value of the biased linear estimator on float32 rows (n, p) of equal width, of which only those of a are
         trained, in less time than `from_samples`; value and gradient differ by less than 1e-6 of their size."""
         from simbench_plugins.indices.cka_gradient import cka
+        from simbench_plugins.indices.gram import STILL
 
-        return cka(a, b, _STILL)
+        return cka(a, b, STILL)
 
     def known_answers(self) -> list[KnownAnswer]:
         from simbench_plugins.indices.kernel_answers import of_cka

@@ -17,7 +17,7 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     """
     from simbench.check import checks
     from simbench.cli.installed import installed
-    from simbench.errors import unknown
+    from simbench.errors import InputError, unknown
     from simbench.grammar import parse, split_list
     from simbench.registry import Registry
 
@@ -30,7 +30,15 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
         here = [kind for kind in kinds if name in registry.entries[kind] or (name == "all" and kind != "datasets")]
         if not here:
             raise unknown("index, stitcher, model or data set", name, known, "simbench list shows all")
-        plugins += [plugin for kind in here for plugin in registry.select(kind, [part])]
+        chosen, refusals = [], []
+        for kind in here:  # an index and a stitcher may share a name, and have other parameters
+            try:
+                chosen += registry.select(kind, [part])
+            except InputError as refusal:
+                refusals.append(refusal)
+        if not chosen:
+            raise refusals[0]
+        plugins += chosen
     failed = 0
     for plugin in plugins:
         outcomes = [(check.name, check.run()) for check in checks(plugin)]

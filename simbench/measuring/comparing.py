@@ -41,11 +41,12 @@ class Comparing(Sides):
     def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
         """Value of an index in the case's view, as a row `similarity`, by the policy of `simbench.measuring.value`.
         Raises the error of a value that failed."""
-        if index.needs == "samples" and index.prepares:
+        flat = case.view == "flat"
+        if index.prepares and (index.needs == "samples" or (flat and not turnable(index))):
             sides, answer = self._on_states(index, case, split)
-        elif case.view == "flat" and turnable(index):
+        elif flat and turnable(index):
             sides, answer = self._on_coordinates(index, case, split)
-        elif case.view == "flat" or index.needs == "samples":
+        elif flat or index.needs == "samples":
             sides, answer = self._on_rows(index, case, split)
         else:
             m = self.moments(case, split, case.view)

@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from simbench.columns import GROUP, IDENTITY, INDEX, LOGARITHMIC, SIMILARITY, STITCHER, TARGETS
+from simbench.columns import GROUP, INDEX, SIMILARITY, STITCHER
 from simbench.errors import InputError
 from simbench.statistics.alone import accuracies, of_pair
 from simbench.statistics.digits import significant
+from simbench.statistics.targets import target_rows, with_halves
 
 _PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
 _NAME = ["method", "params", "variable"]
@@ -88,7 +88,7 @@ def grids(
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
     networks = accuracies(measurements)
-    targets = _with_halves(_target_rows(rows), halves)
+    targets = with_halves(target_rows(rows), halves)
     indices, targets = (_settled(part) for part in (_index_rows(rows, methods), targets))
     parts = dict(iter(indices.groupby(GROUP)))
     for group, part in targets.groupby(GROUP, sort=True):
@@ -126,38 +126,6 @@ def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
     signs = np.array([direction[name] for name in names], dtype=float)
     # A symmetric index gives two values for a pair that may differ by rounding alone, and they must tie in rank.
     return rows.assign(value=significant(rows["value"].to_numpy() * signs), variable=rows["view"])
-
-
-def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of every target. A row that is not ok and has no target as its quantity counts for all targets."""
-    rows = rows[rows["kind"] == STITCHER]
-    nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
-    parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}
-    return pd.concat(
-        [part.assign(value=_oriented(part["value"], target), variable=target) for target, part in parts.items()]
-    )
-
-
-def _oriented(values: Any, target: str) -> Any:
-    """Values of a target, larger where stitching works better; the logarithm of those that span orders of magnitude."""
-    if target in LOGARITHMIC:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.log(values)
-    return values * TARGETS[target]
-
-
-def _with_halves(targets: pd.DataFrame, halves: pd.DataFrame | None) -> pd.DataFrame:
-    """The rows of targets with a column `halves`: an array (splits, 2), None where not known."""
-    if halves is None or halves.empty or targets.empty:
-        return targets.assign(halves=None)
-    key = [name for name in IDENTITY if name != "step"]
-    places, rows = (zip(*(frame[name].to_numpy(object) for name in key), strict=True) for frame in (halves, targets))
-    place = dict(zip(places, halves["halves"], strict=True))
-    stepless = targets["step"].isna()
-    found = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]
-    wanted = zip(found, targets["variable"], strict=True)
-    found = [None if each is None else _oriented(each, target) for each, target in wanted]
-    return targets.assign(halves=pd.Series(found, index=targets.index, dtype=object))
 
 
 def _settled(rows: pd.DataFrame) -> pd.DataFrame:

@@ -45,15 +45,18 @@ class Stacks:
         return stack.pair(*places)
 
     def _members(self, a: Member, b: Member) -> dict[tuple[str, str], Member]:
-        """Representations whose moments are taken together: all of one layer and one size, if they are.
+        """Representations whose moments are taken together: of two networks, or of two untrained ones, those of all at
+        this layer and of this size.
 
         By content and in its order, each once: so neither the order in which networks were given nor their names
         matter."""
         size, together = self.activations.shape(*a)[1:], [a, b]
-        if a[1] == b[1] and self.activations.shape(*b)[1:] == size:
+        peers = [network.untrained if a[0].initial else network for network in self.networks]
+        known = {network.content for network in peers} >= {a[0].content, b[0].content}
+        if known and a[1] == b[1] and self.activations.shape(*b)[1:] == size:
             together += [
                 (network, a[1])
-                for network in self.networks
+                for network in peers
                 if a[1] in network.model.layers and self.activations.shape(network, a[1])[1:] == size
             ]
         return dict(sorted({_content(member): member for member in together}.items()))

@@ -21,6 +21,10 @@ INDICES = [
     "svcca[variance=0.9]",
     "svcca[variance=1]",
     "pwcca",
+    "depth",
+    "random",
+    "random_features",
+    "random_features[index=r2_lr]",
 ]
 STITCHERS = [
     "identity",

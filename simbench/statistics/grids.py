@@ -29,7 +29,8 @@ class Variable:
     name: (method, params, view or target). values: (pairs, layers), oriented so that larger is more similar
     or better; NaN unless ok. status: (pairs, layers) text, "" where there is no row. images: (pairs, layers)
     how many the value was measured on. halves: (pairs, layers, splits, 2) of a target, its scores on two halves of the
-    images for each of several splits, NaN where they are not known.
+    images for each of several splits, NaN where they are not known. control: of an index, that it is there to be
+    beaten.
     """
 
     name: tuple[str, str, str]
@@ -37,6 +38,7 @@ class Variable:
     status: ndarray
     images: ndarray
     halves: ndarray
+    control: bool = False
 
     @cached_property
     def ok(self) -> ndarray:
@@ -79,7 +81,7 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFram
     rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
-    networks = accuracies(measurements)
+    networks, chosen = accuracies(measurements), controls(methods, INDEX)
     targets = _with_halves(_target_rows(rows), halves)
     indices, targets = (_settled(part) for part in (_index_rows(rows, methods), targets))
     parts = dict(iter(indices.groupby(GROUP)))
@@ -87,9 +89,16 @@ def grids(measurements: pd.DataFrame, methods: pd.DataFrame, halves: pd.DataFram
         both = pd.concat([parts.get(group, indices[:0]), part])
         pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
         layers = sorted(set(both["layer"]), key=_natural)
-        sides = (_variables(side, pairs, layers) for side in (parts.get(group, indices[:0]), part))
+        sides = (_variables(side, pairs, layers, chosen) for side in (parts.get(group, indices[:0]), part))
         alone = np.array([of_pair(networks, group, pair) for pair in pairs], dtype=float).reshape(-1, 2)
         yield Grid(group, pairs, layers, next(sides), next(sides), alone)
+
+
+def controls(methods: pd.DataFrame, kind: str) -> set[tuple[str, str]]:
+    """(name, parameters) of the methods of a kind that are controls."""
+    flags = methods["control"] if "control" in methods else pd.Series(False, methods.index)
+    rows = methods[flags.fillna(False).astype(bool) & (methods["kind"] == kind)]
+    return set(rows[["method", "params"]].itertuples(index=False, name=None))
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
@@ -163,7 +172,7 @@ def _settled(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop_duplicates(cell, keep="last")
 
 
-def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
+def _variables(rows: pd.DataFrame, pairs: list, layers: list, control: set) -> list[Variable]:
     row_of = {pair: i for i, pair in enumerate(pairs)}
     column_of = {layer: i for i, layer in enumerate(layers)}
     variables = []
@@ -181,7 +190,7 @@ def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
             images[cell] = samples
             if half is not None and half.shape == known.shape:
                 halves[cell] = half
-        variables.append(Variable(name, values, status, images, halves))
+        variables.append(Variable(name, values, status, images, halves, name[:2] in control))
     return variables
 
 

@@ -9,7 +9,8 @@ from simbench.errors import InputError
 from simbench.networks import weights
 from simbench.registry import Registry
 from simbench.results.store import Contents, Store, unwritable
-from simbench.runs.plan import UNTRAINED, Part, check_splits, plan, trained_as
+from simbench.runs.placeholders import UNTRAINED, trained_as
+from simbench.runs.plan import Part, check_splits, plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import Resolved, resolve
 from simbench.system.cache import cache_folder
@@ -48,7 +49,7 @@ class Job:
         return [
             case
             for case in part.cases
-            if UNTRAINED in (case.a.weights, case.b.weights)
+            if UNTRAINED in (case.a.weights, case.b.weights, case.control.weights if case.control else None)
             or (record := self.contents.records.get(case.key)) is None
             or record.failed
         ]

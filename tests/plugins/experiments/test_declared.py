@@ -42,9 +42,13 @@ def test_the_experiments_of_a_run_without_a_choice_are_declared():
 
 def test_board_columns_are_declared_with_their_meaning():
     boards = {name: installed().get("experiments", name).board for name in NAMES}
-    assert {name: list(board) for name, board in boards.items() if board} == {"cka_penalty": ["pushed_to"]}
-    column = boards["cka_penalty"]["pushed_to"]
-    assert isinstance(column, BoardColumn) and column.prefix == "pushed" and "{where}" in column.legend
+    assert {name: list(board) for name, board in boards.items() if board} == {
+        "cka_penalty": ["pushed_to"],
+        "sanity": ["layer_identification", "component_sensitivity", "noise_sensitivity", "specificity"],
+    }
+    columns = [column for board in boards.values() for column in board.values()]
+    assert all(isinstance(column, BoardColumn) and "{where}" in column.legend for column in columns)
+    assert boards["cka_penalty"]["pushed_to"].prefix == "pushed"
 
 
 @pytest.mark.parametrize("name", NAMES)

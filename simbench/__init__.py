@@ -26,6 +26,7 @@ _WHERE = {
     "fold": "simbench.networks.fold",
     "hookimpl": "simbench.hookspecs",
     "Index": "simbench.contracts",
+    "index": "simbench.authoring.functions",
     "Stitcher": "simbench.contracts",
     "Model": "simbench.contracts",
     "Dataset": "simbench.contracts",

@@ -7,6 +7,8 @@ class MyIndex(Index): ...
 @hookimpl
 def simbench_indices():
     return [MyIndex()]
+
+An entry point may also name one configured object, `my_index = "my_module:my_index"`, which needs no hook.
 """
 
 from __future__ import annotations

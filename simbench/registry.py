@@ -153,7 +153,11 @@ def load(extra: Iterable[object] = ()) -> Registry:
 
 
 def _objects(plugin: object) -> list[Plugin]:
-    """All objects that the hooks of one plugin module return, each checked against its contract."""
+    """All objects that the hooks of one plugin module return, or the one plugin that an entry point names, each checked
+    against its contract."""
+    if isinstance(plugin, Plugin):
+        _conforms(plugin, CONTRACTS.get(getattr(plugin, "kind", ""), Plugin))
+        return [plugin]
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)

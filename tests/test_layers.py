@@ -22,7 +22,7 @@ FLOORS = (
     {"columns", "errors", "system"},
     {"grammar", "moments", "statistics"},
     {"contracts"},
-    {"families", "hookspecs", "isolation", "networks", "results", "tracing"},
+    {"authoring", "families", "hookspecs", "isolation", "networks", "results", "tracing"},
     {"measuring", "registry"},
     {"check", "comparison", "runs"},
     {"cli"},

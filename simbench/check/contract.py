@@ -10,11 +10,8 @@ from simbench.contracts.plugin import overrides
 from simbench.system.provenance import digest
 
 
-def declared(plugin: Plugin, methods: dict[str, str]) -> None:
-    """Require a name, a source, a version, frozen parameters that are plain data, and the method that `needs` names.
-
-    methods: value of `needs` -> name of the method.
-    """
+def described(plugin: Plugin) -> None:
+    """Require a name, a source, a version, and frozen parameters that are plain data."""
     for key in ("name", "source"):
         text = getattr(plugin, key, None)
         require(isinstance(text, str) and bool(text.strip()), f"{key} is {text!r}; a text is wanted")
@@ -27,6 +24,14 @@ def declared(plugin: Plugin, methods: dict[str, str]) -> None:
         digest(plugin.identity)
     except (TypeError, ValueError) as error:
         require(False, f"parameters {plugin.params} are not plain data: {error}")
+
+
+def declared(plugin: Plugin, methods: dict[str, str]) -> None:
+    """Require what `described` does, and the method that `needs` names.
+
+    methods: value of `needs` -> name of the method.
+    """
+    described(plugin)
     require(plugin.needs in methods, f"needs is {plugin.needs!r}; one of {', '.join(methods)} is wanted")
     require(
         overrides(plugin, methods[plugin.needs]), f"needs {plugin.needs!r} but implements no {methods[plugin.needs]}"

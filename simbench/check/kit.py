@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+from simbench.check.dataset import dataset_checks
 from simbench.check.index import index_checks
+from simbench.check.model import model_checks
 from simbench.check.outcome import Check
 from simbench.check.stitcher import stitcher_checks
-from simbench.contracts import Index, Plugin, Stitcher
+from simbench.contracts import Dataset, Index, Model, Plugin, Stitcher
 from simbench.errors import InputError
+
+#: Contract -> its checks.
+KITS: dict[type[Plugin], Callable[[Any], Iterator[Check]]] = {
+    Index: index_checks,
+    Stitcher: stitcher_checks,
+    Model: model_checks,
+    Dataset: dataset_checks,
+}
 
 
 def checks(plugin: Plugin) -> Iterator[Check]:
-    """Every check of a configured index or stitcher, in order; nothing is computed before `Check.run`.
+    """Every check of a configured index, stitcher, model or data set, in order; nothing is computed before `Check.run`.
 
     Raises InputError for any other kind of plugin.
     """
-    if isinstance(plugin, Index):
-        return index_checks(plugin)
-    if isinstance(plugin, Stitcher):
-        return stitcher_checks(plugin)
-    raise InputError(f"{plugin!r} has no conformance checks; give an Index or a Stitcher object")
+    for contract, kit in KITS.items():
+        if isinstance(plugin, contract):
+            return kit(plugin)
+    raise InputError(f"{plugin!r} has no conformance checks; give an Index, a Stitcher, a Model or a Dataset object")

@@ -16,9 +16,10 @@ PREFIX = "SIMBENCH"
 VERBS = {
     "run": ("running", "Measure every index and stitcher on pairs of networks; write tables and leaderboard."),
     "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels."),
-    "check": ("checking", "Hold an index or stitcher to its contract, claims and known answers."),
+    "check": ("checking", "Hold an index, stitcher, model or data set to its contract and claims."),
     "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),
     "leaderboard": ("deriving", "Derive and show the leaderboard from the records."),
+    "new": ("creating", "Write a complete package to start from: an index, stitcher, model, dataset, experiment."),
     "panel": ("panels", "Make, show or verify panels: frozen sets of trained networks."),
     "cache": ("caching", "Show or clear cached data sets and trained weights."),
 }

@@ -9,9 +9,11 @@ import click
 @click.argument("names", nargs=-1, required=True)
 @click.option("--verbose", "-v", is_flag=True, help="Show passed checks, too.")
 def check_command(names: tuple[str, ...], verbose: bool) -> int:
-    """Check indices and stitchers: contract, claims (those made hold, those not made visibly fail), known answers.
+    """Check indices and stitchers (contract, claims that are made or not made, known answers), models (exact cuts) and
+    data sets (splits).
 
-    NAMES are selections such as cka or 'svcca[variance=0.9]'; `all` checks everything installed.
+    NAMES are selections such as cka or 'svcca[variance=0.9]'; `all` checks every installed index, stitcher and model.
+    A data set is checked where it is named, since reading it may download it.
     """
     from simbench.check import checks
     from simbench.cli.installed import installed
@@ -20,14 +22,14 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     from simbench.registry import Registry
 
     registry: Registry = installed()
-    kinds = ("indices", "stitchers")
+    kinds = ("indices", "stitchers", "models", "datasets")
     known = [name for kind in kinds for name in registry.entries[kind]]
     plugins = []
     for part in (part for text in names for part in split_list(text)):
         name = parse(part)[0]
-        here = [kind for kind in kinds if name == "all" or name in registry.entries[kind]]
+        here = [kind for kind in kinds if name in registry.entries[kind] or (name == "all" and kind != "datasets")]
         if not here:
-            raise unknown("index or stitcher", name, known, "simbench list shows all")
+            raise unknown("index, stitcher, model or data set", name, known, "simbench list shows all")
         plugins += [plugin for kind in here for plugin in registry.select(kind, [part])]
     failed = 0
     for plugin in plugins:

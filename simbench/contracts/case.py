@@ -11,8 +11,8 @@ from simbench.contracts.plugin import Plugin
 from simbench.contracts.selection import Network, Pair, Setting
 from simbench.system.provenance import digest
 
-#: Version of the layout of records; increased when records of the old layout would be misread.
-SCHEMA = 2
+#: Version of records; increased when records of the old layout would be misread, or moments give other numbers.
+SCHEMA = 3
 
 
 @dataclass(frozen=True)

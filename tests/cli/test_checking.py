@@ -36,11 +36,13 @@ def test_passed_checks_are_shown_on_request(call):
     assert loud.out.count("  passed ") == int(loud.out.split(": ")[1].split()[0])
 
 
-def test_all_is_every_index_and_stitcher(call, registry, monkeypatch):
+def test_all_is_every_index_stitcher_and_model(call, registry, monkeypatch):
     monkeypatch.setattr("simbench.check.checks", lambda plugin: [])
     done = call("check", "all")
     heads = {line.split(":")[0] for line in done.out.splitlines()}
-    assert done.code == 0 and heads == {*registry.entries["indices"], *registry.entries["stitchers"]}
+    assert done.code == 0 and heads == {
+        name for kind in ("indices", "stitchers", "models") for name in registry.entries[kind]
+    }
 
 
 def test_a_plugin_that_breaks_its_claims_is_exit_1_with_the_reasons(call, package, monkeypatch):
@@ -52,8 +54,8 @@ def test_a_plugin_that_breaks_its_claims_is_exit_1_with_the_reasons(call, packag
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("svcaa", "index or stitcher 'svcaa' is unknown; did you mean 'svcca'"),
-        ("tiny10", "index or stitcher 'tiny10'"),
+        ("svcaa", "index, stitcher, model or data set 'svcaa' is unknown; did you mean 'svcca'"),
+        ("matching", "index, stitcher, model or data set 'matching'"),
         ("svcca[variance=2]", "a share above 0 and up to 1 is allowed"),
         ("all[a=1]", "to a pattern"),
         ("cka[", "do not pair"),

@@ -123,7 +123,7 @@ def test_key_does_not_change_with_what_names_or_places_it(what):
 
 def test_key_is_the_one_it_has_always_been():
     """A change of this literal throws away every record on every disk: raise `cases.SCHEMA` then, knowingly."""
-    assert CASE.key == "79d5e4b22a244b9f9d444b52faeabdd309b647d6660f66d19b996b54f8fc574f"
+    assert CASE.key == "49714021e37884ac3af08d4c60beee4480eadce645cc268fc94636647beaa6ff"
 
 
 def test_identity_is_plain_data_without_paths():
@@ -184,9 +184,11 @@ def test_what_shapes_every_number_without_being_in_a_key_is_pinned():
 
     from simbench.contracts import case
     from simbench.measuring import activations
+    from simbench.moments import basis
     from simbench.networks import inputs
 
-    assert (case.SCHEMA, inputs.BATCH, activations.FLAT_INPUTS, CKA.max_rows) == (2, 128, 2000, 2000)
+    pinned = (case.SCHEMA, inputs.BATCH, activations.FLAT_INPUTS, CKA.max_rows, basis.MARGIN)
+    assert pinned == (3, 128, 2000, 2000, 4)
 
 
 def test_a_network_misfits_labels_that_its_outputs_do_not_name():

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 RUN = """
 import pickle, sys, torch, simbench
 torch.set_num_threads(int(sys.argv[1]))
-options = {"seeds": 2, "layers": "bn2,bn5", "stitchers": "identity,least_squares,procrustes,reduced_rank"}
+options = {"seeds": "7,21", "layers": "bn1,bn5,bn8", "stitchers": "identity,least_squares,procrustes,reduced_rank"}
 outcome = simbench.run(panel="tiny10-digits-1", experiments="matching", results=sys.argv[2], **options)
 assert outcome.trained == 0 and outcome.ok
 print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())

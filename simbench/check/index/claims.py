@@ -122,7 +122,8 @@ def known_answers(index: Index) -> str:
     if not answers:
         raise Skip("none given; implement known_answers() with a case whose value follows by hand")
     for answer in answers:
-        pair = Pair(answer.why, torch.as_tensor(answer.a), torch.as_tensor(answer.b))
+        sides = (torch.as_tensor(x, dtype=None if torch.is_tensor(x) else torch.float64) for x in (answer.a, answer.b))
+        pair = Pair(answer.why, *sides)
         error = abs(value(index, pair) - answer.value)
         require(error <= answer.tolerance, f"off by {error:.3g} from the known {answer.value:.9g}: {answer.why}")
     return f"{len(answers)} of {len(answers)} come out: {'; '.join(answer.why for answer in answers)}"

@@ -78,8 +78,8 @@ class Stacks:
         return stack, [order.index(_content(member)) for member in (a, b)]
 
     def _together(self, a: Member, b: Member) -> dict[Content, Member]:
-        """Representations whose moments are taken together: for two networks of the design, or their untrained twins, all
-        of their layer and size, else the two.
+        """Representations whose moments are taken together: for two networks of the design, or their untrained twins,
+        all of their layer and size, else the two.
 
         By content and in its order, each once: so neither the order in which networks were given nor their names
         matter."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from simbench_plugins.experiments import curves
-from simbench_plugins.experiments.presets import AUTHORS, DIRECT, PAPER, SMALL
+from simbench_plugins.experiments.presets import AUTHORS, CONTROLS, DIRECT, FIVE, PAPER, SMALL
 
 from simbench import Case, Experiment, Result, Row, hookimpl
 from simbench.results import figures
@@ -46,7 +46,7 @@ class Matching(Experiment):
     version = 2
     default = True
     presets: ClassVar = {
-        "default": replace(SMALL, seeds="24", pairs="balanced:4", stitchers=DIRECT),
+        "default": replace(SMALL, seeds="24", pairs="balanced:4", indices=f"{FIVE},{CONTROLS}", stitchers=DIRECT),
         "paper": replace(PAPER, seeds="4", stitchers=f"identity,least_squares,procrustes,task_loss[{AUTHORS}]"),
     }
 

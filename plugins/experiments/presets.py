@@ -10,6 +10,8 @@ from simbench import Preset
 DIRECT = "identity,least_squares,procrustes,reduced_rank"
 #: The five indices of Csiszarik et al. 2021.
 FIVE = "cca,cka,pwcca,r2_lr,svcca"
+#: What every index must beat.
+CONTROLS = "depth,random,random_features"
 #: Six networks of Tiny-10 on digits, five indices, five stitchers: minutes on two cores.
 SMALL = Preset(models="tiny10", datasets="digits", indices=FIVE, stitchers=f"{DIRECT},task_loss")
 #: Tiny-10 as the authors of Csiszarik et al. 2021 trained it, on CIFAR-10, all of its images.

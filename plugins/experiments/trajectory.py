@@ -75,7 +75,8 @@ class Trajectory(Experiment):
             yield Case.stitch(self, selection.setting, self.stitcher, pair, "training")
             for view in selection.views:
                 for index in selection.indices:
-                    yield Case.compare(self, selection.setting, index, pair, view, "trajectory")
+                    if index.needs != "case":  # one of these sees no stitch
+                        yield Case.compare(self, selection.setting, index, pair, view, "trajectory")
 
     def run(self, case: Case, bench: Bench) -> Result:
         import numpy as np

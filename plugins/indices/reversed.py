@@ -11,7 +11,7 @@ from simbench.measuring.evaluate import evaluate
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simbench import Moments
+    from simbench import Moments, State
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Reversed(Index):
 
     of: Index
 
-    name, source, any_precision = "reversed", "", True
+    name, source = "reversed", ""
 
     @property
     def claims(self) -> Claims:
@@ -30,6 +30,20 @@ class Reversed(Index):
     @property
     def needs(self) -> str:
         return self.of.needs
+
+    @property
+    def any_precision(self) -> bool:
+        return self.of.any_precision
+
+    @property
+    def prepares(self) -> bool:
+        return self.of.prepares
+
+    def prepare(self, rows: Tensor) -> State:
+        return self.of.prepare(rows)
+
+    def compare(self, a: State, b: State) -> Tensor:
+        return self.of.compare(b, a)
 
     @property
     def max_rows(self) -> int | None:

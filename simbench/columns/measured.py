@@ -65,7 +65,7 @@ invariances_a: text: claimed invariances of the a side
 invariances_b: text: claimed invariances of the b side
 control: boolean: what every method must beat: it stands on boards, but no mean or comparison counts it
 differentiable: boolean: claimed: has a finite gradient that is not identically zero
-needs: text: what it is computed from: moments, samples or task
+needs: text: what it is computed from: moments, samples, case (networks and layers) or task
 family: text: maps that a stitcher is confined to
 objective: text: what a stitcher minimises
 source: text: citation

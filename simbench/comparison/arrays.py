@@ -37,10 +37,10 @@ def similarity(
     precision and scale, so that badly conditioned activations keep their digits. If there are more neurons than rows,
     this takes a few copies of the rows.
 
-    Raises InputError for anything but finite real numbers, wrong numbers of axes, different numbers of rows, fewer than
-    4 rows, activations that are constant or vary by no more than the rounding of their numbers, and pairs on which the
-    index is undefined (debiased CKA of rows that are all equally far apart). Warns with DegenerateWarning if the value
-    carries no information (more directions than rows).
+    Raises InputError for an index of cases (`Index.from_case`), for anything but finite real numbers, wrong numbers of
+    axes, different numbers of rows, fewer than 4 rows, activations that are constant or vary by no more than the
+    rounding of their numbers, and pairs on which the index is undefined (debiased CKA of rows that are all equally far
+    apart). Warns with DegenerateWarning if the value carries no information (more directions than rows).
 
     >>> import torch
     >>> a = torch.eye(6, 2)

@@ -18,6 +18,7 @@ from simbench.contracts import Index
 from simbench.errors import InputError, unknown
 from simbench.grammar import memory as bytes_of
 from simbench.grammar import split_list
+from simbench.measuring.value import MEASURED
 from simbench.moments.views import VIEWS
 from simbench.registry import Registry
 from simbench.tracing.inputs import Choose, Inputs
@@ -45,7 +46,8 @@ def similarities(
 
     indices: specs such as "cka,svcca[variance=0.9]" or "all", or Index objects. Those of minibatches
         (`Index.minibatches`, such as `cka[estimator=minibatch]`) take view flat or pooled. Those that need samples are
-        computed on at most `Index.max_rows` rows, drawn with a seed, the same for all layers that pair.
+        computed on at most `Index.max_rows` rows, drawn with a seed, the same for all layers that pair. "all" and other
+        patterns leave out indices of cases.
     a, b: any torch.nn.Module. Copies of them run in eval mode without gradients (networks with convolutions in
         channels-last memory, which is faster). If a is b, it runs once.
     batches: input tensors (n, ...), sequences that start with one, such as the (inputs, labels) of a DataLoader, or
@@ -147,14 +149,23 @@ def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | N
     chosen: dict[str, Index] = {}
     for index in given:
         if isinstance(index, str):
-            chosen.update((each.spec, each) for each in (registry or installed()).select("indices", [index]))
+            chosen.update((each.spec, each) for part in split_list(index) for each in _of_rows(part, registry))
         elif isinstance(index, Index):
             chosen[index.spec] = index
         else:
             raise InputError(f"index is {index!r}; give a name such as 'cka', or an Index object")
     if not chosen:
         raise InputError("no index is given; name one, such as 'cka'")
+    for index in chosen.values():
+        if index.needs == "case":
+            raise InputError(f"{index.spec} is computed from networks and layers, not from rows; {MEASURED}")
     return list(chosen.values())
+
+
+def _of_rows(spec: str, registry: Registry | None) -> list[Index]:
+    """The indices that a spec or a pattern names, without those of cases where it names others, too."""
+    named: list[Index] = list((registry or installed()).select("indices", [spec]))
+    return [index for index in named if index.needs != "case"] or named
 
 
 def _names(layers: str | Sequence[str] | None, option: str) -> list[str] | None:

@@ -89,23 +89,29 @@ class Bench(Protocol):
         indices and pairs. Whole inputs change places: in view spatial, with all their pixels. Raises Undefined or
         Inapplicable where the index has no value, and InputError for fewer than 4 inputs."""
 
-    def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
+    def stitched_similarity(self, index: Index, affine: Affine, case: Case, front: Tensor | None = None) -> float:
         """Index of the stitched a against b on the test split, in the case's view. ArithmeticError for an answer that
-        is no finite number in the claimed range."""
+        is no finite number in the claimed range. front: as for `logits`."""
 
     # Stitching
 
     def task(self, case: Case) -> Task:
         """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
 
-    def fit(self, stitcher: Stitcher, case: Case, half: int | None = None, **options: Any) -> Affine:
+    def fit(
+        self, stitcher: Stitcher, case: Case, half: int | None = None, front: Tensor | None = None, **options: Any
+    ) -> Affine:
         """The stitch from a to b, weight (p, q) and bias (q,), fitted on the train split, in float64; `options` go to
-        `from_task`, for instance on_step. half: fitted on one random half of the train inputs, 0 or 1, and
-        Inapplicable for a trained stitcher. ArithmeticError for weights that are not finite."""
+        `from_task`, for instance on_step. ArithmeticError for weights that are not finite.
 
-    def logits(self, affine: Affine, case: Case) -> Tensor:
+        half: fitted on one random half of the train inputs, 0 or 1, and Inapplicable for a trained stitcher. front:
+        activations (n, p, h, w) or (n, p) of the train inputs that stand in for those of a; its outputs and augmented
+        inputs are then missing."""
+
+    def logits(self, affine: Affine, case: Case, front: Tensor | None = None) -> Tensor:
         """Outputs of the stitched network on the test split, (n, outputs), or (k, n, outputs) for k maps in one Affine.
-        ArithmeticError where they are not finite."""
+        ArithmeticError where they are not finite. front: activations of the test inputs that stand in for those of a.
+        """
 
     def score(self, logits: Tensor, case: Case) -> Score:
         """Score of stitched outputs (n, outputs). Inapplicable where Model 2 has another task than the setting."""

@@ -21,7 +21,7 @@ class Case:
 
     experiment: the experiment that planned it. kind: "index", "stitcher", "network" (an unstitched one, a == b) or
     another word that the experiment chooses; `Experiment` describes how each is read. method: the index or stitcher, or
-    None. view: "" where none applies.
+    None. view: "" where none applies. control: a network that a is compared with, as a front of b.
 
     `stitch`, `compare` and `alone` create the cases that most experiments plan.
     """
@@ -36,6 +36,7 @@ class Case:
     layer_b: str
     view: str
     split: str = "test"
+    control: Network | None = None
 
     @classmethod
     def stitch(cls, experiment: Plugin, setting: Setting, stitcher: Plugin, pair: Pair, kind: str = "stitcher") -> Case:
@@ -68,6 +69,7 @@ class Case:
             "b": [*self.b.identity, self.layer_b],
             "view": self.view,
             "split": self.split,
+            **({"control": self.control.identity} if self.control else {}),
         }
 
     @cached_property

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts.bench import Bench
     from simbench.contracts.case import Case
+    from simbench.contracts.dataset import Dataset
     from simbench.contracts.result import Kept, Result, Row
     from simbench.contracts.selection import Selection
 
@@ -94,6 +95,11 @@ class Experiment(Plugin):
     def plan(self, selection: Selection) -> Iterator[Case]:
         """Every case of the selection; computes nothing. Raises InputError for a selection that cannot be measured."""
         raise TypeError(f"experiment {self.name!r} plans nothing")
+
+    def controls(self, dataset: Dataset, seeds: Sequence[int]) -> Sequence[tuple[Dataset, Sequence[int]]]:
+        """Data sets, each with seeds, on which networks of every selected model are trained for comparison: they are
+        `selection.controls`, measured on `dataset`. seeds: of the selected networks."""
+        return ()
 
     def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         """Measure one case. Raise Inapplicable(reason) for a row `skipped`; any other exception gives a row

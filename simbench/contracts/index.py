@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, Union
 
 from simbench.contracts.plugin import Plugin, overrides
 from simbench.errors import Inapplicable, Undefined, unknown
@@ -85,6 +85,8 @@ class Index(Plugin):
       (a dissimilarity matrix, a centred Gram matrix, a list of neighbours). Each network and layer is then prepared
       once, however many pairs it is in.
     - `from_samples`, for any other index: it is called for every pair.
+    - `from_case`, for an index that needs more than rows: the networks, their layers, or other networks. It is one of
+      `simbench run` alone; `simbench.similarity` and `similarities` refuse it.
 
     An index of moments may implement one of the others as well, for rows that are wider than they are many. An index
     that is a ratio of sums over minibatches implements `of_batch`, too: `simbench.similarities` then streams it over
@@ -111,8 +113,10 @@ class Index(Plugin):
 
     @property
     def needs(self) -> str:
-        """ "moments" or "samples": what this configured object computes from."""
-        return "moments" if overrides(self, "from_moments") else "samples"
+        """ "moments", "samples" or "case": what this configured object computes from."""
+        if overrides(self, "from_moments"):
+            return "moments"
+        return "case" if overrides(self, "from_case") else "samples"
 
     def from_moments(self, m: Moments) -> torch.Tensor:
         """0-dim value from the moments of rows a (n, p), b (n, q)."""
@@ -123,6 +127,11 @@ class Index(Plugin):
         if not self.prepares:
             raise TypeError(f"index {self.name!r} implements no from_samples")
         return self.compare(*(self._prepared(name, rows) for name, rows in (("a", a), ("b", b))))
+
+    def from_case(self, case: Any, bench: Any) -> torch.Tensor:
+        """0-dim value of the networks, layers and view of a `simbench.Case`. bench: a `simbench.Bench`, which measures
+        what the index needs, as for an experiment. Raises Inapplicable where the index does not apply."""
+        raise TypeError(f"index {self.name!r} implements no from_case")
 
     @property
     def prepares(self) -> bool:

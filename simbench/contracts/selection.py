@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -26,7 +26,8 @@ class Network:
     graph: hash of the computation of the network that the model builds. dataset, fingerprint: the data set that it was
     trained on, if it is measured on another one; its `seed` then names that data set, too.
     panel: the panel that it belongs to, with its version; `part` is then the first part of the names of its tensors in
-    the file.
+    the file. initial: True for a network that is not trained: its weights are those that the model builds with a seed
+    made of `weights`, and there is no file.
     """
 
     model: Model
@@ -38,6 +39,7 @@ class Network:
     graph: str = ""
     part: str = ""
     panel: str = ""
+    initial: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -58,6 +60,12 @@ class Network:
     def identity(self) -> list[Any]:
         """Plain data that determines the outputs of this network."""
         return [self.model.identity, self.graph, self.weights, *([self.fingerprint] if self.dataset else [])]
+
+    @cached_property
+    def untrained(self) -> Network:
+        """A network of the same architecture with initial weights, which follow from the content of this one."""
+        name, weights = f"{self.seed}, untrained", digest(["untrained", self.identity])
+        return replace(self, seed=name, weights=weights, file=Path(), part="", panel="", initial=True)
 
     @cached_property
     def content(self) -> str:
@@ -96,6 +104,7 @@ class Selection:
 
     networks: in the order in which they were typed; `ordered` sorts them.
     layers: model spec -> names of the selected layers, in order of depth. design: the pairs of networks at a layer.
+    controls: the networks that `Experiment.controls` asks for, which no pair is made of.
     Selections of the same networks on the same data are equal: their cases can share computations.
     """
 
@@ -106,6 +115,7 @@ class Selection:
     indices: tuple[Index, ...]
     stitchers: tuple[Stitcher, ...]
     design: Design = Design()
+    controls: tuple[Network, ...] = ()
 
     @cached_property
     def ordered(self) -> tuple[Network, ...]:
@@ -138,7 +148,8 @@ class Selection:
 
     @cached_property
     def _key(self) -> str:
-        return digest([self.setting.identity, [[network.name, network.identity] for network in self.networks]])
+        networks = ([[network.name, network.identity] for network in some] for some in (self.networks, self.controls))
+        return digest([self.setting.identity, *networks])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Selection) and self._key == other._key

@@ -14,7 +14,7 @@ from simbench.contracts.selection import Network, Selection, Setting
 
 Whole = TypeVar("Whole", Case, Selection)
 #: What of a case may be a copy: not its experiment, which is handed the case.
-PARTS = ("setting", "method", "a", "b")
+PARTS = ("setting", "method", "a", "b", "control")
 
 
 def _split(data: Dataset, name: str) -> Split:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,17 +15,20 @@ from simbench.contracts import Claims, Index, Row
 from simbench.contracts.case import Case
 from simbench.errors import Inapplicable
 from simbench.isolation.answers import ask, number
-from simbench.isolation.loans import lend
+from simbench.isolation.copies import handed
+from simbench.isolation.loans import Loan, lend
 from simbench.measuring.evaluate import evaluate, turnable
 from simbench.measuring.pairs import members
 from simbench.measuring.sides import Sides, described
 from simbench.measuring.states import States
 from simbench.measuring.value import Side, value
+from simbench.measuring.window import Window
 from simbench.moments import views
 from simbench.moments.affine import Affine
 from simbench.moments.pair import Moments
 from simbench.networks import sampling
 from simbench.system import stopwatch
+from simbench.system.surroundings import abroad
 
 #: Asks an index: what it returned, why that is degenerate, and its claims where they are known.
 Answer = Callable[[], tuple[Any, str, Claims | None]]
@@ -41,11 +45,14 @@ class Comparing(Sides):
     def similarity(self, index: Index, case: Case, split: str = "test") -> Row:
         """Value of an index in the case's view, as a row `similarity`, by the policy of `simbench.measuring.value`.
         Raises the error of a value that failed."""
-        if index.needs == "samples" and index.prepares:
+        flat = case.view == "flat"
+        if index.needs == "case":
+            sides, answer = (), partial(self._of_case, index, case)
+        elif index.prepares and (index.needs == "samples" or (flat and not turnable(index))):
             sides, answer = self._on_states(index, case, split)
-        elif case.view == "flat" and turnable(index):
+        elif flat and turnable(index):
             sides, answer = self._on_coordinates(index, case, split)
-        elif case.view == "flat" or index.needs == "samples":
+        elif flat or index.needs == "samples":
             sides, answer = self._on_rows(index, case, split)
         else:
             m = self.moments(case, split, case.view)
@@ -108,18 +115,31 @@ class Comparing(Sides):
             Side.of_rows(name, rows, over) for (name, over), rows in zip(described(case, split), (x, y), strict=True)
         ), answer
 
+    def _of_case(self, index: Index, case: Case) -> tuple[Any, str, None]:
+        """What an index of a case returns, which works on copies of it, as an experiment does."""
+        loan, (copied, back) = Loan(), handed(replace(case, method=index))
+        with loan.settled(index), abroad():
+            return index.from_case(copied, Window(self, loan, back)), "", None
+
     def _on_samples(self, index: Index, x: Tensor, y: Tensor, case: Case) -> tuple[Any, str, None]:
         left, right = self._drawn(index, x, case), self._drawn(index, y, case)
         return lend(index, index.from_samples, left, right, dtype=torch.float64), "", None
 
     @torch.no_grad()
-    def stitched_similarity(self, index: Index, affine: Affine, case: Case) -> float:
+    def stitched_similarity(self, index: Index, affine: Affine, case: Case, front: Tensor | None = None) -> float:
         """Index of the stitched a against b on the test split, in the case's view: through the moments
-        where a 1x1 stitch acts on the rows of the view, else from the moved activations."""
+        where a 1x1 stitch acts on the rows of the view, else from the moved activations. front: activations of the test
+        inputs in place of those of a."""
+        if index.needs == "case":
+            raise Inapplicable(f"{index.spec} is computed from networks and layers, and does not see a stitch")
         if case.view != "flat" and index.needs == "moments":
-            m = self.moments(case, "test", case.view).through(affine.to(torch.float64))
-            return number(index, lend(index, index.from_moments, m))
+            given = (case, "test", case.view)
+            m = self.moments(*given) if front is None else self.front_moments(front, *given)
+            return number(index, lend(index, index.from_moments, m.through(affine.to(torch.float64))))
         x, y = (self.sample(member, "test", case.view) for member in members(case))
+        if front is not None:
+            drawn = self.activations.drawn("test", case.view)
+            x = torch.cat(self.parts(front if drawn is None else front[drawn.to(front.device)]))
         pair = views.rows(affine.to(x)(x), case.view).double(), views.rows(y, case.view).double()
         return number(index, evaluate(index, *(self._drawn(index, side, case) for side in pair))[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from simbench.contracts.case import Case
@@ -11,6 +12,7 @@ from simbench.measuring.activations import BUDGET, FLAT_INPUTS, Activations
 from simbench.measuring.stacks import Member, Stacks
 from simbench.measuring.value import unpaired
 from simbench.moments import views
+from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
 from simbench.system import stopwatch
 from simbench.system.surroundings import settle
@@ -34,6 +36,18 @@ class Pairs:
         self.must_pair(case, view)
         settle()
         return self._stacks.pair(a, b, split, view, half)
+
+    def front_moments(self, front: Tensor, case: Case, split: str, view: str) -> Moments:
+        """Moments of (front, b at layer_b), front being activations (n, c, h, w) or (n, p) of the inputs of a split."""
+        size, own = tuple(front.shape[2:]), self.shape(case.b, case.layer_b)[1:]
+        if view == "spatial" and size != own:
+            raise Inapplicable(unpaired(("the front", size), (f"{case.layer_b} of {case.b.name}", own)))
+        batches = zip(self.parts(front), self.activations.batches(case.b, case.layer_b, split), strict=True)
+        return LayerMoments.of([views.rows(x, view) for x in pair] for pair in batches).pair(0, 1)
+
+    def parts(self, front: Tensor) -> tuple[Tensor, ...]:
+        """Activations of a front in batches, on the device."""
+        return front.detach().to(self.activations.device, torch.float32).split(self.activations.batch)
 
     def rows(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
         """Rows (n, p) of a and (n, q) of b in a view (view flat: of a drawn sample of the inputs)."""

@@ -78,16 +78,17 @@ class Stacks:
         return stack, [order.index(_content(member)) for member in (a, b)]
 
     def _together(self, a: Member, b: Member) -> dict[Content, Member]:
-        """Representations whose moments are taken together: for two networks of the design all of their layer and size,
-        else the two.
+        """Representations whose moments are taken together: for two networks of the design, or their untrained twins,
+        all of their layer and size, else the two.
 
         By content and in its order, each once: so neither the order in which networks were given nor their names
         matter."""
         size, members = self.activations.shape(*a)[1:], [a, b]
+        peers = [network.untrained if a[0].initial else network for network in self.selection.networks]
         if self._designed(_content(a), _content(b)) and self.activations.shape(*b)[1:] == size:
             members += [
                 (network, a[1])
-                for network in self.selection.networks
+                for network in peers
                 if a[1] in network.model.layers and self.activations.shape(network, a[1])[1:] == size
             ]
         return dict(sorted({_content(member): member for member in members}.items()))
@@ -100,9 +101,11 @@ class Stacks:
     def _design(self) -> set[frozenset[Content]]:
         """Pairs of the selection's design; none where it is impossible."""
         try:
-            return {frozenset(_content((x, pair.layer)) for x in (pair.a, pair.b)) for pair in self.selection.pairs()}
+            sides = [((pair.a, pair.b), pair.layer) for pair in self.selection.pairs()]
         except InputError:
             return set()
+        sides += [((a.untrained, b.untrained), layer) for (a, b), layer in sides]
+        return {frozenset(_content((network, layer)) for network in both) for both, layer in sides}
 
 
 def _content(member: Member) -> Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -48,16 +49,27 @@ class Stitching(Pairs):
             lambda *wanted: augmented(*wanted),
         )
 
-    def fit(self, stitcher: Stitcher, case: Case, half: int | None = None, **options) -> Affine:
+    def fit(
+        self, stitcher: Stitcher, case: Case, half: int | None = None, front: Tensor | None = None, **options
+    ) -> Affine:
         """The stitch from a to b, fitted on the train split, or on a half of it, in float64; `options` go to
-        `from_task`."""
+        `from_task`. front: activations of the train inputs in place of those of a."""
         if stitcher.needs == "task" and half is not None:
             raise Inapplicable(f"{stitcher.spec} is trained; stitches are fitted on halves by direct matching alone")
-        if stitcher.needs == "task":
+        if front is not None:
+            m = self.front_moments(front, case, "train", "spatial")
+        elif stitcher.needs == "task":
             self.must_pair(case, "spatial")
-            affine = lend(stitcher, stitcher.from_task, self.task(case), **options)
         else:
-            affine = lend(stitcher, stitcher.from_moments, self.moments(case, "train", "spatial", half))
+            m = self.moments(case, "train", "spatial", half)
+        if stitcher.needs == "task":
+            task = self.task(case if front is None else replace(case, a=case.b, layer_a=case.layer_b))
+            if front is not None:
+                front = front.detach().to(self.activations.device, torch.float32)
+                task = replace(task, activations=front, moments=m, logits_a=None, augmented=None)
+            affine = lend(stitcher, stitcher.from_task, task, **options)
+        else:
+            affine = lend(stitcher, stitcher.from_moments, m)
         if not isinstance(affine, Affine):
             raise TypeError(f"stitcher {stitcher.spec} returned a {type(affine).__name__}; an Affine is wanted")
         if not bool(torch.isfinite(affine.weight).all()):
@@ -65,10 +77,12 @@ class Stitching(Pairs):
         return affine.to(torch.float64)
 
     @torch.no_grad()
-    def logits(self, affine: Affine, case: Case) -> Tensor:
-        """Outputs of the stitched network on the test split, (n, outputs) or (k, n, outputs)."""
+    def logits(self, affine: Affine, case: Case, front: Tensor | None = None) -> Tensor:
+        """Outputs of the stitched network on the test split, (n, outputs) or (k, n, outputs). front: activations of the
+        test inputs in place of those of a."""
         end = self.activations.end(case.b, case.layer_b)
         batches = self.activations.batches(case.a, case.layer_a, "test", hold=True)
+        batches = batches if front is None else self.parts(front)
         affine = affine.to(self.activations.device, torch.float32)
         return finite(stitched_logits(affine, end, batches), "the last layer of the stitched network")
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 #: Fewest rows for which every index is defined (the debiased HSIC divides by n - 3).
 MIN_ROWS = 4
+#: What to do with an index of cases.
+MEASURED = "`simbench run --indices` measures it"
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,8 @@ def of_rows(index: Index, a: Tensor, b: Tensor, names: tuple[str, str] = ("a", "
 
 def compare(index: Index, a, b, view: str, layout: str | tuple[str | None, str | None] | None = None) -> float:
     """Value of an index on arrays or tensors, which are checked first; see `simbench.similarity`."""
+    if index.needs == "case":
+        raise InputError(f"{index.spec} is computed from networks and layers, not from rows; {MEASURED}")
     return checked(index, *paired_rows(a, b, view, layout), stacklevel=4)
 
 

@@ -21,7 +21,7 @@ from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest, machine, versions
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 from simbench.system.stopwatch import stage
-from simbench.system.surroundings import abroad
+from simbench.system.surroundings import abroad, known, seed_of
 
 if TYPE_CHECKING:
     import torch
@@ -186,15 +186,15 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
     """The network in eval mode, frozen. Raises InputError when the file does not fit the model."""
     import torch
 
-    if network.part:
+    if network.initial:
+        with known(seed_of(network.weights)):
+            net = _built(network.model, dataset).eval()
+    elif network.part:
         net = built(network, dataset)
-        return net.to(device, memory_format=torch.channels_last).requires_grad_(False)
-    state = read(network.file)
-    net = _built(network.model, dataset)
-    fits(state, net.state_dict(), f"checkpoint {str(network.file)!r}", network.model, dataset)
-    if content_hash(state) != network.weights:
-        raise InputError(
-            f"weights file {str(network.file)!r} has changed since it was first read; run the same command again"
-        )
-    net.load_state_dict(state, strict=False)  # `fits` has checked the keys; older files may lack num_batches_tracked
-    return net.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    else:
+        state, net = read(network.file), _built(network.model, dataset).eval()
+        fits(state, net.state_dict(), f"checkpoint {str(network.file)!r}", network.model, dataset)
+        if content_hash(state) != network.weights:
+            raise InputError(f"weights file {str(network.file)!r} has changed since it was read; run the command again")
+        net.load_state_dict(state, strict=False)  # `fits` checked the keys; older files may lack num_batches_tracked
+    return net.to(device, memory_format=torch.channels_last).requires_grad_(False)

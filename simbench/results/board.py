@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from tabulate import tabulate
 
-from simbench.columns import GROUP, NONE
+from simbench.columns import GROUP, INDEX, NONE
 from simbench.contracts import BoardColumn
 from simbench.results.text import specs
 from simbench.statistics.comparisons import LEVEL
@@ -36,7 +36,7 @@ def board(
 
     declared: quantity -> its column; a table leaves out quantities without a value.
     """
-    names, blocks = specs(methods), []
+    names, blocks = _marked(methods), []
     for group, part in leaders.groupby(GROUP, sort=False):
         scope, target = part["scope"].iloc[0], part["target"].iloc[0]
         dataset, experiment, model_a, model_b, panel = group
@@ -61,6 +61,16 @@ def board(
             "\n".join([title, _table(part, same, names, shown, scope), *_notes(part, names, scope, methods), *legends])
         )
     return "\n\n".join(blocks)
+
+
+def _marked(methods: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """(name, parameters) -> what to call a method; an index that is a control says so."""
+    names = specs(methods)
+    if "control" in methods:
+        indices = methods[methods["control"].eq(True) & (methods["kind"] == INDEX)]
+        for key in indices[["method", "params"]].itertuples(index=False, name=None):
+            names[key] = f"{names.get(key, key[0])} (control)"
+    return names
 
 
 def _networks(part: pd.DataFrame) -> str:
@@ -142,7 +152,7 @@ def _legend(part: pd.DataFrame, quantity: str, column: BoardColumn) -> str:
     rows = part[part[quantity].notna()]
     networks = sorted(set(rows[f"{column.prefix}_networks"].astype(int)))
     places = dict.fromkeys(zip(rows[f"{column.prefix}_by"], rows[f"{column.prefix}_layer"], strict=True))
-    where = ", ".join(f"by {by} at {layer}" for by, layer in places)
+    where = ", ".join(f"by {by} at {layer}" if layer else f"by {by}" for by, layer in places)
     count = " to ".join(map(str, networks[:1] + networks[1:][-1:]))
     meaning = column.legend.replace("{where}", where)
     return f"{column.heading}: {meaning}, mean over {count} network{'s' if networks[-1] > 1 else ''}"

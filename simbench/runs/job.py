@@ -10,7 +10,8 @@ from simbench.errors import InputError
 from simbench.networks import weights
 from simbench.registry import Registry
 from simbench.results.store import Contents, Store, unwritable
-from simbench.runs.plan import UNTRAINED, Part, check_splits, plan, trained_as
+from simbench.runs.placeholders import UNTRAINED, trained_as
+from simbench.runs.plan import Part, check_splits, plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import Resolved, resolve
 from simbench.system.cache import cache_folder
@@ -53,7 +54,12 @@ class Job:
             return [list(part.cases) for part in self.parts]
         finished = {key for key, record in self.contents.records.items() if not record.failed}
         return [
-            [case for case in part.cases if UNTRAINED in (case.a.weights, case.b.weights) or case.key not in finished]
+            [
+                case
+                for case in part.cases
+                if UNTRAINED in (case.a.weights, case.b.weights, case.control.weights if case.control else None)
+                or case.key not in finished
+            ]
             for part in self.parts
         ]
 

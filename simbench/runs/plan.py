@@ -14,12 +14,10 @@ from simbench.errors import InputError
 from simbench.isolation.copies import handed
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
+from simbench.runs.placeholders import UNTRAINED, foreign, given, network_of
 from simbench.runs.resolved import Resolved, Scope
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
-
-#: Placeholder for the hash of weights that are not trained yet.
-UNTRAINED = ""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,8 @@ class Part:
 
     @property
     def untrained(self) -> tuple[Network, ...]:
-        return tuple(network for network in self.selection.networks if network.weights == UNTRAINED)
+        networks = (*self.selection.networks, *self.selection.controls)
+        return tuple(network for network in networks if network.weights == UNTRAINED)
 
 
 @stage("planning")
@@ -81,13 +80,14 @@ def check_splits(resolved: Resolved, pending: int) -> None:
 def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str], resolved: Resolved) -> Selection:
     origins = scope.datasets if scope.experiment.across else (dataset,)
     if scope.files:
-        networks = _given(scope.models[0], scope.files, dataset)
+        networks = given(scope.models[0], scope.files, dataset)
     else:
         found = (_networks(scope, model, dataset, origins, fingerprints, resolved) for model in scope.models)
         networks = tuple(chain.from_iterable(found))
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
     selection = Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
-    return replace(selection, design=_design(scope, selection))
+    controls = tuple(_controls(scope, selection))
+    return replace(selection, design=_design(scope, selection), controls=controls)
 
 
 def _design(scope: Scope, selection: Selection) -> Design:
@@ -127,36 +127,21 @@ def _networks(
             misfit = resolved.request.panel is not None and resolved.panels[0].misfit(model, origin, made, seed)
             if misfit:
                 raise InputError(f"panel {resolved.panels[0].label} cannot be used: {misfit}")
-            network = weights.cached(model, origin, made, seed, resolved.panels) or Network(
-                model, str(seed), UNTRAINED, Path(), graph=architecture(model, origin)
-            )
-            foreign = origin.label != dataset.label
-            yield (
-                replace(network, seed=f"{seed}@{origin.label}", dataset=origin, fingerprint=fingerprints[origin.label])
-                if foreign
-                else network
-            )
+            network = network_of(model, origin, made, seed, resolved.panels)
+            yield foreign(network, origin, made) if origin.label != dataset.label else network
 
 
-def trained_as(network: Network, setting: Setting) -> tuple:
-    """Key of a training: placeholders with equal keys stand for the same network."""
-    return network.model.spec, network.home(setting).label, network.seed.partition("@")[0]
-
-
-def train(network: Network, setting: Setting, device: str) -> Network:
-    """The network of a placeholder, trained (or fetched) and cached."""
-    origin = network.home(setting)
-    if network.model.published():
-        trained = weights.fetched(network.model, origin)
-    else:
-        trained = weights.trained(
-            network.model,
-            origin,
-            network.fingerprint or setting.fingerprint,
-            int(network.seed.partition("@")[0]),
-            device,
-        )
-    return replace(network, weights=trained.weights, file=trained.file)
+def _controls(scope: Scope, selection: Selection) -> Iterator[Network]:
+    """The networks that the experiment wants to compare with, of every model that is trained."""
+    dataset, seeds = selection.setting.dataset, scope.seeds or tuple(range(len(scope.files)))
+    with abroad():
+        wanted = [(origin, tuple(seeds)) for origin, seeds in scope.experiment.controls(dataset, seeds)]
+    for origin, seeds in wanted:
+        with stage("reading data"):
+            fingerprint = origin.fingerprint()
+        for model in scope.models:
+            for seed in () if model.published() else seeds:
+                yield foreign(network_of(model, origin, fingerprint, seed), origin, fingerprint)
 
 
 @stage("planning")
@@ -180,20 +165,3 @@ def _depth(case: Case) -> int:
     """Position of the case's layer in its network: deeper activations are computed from shallower ones."""
     layers = case.a.model.layers
     return layers.index(case.layer_a) if case.layer_a in layers else -1
-
-
-def _given(model: Model, files: tuple[Path, ...], dataset: Dataset) -> tuple[Network, ...]:
-    """Networks of checkpoint files. Raises InputError if two files have the same name or the same weights."""
-    networks = tuple(replace(weights.checkpoint(model, file), graph=architecture(model, dataset)) for file in files)
-    for at, network in enumerate(networks):
-        for other in networks[:at]:
-            if network.seed == other.seed:
-                raise InputError(
-                    f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); "
-                    "results are named by file: rename one"
-                )
-            if network.weights == other.weights:
-                raise InputError(
-                    f"checkpoints {other.file} and {network.file} hold the same weights; give each network once"
-                )
-    return networks

@@ -63,12 +63,13 @@ def scopes(grid: Grid) -> dict[str, ndarray]:
 
 
 def masks(grid: Grid, y: Variable, inside: ndarray) -> list[ndarray]:
-    """For each index its cells with y in a scope."""
+    """For each index its cells with y in a scope. A control takes no cells from the others."""
     own = [x.ok & y.ok & inside for x in grid.indices]
     least = MIN_COVERAGE * max((y.ok & inside).sum(), 1)
     enough = [mask.sum() >= least for mask in own]
-    common = np.logical_and.reduce([y.ok & inside, *(mask for mask, some in zip(own, enough, strict=True) if some)])
-    return [common if some else mask for mask, some in zip(own, enough, strict=True)]
+    shared = [mask for mask, some, x in zip(own, enough, grid.indices, strict=True) if some and not x.control]
+    common = np.logical_and.reduce([y.ok & inside, *shared])
+    return [common & mask if some else mask for mask, some in zip(own, enough, strict=True)]
 
 
 def cells(grid: Grid, mask: ndarray) -> Cells:

@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from simbench.columns import GROUP, IDENTITY, INDEX, LOGARITHMIC, SIMILARITY, STITCHER, TARGETS
+from simbench.columns import GROUP, INDEX, SIMILARITY, STITCHER
 from simbench.errors import InputError
 from simbench.statistics.alone import accuracies, of_pair
 from simbench.statistics.digits import significant
+from simbench.statistics.targets import target_rows, with_halves
 
 _PLACE = ["seed_a", "layer_a", "seed_b", "layer_b"]
 _NAME = ["method", "params", "variable"]
@@ -30,7 +30,8 @@ class Variable:
     or better; NaN unless ok. status: (pairs, layers) text, "" where there is no row. images: (pairs, layers)
     how many the value was measured on. halves: (pairs, layers, splits, 2) of a target, its scores on two halves of the
     images for each of several splits, NaN where they are not known. published: scope -> reliability and ceiling of a
-    target, as a table states them; for targets whose halves are not known.
+    target, as a table states them; for targets whose halves are not known. control: of an index, that it is there to be
+    beaten.
     """
 
     name: tuple[str, str, str]
@@ -39,6 +40,7 @@ class Variable:
     images: ndarray
     halves: ndarray
     published: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    control: bool = False
 
     @cached_property
     def ok(self) -> ndarray:
@@ -87,15 +89,15 @@ def grids(
     rows = rows[(rows["model_a"] != rows["model_b"]) | (rows["seed_a"] != rows["seed_b"])]
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     rows = rows.assign(layer=layer, value=pd.to_numeric(rows["value"]).astype(float))
-    networks = accuracies(measurements)
-    targets = _with_halves(_target_rows(rows), halves)
+    networks, chosen = accuracies(measurements), controls(methods, INDEX)
+    targets = with_halves(target_rows(rows), halves)
     indices, targets = (_settled(part) for part in (_index_rows(rows, methods), targets))
     parts = dict(iter(indices.groupby(GROUP)))
     for group, part in targets.groupby(GROUP, sort=True):
         both = pd.concat([parts.get(group, indices[:0]), part])
         pairs = sorted(set(zip(both["seed_a"], both["seed_b"], strict=True)))
         layers = sorted(set(both["layer"]), key=_natural)
-        sides = (_variables(side, pairs, layers) for side in (parts.get(group, indices[:0]), part))
+        sides = (_variables(side, pairs, layers, chosen) for side in (parts.get(group, indices[:0]), part))
         alone = np.array([of_pair(networks, group, pair) for pair in pairs], dtype=float).reshape(-1, 2)
         xs, ys = next(sides), [_stated(y, group, reliability) for y in next(sides)]
         yield Grid(group, pairs, layers, xs, ys, alone)
@@ -109,6 +111,13 @@ def _stated(y: Variable, group: tuple[str, ...], reliability: pd.DataFrame | Non
     rows = reliability[np.logical_and.reduce([reliability[name] == value for name, value in wanted.items()])]
     stated = zip(rows["scope"], rows["reliability"], rows["ceiling"], strict=True)
     return replace(y, published={scope: (float(value), float(top)) for scope, value, top in stated})
+
+
+def controls(methods: pd.DataFrame, kind: str) -> set[tuple[str, str]]:
+    """(name, parameters) of the methods of a kind that are controls."""
+    flags = methods["control"] if "control" in methods else pd.Series(False, methods.index)
+    rows = methods[flags.fillna(False).astype(bool) & (methods["kind"] == kind)]
+    return set(rows[["method", "params"]].itertuples(index=False, name=None))
 
 
 def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
@@ -126,38 +135,6 @@ def _index_rows(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
     signs = np.array([direction[name] for name in names], dtype=float)
     # A symmetric index gives two values for a pair that may differ by rounding alone, and they must tie in rank.
     return rows.assign(value=significant(rows["value"].to_numpy() * signs), variable=rows["view"])
-
-
-def _target_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of every target. A row that is not ok and has no target as its quantity counts for all targets."""
-    rows = rows[rows["kind"] == STITCHER]
-    nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
-    parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}
-    return pd.concat(
-        [part.assign(value=_oriented(part["value"], target), variable=target) for target, part in parts.items()]
-    )
-
-
-def _oriented(values: Any, target: str) -> Any:
-    """Values of a target, larger where stitching works better; the logarithm of those that span orders of magnitude."""
-    if target in LOGARITHMIC:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.log(values)
-    return values * TARGETS[target]
-
-
-def _with_halves(targets: pd.DataFrame, halves: pd.DataFrame | None) -> pd.DataFrame:
-    """The rows of targets with a column `halves`: an array (splits, 2), None where not known."""
-    if halves is None or halves.empty or targets.empty:
-        return targets.assign(halves=None)
-    key = [name for name in IDENTITY if name != "step"]
-    places, rows = (zip(*(frame[name].to_numpy(object) for name in key), strict=True) for frame in (halves, targets))
-    place = dict(zip(places, halves["halves"], strict=True))
-    stepless = targets["step"].isna()
-    found = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]
-    wanted = zip(found, targets["variable"], strict=True)
-    found = [None if each is None else _oriented(each, target) for each, target in wanted]
-    return targets.assign(halves=pd.Series(found, index=targets.index, dtype=object))
 
 
 def _settled(rows: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +159,7 @@ def _settled(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop_duplicates(cell, keep="last")
 
 
-def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
+def _variables(rows: pd.DataFrame, pairs: list, layers: list, control: set) -> list[Variable]:
     row_of = {pair: i for i, pair in enumerate(pairs)}
     column_of = {layer: i for i, layer in enumerate(layers)}
     variables = []
@@ -200,7 +177,7 @@ def _variables(rows: pd.DataFrame, pairs: list, layers: list) -> list[Variable]:
             images[cell] = samples
             if half is not None and half.shape == known.shape:
                 halves[cell] = half
-        variables.append(Variable(name, values, status, images, halves))
+        variables.append(Variable(name, values, status, images, halves, name[:2] in control))
     return variables
 
 

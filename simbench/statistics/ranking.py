@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
-from simbench.columns import COMPARISONS, GROUP, dtypes
+from simbench import columns
+from simbench.columns import COMPARISONS, GROUP, INDEX, dtypes
 from simbench.statistics.beside import INDEX_KEY
 from simbench.statistics.comparisons import Difference, differences
 from simbench.statistics.correlate import Correlations
+from simbench.statistics.grids import controls
 from simbench.statistics.jackknife import Left
 from simbench.statistics.notes import SATURATED
 
@@ -31,32 +34,32 @@ class Ranking:
     used: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        control = self.methods["control"] if "control" in self.methods else pd.Series(False, self.methods.index)
-        rows = self.methods[control.fillna(False).astype(bool)]
-        self._controls = set(rows[["kind", "method", "params"]].itertuples(index=False, name=None))
+        self._controls = {kind: controls(self.methods, kind) for kind in (INDEX, columns.STITCHER)}
 
     def is_control(self, kind: str, name: str, params: str) -> bool:
-        return (kind, name, params) in self._controls
+        return (name, params) in self._controls[kind]
 
     def stitchers(self, table: pd.DataFrame) -> tuple[list[tuple[str, str]], dict[str, str]]:
         """Of one group's rows, the stitchers that enter the mean, and label -> reason for those that do not."""
-        ranked = table[table["within"].notna()].groupby(INDEX_KEY).ngroups
+        keys = table[INDEX_KEY[:2]].itertuples(index=False, name=None)
+        counted = np.array([key not in self._controls[INDEX] for key in keys], dtype=bool)
+        valued = table[table["within"].notna() & counted]
+        ranked = valued.groupby(INDEX_KEY).ngroups
         used, left_out = [], {}
         for key, part in table.groupby(STITCHER):
-            reason = self._unusable(key, part, ranked)
+            reason = self._unusable(key, part, ranked - (valued[STITCHER] == list(key)).all(axis=1).sum())
             if reason:
                 left_out[label(*key)] = reason
             else:
                 used.append(key)
         return used, left_out
 
-    def _unusable(self, key: tuple[str, str], part: pd.DataFrame, ranked: int) -> str:
-        """Why a stitcher does not enter the mean, or "". ranked: how many indices need a value."""
+    def _unusable(self, key: tuple[str, str], part: pd.DataFrame, missing: int) -> str:
+        """Why a stitcher does not enter the mean, or "". missing: how many ranked indices have no value."""
         if self.is_control("stitcher", *key):
             return "a control"
         if part["note"].str.contains(SATURATED, regex=False).any():
             return "saturated"
-        missing = ranked - part["within"].notna().sum()
         return f"{missing} without a value" if missing else ""
 
     def left(self, stitcher: tuple[str, ...], index: tuple[str, str, str], scope: str = "") -> Left | None:

@@ -94,6 +94,10 @@ INDICES = [
     "gulp[strength=0,squared=true]",
     "eigenspace_overlap",
     *SAMPLED,
+    "depth",
+    "random",
+    "random_features",
+    "random_features[index=r2_lr]",
 ]
 STITCHERS = [
     "identity",

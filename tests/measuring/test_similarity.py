@@ -134,3 +134,13 @@ def test_layers_left_behind_are_forgotten(small, context):
             context.similarity(one.method, one)
     assert {members[0][1] for members, *_ in context._stacks} == {"conv2"}
     assert {layer for _, layer, _ in context._coordinates} == {"conv2"}
+
+
+@pytest.mark.parametrize("spec", ["hard_correlation", "permutation_procrustes"])
+def test_an_index_of_neurons_is_measured_flat_on_rows_where_neurons_outnumber_images(small, context, spec):
+    one = case(small, get(spec), view="flat")
+    a, b = (activations(small, at, "bn1") for at in (0, 1))
+    assert a[0].numel() > len(a)
+    row = context.similarity(one.method, one)
+    assert row.status == "ok"
+    assert row.value == pytest.approx(simbench.similarity(spec, a, b, "flat"), abs=1e-8)

@@ -19,9 +19,9 @@ def calls(monkeypatch):
     """(number of representations, number of different pairs) of every pass."""
     made, stack = [], Activations.stack
 
-    def spied(self, members, split, view, pairs=None):
+    def spied(self, members, split, view, pairs=None, chosen=None):
         made.append((len(members), len(pairs)))
-        return stack(self, members, split, view, pairs)
+        return stack(self, members, split, view, pairs, chosen)
 
     monkeypatch.setattr(Activations, "stack", spied)
     return made
@@ -63,3 +63,12 @@ def test_alone_and_together_are_the_same_bits(small, view):
         expected = together.pair(left, right, "test", view)
         for name in PARTS:
             assert torch.equal(getattr(alone.pair(left, right, "test", view), name), getattr(expected, name)), name
+
+
+def test_halves_of_the_inputs_are_held_apart_from_the_whole(small, calls):
+    held = stacks(small, "balanced:1")
+    a, b = ((network, "bn1") for network in small.networks[:2])
+    whole, first, second = (held.pair(a, b, "test", "spatial", half) for half in (None, 0, 1))
+    assert len(calls) == 3
+    assert first.n + second.n == whole.n
+    torch.testing.assert_close((first + second).ab, whole.ab, rtol=1e-9, atol=1e-9)

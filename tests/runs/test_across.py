@@ -19,7 +19,8 @@ from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks import weights
 from simbench.runs.job import prepare
-from simbench.runs.plan import UNTRAINED, plan
+from simbench.runs.placeholders import UNTRAINED
+from simbench.runs.plan import plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 

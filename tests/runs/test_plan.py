@@ -10,7 +10,8 @@ import pytest
 from simbench import Case, Experiment
 from simbench.errors import InputError
 from simbench.networks import weights
-from simbench.runs.plan import UNTRAINED, plan
+from simbench.runs.placeholders import UNTRAINED
+from simbench.runs.plan import plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 

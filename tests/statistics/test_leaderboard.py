@@ -146,15 +146,6 @@ def test_another_target_and_scope_can_be_ranked_by():
     assert board["agreement"].tolist() == [0.6, 0.7] and board["relative_accuracy"].isna().all()
 
 
-def test_a_control_enters_no_mean_and_has_no_rank():
-    entries = [
-        entry(name, value, stitcher=s) for name, value in (("a", 0.1), ("depth", 0.9)) for s in ("ls", "control")
-    ]
-    board = leaderboard(frame(*entries))
-    assert board[board["index"] == "depth"]["rank"].isna().all() and (board[board["index"] == "a"]["rank"] == 1).all()
-    assert of(board, "all")["note"].iloc[0] == "mean over 1 of 2 stitchers (ls), without control (a control)"
-
-
 def test_the_input_is_left_alone_and_its_order_does_not_matter():
     table = frame(entry("a", 0.1), entry("b", 0.3), entry("a", 0.5, stitcher="id"), entry("b", 0.1, stitcher="id"))
     before = table.copy(deep=True)

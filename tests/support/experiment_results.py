@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from simbench import Experiment, InputError
+from simbench.columns import MEASUREMENTS
 from simbench.contracts import Kept
+from simbench.measuring.measure import Measured
 from simbench.results import folder as publish
 from simbench.results import tables
 
@@ -24,6 +26,18 @@ def assert_refused(make: Callable[[], object], reason: str) -> None:
 def assert_nothing_is_shown(experiment: Experiment, rows: pd.DataFrame) -> None:
     """Of measurements without a number there is neither a figure nor a row."""
     assert experiment.figure(rows, []) is None and experiment.summary(rows).empty
+
+
+def table_of(measured: Iterable[Measured]) -> pd.DataFrame:
+    """The rows of measured cases, with the columns of measurements.csv."""
+    rows = [
+        one.case.labels
+        | {"samples": one.samples, "step": row.step, "status": row.status, "note": row.note}
+        | {"quantity": row.quantity, "value": row.value}
+        for one in measured
+        for row in one.rows
+    ]
+    return pd.DataFrame(rows)[list(MEASUREMENTS)]
 
 
 def assert_same_from_file(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from small_networks import installed
 
@@ -32,6 +33,12 @@ def activations(selection: Selection, at: int, layer: str, split: str = "test") 
     net = weights.load(network, dataset)
     with torch.no_grad():
         return cut(net, layer)[0]((images.float() / 255 - 0.3) / 0.2).contiguous()
+
+
+def components(small: Selection, at: int = 0, layer: str = "bn1") -> tuple[np.ndarray, np.ndarray]:
+    """Mean and principal directions, as columns, of the channels on the train images, by numpy."""
+    rows = activations(small, at, layer, "train").double().permute(0, 2, 3, 1).flatten(0, 2).numpy()
+    return rows.mean(0), np.linalg.svd(rows - rows.mean(0), full_matrices=False)[2].T
 
 
 @dataclass(frozen=True)

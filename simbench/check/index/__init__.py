@@ -40,7 +40,11 @@ OF_STATES: dict[str, Callable[[Index], str]] = {
 
 
 def index_checks(index: Index) -> Iterator[Check]:
-    """Every check of a configured index."""
+    """Every check of a configured index; of one that sees cases, not rows, those of what it declares."""
+    if index.needs == "case":
+        yield Check("contract", partial(contract, index))
+        yield Check("similarity", partial(routes.refused, index))
+        return
     for name, rule in (RULES | (OF_STATES if index.prepares else {})).items():
         yield Check(name, partial(rule, index))
     for side in ("a", "b"):

@@ -13,7 +13,7 @@ from simbench.contracts.plugin import overrides
 from simbench.errors import Inapplicable
 from simbench.moments.pair import Moments
 
-METHODS = {"moments": "from_moments", "samples": "from_samples"}
+METHODS = {"moments": "from_moments", "samples": "from_samples", "case": "from_case"}
 
 
 def contract(index: Index) -> str:
@@ -22,6 +22,8 @@ def contract(index: Index) -> str:
     halves = [name for name in ("prepare", "compare") if overrides(index, name)]
     require(len(halves) != 1, f"implements {' and '.join(halves)} alone; an index of states has prepare and compare")
     _well_formed(index.claims)
+    if index.needs == "case":
+        return "the claims are well formed; from_case is called by runs alone"
     pair = data.related(6, 6, seed=14)
     try:
         result = compute(index, pair.a.clone(), pair.b.clone())

@@ -8,11 +8,11 @@ from torch import Tensor
 from simbench.check import data
 from simbench.check.index.precision import HALVES, SINGLE, dtype_name
 from simbench.check.index.value import agrees, evaluated, values
-from simbench.check.outcome import Skip, require
+from simbench.check.outcome import Skip, Violation, require
 from simbench.check.tolerances import HOLDS, gap
 from simbench.contracts import Index
-from simbench.errors import Spoilt
-from simbench.measuring.value import MIN_ROWS
+from simbench.errors import InputError, Spoilt
+from simbench.measuring.value import MIN_ROWS, compare
 from simbench.moments.precision import widened
 
 #: Scales of rows that float32 can represent.
@@ -38,6 +38,16 @@ def similarity(index: Index) -> str:
     pairs = [*data.regular(), data.identical()]
     largest = max(agrees(index, number, pair) for pair, number in values(index, pairs))
     return f"simbench.similarity differs by at most {largest:.2g}"
+
+
+def refused(index: Index) -> str:
+    """simbench.similarity refuses an index that does not see rows."""
+    pair = data.related(6, 6, seed=14)
+    try:
+        compare(index, pair.a, pair.b, "spatial")
+    except InputError as refusal:
+        return str(refusal)
+    raise Violation("simbench.similarity gives a value for rows")
 
 
 def _sums(index: Index) -> str:

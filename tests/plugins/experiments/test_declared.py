@@ -42,14 +42,21 @@ def test_the_experiments_of_a_run_without_a_choice_are_declared():
 
 def test_board_columns_are_declared_with_their_meaning():
     boards = {name: installed().get("experiments", name).board for name in NAMES}
-    declared = {"calibration": {"calibrated_similarity": "calibrated"}, "cka_penalty": {"pushed_to": "pushed"}}
+    declared = {
+        "calibration": {"calibrated_similarity": "calibrated"},
+        "cka_penalty": {"pushed_to": "pushed"},
+        "sanity": dict.fromkeys(
+            ["layer_identification", "component_sensitivity", "noise_sensitivity", "specificity"], None
+        ),
+    }
     assert {name: list(board) for name, board in boards.items() if board} == {
         name: list(columns) for name, columns in declared.items()
     }
     for name, columns in declared.items():
         for quantity, prefix in columns.items():
             column = boards[name][quantity]
-            assert isinstance(column, BoardColumn) and column.prefix == prefix and "{where}" in column.legend
+            assert isinstance(column, BoardColumn) and "{where}" in column.legend
+            assert prefix is None or column.prefix == prefix
 
 
 @pytest.mark.parametrize("name", NAMES)

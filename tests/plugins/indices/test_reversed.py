@@ -51,3 +51,13 @@ def test_claims_change_sides_and_the_rest_stays():
     )
     assert (index.needs, index.max_rows) == ("samples", 7)
     assert index.from_samples(torch.ones(1), torch.zeros(1)) == 2
+
+
+@pytest.mark.parametrize(("spec", "prepares"), [("ridge", True), ("jaccard", True), ("r2_lr", False)])
+def test_states_are_those_of_the_index_and_are_compared_the_other_way_round(spec, prepares):
+    index, (a, b) = installed().get("indices", spec), rows(40, 5, 3)
+    back = Reversed(index)
+    assert back.prepares is prepares and back.any_precision is index.any_precision
+    if prepares:
+        wanted = index.compare(index.prepare(b), index.prepare(a))
+        assert float(back.compare(back.prepare(a), back.prepare(b))) == float(wanted)

@@ -25,6 +25,11 @@ def test_every_pair_is_trained_once_and_every_index_followed_in_every_view(two):
     assert {one.a.seed for one in get(f"{SHORT},pairs=1").plan(two)} == {"0"}
 
 
+def test_what_sees_no_stitch_is_not_followed(two):
+    with_depth = replace(two, indices=(*two.indices, *installed().select("indices", ["depth", "random_features"])))
+    assert list(get().plan(with_depth)) == list(get().plan(two))
+
+
 def test_one_network_is_too_few(two):
     with pytest.raises(InputError, match="ask for more with --seeds"):
         list(get("").plan(replace(two, networks=two.networks[:1])))

@@ -1,0 +1,67 @@
+"""Networks of a request: those that are there, placeholders for those to train, and how these are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from simbench.contracts import Dataset, Model
+from simbench.contracts.selection import Network, Setting
+from simbench.errors import InputError
+from simbench.networks import weights
+from simbench.networks.architectures import architecture
+from simbench.networks.panels import PanelFile
+
+#: Placeholder for the hash of weights that are not trained yet.
+UNTRAINED = ""
+
+
+def network_of(model: Model, origin: Dataset, fingerprint: str, seed: int, panels: Iterable[PanelFile] = ()) -> Network:
+    """The network of a seed, or a placeholder where it is not trained yet."""
+    return weights.cached(model, origin, fingerprint, seed, panels) or Network(
+        model, str(seed), UNTRAINED, Path(), graph=architecture(model, origin)
+    )
+
+
+def foreign(network: Network, origin: Dataset, fingerprint: str) -> Network:
+    """A network that is measured on another data set than that which it is trained on."""
+    return replace(network, seed=f"{network.seed}@{origin.label}", dataset=origin, fingerprint=fingerprint)
+
+
+def trained_as(network: Network, setting: Setting) -> tuple:
+    """Key of a training: placeholders with equal keys stand for the same network."""
+    return network.model.spec, network.home(setting).label, network.seed.partition("@")[0]
+
+
+def train(network: Network, setting: Setting, device: str) -> Network:
+    """The network of a placeholder, trained (or fetched) and cached."""
+    origin = network.home(setting)
+    if network.model.published():
+        trained = weights.fetched(network.model, origin)
+    else:
+        trained = weights.trained(
+            network.model,
+            origin,
+            network.fingerprint or setting.fingerprint,
+            int(network.seed.partition("@")[0]),
+            device,
+        )
+    return replace(network, weights=trained.weights, file=trained.file)
+
+
+def given(model: Model, files: tuple[Path, ...], dataset: Dataset) -> tuple[Network, ...]:
+    """Networks of checkpoint files. Raises InputError if two files have the same name or the same weights."""
+    networks = tuple(replace(weights.checkpoint(model, file), graph=architecture(model, dataset)) for file in files)
+    for at, network in enumerate(networks):
+        for other in networks[:at]:
+            if network.seed == other.seed:
+                raise InputError(
+                    f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); "
+                    "results are named by file: rename one"
+                )
+            if network.weights == other.weights:
+                raise InputError(
+                    f"checkpoints {other.file} and {network.file} hold the same weights; give each network once"
+                )
+    return networks

@@ -17,7 +17,7 @@ from simbench.errors import Inapplicable
 from simbench.isolation.answers import ask, number
 from simbench.isolation.copies import handed
 from simbench.isolation.loans import Loan, lend
-from simbench.measuring.evaluate import evaluate, turnable
+from simbench.measuring.evaluate import evaluate, of_states, turnable
 from simbench.measuring.pairs import members
 from simbench.measuring.sides import Sides, described
 from simbench.measuring.states import States
@@ -48,7 +48,7 @@ class Comparing(Sides):
         flat = case.view == "flat"
         if index.needs == "case":
             sides, answer = (), partial(self._of_case, index, case)
-        elif index.prepares and (index.needs == "samples" or (flat and not turnable(index))):
+        elif of_states(index, case.view):
             sides, answer = self._on_states(index, case, split)
         elif flat and turnable(index):
             sides, answer = self._on_coordinates(index, case, split)

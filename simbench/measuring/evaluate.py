@@ -22,6 +22,12 @@ def turnable(index: Index) -> bool:
     return all({"orthogonal", "translation"} <= side for side in (claims.invariances_a, claims.invariances_b))
 
 
+def of_states(index: Index, view: str) -> bool:
+    """True where an index compares what it prepares of each side: if it needs samples, and in view flat, whose neurons
+    may outnumber the images, if its sides may not be rotated."""
+    return index.prepares and (index.needs == "samples" or (view == "flat" and not turnable(index)))
+
+
 def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None]:
     """0-dim value of the index on rows a (n, p), b (n, q) of any real dtype, differentiable where the index is, and
     the moments it was computed from, if any. Raises Undefined where the index does."""

@@ -8,6 +8,7 @@ from itertools import groupby
 from simbench.contracts import Index
 from simbench.contracts.case import Case
 from simbench.measuring.curve import place
+from simbench.measuring.evaluate import of_states
 
 #: Most cases of a group: what an interruption loses, and what one worker takes.
 MOST = 64
@@ -36,4 +37,4 @@ def grouped(cases: Sequence[Case]) -> Iterator[list[Case]]:
 
 def _of_states(case: Case) -> bool:
     """True for the value of an index of states, which depends on no other case of its pair."""
-    return case.kind == "index" and isinstance(case.method, Index) and case.method.prepares
+    return case.kind == "index" and isinstance(case.method, Index) and of_states(case.method, case.view)

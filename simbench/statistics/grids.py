@@ -177,7 +177,7 @@ def _variables(rows: pd.DataFrame, pairs: list, layers: list, control: set) -> l
             images[cell] = samples
             if half is not None and half.shape == known.shape:
                 halves[cell] = half
-        variables.append(Variable(name, values, status, images, halves, name[:2] in control))
+        variables.append(Variable(name, values, status, images, halves, control=name[:2] in control))
     return variables
 
 

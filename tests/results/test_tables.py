@@ -89,7 +89,8 @@ def test_a_method_is_described_by_its_claims(small):
     assert index == {
         "kind": "index",
         "method": "cka",
-        "params": "estimator=debiased,kernel=linear,batch=128",
+        "params": "estimator=debiased,kernel=linear,batch=128,form=cosine,centred=true,bandwidth=1.0,median=pairs,"
+        "degree=3,offset=1.0",
         "spec": "cka[estimator=debiased]",
         "source": installed().get("indices", "cka").source,
         "version": 1,

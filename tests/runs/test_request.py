@@ -17,10 +17,19 @@ def resolved(registry, **options):
     return resolve(Request(**options), registry).scopes[0]
 
 
-def test_without_options_five_indices_and_four_stitchers_on_24_default_networks(registry):
+def test_without_options_five_indices_with_controls_and_four_stitchers_on_24_default_networks(registry):
     assert [experiment.name for experiment in resolve(Request(), registry).experiments] == ["matching", "cka_penalty"]
     found = resolved(registry)
-    assert [index.name for index in found.indices] == ["cca", "cka", "pwcca", "r2_lr", "svcca"]
+    assert [index.name for index in found.indices] == [
+        "cca",
+        "cka",
+        "pwcca",
+        "r2_lr",
+        "svcca",
+        "depth",
+        "random",
+        "random_features",
+    ]
     assert [stitcher.name for stitcher in found.stitchers] == [
         "identity",
         "least_squares",

@@ -156,3 +156,12 @@ def test_a_place_that_is_taken_and_a_folder_without_records_are_refused(finished
         publish(finished, tmp_path, simbench.load())
     with pytest.raises(InputError, match="holds no records"):
         publish(tmp_path, tmp_path / "to", simbench.load())
+
+
+def test_the_published_board_of_all_indices_is_what_its_card_says():
+    folder = Path(__file__).parents[2] / "results" / "tiny10-digits-zoo"
+    card = json.loads((folder / "card.json").read_text())
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"card.json"}
+    assert card["files"] == {name: digest((folder / name).read_bytes()) for name in files}
+    assert len(card["methods"]) == 45 and card["rows"].keys() == {"ok"}
+    assert card["panels"] == ["tiny10-digits-1"] and len(card["networks"]) == 24

@@ -92,7 +92,7 @@ class Controls(Experiment):
             bench.once(case, ("noise", split), partial(clustered_noise, case, bench, split, self.noise))
             for split in ("train", "test")
         )
-        return bench.scored(bench.logits(bench.fit(case.method, case, train), case, test), case)
+        return bench.scored(bench.logits(bench.fit(case.method, case, front=train), case, test), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         return controls_report.table(rows)

@@ -94,7 +94,7 @@ def test_conforms(check):
     )
     assert {name.split("[", 1)[0] for name in reports} == {"test_conforms"}
     outcomes = {name[len("test_conforms[trace-") : -1]: report for name, report in reports.items()}
-    assert set(outcomes) == {check.name for check in checks(simbench.load().get("indices", "cka"))}
+    assert set(outcomes) == {check.name for check in checks(simbench.load().get("indices", "r2_lr"))}
     assert outcomes["contract"][0] == "passed"
     assert outcomes["gradient"][0] == "skipped" and "not claimed differentiable" in outcomes["gradient"][1]
     status, text = outcomes["direction"]

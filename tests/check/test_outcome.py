@@ -68,4 +68,4 @@ def test_checks_compute_nothing_before_they_run_and_survive_a_plugin_that_always
 
 def test_plugin_of_another_kind_is_refused():
     with pytest.raises(InputError, match="no conformance checks"):
-        checks(simbench.Dataset())
+        checks(simbench.Experiment())

@@ -108,7 +108,7 @@ def test_malformed_selections_name_their_option(refused, option, text, message):
         ("--models 'tiny10[batch_norm=yes]'", "is 'yes'; allowed: true or false"),
         ("--models 'tiny10[epochs=0]'", "epochs is 0; a whole number from 1 is allowed"),
         ("--experiments 'cka_penalty[index=cca]'", "invariant to any invertible stitch"),
-        ("--experiments 'cka_penalty[index=nope]'", "index 'nope' is unknown; allowed: cca, cka, "),
+        ("--experiments 'cka_penalty[index=nope]'", "index 'nope' is unknown; allowed: aligned_cosine, bures, "),
         ("--experiments 'cka_penalty[layer=fc]'", "has no layer 'fc'; allowed: middle, conv1"),
     ],
 )

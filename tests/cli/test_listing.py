@@ -64,8 +64,8 @@ def simbench_indices():
 
 def test_one_in_full_has_formula_claims_and_the_values_that_parameters_may_have(call):
     done = call("list", "indices", "cka[kernel=rbf]", "svcca")
-    assert done.code == 0 and done.out.startswith("cka[kernel=rbf], version 1, of simbench")
-    for words in ("CKA(K, L) = h(K, L) / sqrt", "biased, debiased, minibatch", "per pair", "at most 2000", "0 to 1"):
+    assert done.code == 0 and done.out.startswith("cka[kernel=rbf], version 2, of simbench")
+    for words in ("CKA(K, L) = h(K, L) / sqrt", "biased, debiased, minibatch", "per side", "at most 2000", "0 to 1"):
         assert words in done.out
     assert "svcca, version" in done.out and "moments" in done.out
     assert "a whole number from 1, or none" in call("list", "models", "tiny10").out

@@ -97,7 +97,7 @@ def test_own_tests_pass(probe):
     """Every check is one of them, and all but one apply."""
     assert probe["exit"] == pytest.ExitCode.OK
     conforms = {name: outcome for name, outcome in probe["own tests"].items() if name.startswith("test_conforms")}
-    wanted = {check.name: "passed" for check in checks(simbench.load().get("indices", "cka"))} | {"routes": "skipped"}
+    wanted = {check.name: "passed" for check in checks(simbench.load().get("indices", "r2_lr"))} | {"routes": "skipped"}
     assert conforms == {f"test_conforms[{NAME}-{name}]": outcome for name, outcome in wanted.items()}
     assert len(probe["own tests"]) > len(conforms)
 

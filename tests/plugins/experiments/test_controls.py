@@ -137,7 +137,7 @@ def test_noise_is_stitched_by_least_squares_on_train_rows(context, measured):
 def test_a_front_of_another_size_than_model_2_is_inapplicable(context, measured):
     case = of(measured, "noise").case
     with pytest.raises(Inapplicable, match="the front is 4 x 4 and bn1 of net-0 is 8 x 8"):
-        context.fit(STITCHERS[0], case, torch.zeros(150, 6, 4, 4))
+        context.fit(STITCHERS[0], case, front=torch.zeros(150, 6, 4, 4))
 
 
 def test_summary_is_the_mean_of_every_front_and_the_distance_to_the_best_control(measured):

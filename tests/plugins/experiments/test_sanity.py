@@ -259,7 +259,5 @@ def test_the_board_of_a_run_shows_the_tests_and_marks_controls(small_registry, c
     board = outcome.leaderboard.set_index("index")
     assert (board.loc["depth", "layer_identification"] == 1).all() and board.loc["depth", "rank"].isna().all()
     assert board.loc["cka", "component_sensitivity"].notna().all() and (board.loc["cka", "rank"] == 1).all()
-    assert (board["identification_by"] == "sanity[pairs=1,networks=1]").all() and (
-        board["components_layer"] == ""
-    ).all()
-    assert "depth (control)" in str(outcome) and "by sanity[pairs=1,networks=1], mean over 1 network" in str(outcome)
+    assert (board["identification_by"] == "sanity[pairs=1]").all() and (board["components_layer"] == "").all()
+    assert "depth (control)" in str(outcome) and "by sanity[pairs=1], mean over 1 network" in str(outcome)

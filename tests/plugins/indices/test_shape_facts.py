@@ -79,7 +79,7 @@ def test_shape_joins_procrustes_to_canonical_correlations():
 def test_gulp_without_penalty_counts_squared_canonical_correlations():
     a, b = related(80, 6, 9, seed=5)
     squared = similarity("gulp[strength=0,squared=true]", a, b)
-    assert squared == pytest.approx(6 + 9 - 2 * 6 * similarity("cca[mean=rho_squared]", a, b), rel=1e-10)
+    assert squared == pytest.approx(6 + 9 - 2 * 6 * similarity("cca[mean=rho2]", a, b), rel=1e-10)
     assert similarity("gulp[strength=0]", a, b) ** 2 == pytest.approx(squared, rel=1e-12)
     # A large penalty leaves strength d = sqrt(|S_a|^2 + |S_b|^2 - 2 |S_ab|^2), covariances of trace 1.
     s, (x, y) = 1e6, (slow.unit(slow.centred(z)) for z in (a, b))
@@ -88,7 +88,7 @@ def test_gulp_without_penalty_counts_squared_canonical_correlations():
 
 def test_eigenspace_overlap_of_centred_rows_is_the_mean_squared_correlation():
     a, b = (slow.centred(x) for x in related(80, 9, 9, seed=6))
-    mean = similarity("cca[mean=rho_squared]", a, b)
+    mean = similarity("cca[mean=rho2]", a, b)
     assert similarity("eigenspace_overlap", a, b) == pytest.approx(mean, rel=1e-10)
 
 

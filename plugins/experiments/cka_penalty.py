@@ -51,8 +51,8 @@ class CKAPenalty(Experiment):
     weight, batch, epochs, learning_rate, schedule, augment, labels: of the training, as in task_loss.
     layer: "middle" is the middle one of the selected layers; a model without the layer is not pushed.
     networks: number of networks of each model, the first by seed or name, that are also pushed to lower each selected
-        index that a stitch can change (differentiable and not invariant to the stitch; of the built-in indices the
-        variants of cka), in the selected views.
+        index that a stitch can change (differentiable and not invariant to the stitch), in the selected views. An index
+        that needs samples is not pushed where a batch has more rows than its `max_rows`, as in view spatial.
     pairs, baseline: for comparison, the index between stitched A and B, for this number of ordered pairs of networks
         at every selected layer, stitched by `baseline`.
 

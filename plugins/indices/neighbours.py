@@ -55,7 +55,7 @@ class Neighbours(Index):
         In the cluster with the smaller indices, the shared rows have places 2, ..., k in a and 1, ..., k - 1 in b; in
         the other they have places 2, ..., k in both.
         """
-        raise NotImplementedError
+        raise TypeError(f"index {self.name!r} states no value of exchanged clusters")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from simbench_plugins.indices.cka import CKA
 
-from simbench import Index
+from simbench import Index, InputError
 from simbench.measuring.evaluate import evaluate
 from simbench.moments.views import rows
 
@@ -25,13 +25,19 @@ def penalty(index: Index, view: str, stitched: Tensor, own: Tensor) -> Tensor:
 
 
 def _value(index: Index, view: str, stitched: Tensor, own: Tensor) -> Tensor:
-    """0-dim value of the index."""
+    """0-dim value of the index. InputError where a batch has more rows than the index may be given."""
     import torch
 
     wide = view == "flat" and own[0].numel() >= len(own) and stitched.shape == own.shape
     if wide and index == CKA() and stitched.dtype == own.dtype == torch.float32:
         return index.of_training_batch(*(_flat(x) for x in (stitched, own)))
-    return evaluate(index, rows(stitched, view), rows(own, view))[0]
+    x, y = rows(stitched, view), rows(own, view)
+    if index.needs == "samples" and index.max_rows is not None and len(x) > index.max_rows:
+        raise InputError(
+            f"{index.spec} takes at most {index.max_rows} rows, and a batch of {len(own)} images has {len(x)} in view "
+            f"{view}; give a smaller batch, or another view"
+        )
+    return evaluate(index, x, y)[0]
 
 
 def _flat(x: Tensor) -> Tensor:

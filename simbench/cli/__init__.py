@@ -57,7 +57,7 @@ def cli() -> None:
 
     \b
     simbench run --models tiny10
-    trains six small networks on real digits, stitches every pair at every layer, and writes how well
+    stitches pairs of 24 small networks, trained on real digits, at every layer, and writes how well
     each index predicts the stitched accuracy to ./simbench-results.
     """
 

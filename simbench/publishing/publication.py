@@ -6,19 +6,20 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from simbench import columns
-from simbench.contracts import BoardColumn
+from simbench.contracts import BoardColumn, Experiment
 from simbench.errors import InputError
 from simbench.publishing.card import CARD, card
 from simbench.publishing.sources import ARCHIVE, archived
 from simbench.publishing.validity import methods, nonconformities, reasons
 from simbench.registry import Registry
 from simbench.results import folder as tables
-from simbench.results.store import Store
+from simbench.results.store import Contents, Store
 
 
 class Refused(InputError):
@@ -28,6 +29,13 @@ class Refused(InputError):
         self.reasons = tuple(reasons)
         count = f"{len(reasons)} reasons" if len(reasons) > 1 else "one reason"
         super().__init__(f"nothing is published, for {count}: {reasons[0]}" + (" ..." if len(reasons) > 1 else ""))
+
+
+def _experiments(contents: Contents, registry: Registry) -> Iterator[Experiment]:
+    """The installed experiments that measured something."""
+    for spec in sorted({str(record.labels["experiment"]) for record in contents.records.values()}):
+        with suppress(InputError):
+            yield registry.get("experiments", spec)
 
 
 def publish(
@@ -72,6 +80,9 @@ def publish(
     try:
         store.check_writable()
         tables.publish(contents, results, anew=True, declared=declared)
+        _, undrawn = tables.draw(contents, results, _experiments(contents, registry))
+        for spec, reason in undrawn.items():
+            show(f"figure of {spec} could not be drawn: {reason}")
         for name in tables.FILES:
             shutil.copyfile(results / name, work / name)
         if (results / "figures").is_dir():

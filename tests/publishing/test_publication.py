@@ -62,6 +62,14 @@ def test_tables_figures_and_card_are_there(published, finished):
     assert json.loads((to / "card.json").read_text()) == card
 
 
+def test_figures_are_drawn_where_they_are_missing(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr("simbench.publishing.validity.checks", lambda plugin: [])  # which other tests run
+    merge([finished], tmp_path / "merged")
+    assert not (tmp_path / "merged" / "figures").exists()
+    card = publish(tmp_path / "merged", tmp_path / "to", simbench.load())
+    assert {"figures/matching.png", "figures/matching.svg"} <= card["files"].keys()
+
+
 def test_the_card_says_who_may_cite_what(published, finished):
     to, card = published
     assert (card["title"], card["authors"], card["licence"]) == ("Small", ["A. Author"], "CC-BY-4.0")
@@ -163,5 +171,5 @@ def test_the_published_board_of_all_indices_is_what_its_card_says():
     card = json.loads((folder / "card.json").read_text())
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"card.json"}
     assert card["files"] == {name: digest((folder / name).read_bytes()) for name in files}
-    assert len(card["methods"]) == 45 and card["rows"].keys() == {"ok"}
+    assert len(card["methods"]) == 45 and card["rows"].keys() == {"ok", "skipped"}
     assert card["panels"] == ["tiny10-digits-1"] and len(card["networks"]) == 24

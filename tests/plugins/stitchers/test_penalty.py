@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from plain_loss import PLAIN, close, get, planted_task, slopes, steps
+from simbench_plugins.stitchers.penalty import penalty
 from small_networks import installed
 
 from simbench import Claims, Index, InputError
@@ -44,7 +45,7 @@ def test_index_penalty_is_weight_times_the_index_on_rows(task, view, weight):
 class Distance(Index):
     """Mean squared distance of rows: smaller is more alike."""
 
-    name, source = "distance", "this test"
+    name, source, max_rows = "distance", "this test", None
 
     @property
     def claims(self) -> Claims:
@@ -88,3 +89,19 @@ def test_an_index_that_is_not_differentiable_is_refused():
 
     with pytest.raises(InputError, match="index distance is not differentiable, so no stitch can be trained against"):
         replace(get(), index=Steps())
+
+
+@pytest.mark.parametrize(("most", "view"), [(9, "spatial"), (None, "spatial"), (9, "pooled")])
+def test_an_index_is_given_no_more_rows_of_a_batch_than_it_takes(most, view):
+    """In view spatial, 4 images of 3 x 3 have 36 rows, whose Gram matrices grow with the square of their number."""
+
+    class Gap(Distance):
+        name, max_rows = "gap", most
+
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(4, 2, 3, 3, generator=generator) for _ in range(2))
+    if (most, view) == (9, "spatial"):
+        with pytest.raises(InputError, match="gap takes at most 9 rows, and a batch of 4 images has 36 in"):
+            penalty(Gap(), view, x, y)
+    else:
+        assert bool(penalty(Gap(), view, x, y).isfinite())

@@ -1,31 +1,37 @@
-"""Pairs of rows of every shape, rank and scale, for the indices that are computed from samples."""
+"""Pairs of rows of every shape, rank and scale, on which indices of samples are compared with their references."""
 
 import numpy as np
 from paired_rows import correlated, rotation
 
 
+def _conv():
+    """Float32 features of 64 maps of 8 channels after a rectifier, as rows."""
+    rng = np.random.default_rng(6)
+    maps = rng.normal(size=(64, 8, 6, 6)).astype(np.float32)
+    other = np.einsum("nchw,cd->ndhw", maps, rng.normal(size=(8, 5)).astype(np.float32))
+    return np.maximum(maps, 0).reshape(64, -1), np.maximum(other, 0).reshape(64, -1)
+
+
 def _low_rank():
-    """A side of 24 features that has rank 6."""
-    a, b = correlated(80, 6, 9, seed=20)
-    return a @ np.random.default_rng(21).normal(size=(6, 24)), b
+    a, b = correlated(60, 6, 10, seed=3)
+    return a @ np.random.default_rng(4).normal(size=(6, 24)), b
 
 
 def _scales():
-    """Features of 1e-3 to 1e3 in one matrix."""
-    a, b = correlated(90, 12, 8, seed=22)
-    return a * np.logspace(-3, 3, 12), b * np.logspace(3, -3, 8)
+    a, b = correlated(60, 20, 12, seed=5)
+    return a * np.logspace(-3, 3, 20), b * np.logspace(3, -3, 12)
 
 
-def _turned():
-    """Rotated and scaled copies with noise of 1 %."""
-    a = np.random.default_rng(23).normal(size=(70, 9)) * np.linspace(1, 3, 9)
-    return a, 40 * (a + 0.01 * np.random.default_rng(24).normal(size=a.shape)) @ rotation(9, 25)
+def _copies():
+    a = correlated(60, 12, 2, seed=7)[0]
+    return a, 3 * a @ rotation(12, 8)
 
 
-def _convolutional():
-    """Float32 activations of 64 inputs, 8 channels and 6 x 6 positions, flat, after a ReLU."""
-    a, b = correlated(64, 288, 288, seed=26)
-    return tuple(np.maximum(x, 0).astype(np.float32) for x in (a / 17, b / 17))
+def _twice():
+    """Every row of the second half is one of the first, on either side."""
+    a, b = correlated(50, 6, 9, seed=9)
+    a[25:], b[25:] = a[:25], b[:25]
+    return a, b
 
 
 def _dead():
@@ -36,12 +42,13 @@ def _dead():
 
 #: name -> a function that makes the pair
 ROWS = {
-    "p below q": lambda: correlated(120, 20, 30, seed=28),
-    "p above q": lambda: correlated(100, 30, 20, seed=29),
-    "fewer rows than features": lambda: correlated(50, 100, 80, seed=30),
-    "rank 6 of 24": _low_rank,
-    "feature scales 1e-3 to 1e3": _scales,
-    "rotated and scaled": _turned,
+    "500x20 against 500x30": lambda: correlated(500, 20, 30, seed=1),
+    "400x30 against 400x20": lambda: correlated(400, 30, 20, seed=2),
+    "50x100 against 50x80": lambda: correlated(50, 100, 80, seed=10),
+    "a side of rank 6": _low_rank,
+    "scales 1e-3 to 1e3": _scales,
+    "rotated and scaled": _copies,
+    "rows twice": _twice,
     "dead features": _dead,
-    "float32 convolutions": _convolutional,
+    "float32 conv features": _conv,
 }

@@ -4,13 +4,13 @@ import numpy as np
 import oracle_dissimilarities as reference
 import pytest
 import torch
-from kernel_rows import ROWS
 from paired_rows import correlated, rotation
 from scipy.spatial.distance import pdist
 from simbench_plugins.indices import distances as distances_module
 from simbench_plugins.indices.distance_correlation import DistanceCorrelation
 from simbench_plugins.indices.distances import distances, median, packed
 from simbench_plugins.indices.rsm_norm import RSMNorm
+from zoo_rows import ROWS
 
 from simbench import InputError, Undefined, similarity
 

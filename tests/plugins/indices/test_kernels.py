@@ -6,10 +6,10 @@ import numpy as np
 import oracle_kernels as reference
 import pytest
 import torch
-from kernel_rows import ROWS
 from paired_rows import correlated, rotation
 from simbench_plugins.indices.cka import CKA
 from simbench_plugins.indices.hsic import HSIC, KernelAlignment
+from zoo_rows import ROWS
 
 from simbench import InputError, Undefined, similarity
 

@@ -4,11 +4,11 @@ import numpy as np
 import oracle_dissimilarities as reference
 import pytest
 import torch
-from kernel_rows import ROWS
 from paired_rows import correlated, rotation
 from simbench_plugins.indices.distances import square
 from simbench_plugins.indices.ranks import ranks, untied
 from simbench_plugins.indices.rsa import RSA
+from zoo_rows import ROWS
 
 from simbench import Inapplicable, InputError, Undefined, similarity
 

@@ -139,3 +139,21 @@ def test_a_state_is_lent_in_containers_of_its_own():
 def test_a_state_of_something_else_is_refused():
     with pytest.raises(TypeError, match="prepared a state with str in it"):
         Sealed.of(Counting(), (torch.ones(1), "text"))
+
+
+class Drawing(Counting):
+    """Prepares a number drawn from torch's global generator."""
+
+    def prepare(self, rows):
+        return torch.rand(1, dtype=torch.float64)
+
+    def compare(self, a, b):
+        return ((a - b) / 2).squeeze()
+
+
+def test_what_is_drawn_while_preparing_depends_on_the_rows_alone(small):
+    forward, back = cases(small, Drawing(), view="pooled")[:1], cases(small, Drawing(), view="pooled")[::-1]
+    first = Workbench(small).similarity(Drawing(), forward[0]).value
+    bench = Workbench(small)
+    again = {(one.a.name, one.b.name): bench.similarity(Drawing(), one).value for one in back}
+    assert first == again[forward[0].a.name, forward[0].b.name] != 0

@@ -103,3 +103,18 @@ def test_tables_without_a_column_are_one_line(stranger, tmp_path):
     folder = changed(stranger, tmp_path / "other", lambda frame: frame.drop(columns="samples"))
     with pytest.raises(InputError, match=r"measurements.csv has no column 'samples'; derive it again"):
         joined([folder])
+
+
+@pytest.mark.parametrize(("kind", "by", "agree"), [("stitcher", 1e-4, False), ("penalty", 1e-3, True)])
+def test_values_behind_training_may_differ_by_more(tmp_path, kind, by, agree):
+    def change(frame):
+        at = frame.index[(frame["kind"] == kind) & (frame["status"] == "ok")][0]
+        frame.loc[at, "value"] += by
+        return frame
+
+    other = changed(PUBLISHED, tmp_path / "other", change)
+    if agree:
+        assert len(joined([PUBLISHED, other]).measurements) == len(joined([PUBLISHED]).measurements)
+    else:
+        with pytest.raises(InputError, match="2 values differ by more than rounding"):
+            joined([PUBLISHED, other])

@@ -87,6 +87,19 @@ def test_both_values_are_listed_on_request(finished, copy, tmp_path):
     assert not (tmp_path / "first" / "conflicts.csv").exists()
 
 
+@pytest.mark.parametrize(("value", "by", "agree"), [(0.5, 5e-6, False), (1e3, 5e-4, True), (1e3, 5e-3, False)])
+def test_the_tolerance_is_relative_above_1(copy, tmp_path, value, by, agree):
+    def of(number):
+        def change(record):
+            rows = tuple(replace(row, value=number) for row in record.rows)
+            return replace(record, rows=rows, arrays="") if record.labels["method"] == "cka" else record
+
+        return change
+
+    folders = [copy("a", of(value)), copy("b", of(value + by))]
+    assert bool(merge(folders, tmp_path / "all", keep="first").conflicts) is not agree
+
+
 def test_the_tolerance_can_be_given(copy, tmp_path):
     folders = [copy("a"), copy("b", shifted("cka", -0.25))]
     assert not merge(folders, tmp_path / "wide", tolerance=0.3).conflicts

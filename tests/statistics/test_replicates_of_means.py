@@ -9,6 +9,7 @@ from small_grids import all_pairs, grid
 
 from simbench.statistics.estimates import estimated
 from simbench.statistics.jackknife import Left
+from simbench.statistics.remaining import remaining
 from simbench.statistics.replicates import Plan
 
 PAIRS = all_pairs(6)
@@ -87,3 +88,16 @@ def test_an_index_that_orders_nothing_at_all_without_a_network_has_no_mean_there
     x[NOT_0] = 0.5
     found = left(x, y, "within")
     assert np.isnan(found.networks[0]) and np.isfinite(found.networks[1:]).all() and np.isnan(found.variance)
+
+
+def test_a_layer_does_not_count_where_too_few_pairs_are_left_of_it():
+    """The first layer has three pairs, one of them with network 0: without it, two are left, and the layer is out."""
+    x, y = noise(2), noise(3)
+    few = np.zeros(len(PAIRS), dtype=bool)
+    few[[PAIRS.index(pair) for pair in ((0, 1), (2, 3), (4, 5))]] = True
+    made = grid(PAIRS, [x], [y])
+    for variable in (*made.indices, *made.targets):
+        variable.status[~few, 0] = ""
+        variable.values[~few, 0] = np.nan
+    counts = remaining(made, made.targets[0], made.layers[0])
+    assert counts["without_network"].tolist() == [False] * 6 and not counts["without_pair"][PAIRS.index((0, 1))]

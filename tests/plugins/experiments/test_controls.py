@@ -184,3 +184,12 @@ def test_networks_on_shuffled_labels_are_planned_beside_the_selected_ones(small_
 def test_by_the_command_line(run_command):
     rows = run_command("controls", ("above the best control",), ("nothing to compute",))
     assert set(rows["kind"]) == {"network", "trained", "untrained", "shuffled", "noise"}
+
+
+def test_the_control_of_a_network_is_that_of_its_seed_or_of_its_place(small):
+    one, two = (replace(small.networks[at], seed=f"{at}@blobs, labels shuffled") for at in (0, 1))
+    for controls, wanted in (((one, two), {"0": one, "1": two}), ((two, one), {"0": one, "1": two}), ((two,), None)):
+        selection = replace(small, networks=small.networks[:2], stitchers=STITCHERS, controls=controls)
+        for case in CONTROLS.plan(selection):
+            if case.kind == "shuffled":
+                assert case.control == (wanted[case.a.seed] if wanted else two)

@@ -12,6 +12,7 @@ import scipy.stats
 import torch
 from experiment_results import assert_nothing_is_shown, assert_refused, assert_same_from_file, table_of
 from simbench_plugins.experiments import perturbations
+from simbench_plugins.experiments.energy import _share
 from simbench_plugins.experiments.identification import identified
 from small_cases import activations, components, get, stitcher
 from small_networks import case, installed
@@ -261,3 +262,11 @@ def test_the_board_of_a_run_shows_the_tests_and_marks_controls(small_registry, c
     assert board.loc["cka", "component_sensitivity"].notna().all() and (board.loc["cka", "rank"] == 1).all()
     assert (board["identification_by"] == "sanity[pairs=1]").all() and (board["components_layer"] == "").all()
     assert "depth (control)" in str(outcome) and "by sanity[pairs=1], mean over 1 network" in str(outcome)
+
+
+def test_energy_counts_how_far_the_mean_is_off():
+    """Two dimensions, of which the first is inside: a scatter of 3 and 1, and a mean that is 2 outside, of 4 rows."""
+    scatter, inside = torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[1.0], [0.0]])
+    assert _share(scatter, 4, torch.zeros(2), inside) == pytest.approx(1 / 4)
+    assert _share(scatter, 4, torch.tensor([0.0, 2.0]), inside) == pytest.approx((1 + 4 * 4) / (3 + 1 + 4 * 4))
+    assert _share(scatter, 4, torch.tensor([2.0, 0.0]), inside) == pytest.approx(1 / (3 + 1 + 4 * 4))

@@ -7,7 +7,7 @@ import torch
 from simbench_plugins.stitchers.penalty import penalty
 from small_networks import installed
 
-from simbench import Undefined
+from simbench import Undefined, similarity
 
 WITHIN = 1e-6
 CKA = installed().get("indices", "cka")
@@ -101,3 +101,12 @@ def test_the_penalty_of_several_maps_takes_it_in_any_memory_layout(layout, monke
         expected, by_hand = plain(one.flatten(1), own.flatten(1))
         assert float(value.detach()) == pytest.approx(expected, rel=WITHIN)
         assert float((slope.flatten(1).double() - by_hand).norm()) <= WITHIN * float(by_hand.norm())
+
+
+def test_other_forms_of_cka_take_the_usual_road():
+    """Rows far from zero, where centring decides."""
+    a, b = (x + 3 for x in given(7))
+    for spec in ("cka[centred=false]", "cka[estimator=debiased]"):
+        index = installed().get("indices", spec)
+        shaped = (x.reshape(len(x), -1, 1, 1) for x in (a, b))
+        assert float(penalty(index, "flat", *shaped)) == pytest.approx(similarity(index, a, b), abs=1e-9)

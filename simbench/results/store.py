@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -155,21 +153,8 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def _array(data: bytes) -> np.ndarray:
-    """The array of an .npy file as `_packed` writes it; in a third of the time of `numpy.load`."""
-    if data[6:8] != b"\x01\x00":  # the version of long headers
-        return np.load(io.BytesIO(data), allow_pickle=False)
-    start = 10 + int.from_bytes(data[8:10], "little")
-    kind, shape = _header(data[:start])
-    return np.frombuffer(data[start:], kind, math.prod(shape)).reshape(shape).copy()
-
-
-@lru_cache(maxsize=64)
-def _header(data: bytes) -> tuple[np.dtype, tuple[int, ...]]:
-    """Type and shape of an array, from the beginning of its .npy file, version 1.0."""
-    file = io.BytesIO(data)
-    np.lib.format.read_magic(file)
-    shape, _, kind = np.lib.format.read_array_header_1_0(file)
-    return kind, shape
+    """The array of an .npy file."""
+    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
 
 
 def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -137,6 +137,8 @@ class Activations(Sources):
         front = self.halves(network, layer)[0]
         # A layer inside a stage leaves only a part of that stage in the front, under the name of the whole stage.
         whole = [name for name in stages_of(front)[:-1] if not layer.startswith(f"{name}.")]
+        # Held tokens have other axes than the stage after theirs takes.
+        whole = [name for name in whole if self.layout(network, name) is None]
         for name in reversed(whole):
             key = (network.content, name, split)
             if key in self.held:

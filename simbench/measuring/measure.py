@@ -41,7 +41,8 @@ def measure(case: Case, bench: Workbench) -> Measured:
         with known(_seed(case)):
             samples = bench.samples(case)
             rows, arrays = _run(case, bench)
-        found = [_plain(row) for row in rows]
+            said = bench.alignment(case) if rows else ""
+        found = [_noted(_plain(row), said) for row in rows]
     except Inapplicable as reason:
         found = [Row(_quantity(case), None, status="skipped", note=str(reason))]
     except Undefined as reason:
@@ -76,6 +77,13 @@ def _plain(row: Row) -> Row:
     if value is not None and not math.isfinite(value):
         raise ArithmeticError(f"{row.quantity} is {value}")
     return replace(row, value=value)
+
+
+def _noted(row: Row, said: str) -> Row:
+    """The row with what was done so that a and b pair, where it has a value."""
+    if not said or row.value is None:
+        return row
+    return replace(row, note="; ".join(filter(None, (row.note, said))))
 
 
 def _quantity(case: Case) -> str:

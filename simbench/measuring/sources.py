@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from simbench.contracts import splits
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Network, Setting
+from simbench.measuring.aligned import Aligned, followed, preceded
+from simbench.moments.layout import Layout
 from simbench.networks import inputs, weights
 from simbench.networks.cut import cut
 from simbench.networks.fold import fold
@@ -57,7 +60,9 @@ class Sources:
 
     def halves(self, network: Network, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
         """Representation map R_L and task map T_L with batch norms folded, which all cuts of a network share but those
-        between a convolution and its batch norm."""
+        between a convolution and its batch norm. Activations of tokens are (n, c, t, 1) on their way out and in."""
+        if isinstance(layer, Aligned):
+            return layer.parts(*self.halves(network, layer.layer))
         key = (network.content, layer)
         if key not in self._cuts:
             parts = cut(self.net(network), layer)
@@ -65,8 +70,24 @@ class Sources:
                 self._whole[network.content] = fold(self.net(network))
             whole = self._whole[network.content]
             parts = cut(whole, layer) if layer in stages_of(whole) else map(fold, parts)
-            self._cuts[key] = tuple(part.eval() for part in parts)
+            front, end = (part.eval() for part in parts)
+            axes = self.axes(network, layer)
+            if axes is not None:
+                front, end = followed(front, axes.canonical), preceded(axes.raw, end)
+            self._cuts[key] = front, end
         return self._cuts[key]
+
+    def layout(self, network: Network, layer: str) -> Layout | None:
+        """The layout that the model declares of a layer's output (`Model.layouts`); None for images and vectors."""
+        declared = getattr(network.model, "layouts", None) or {}
+        text = next((said for name, said in declared.items() if fnmatchcase(layer, name)), None)
+        layout = None if text is None else Layout.parse(text)
+        return None if layout is None or layout.kind in ("image", "vector") else layout
+
+    def axes(self, network: Network, layer: str) -> Layout | None:
+        """The same without class tokens and grid, which all activations of tokens keep."""
+        layout = self.layout(network, layer)
+        return None if layout is None else Layout(layout.kind)
 
     def end(self, network: Network, layer: str) -> nn.Sequential:
         """Task map T_L: everything above the layer, batch norms folded."""

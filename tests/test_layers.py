@@ -25,7 +25,7 @@ FLOORS = (
     {"authoring", "families", "hookspecs", "isolation", "networks", "results", "tracing"},
     {"measuring", "registry"},
     {"check", "comparison", "runs"},
-    {"publishing"},
+    {"boards", "publishing"},
     {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

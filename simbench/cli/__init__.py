@@ -15,6 +15,7 @@ PREFIX = "SIMBENCH"
 #: verb -> (module, what `simbench --help` says of it)
 VERBS = {
     "run": ("running", "Measure every index and stitcher on pairs of networks; write tables and leaderboard."),
+    "compare": ("comparing", "Compare all layers of two networks: indices, and stitched accuracy."),
     "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels."),
     "check": ("checking", "Hold an index, stitcher, model or data set to its contract and claims."),
     "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),

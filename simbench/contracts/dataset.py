@@ -17,6 +17,8 @@ class Dataset(Plugin):
     range: the values (low, high) of an image that mean 0 and 1, which bound all values; None means (0, 255) of uint8,
         and float images require a range.
     mean, std: per channel, of images scaled to [0, 1]; networks see ((image - low) / (high - low) - mean) / std.
+    raw: True gives networks the inputs as they are: floats (n, ...) of any shape and range, without mean and std.
+    labelled: False where nobody knows the labels, which are then all 0: networks are compared by what they give.
     epochs, augment: settings for training a small network on this data set.
     """
 
@@ -27,6 +29,8 @@ class Dataset(Plugin):
     std: tuple[float, ...]
     range: tuple[float, float] | None = None
     attributes: tuple[str, ...] = ()
+    raw: bool = False
+    labelled: bool = True
     epochs: ClassVar[int] = 8
     augment: ClassVar[bool] = False
 

@@ -54,10 +54,19 @@ class Model(Plugin):
         """The layers that are measured where the user names none."""
         return self.layers
 
-    def build(self, channels: int, classes: int) -> torch.nn.Sequential:
+    def build(self, channels: int, classes: int) -> torch.nn.Module:
         """Untrained network: images (n, channels, h, w) -> logits (n, classes). Randomness from torch's
         global generator, which the caller seeds."""
         raise TypeError(f"model {self.name!r} builds nothing")
+
+    @property
+    def untrained(self) -> Model:
+        """The model whose `build` gives initial weights: itself, unless it holds a network with its weights."""
+        return self
+
+    def preprocess(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What the network is called with for a batch of inputs (n, ...) that are normalised as its data set says."""
+        return inputs
 
     def published(self) -> Dataset | None:
         """The data set that this configuration's published weights were trained on (its splits are not needed), or

@@ -42,6 +42,7 @@ class Described(Protocol):
     std: tuple[float, ...]
     range: tuple[float, float] | None
     attributes: tuple[str, ...]
+    raw: bool
 
     def split(self, name: str) -> Split: ...
 
@@ -64,7 +65,7 @@ def read(dataset: Described, name: str) -> Split:
     split = dataset.split(name)
     images = _array(dataset, f"{name} images", getattr(split, "inputs", None))
     labels = _array(dataset, f"{name} labels", getattr(split, "labels", None))
-    _images(dataset, name, images)
+    (_raw if dataset.raw else _images)(dataset, name, images)
     return Split(images, _labels(dataset, name, labels, len(images)))
 
 
@@ -83,6 +84,11 @@ def _statistics(dataset: Described) -> None:
         value = getattr(dataset, what)
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
             raise _refusal(dataset, f"{what} is {value!r}; a whole number from {least} is wanted")
+    if len(dataset.attributes) not in (0, dataset.classes):
+        stated = f"classes is {dataset.classes} for {len(dataset.attributes)} attributes"
+        raise _refusal(dataset, f"{stated}; one output for each attribute is wanted")
+    if dataset.raw:
+        return
     for what in ("mean", "std"):
         values = tuple(getattr(dataset, what))
         if len(values) != dataset.channels or not all(map(_finite, values)):
@@ -91,12 +97,6 @@ def _statistics(dataset: Described) -> None:
             )
     if min(dataset.std) <= 0:
         raise _refusal(dataset, f"std is {tuple(dataset.std)}; numbers above 0 are wanted")
-    if len(dataset.attributes) not in (0, dataset.classes):
-        raise _refusal(
-            dataset,
-            f"classes is {dataset.classes} for {len(dataset.attributes)} attributes; one output "
-            "for each attribute is wanted",
-        )
     if dataset.range is not None:
         given = tuple(dataset.range)
         if len(given) != 2 or not all(map(_finite, given)) or not given[0] < given[1]:
@@ -137,6 +137,14 @@ def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
                 f"{name} images hold values from {least:g} to {most:g}; the range "
                 f"{tuple(dataset.range)} is stated, and finite values in it are allowed",
             )
+
+
+def _raw(dataset: Described, name: str, inputs: numpy.ndarray) -> None:
+    """Check inputs that networks are given as they are."""
+    if inputs.ndim < 2 or 0 in inputs.shape or inputs.dtype.kind not in "fiu":
+        raise _refusal(dataset, f"{name} inputs are {inputs.dtype} {inputs.shape}; numbers (n, ...) are wanted")
+    if not all(math.isfinite(block.min()) and math.isfinite(block.max()) for block in blocks(inputs)):
+        raise _refusal(dataset, f"{name} inputs hold NaN or infinite values; finite values are wanted")
 
 
 def whole(span: tuple[float, float] | None) -> bool:

@@ -21,11 +21,16 @@ BATCH = 128
 
 
 @stage("reading data")
-def draw(split: Split, limit: int, seed: int, span: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
+def draw(
+    split: Split, limit: int, seed: int, span: tuple[float, float] | None = None, raw: bool = False
+) -> tuple[Tensor, Tensor]:
     """At most `limit` inputs (n, c, h, w), converted by `pixels`, in channels-last memory, and their labels.
 
-    They are drawn without replacement and stay in the order of the data set. span: the range of the data set."""
+    They are drawn without replacement and stay in the order of the data set. span: the range of the data set.
+    raw: the inputs as they are."""
     inputs, chosen = split.inputs, sampling.draw(len(split.inputs), limit, seed)
+    if raw:
+        return torch.from_numpy(inputs[chosen.numpy()]), torch.from_numpy(split.labels[chosen.numpy()])
     dtype = pixels(inputs[:1], span).dtype
     drawn = torch.empty((len(chosen), *inputs.shape[1:]), dtype=dtype, memory_format=torch.channels_last)
     for part, some in zip(drawn.split(BATCH), chosen.split(BATCH), strict=True):  # never holds two copies of everything
@@ -44,7 +49,10 @@ def pixels(images: numpy.ndarray, span: tuple[float, float] | None = None) -> Te
 
 def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:
     """The input of a network for images (n, c, h, w): (x - mean) / std, float32, channels last, where x is images / 255
-    for uint8 images and the images themselves for float images."""
+    for uint8 images and the images themselves for float images; of a raw data set the inputs (n, ...) as they are."""
+    if dataset.raw:
+        x = images.to(device)
+        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
     # Expanded to the size of an image: broadcasting one number per channel is slow in channels-last memory.
     mean, std = (
         torch.tensor(value, device=device, dtype=torch.float32)

@@ -42,14 +42,18 @@ class Board:
             zip(rows["model_b"], rows["seed_b"].astype(str), strict=True),
             strict=True,
         )
-        wanted = [pair in (both, both[:1] * 2, both[1:] * 2) for pair in pairs]
+        wanted = pd.Series([pair in (both, both[:1] * 2, both[1:] * 2) for pair in pairs], rows.index, dtype=bool)
         return rows[wanted & (rows["experiment"] == self.experiment.spec) & (rows["dataset"] == self.dataset)]
 
     @property
     def table(self) -> pd.DataFrame:
         """A row for each two layers: every index, the scores of every stitcher, and those of untrained fronts."""
         named = ["model_a", "seed_a", "model_b", "seed_b"]
-        return self.experiment.summary(self.rows).drop(columns=named, errors="ignore")
+        wide = self.experiment.summary(self.rows).drop(columns=named, errors="ignore")
+        for name, network in (("layer_b", self.b), ("layer_a", self.a)) if len(wide) else ():
+            order = in_depth(network, list(dict.fromkeys(wide[name])))
+            wide = wide.sort_values(name, key=lambda layers, order=order: layers.map(order.index), kind="stable")
+        return wide.reset_index(drop=True)
 
     def matrix(self, quantity: str, stitcher: str | None = None, view: str | None = None) -> pd.DataFrame:
         """Values by layer of a (rows) and layer of b (columns), NaN where there is none.
@@ -92,7 +96,10 @@ class Board:
         if maps:
             yield side_by_side(maps)
         yield text.table(self.table)
-        yield from text.reasons(self.outcome.rows, "skipped")
+        skipped = self.rows[self.rows["status"] == "skipped"]
+        if len(skipped):
+            first = skipped["note"].iloc[-1]
+            yield f"{len(skipped)} rows are skipped, as measurements.csv says, such as: {first}"
         left = {side: count for side, reasons in self.skipped.items() if (count := len(reasons))}
         if left:
             yield "layers that cannot be read: " + ", ".join(f"{count} of {side}" for side, count in left.items())

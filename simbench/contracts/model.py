@@ -64,7 +64,7 @@ class Model(Plugin):
         """The model whose `build` gives initial weights: itself, unless it holds a network with its weights."""
         return self
 
-    def preprocess(self, inputs: torch.Tensor) -> torch.Tensor:
+    def adapted(self, inputs: torch.Tensor) -> torch.Tensor:
         """What the network is called with for a batch of inputs (n, ...) that are normalised as its data set says."""
         return inputs
 

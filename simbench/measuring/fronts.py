@@ -25,8 +25,8 @@ def normalised_batches(sources: Sources, network: Network, inputs: Tensor) -> It
     """Raw inputs in batches, normalised as for the data set that the network was trained on, and as its model wants
     them."""
     home = network.home(sources.setting)
-    prepare = network.model.preprocess
-    return (prepare(normalised(part, home, sources.device)) for part in inputs.split(sources.batch))
+    adapted = network.model.adapted
+    return (adapted(normalised(part, home, sources.device)) for part in inputs.split(sources.batch))
 
 
 def run(stages: nn.Sequential, x: Tensor, batch: int) -> Tensor:

@@ -42,7 +42,7 @@ class Live(Model):
         with torch.no_grad():
             own = self.build(0, 0)
             try:
-                given = self.preprocess(inputs)
+                given = self.adapted(inputs)
                 shapes, self.skipped = readable(own, given)
                 output = own(given)
             except Exception as error:
@@ -89,7 +89,7 @@ class Live(Model):
             _initialise(net, self.name)
         return net
 
-    def preprocess(self, inputs: Tensor) -> Tensor:
+    def adapted(self, inputs: Tensor) -> Tensor:
         return inputs if self._preprocess is None else self._preprocess(inputs)
 
     def network(self) -> Network:

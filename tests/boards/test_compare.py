@@ -153,7 +153,9 @@ def test_each_network_is_given_its_own_inputs(nets, tmp_path):
 
 
 def test_layers_of_similar_depth(nets, tmp_path):
-    board = simbench.compare(*nets, data=INPUTS, pairing="depth", untrained=False, stitchers="identity", results=tmp_path)
+    board = simbench.compare(
+        *nets, data=INPUTS, pairing="depth", untrained=False, stitchers="identity", results=tmp_path
+    )
     pairs = set(zip(board.table["layer_a"], board.table["layer_b"], strict=True))
     assert pairs == {(name, name) for name in STAGES}
 

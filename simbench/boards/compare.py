@@ -58,9 +58,10 @@ def compare(
     Raises InputError before anything is computed for what cannot be compared. A layer that cannot be read is in
     `board.skipped`, with the reason; a pair of layers that cannot be stitched has a row `skipped`.
 
-    >>> import torch
+    >>> import tempfile, torch
     >>> nets = [torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3)) for _ in "ab"]
-    >>> board = compare(*nets, data=torch.randn(64, 6), results=getfixture("tmp_path"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     board = compare(*nets, data=torch.randn(64, 6), results=folder)
     >>> board.matrix("cka").shape, board.matrix("agreement").shape
     ((2, 2), (2, 2))
     """

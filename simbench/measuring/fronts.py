@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from simbench.contracts.selection import Network
 from simbench.contracts.task import take
 from simbench.measuring.sources import Sources
-from simbench.networks.inputs import normalised
+from simbench.networks.inputs import prepared
 from simbench.system.surroundings import abroad
 
 
@@ -22,9 +22,9 @@ def run_front(sources: Sources, network: Network, layer: str, inputs: Tensor) ->
 
 
 def normalised_batches(sources: Sources, network: Network, inputs: Tensor) -> Iterator[Tensor]:
-    """Raw inputs in batches, normalised as for the data set that the network was trained on."""
+    """Raw inputs in batches, as the network wants them: in the size of its model, normalised as where it was trained."""
     home = network.home(sources.setting)
-    return (normalised(part, home, sources.device) for part in inputs.split(sources.batch))
+    return (prepared(part, network.model, home, sources.device) for part in inputs.split(sources.batch))
 
 
 def run(stages: nn.Sequential, x: Tensor, batch: int) -> Tensor:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from simbench.contracts import Dataset, Split
+from simbench.contracts import Dataset, Model, Preprocess, Split
 from simbench.contracts.splits import whole
+from simbench.errors import InputError
 from simbench.networks import sampling
 from simbench.system.stopwatch import stage
 
@@ -40,6 +41,46 @@ def pixels(images: numpy.ndarray, span: tuple[float, float] | None = None) -> Te
         return torch.tensor(images if min(images.strides) > 0 else images.copy())  # torch rejects negative strides
     low, high = map(float, span)
     return torch.from_numpy((images.astype("float64") - low) / (high - low)).to(torch.float32)
+
+
+def prepared(images: Tensor, model: Model, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:
+    """The input of a network of a model for images (n, c, h, w) of a data set, as `normalised`, but in the size, the
+    channels and with the mean and std that the model asks for (`Model.preprocess`). Token ids (n, t) stay as they are.
+
+    Raises InputError for images of a number of channels that the model does not take."""
+    own = model.preprocess
+    if images.dtype == torch.int64:
+        return images.to(device)
+    if own is None:
+        return normalised(images, dataset, device)
+    if images.shape[1] not in (1, own.channels):
+        raise InputError(
+            f"images of {dataset.label} have {images.shape[1]} channels; {model.spec} takes {own.channels}, or 1, which "
+            "is repeated"
+        )
+    x = images.to(device)
+    x = x.to(torch.float32).div_(255) if images.dtype == torch.uint8 else x
+    x = _resized(x, own).expand(-1, own.channels, -1, -1).contiguous(memory_format=torch.channels_last)
+    mean, std = (
+        torch.tensor(value, device=device, dtype=torch.float32).view(1, -1, 1, 1)
+        for value in (own.mean or dataset.mean, own.std or dataset.std)
+    )
+    return (x - mean) / std
+
+
+def _resized(x: Tensor, own: Preprocess) -> Tensor:
+    """Images in [0, 1] in the size that a model asks for."""
+    if own.size is None or tuple(x.shape[2:]) == tuple(own.size):
+        return x
+    height, width = own.size
+    if own.resize is not None:
+        scale = own.resize / min(x.shape[2:])
+        size = [max(round(side * scale), least) for side, least in zip(x.shape[2:], own.size, strict=True)]
+    else:
+        size = [height, width]
+    x = functional.interpolate(x, size, mode=own.interpolation, align_corners=False, antialias=True).clamp_(0, 1)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return x[:, :, top : top + height, left : left + width]
 
 
 def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:

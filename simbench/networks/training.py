@@ -24,7 +24,7 @@ def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: st
     import torch
 
     from simbench.contracts.objective import Objective
-    from simbench.networks.inputs import augmented, normalised, pixels
+    from simbench.networks.inputs import augmented, pixels, prepared
 
     with stage("reading data"), abroad():
         split = splits.read(dataset, "train")
@@ -41,7 +41,7 @@ def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: st
         for chosen in torch.randperm(len(images), generator=generator).split(recipe.batch):
             batch = pixels(images[chosen.numpy()], dataset.range)
             batch = augmented(batch, generator) if recipe.augment else batch
-            loss = objective.cross_entropy(net(normalised(batch, dataset, device)), labels[chosen].to(device))
+            loss = objective.cross_entropy(net(prepared(batch, model, dataset, device)), labels[chosen].to(device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if recipe.clip is not None:

@@ -62,12 +62,12 @@ class TorchvisionNetwork(Foreign):
         from torchvision import models
 
         extra: dict[str, Any] = {}
+        if self.weights and classes != self.outputs:
+            raise InputError(f"{self.spec} has {self.outputs} outputs, and {classes} are wanted; leave weights out")
         if self.network in ("googlenet", "inception_v3"):
             extra = {"aux_logits": False, "init_weights": True, "transform_input": bool(self.weights)}
         if self.needs_size and self.size:
             extra = {"image_size": self.size}
-        if self.weights:
-            self._published
         try:
             return models.get_model(self.network, weights=None, num_classes=classes, **extra)
         except ValueError as error:

@@ -22,7 +22,7 @@ def run_front(sources: Sources, network: Network, layer: str, inputs: Tensor) ->
 
 
 def normalised_batches(sources: Sources, network: Network, inputs: Tensor) -> Iterator[Tensor]:
-    """Raw inputs in batches, as the network wants them: in the size of its model, normalised as where it was trained."""
+    """Raw inputs in batches, as the network wants them: in its own size, normalised as where it was trained."""
     home = network.home(sources.setting)
     return (prepared(part, network.model, home, sources.device) for part in inputs.split(sources.batch))
 

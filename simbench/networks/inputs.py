@@ -55,8 +55,8 @@ def prepared(images: Tensor, model: Model, dataset: Dataset, device: torch.devic
         return normalised(images, dataset, device)
     if images.shape[1] not in (1, own.channels):
         raise InputError(
-            f"images of {dataset.label} have {images.shape[1]} channels; {model.spec} takes {own.channels}, or 1, which "
-            "is repeated"
+            f"images of {dataset.label} have {images.shape[1]} channels; {model.spec} takes {own.channels}, or 1, "
+            "which is repeated"
         )
     x = images.to(device)
     x = x.to(torch.float32).div_(255) if images.dtype == torch.uint8 else x

@@ -17,6 +17,7 @@ from simbench.networks.architectures import architecture
 from simbench.networks.checkpoints import content_hash, fits, read, unusable
 from simbench.networks.panels import PanelFile, built
 from simbench.networks.training import train
+from simbench.networks.wrappings import renamed
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest, machine, versions
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
@@ -193,8 +194,10 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
         net = built(network, dataset)
     else:
         state, net = read(network.file), _built(network.model, dataset).eval()
-        fits(state, net.state_dict(), f"checkpoint {str(network.file)!r}", network.model, dataset)
-        if content_hash(state) != network.weights:
+        same, source = content_hash(state) == network.weights, f"checkpoint {str(network.file)!r}"
+        state = renamed(state, net.state_dict(), source)
+        fits(state, net.state_dict(), source, network.model, dataset)
+        if not same:
             raise InputError(f"weights file {str(network.file)!r} has changed since it was read; run the command again")
         net.load_state_dict(state, strict=False)  # `fits` checked the keys; older files may lack num_batches_tracked
     return net.to(device, memory_format=torch.channels_last).requires_grad_(False)

@@ -23,10 +23,12 @@ BATCH = 128
 
 @stage("reading data")
 def draw(split: Split, limit: int, seed: int, span: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
-    """At most `limit` inputs (n, c, h, w), converted by `pixels`, in channels-last memory, and their labels.
+    """At most `limit` inputs (n, c, h, w), converted by `pixels`, in channels-last memory, or ids (n, t), and labels.
 
     They are drawn without replacement and stay in the order of the data set. span: the range of the data set."""
     inputs, chosen = split.inputs, sampling.draw(len(split.inputs), limit, seed)
+    if inputs.ndim == 2:
+        return torch.from_numpy(inputs[chosen.numpy()].astype("int64")), torch.from_numpy(split.labels[chosen.numpy()])
     dtype = pixels(inputs[:1], span).dtype
     drawn = torch.empty((len(chosen), *inputs.shape[1:]), dtype=dtype, memory_format=torch.channels_last)
     for part, some in zip(drawn.split(BATCH), chosen.split(BATCH), strict=True):  # never holds two copies of everything
@@ -35,8 +37,10 @@ def draw(split: Split, limit: int, seed: int, span: tuple[float, float] | None =
 
 
 def pixels(images: numpy.ndarray, span: tuple[float, float] | None = None) -> Tensor:
-    """Copies images of a data set into a tensor: uint8 unchanged, other types as float32, with the range (low, high) of
-    the data set mapped to [0, 1]."""
+    """Copies inputs of a data set into a tensor: token ids (n, t) as int64, uint8 images unchanged, other types as
+    float32, with the range (low, high) of the data set mapped to [0, 1]."""
+    if images.ndim == 2:
+        return torch.from_numpy(images.astype("int64"))
     if images.dtype == "uint8" and whole(span):
         return torch.tensor(images if min(images.strides) > 0 else images.copy())  # torch rejects negative strides
     low, high = map(float, span)
@@ -57,6 +61,11 @@ def prepared(images: Tensor, model: Model, dataset: Dataset, device: torch.devic
         raise InputError(
             f"images of {dataset.label} have {images.shape[1]} channels; {model.spec} takes {own.channels}, or 1, "
             "which is repeated"
+        )
+    if own.mean is not None and dataset.as_given:
+        raise InputError(
+            f"images of {dataset.label} hold values beyond 0 and 1, and {model.spec} has a mean and std of its own; "
+            "give images as uint8 or between 0 and 1, or the model inputs=data"
         )
     x = images.to(device)
     x = x.to(torch.float32).div_(255) if images.dtype == torch.uint8 else x

@@ -79,6 +79,6 @@ def _preferred(prefixes: list[str], source: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def report(line: str) -> None:
-    """Print a line on stderr, once per process."""
+def report(line: str, *_: int) -> None:
+    """Print a line on stderr, once per process for the same line and file stamps."""
     print(f"simbench: {line}", file=sys.stderr)

@@ -15,7 +15,7 @@ from simbench import hookspecs
 from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Plugin, Stitcher
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
-from simbench.families import members
+from simbench.families import elsewhere, members
 from simbench.grammar import arguments, parse, split_list
 from simbench.system.surroundings import abroad
 
@@ -61,7 +61,7 @@ class Registry:
         unknown name or parameter and for a value that is not allowed."""
         name, given = parse(spec)
         if name not in self.entries[kind]:
-            raise unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
+            raise unknown(NOUNS[kind], name, self.entries[kind], elsewhere(name) or f"simbench list {kind} shows all")
         prototype = self.entries[kind][name].plugin
         values = arguments(prototype, given, spec, self.get)
         try:

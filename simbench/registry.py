@@ -16,7 +16,7 @@ from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Plugin,
 from simbench.contracts.conforming import conforms
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
-from simbench.families import members
+from simbench.families import elsewhere, members
 from simbench.grammar import arguments, parse, split_list
 from simbench.system.surroundings import abroad
 
@@ -74,7 +74,7 @@ class Registry:
             return self.entries[kind][name].plugin
         found = sourced.prototype(self.sources, kind, name)
         if found is None:
-            raise unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
+            raise unknown(NOUNS[kind], name, self.entries[kind], elsewhere(name) or f"simbench list {kind} shows all")
         return found
 
     @property

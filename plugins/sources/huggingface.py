@@ -101,8 +101,8 @@ class TransformersNetwork(Foreign):
         if self.reads_text:
             if channels > config.vocab_size:
                 raise InputError(
-                    f"{self.spec} knows {config.vocab_size} token ids, and the data has {channels}; give ids of its own "
-                    "tokeniser"
+                    f"{self.spec} knows {config.vocab_size} token ids, and the data has {channels}; give ids of "
+                    "its own tokeniser"
                 )
             if config.pad_token_id is None:
                 config.pad_token_id = 0 if config.eos_token_id is None else config.eos_token_id

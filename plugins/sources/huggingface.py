@@ -66,6 +66,10 @@ class TransformersNetwork(Foreign):
         raise InputError(f"{self.name} is a {kind}, which transformers has no image or text classifier of")
 
     @property
+    def vocabulary(self) -> int | None:
+        return self.config.vocab_size if self.reads_text else None
+
+    @property
     def own(self) -> Preprocess:
         if self.reads_text:
             return Preprocess()

@@ -83,6 +83,11 @@ class Model(Plugin):
         """What the network wants its images to be; None: as the data set gives them, with its mean and std."""
         return None
 
+    @property
+    def vocabulary(self) -> int | None:
+        """Number of token ids of a network of text, called with ids (n, t), -1 where masked; None: of images."""
+        return None
+
     def build(self, channels: int, classes: int) -> torch.nn.Module:
         """Untrained network: images (n, channels, h, w) -> logits (n, classes). Randomness from torch's
         global generator, which the caller seeds."""

@@ -39,6 +39,8 @@ _WHERE = {
     "State": "simbench.contracts",
     "KnownAnswer": "simbench.contracts",
     "Recipe": "simbench.contracts",
+    "Preprocess": "simbench.contracts",
+    "Source": "simbench.contracts",
     "Split": "simbench.contracts",
     "Row": "simbench.contracts",
     "Result": "simbench.contracts",

@@ -22,7 +22,7 @@ FLOORS = (
     {"columns", "errors", "system"},
     {"grammar", "moments", "statistics"},
     {"contracts"},
-    {"authoring", "families", "hookspecs", "isolation", "networks", "results", "tracing"},
+    {"authoring", "data", "families", "hookspecs", "isolation", "networks", "results", "sourced", "tracing"},
     {"measuring", "registry"},
     {"check", "comparison", "runs"},
     {"boards", "publishing"},

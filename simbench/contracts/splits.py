@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from simbench.contracts import raw, tokens
 from simbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ BLOCK = 2**24
 class Split:
     """One split of a data set: numpy arrays of any memory order, read-only arrays and memory maps included.
 
-    inputs: (n, c, h, w) uint8, or floats where the data set states their range. labels: (n,) whole numbers below the
+    inputs: (n, c, h, w) uint8, or floats where the data set states their range; or token ids (n, t), with -1 at masked
+    positions, where it states a vocabulary. labels: (n,) whole numbers below the
     number of classes, or (n, attributes) of 0 and 1; simbench reads them as int64.
     """
 
@@ -43,6 +45,7 @@ class Described(Protocol):
     range: tuple[float, float] | None
     attributes: tuple[str, ...]
     raw: bool
+    vocabulary: int | None
 
     def split(self, name: str) -> Split: ...
 
@@ -52,10 +55,8 @@ def both(dataset: Described) -> dict[str, Split]:
     parts = {name: read(dataset, name) for name in SPLITS}
     shapes = {name: part.inputs.shape[1:] for name, part in parts.items()}
     if shapes["train"] != shapes["test"]:
-        raise _refusal(
-            dataset,
-            f"train images are {shapes['train']} and test images {shapes['test']}; one size (c, h, w) is wanted",
-        )
+        told = f"train images are {shapes['train']} and test images {shapes['test']}"
+        raise _refusal(dataset, f"{told}; one size (c, h, w) is wanted")
     return parts
 
 
@@ -65,7 +66,7 @@ def read(dataset: Described, name: str) -> Split:
     split = dataset.split(name)
     images = _array(dataset, f"{name} images", getattr(split, "inputs", None))
     labels = _array(dataset, f"{name} labels", getattr(split, "labels", None))
-    (_raw if dataset.raw else _images)(dataset, name, images)
+    _images(dataset, name, images)
     return Split(images, _labels(dataset, name, labels, len(images)))
 
 
@@ -81,16 +82,16 @@ def _array(dataset: Described, what: str, value: object) -> numpy.ndarray:
 def _statistics(dataset: Described) -> None:
     """Check the numbers of channels and classes, mean, std and range."""
     for what, least in (("channels", 1), ("classes", 1)):
-        value = getattr(dataset, what)
+        value: Any = getattr(dataset, what, None)
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
             raise _refusal(dataset, f"{what} is {value!r}; a whole number from {least} is wanted")
     if len(dataset.attributes) not in (0, dataset.classes):
         stated = f"classes is {dataset.classes} for {len(dataset.attributes)} attributes"
         raise _refusal(dataset, f"{stated}; one output for each attribute is wanted")
-    if dataset.raw:
+    if dataset.raw or dataset.vocabulary is not None:
         return
     for what in ("mean", "std"):
-        values = tuple(getattr(dataset, what))
+        values = tuple(getattr(dataset, what, ()))
         if len(values) != dataset.channels or not all(map(_finite, values)):
             raise _refusal(
                 dataset, f"{what} is {values}; finite numbers are wanted, one for each of {dataset.channels} channels"
@@ -106,6 +107,11 @@ def _statistics(dataset: Described) -> None:
 def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
     import numpy as np
 
+    if dataset.raw or dataset.vocabulary is not None:
+        wrong = raw.problem(images) if dataset.raw else tokens.problem(images, dataset.vocabulary or 0)
+        if wrong:
+            raise _refusal(dataset, f"{name} {wrong}")
+        return
     if images.ndim != 4 or images.shape[1] != dataset.channels:
         last = images.ndim == 4 and images.shape[-1] == dataset.channels
         raise _refusal(
@@ -137,14 +143,6 @@ def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
                 f"{name} images hold values from {least:g} to {most:g}; the range "
                 f"{tuple(dataset.range)} is stated, and finite values in it are allowed",
             )
-
-
-def _raw(dataset: Described, name: str, inputs: numpy.ndarray) -> None:
-    """Check inputs that networks are given as they are."""
-    if inputs.ndim < 2 or 0 in inputs.shape or inputs.dtype.kind not in "fiu":
-        raise _refusal(dataset, f"{name} inputs are {inputs.dtype} {inputs.shape}; numbers (n, ...) are wanted")
-    if not all(math.isfinite(block.min()) and math.isfinite(block.max()) for block in blocks(inputs)):
-        raise _refusal(dataset, f"{name} inputs hold NaN or infinite values; finite values are wanted")
 
 
 def whole(span: tuple[float, float] | None) -> bool:

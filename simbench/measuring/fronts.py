@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from simbench.contracts.selection import Network
 from simbench.contracts.task import take
 from simbench.measuring.sources import Sources
-from simbench.networks.inputs import normalised
+from simbench.networks.inputs import prepared
 from simbench.system.surroundings import abroad
 
 
@@ -22,11 +22,9 @@ def run_front(sources: Sources, network: Network, layer: str, inputs: Tensor) ->
 
 
 def normalised_batches(sources: Sources, network: Network, inputs: Tensor) -> Iterator[Tensor]:
-    """Raw inputs in batches, normalised as for the data set that the network was trained on, and as its model wants
-    them."""
-    home = network.home(sources.setting)
-    adapted = network.model.adapted
-    return (adapted(normalised(part, home, sources.device)) for part in inputs.split(sources.batch))
+    """Raw inputs in batches, as the network wants them: in its own size, normalised as where it was trained."""
+    home, model = network.home(sources.setting), network.model
+    return (model.adapted(prepared(part, model, home, sources.device)) for part in inputs.split(sources.batch))
 
 
 def run(stages: nn.Sequential, x: Tensor, batch: int) -> Tensor:

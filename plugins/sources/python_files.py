@@ -17,6 +17,7 @@ from simbench_plugins.sources.foreign import Foreign
 from simbench import Dataset, InputError, Source, hookimpl
 from simbench.errors import unknown
 from simbench.system.provenance import digest
+from simbench.system.seals import content_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +43,12 @@ class FileNetwork(Foreign):
     @property
     def name(self) -> str:
         return self.network
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """With the content of the file: an edit of it makes another model. Files that it imports are known by what is
+        built."""
+        return super().identity | {"file": content_of(Path(self.network.rpartition(":")[0]).expanduser())}
 
     @property
     def preprocess(self):

@@ -82,7 +82,8 @@ class _Seen:
         return hook
 
     def layout(self, name: str) -> str:
-        return str(self._flow.layout(self.outputs[name]) or "")
+        output = self.outputs[name]
+        return "nc" if output.ndim == 2 else str(self._flow.layout(output) or "")
 
     def unfit(self, name: str) -> str:
         """Why the output of a module is not the activations of the inputs, or ""."""

@@ -74,7 +74,10 @@ def in_memory(
     described = _tokens(parts, vocabulary) if x.ndim == 2 and x.dtype.kind in "iu" else _images(parts, mean, std)
     labels = [y for _, y in parts.values()]
     if labels[0].ndim == 2:
-        described |= {"classes": labels[0].shape[1], "attributes": tuple(f"label {i}" for i in range(labels[0].shape[1]))}
+        described |= {
+            "classes": labels[0].shape[1],
+            "attributes": tuple(f"label {i}" for i in range(labels[0].shape[1])),
+        }
     else:
         most = max(int(y.max(initial=0)) for y in labels)
         described["classes"] = classes or max(2, most + 1)
@@ -132,7 +135,9 @@ def _images(parts: dict, mean: tuple[float, ...] | None, std: tuple[float, ...] 
     else:
         if np.dtype("uint8") in kinds:
             told = " and ".join(sorted(map(str, kinds)))
-            raise InputError(f"train and test images are {told}; one type is wanted, with the same meaning of its values")
+            raise InputError(
+                f"train and test images are {told}; one type is wanted, with the same meaning of its values"
+            )
         low = min(float(x.min()) for x, _ in parts.values())
         high = max(float(x.max()) for x, _ in parts.values())
         unit = low >= 0 and high <= 1

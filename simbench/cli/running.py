@@ -57,6 +57,13 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option(
     "--weights", multiple=True, type=Whole(), metavar="FILES", help="Checkpoints to use in place of training."
 )
+@click.option(
+    "--networks",
+    multiple=True,
+    type=Whole(),
+    metavar="NETWORKS",
+    help="Networks in place of models, seeds and weights: MODEL@FILE or MODEL@SEED.",
+)
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option(

@@ -23,7 +23,7 @@ FLOORS = (
     {"grammar", "moments", "statistics"},
     {"contracts"},
     {"authoring", "families", "hookspecs", "isolation", "networks", "results", "tracing"},
-    {"measuring", "registry"},
+    {"measuring", "registry", "report"},
     {"check", "comparison", "runs"},
     {"publishing"},
     {"cli"},

@@ -19,6 +19,7 @@ VERBS = {
     "check": ("checking", "Hold an index, stitcher, model or data set to its contract and claims."),
     "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),
     "leaderboard": ("deriving", "Derive and show the leaderboard from the records."),
+    "report": ("reporting", "Write one HTML page of one or several runs."),
     "publish": ("publishing", "Validate a run, and write its tables, figures and card to a new folder."),
     "merge": ("publishing", "Join runs of several people or machines."),
     "new": ("creating", "Write a complete package to start from: an index, stitcher, model, dataset, experiment."),

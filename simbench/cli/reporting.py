@@ -24,8 +24,8 @@ def report_command(folders: tuple[Path, ...], to: Path | None) -> int:
     together, by their tables.
     """
     from simbench.cli.installed import installed
-    from simbench.report.page import PAGE, write
-    from simbench.report.tables import of_folder
+    from simbench.report.page import write
+    from simbench.report.tables import PAGE, of_folder
     from simbench.runs.declared import board_columns
 
     registry = installed()
@@ -64,7 +64,13 @@ def said(registry: Registry, tables: Tables) -> Words:
                 except InputError:  # another version of it, with other parameters
                     continue
     captions = {
-        name: f"{inspect.getdoc(type(entry.plugin)) or ''}\n{entry.plugin.source}".strip()
+        name: f"{_caption(inspect.getdoc(type(entry.plugin)) or '')}\n{entry.plugin.source}".strip()
         for name, entry in registry.entries["experiments"].items()
     }
     return Words(costs, formulas, captions)
+
+
+def _caption(description: str) -> str:
+    """The first paragraph of a description, and those that speak of the figure."""
+    first, *rest = (" ".join(paragraph.split()) for paragraph in description.split("\n\n"))
+    return " ".join([first, *(paragraph for paragraph in rest if "figure" in paragraph)])

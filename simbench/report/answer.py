@@ -40,7 +40,9 @@ def answer(
     return f"{first}chance. {_leader(ranked, comparisons, group, labels, scope)}"
 
 
-def _leader(ranked: pd.DataFrame, comparisons: pd.DataFrame, group: tuple, labels: Mapping[Key, str], scope: str) -> str:
+def _leader(
+    ranked: pd.DataFrame, comparisons: pd.DataFrame, group: tuple, labels: Mapping[Key, str], scope: str
+) -> str:
     best = _key(ranked.iloc[0])
     value, low, high = (ranked.iloc[0][scope + end] for end in ("", "_low", "_high"))
     leads = f"{labels[best]} leads with {value:.2f} [{low:.2f}, {high:.2f}]"
@@ -49,7 +51,9 @@ def _leader(ranked: pd.DataFrame, comparisons: pd.DataFrame, group: tuple, label
     for mine, other in (("a", "b"), ("b", "a")):
         rows = same[(same[[f"index_{mine}", f"index_{mine}_params", f"view_{mine}"]] == list(best)).all(axis=1)]
         told = rows[rows["adjusted"] <= LEVEL]
-        worse |= set(told[[f"index_{other}", f"index_{other}_params", f"view_{other}"]].itertuples(index=False, name=None))
+        worse |= set(
+            told[[f"index_{other}", f"index_{other}_params", f"view_{other}"]].itertuples(index=False, name=None)
+        )
     alike = [labels[key] for key in map(_key, ranked.iloc[1:].to_dict("records")) if key not in worse]
     if not alike:
         return f"{leads}, and predicts better than every other index at 95 %."

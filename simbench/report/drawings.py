@@ -42,8 +42,8 @@ def scatter(frame: pd.DataFrame, axes: Axes, index: str, stitcher: str, target: 
 
 
 def curves(frame: pd.DataFrame, axes: Axes, index: str) -> None:
-    """Mean and standard deviation over pairs of networks of an index, and of the relative accuracy behind each stitcher,
-    by layer.
+    """An index, and relative accuracy behind each stitcher, by layer: mean and standard deviation over pairs of networks.
+    An index with values beyond 1.5 has the left axis for itself.
 
     frame: measurements. ValueError where the index has no value.
     """
@@ -54,11 +54,17 @@ def curves(frame: pd.DataFrame, axes: Axes, index: str) -> None:
     layers = sorted(drawn["layer_a"].unique(), key=in_order)
     stitched = ok[(ok["kind"] == STITCHER) & (ok["quantity"] == "relative_accuracy")]
     parts = [(index, drawn), *stitched.groupby("method", sort=False)]
+    beside = axes.twinx() if drawn["value"].abs().max() > 1.5 and len(parts) > 1 else axes
+    if beside is not axes:
+        beside.set_ylabel("relative accuracy")
+        beside.grid(False)
     for at, (name, rows) in enumerate(parts):
         grouped = rows.groupby("layer_a")["value"]
         means, spreads = grouped.mean().reindex(layers), grouped.std().reindex(layers)
         style = {"linestyle": "-" if at == 0 else "--"}
-        figures.band(axes, range(len(layers)), means.to_numpy(), spreads.to_numpy(), name, at, **style)
+        figures.band(
+            axes if at == 0 else beside, range(len(layers)), means.to_numpy(), spreads.to_numpy(), name, at, **style
+        )
     figures.ticks(axes, layers)
     figures.describe(axes, f"{index}, and relative accuracy behind each stitcher", "layer", "value")
 
@@ -72,9 +78,7 @@ def trajectory(frame: pd.DataFrame, axes: Axes, index: str) -> None:
     rows = rows[rows["quantity"] == SIMILARITY]
     if rows.empty:
         raise ValueError(f"index {index!r} was not measured along a training")
-    for at, ((experiment, layer, view), part) in enumerate(
-        rows.groupby(["experiment", "layer_a", "view"], sort=False)
-    ):
+    for at, ((experiment, layer, view), part) in enumerate(rows.groupby(["experiment", "layer_a", "view"], sort=False)):
         grouped = part.groupby("step")["value"]
         steps = [int(step) for step in grouped.mean().index]
         label = f"{experiment}, {layer}, {view}"

@@ -67,7 +67,11 @@ def cells(
 
 
 def layerwise(
-    correlations: pd.DataFrame, methods: pd.DataFrame, settings: Sequence[tuple], keys: Mapping[Key, str], ranked_by: str
+    correlations: pd.DataFrame,
+    methods: pd.DataFrame,
+    settings: Sequence[tuple],
+    keys: Mapping[Key, str],
+    ranked_by: str,
 ) -> list[list[Any]]:
     """[setting, stitcher, index, layer, Spearman correlation in that layer] of correlations.csv."""
     named = {"within", "within_end", "within_accuracy", "pooled"}

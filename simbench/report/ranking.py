@@ -20,7 +20,11 @@ FIELDS = ("setting", "stitcher", "index", "rank", "best_rank", "worst_rank", *VA
 
 
 def rows(
-    leaderboard: pd.DataFrame, settings: Sequence[tuple], keys: Mapping[Key, str], methods: pd.DataFrame, added: Sequence[str]
+    leaderboard: pd.DataFrame,
+    settings: Sequence[tuple],
+    keys: Mapping[Key, str],
+    methods: pd.DataFrame,
+    added: Sequence[str],
 ) -> list[list[Any]]:
     """A list for each row of leaderboard.csv, of FIELDS and `added`. Settings and indices are positions in `settings`
     and `keys`; correlations have three places, and None where there is none."""

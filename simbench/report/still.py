@@ -30,21 +30,24 @@ def first(tables: Tables, data: Mapping[str, Any]) -> list[dict[str, str]]:
     stitchers = list(mine.loc[mine["kind"] == STITCHER, "method"].unique())
     stitcher = next((name for name in stitchers if name == "least_squares"), stitchers[0])
     drawn: tuple[tuple[str, Callable], ...] = (
-        (f"{index} against relative accuracy behind {stitcher}, coloured by layer", lambda a: scatter(mine, a, index, stitcher)),
+        (
+            f"{index} against relative accuracy behind {stitcher}, coloured by layer",
+            lambda a: scatter(mine, a, index, stitcher),
+        ),
         (f"{index}, and relative accuracy behind each stitcher, by layer", lambda a: curves(mine, a, index)),
     )
     return [{"title": title, "alt": f"Plot of {title}", "picture": picture(draw)} for title, draw in drawn]
 
 
 def picture(draw: Callable) -> str:
-    """The data URI of an SVG of one panel, which `draw` draws; points are pixels, because thousands of marks are large."""
+    """The data URI of an SVG of one panel, which `draw` draws; its points are pixels, because thousands are large."""
     import matplotlib
 
     figure, axes = figures.panels(1, 1)
     draw(axes[0])
     for marks in axes[0].collections:
         marks.set_rasterized(True)
-    figures.legend(figure, axes)
+    figures.legend(figure, figure.axes)
     buffer = io.BytesIO()
     with matplotlib.rc_context(figures.STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=figures.DOTS)

@@ -15,6 +15,9 @@ from simbench.errors import InputError
 from simbench.results import folder as results
 from simbench.system.seals import unsealed
 
+#: File of the page in a results folder.
+PAGE = "report.html"
+
 
 @dataclass(frozen=True)
 class Words:

@@ -5,7 +5,8 @@
   const $ = id => document.getElementById(id);
   const state = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
   const FIRST = 200;
-  const OKABE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31"];
+  const DARK = matchMedia("(prefers-color-scheme: dark)").matches;
+  const OKABE = [DARK ? "#56B4E9" : "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", DARK ? "#4D94D0" : "#56B4E9", "#A9854A"];
   const VIRIDIS = ["#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"];
   let most = FIRST;
 
@@ -23,7 +24,7 @@
     return made;
   }
   const number = (value, digits = 2) => value === null || value === undefined ? "" : value.toFixed(digits).replace("-", "−");
-  const place = value => (Math.min(Math.max(value, -1), 1) + 1) * 75;
+  const place = value => (Math.min(Math.max(value, data.least), 1) - data.least) / (1 - data.least) * 150;
   const distinct = values => [...new Set(values)];
 
   function save(name, content, type) {
@@ -89,7 +90,7 @@
     const picture = drawn("svg", { width: 150, height: 16, viewBox: "0 0 150 16", "aria-hidden": "true" });
     const ceiling = row[at.ceiling];
     if (ceiling !== null) picture.append(drawn("rect", { class: "ceiling", x: place(ceiling), y: 0, width: 150 - place(ceiling), height: 16 }));
-    picture.append(drawn("path", { class: "zero", d: "M75 0V16" }));
+    picture.append(drawn("path", { class: "zero", d: `M${place(0)} 0V16` }));
     if (low !== null) picture.append(drawn("path", { class: "whisker", d: `M${place(low)} 8H${place(high)}` }));
     picture.append(drawn("circle", { class: "dot", cx: place(value), cy: 8, r: 4 }));
     return picture;
@@ -100,9 +101,9 @@
     if (row[at.best_rank] !== null && row[at.best_rank] !== row[at.worst_rank]) rank.append(" ", element("span", { class: "aside" }, `(${row[at.best_rank]}–${row[at.worst_rank]})`));
     const name = element("th", { scope: "row" }, index.name);
     if (index.control) name.append(" ", element("span", { class: "badge" }, "control"));
-    cells.push(rank, name, element("td", { class: "several" }, setting.name), element("td", { class: "stitched" }, row[at.stitcher]), element("td", {}, interval(row)));
+    cells.push(rank, name, element("td", { class: "several" }, setting.name), element("td", { class: "stitched" }, row[at.stitcher]));
     n(number(row[at.within]));
-    cells.push(element("td", { class: "n aside" }, row[at.within_low] === null ? "" : `${number(row[at.within_low])} to ${number(row[at.within_high])}`));
+    cells.push(element("td", { class: "n aside" }, row[at.within_low] === null ? "" : `${number(row[at.within_low])} to ${number(row[at.within_high])}`), element("td", {}, interval(row)));
     n(number(row[at.within_end])); n(number(row[at.pooled]));
     for (const each of data.added) n(number(row[at[each.name]]));
     n(number(row[at.relative_accuracy])); n(number(row[at.coverage])); n(number(index.milliseconds, 1));
@@ -161,20 +162,24 @@
 
   // Charts
   function axes(extent, title, x, y, names) {
-    const [x0, x1, y0, y1] = extent, W = 560, H = 340, L = 62, B = 46, T = 24, R = 12;
+    const [x0, x1, y0, y1] = extent, W = 560, H = 340, L = 62, B = 46, T = 24, R = 24;
     const px = v => L + (v - x0) / (x1 - x0 || 1) * (W - L - R), py = v => H - B - (v - y0) / (y1 - y0 || 1) * (H - B - T);
     const picture = drawn("svg", { class: "plot", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title });
-    for (let k = 0; k <= 4; k++) {
-      const v = y0 + (y1 - y0) * k / 4, u = x0 + (x1 - x0) * k / 4;
-      picture.append(drawn("path", { class: "axis", d: `M${L} ${py(v)}H${W - R}` }), drawn("text", { x: L - 6, y: py(v) + 4, "text-anchor": "end" }, nice(v, y1 - y0)));
-      if (!names) picture.append(drawn("text", { x: px(u), y: H - B + 16, "text-anchor": "middle" }, nice(u, x1 - x0)));
-    }
+    for (const v of ticks(y0, y1)) picture.append(drawn("path", { class: "axis", d: `M${L} ${py(v)}H${W - R}` }), drawn("text", { x: L - 6, y: py(v) + 4, "text-anchor": "end" }, nice(v, y1 - y0)));
+    if (!names) for (const v of ticks(x0, x1)) picture.append(drawn("text", { x: px(v), y: H - B + 16, "text-anchor": "middle" }, nice(v, x1 - x0)));
     const step = names ? Math.ceil(names.length / 9) : 1;
     if (names) names.forEach((name, k) => { if (k % step === 0) picture.append(drawn("text", { x: px(k), y: H - B + 16, "text-anchor": "middle" }, name.length > 9 ? name.slice(0, 8) + "…" : name)); });
     picture.append(drawn("text", { x: (L + W) / 2, y: H - 8, "text-anchor": "middle" }, x), drawn("text", { transform: `translate(13 ${(H - B + T) / 2}) rotate(-90)`, "text-anchor": "middle" }, y));
     return { picture, px, py };
   }
-  const nice = (v, span) => span >= 20 ? v.toFixed(0) : number(v, span >= 2 ? 1 : span >= 0.2 ? 2 : 3);
+  // Round numbers between two ends, about five.
+  function ticks(low, high) {
+    const rough = (high - low) / 4.5 || 1, power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].find(each => each * power >= rough) * power, found = [];
+    for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
+    return found;
+  }
+  const nice = (v, span) => span >= 8 ? v.toFixed(0) : number(v, span >= 0.8 ? 1 : span >= 0.08 ? 2 : 4);
   function extent(values) {
     let low = Infinity, high = -Infinity;
     for (const v of values) if (v !== null && Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
@@ -246,11 +251,10 @@
       const place = layers.map((_, k) => k);
       const order = place.map(k => k).sort((a, b) => layers[a].localeCompare(layers[b], "en", { numeric: true }));
       const named = order.map(k => layers[k]), put = values => { const all = at_layers(values); return order.map(k => all[k]); };
-      const list = [
-        { xs: place, ys: put(cells.indices[i]), colour: OKABE[0], dashed: "none", label: one.name },
-        ...Object.entries(cells.targets.relative_accuracy || {}).map(([name, values], k) => ({ xs: place, ys: put(values), colour: OKABE[(k + 1) % 7], dashed: "6 3", label: name })),
-      ];
-      plots.append(figure(series(list, named, "layer", "mean over pairs", `Curves by layer of ${one.name} and of relative accuracy`), `${one.name} (line), and relative accuracy behind each stitcher (dashed), by layer: means over pairs.`, legend(list.map(each => [each.label, each.colour, each.dashed]))));
+      const curve = [{ xs: place, ys: put(cells.indices[i]), colour: OKABE[0], dashed: "none", label: one.name }];
+      plots.append(figure(series(curve, named, "layer", one.name, `${one.name} by layer, mean over pairs`), `${one.name} by layer: mean over pairs.`));
+      const stitched = Object.entries(cells.targets.relative_accuracy || {}).map(([name, values], k) => ({ xs: place, ys: put(values), colour: OKABE[(k + 1) % 7], dashed: k ? `${8 - k} ${1 + k}` : "none", label: name }));
+      if (stitched.length) plots.append(figure(series(stitched, named, "layer", "relative accuracy", "Relative accuracy by layer behind each stitcher, mean over pairs"), "Stitched networks by layer: mean relative accuracy behind each stitcher.", legend(stitched.map(each => [each.label, each.colour, each.dashed]))));
       const correlated = data.layerwise.filter(each => each[0] === s && each[1] === stitcher && each[2] === i);
       if (correlated.length) {
         const by = Object.fromEntries(correlated.map(each => [each[3], each[4]]));

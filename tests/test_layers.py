@@ -23,7 +23,7 @@ FLOORS = (
     {"grammar", "moments", "statistics"},
     {"contracts"},
     {"authoring", "data", "families", "hookspecs", "isolation", "networks", "results", "sourced", "tracing"},
-    {"measuring", "registry"},
+    {"measuring", "registry", "report"},
     {"check", "comparison", "runs"},
     {"boards", "publishing"},
     {"cli"},

@@ -85,6 +85,14 @@ class Outcome:
         done = f"measured {self.measured} of {self.cases} cases"
         return f"<Outcome: {done}; rows: {counts or 'none'}; results in {self.folder}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the answer, and the leaderboard with its intervals drawn."""
+        from simbench.report.boards import notebook
+        from simbench.report.tables import Tables
+
+        names = [Path(name).stem for name in publish.FILES]
+        return notebook(Tables(**{name: getattr(self, name) for name in names}, declared=self.declared))
+
     def __str__(self) -> str:
         """The report that `simbench run` prints: board, summaries, warnings, reasons for rows that are not ok, counts,
         and where the files are."""

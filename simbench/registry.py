@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from types import MappingProxyType
+from typing import Any
 
 import pluggy
 
@@ -17,6 +17,9 @@ from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
 from simbench.families import members
 from simbench.grammar import arguments, parse, split_list
+from simbench.isolation.declarations import conforms
+from simbench.system.interrupts import watched
+from simbench.system.raised import clean, told, trace
 from simbench.system.surroundings import abroad
 
 GROUP = "simbench"
@@ -38,12 +41,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Broken:
-    """A plugin package that could not be loaded."""
+    """A plugin package that could not be loaded, or one plugin of it that declares what is not allowed (kind: of that
+    plugin, else "")."""
 
     name: str
     owner: str
     reason: str
     traceback: str
+    kind: str = ""
+
+    @classmethod
+    def of(cls, name: str, owner: str, error: Exception, kind: str = "") -> Broken:
+        return cls(name, owner, told(error), trace(error), kind)
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Registry:
         unknown name or parameter and for a value that is not allowed."""
         name, given = parse(spec)
         if name not in self.entries[kind]:
-            raise unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
+            raise self._missing(kind, name)
         prototype = self.entries[kind][name].plugin
         values = arguments(prototype, given, spec, self.get)
         try:
@@ -102,6 +111,13 @@ class Registry:
         params = (parse(f"{name}[{beneath}]")[1] if beneath else {}) | given
         return name + (f"[{','.join(f'{key}={value}' for key, value in params.items())}]" if params else "")
 
+    def _missing(self, kind: str, name: str) -> InputError:
+        """Why a name was left out, or which names are like it."""
+        for broken in self.broken:
+            if (broken.kind, broken.name) == (kind, name):
+                return InputError(f"{NOUNS[kind]} {name!r} of {broken.owner} cannot be used: {broken.reason}")
+        return unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
+
     def owner(self, plugin: Plugin) -> Entry:
         """The entry that a configured plugin came from."""
         return self.entries[plugin.kind][plugin.name]
@@ -110,9 +126,15 @@ class Registry:
 def load(extra: Iterable[object] = ()) -> Registry:
     """Load every installed plugin, one entry point at a time, and then the `extra` plugin objects.
 
-    A plugin module that raises on import, misspells a hook or returns an object that breaks its contract is listed in
-    `broken`, by name, with its traceback. Two plugins of one kind and name raise InputError, which names both owners.
+    A plugin module that raises on import or misspells a hook is listed in `broken`, by name, with its traceback; so is
+    an object that breaks its contract, and the others of its module stay. Two plugins of one kind and name raise
+    InputError, which names both owners.
     """
+    with watched():
+        return _load(extra)
+
+
+def _load(extra: Iterable[object]) -> Registry:
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
     broken: list[Broken] = []
     found = []
@@ -126,6 +148,7 @@ def load(extra: Iterable[object] = ()) -> Registry:
     ]
     seen = set()
     for name, package, version, make in found:
+        owner = f"{package} {version}".strip()
         try:
             with abroad():
                 plugin = make()
@@ -134,30 +157,33 @@ def load(extra: Iterable[object] = ()) -> Registry:
                 seen.add(id(plugin))
                 objects = _objects(plugin)
         except Exception as error:
-            broken.append(
-                Broken(name, f"{package} {version}".strip(), f"{type(error).__name__}: {error}", traceback.format_exc())
-            )
+            broken.append(Broken.of(name, owner, error))
             continue
-        for item in objects:
-            entry = Entry(item, package, version)
-            clash = entries[item.kind].setdefault(item.name, entry)
+        for item, contract in objects:
+            try:
+                with abroad():
+                    conforms(item, contract)
+                    entry = Entry(item, package, version)
+                    clash = entries[contract.kind].setdefault(item.name, entry)
+            except Exception as error:
+                own = getattr(type(item), "name", None)
+                named = own if isinstance(own, str) and clean(own) == own else name
+                broken.append(Broken.of(named, owner, error, contract.kind))
+                continue
             if clash is not entry:
-                raise InputError(
-                    f"{NOUNS[item.kind]} {item.name!r} is registered twice, by {clash.owner} and by "
-                    f"{entry.owner}; uninstall one of them"
-                )
+                owners = f"by {clash.owner} and by {entry.owner}; uninstall one of them"
+                raise InputError(f"{NOUNS[contract.kind]} {item.name!r} is registered twice, {owners}")
     return Registry(
         MappingProxyType({kind: MappingProxyType(dict(sorted(named.items()))) for kind, named in entries.items()}),
         tuple(broken),
     )
 
 
-def _objects(plugin: object) -> list[Plugin]:
-    """All objects that the hooks of one plugin module return, or the one plugin that an entry point names, each checked
-    against its contract."""
+def _objects(plugin: object) -> list[tuple[Any, type[Plugin]]]:
+    """All objects that the hooks of one plugin module return, or the one plugin that an entry point names, each with
+    the contract that it has to keep."""
     if isinstance(plugin, Plugin):
-        _conforms(plugin, CONTRACTS.get(getattr(plugin, "kind", ""), Plugin))
-        return [plugin]
+        return [(plugin, CONTRACTS.get(getattr(plugin, "kind", ""), Plugin))]
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
@@ -170,28 +196,5 @@ def _objects(plugin: object) -> list[Plugin]:
             batch = hook.function()  # called one by one: pluggy drops a hook that returns None in silence
             if not isinstance(batch, (list, tuple)):
                 raise TypeError(f"simbench_{kind} returned {type(batch).__name__}; it must return a list")
-            for item in batch:
-                _conforms(item, contract)
-                objects.append(item)
+            objects += [(item, contract) for item in batch]
     return objects
-
-
-def _conforms(item: object, contract: type[Plugin]) -> None:
-    noun = NOUNS[contract.kind]
-    if not isinstance(item, contract):
-        raise TypeError(f"simbench_{contract.kind} returned {item!r}; an {contract.__name__} object is wanted")
-    name = getattr(item, "name", None)
-    if not isinstance(name, str) or not name or set(name) & set("[],=*? ") or name == "all":
-        raise TypeError(f"{noun} {type(item).__name__} has the name {name!r}; a word without []=,*? is wanted")
-    if not isinstance(getattr(item, "source", None), str):
-        raise TypeError(f"{noun} {name!r} names no source; give a class attribute `source`")
-    if isinstance(item, Index) and hasattr(item, "direction"):
-        raise TypeError(f"{noun} {name!r} has an attribute `direction`; it is claimed by `Claims(direction=...)`")
-    if not isinstance(item.version, int):
-        raise TypeError(f"{noun} {name!r} has version {item.version!r}; a whole number is wanted")
-    if isinstance(item, Panel) and (
-        not isinstance(getattr(item, "sha256", None), str) or not (item.file or item.address)
-    ):
-        raise TypeError(f"{noun} {name!r} has no sha256, or neither a file nor an address; give both")
-    if isinstance(item, Plugin) and is_dataclass(item) and not type(item).__dataclass_params__.frozen:
-        raise TypeError(f"{noun} {name!r} is a dataclass that is not frozen; use @dataclass(frozen=True)")

@@ -134,7 +134,7 @@ class Comparing(Sides):
             raise Inapplicable(f"{index.spec} is computed from networks and layers, and does not see a stitch")
         if case.view != "flat" and index.needs == "moments":
             given = (case, "test", case.view)
-            m = self.moments(*given, moved=True) if front is None else self.front_moments(front, *given)
+            m = self.moved_moments(*given) if front is None else self.front_moments(front, *given)
             return number(index, lend(index, index.from_moments, m.through(affine.to(torch.float64))))
         x, y = (self.sample(member, "test", case.view) for member in self.members(case, case.view, True))
         if front is not None:

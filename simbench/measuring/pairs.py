@@ -34,13 +34,19 @@ class Pairs:
         self._stacks = Stacks(self.activations, selection)
         self._leading: dict[tuple[str, str], Aligned] = {}
 
-    def moments(self, case: Case, split: str, view: str, half: int | None = None, moved: bool = False) -> Moments:
-        """Moments of (a at layer_a, b at layer_b) on a split, or on a half of its inputs, in view spatial or pooled.
-        moved: a is what a stitch acts on."""
+    def moments(self, case: Case, split: str, view: str, half: int | None = None) -> Moments:
+        """Moments of (a at layer_a, b at layer_b) on a split, or on a half of its inputs, in view spatial or pooled."""
         self.must_pair(case, view)
-        a, b = self.members(case, view, moved)
+        a, b = self.members(case, view)
         settle()
         return self._stacks.pair(a, b, split, view, half)
+
+    def moved_moments(self, case: Case, split: str, view: str) -> Moments:
+        """The same of a as a stitch acts on it, in view spatial or pooled."""
+        self.must_pair(case, view)
+        a, b = self.members(case, view, moved=True)
+        settle()
+        return self._stacks.pair(a, b, split, view)
 
     def front_moments(self, front: Tensor, case: Case, split: str, view: str) -> Moments:
         """Moments of (front, b at layer_b), front being activations (n, c, h, w) or (n, p) of the inputs of a split."""

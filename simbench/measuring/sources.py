@@ -18,10 +18,12 @@ from simbench.networks import inputs, weights
 from simbench.networks.cut import cut
 from simbench.networks.fold import fold
 from simbench.networks.front import WHOLE, Front
+from simbench.networks.inputs import prepared
 from simbench.networks.stages import in_a_row
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 from simbench.system.surroundings import abroad
+from simbench.tracing.named import layouts_of
 
 
 class Sources:
@@ -32,6 +34,7 @@ class Sources:
         self.objective = Objective.of(setting.dataset)
         self._nets: dict[str, nn.Sequential] = {}
         self._whole: dict[str, nn.Sequential] = {}
+        self._traced: dict[str, dict[str, Layout]] = {}
         self._cuts: dict[tuple[str, str], tuple[nn.Sequential, nn.Sequential]] = {}
         if self.device.type == "cuda":  # TF32 keeps 10 bits, and records of all devices are one
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -97,10 +100,16 @@ class Sources:
         return self._cuts[key]
 
     def layout(self, network: Network, layer: str) -> Layout | None:
-        """The layout that the model declares of a layer's output (`Model.layouts`); None for images and vectors."""
+        """The layout of a layer's output: what the model declares (`Model.layouts`), else for a network that is not a
+        row of stages what a forward pass shows; None for images, vectors, and what is not known."""
         declared = getattr(network.model, "layouts", None) or {}
         text = next((said for name, said in declared.items() if fnmatchcase(layer, name)), None)
         layout = None if text is None else Layout.parse(text)
+        if layout is None and not in_a_row(self.net(network)):
+            if network.content not in self._traced:
+                two = prepared(self.inputs("test")[:2], network.model, network.home(self.setting), self.device)
+                self._traced[network.content] = layouts_of(self.net(network), network.model.adapted(two))
+            layout = self._traced[network.content].get(layer)
         return None if layout is None or layout.kind in ("image", "vector") else layout
 
     def axes(self, network: Network, layer: str) -> Layout | None:

@@ -223,3 +223,45 @@ def test_tokens_are_stitched_into_a_map_as_their_grid(mixed):
     grid = raw_tokens(mixed, 3, "test")[:, 1:].mT.unflatten(2, (2, 2))
     expected = simbench.similarity("cka", slowly(grid, 3, 3), activations(mixed, 0, "conv2"))
     assert bench.similarity(index.method, index).value == pytest.approx(expected, abs=1e-5)
+
+
+class Whole(nn.Module):
+    """The same stages in a forward of its own."""
+
+    def __init__(self, stages):
+        super().__init__()
+        self.stages = nn.ModuleDict(stages._modules)
+
+    def forward(self, x):
+        for stage in self.stages.values():
+            x = stage(x)
+        return x
+
+
+@dataclass(frozen=True)
+class Undeclared(Transformer):
+    """A transformer that is no row of stages, and says nothing of its layouts."""
+
+    name, layouts = "undeclared", None
+
+    @property
+    def layers(self):
+        return ("stages.mixed",)
+
+    def build(self, channels, classes):
+        return Whole(super().build(channels, classes))
+
+
+def test_a_network_that_is_no_row_of_stages_shows_its_layouts_in_a_pass(mixed, tmp_path):
+    torch.manual_seed(0)
+    state = Undeclared().build(1, 3).state_dict()
+    torch.save(state, tmp_path / "x.pt")
+    network = Network(Undeclared(), "0", weights.content_hash(state), tmp_path / "x.pt")
+    layers = mixed.layers | {network.model.spec: network.model.layers}
+    both = replace(mixed, networks=(*mixed.networks, network), layers=layers)
+    bench = Workbench(both)
+    assert str(bench.activations.layout(network, "stages.mixed")) == "tokens[prefix=1,grid=2x2]"
+    one = replace(case(both, get("cka"), 5, 0, "stages.mixed", layer_b="conv2"), resize="bilinear")
+    grid = raw_tokens(mixed, 3, "test")[:, 1:].mT.unflatten(2, (2, 2))
+    expected = simbench.similarity("cka", slowly(grid, 3, 3), activations(mixed, 0, "conv2"))
+    assert bench.similarity(one.method, one).value == pytest.approx(expected, abs=1e-5)

@@ -23,6 +23,7 @@ FLOORS = (
     {"grammar", "moments", "statistics"},
     {"contracts"},
     {"authoring", "families", "hookspecs", "isolation", "networks", "results", "tracing"},
+    {"cutting"},
     {"measuring", "registry"},
     {"check", "comparison", "runs"},
     {"publishing"},

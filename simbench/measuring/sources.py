@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from simbench.contracts import splits
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Network, Setting
+from simbench.cutting import cut
 from simbench.networks import inputs, weights
-from simbench.networks.cut import cut
 from simbench.networks.fold import fold
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch

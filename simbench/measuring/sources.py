@@ -10,15 +10,19 @@ from torch import Tensor, nn
 from simbench.contracts import splits
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Network, Setting
-from simbench.errors import Inapplicable
+from simbench.cutting import cut
+from simbench.cutting.cutter import Cutter
+from simbench.errors import Inapplicable, InputError
 from simbench.networks import inputs, weights
-from simbench.networks.cut import cut
 from simbench.networks.fold import fold
 from simbench.networks.front import WHOLE, Front
 from simbench.networks.stages import in_a_row
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 from simbench.system.surroundings import abroad
+
+#: Inputs that a network is traced with, and its cut is verified with.
+FEW = 4
 
 
 class Sources:
@@ -29,6 +33,7 @@ class Sources:
         self.objective = Objective.of(setting.dataset)
         self._nets: dict[str, nn.Sequential] = {}
         self._whole: dict[str, nn.Sequential] = {}
+        self._cutters: dict[str, Cutter] = {}
         self._cuts: dict[tuple[str, str], tuple[nn.Sequential, nn.Sequential]] = {}
         if self.device.type == "cuda":  # TF32 keeps 10 bits, and records of all devices are one
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -69,13 +74,10 @@ class Sources:
         """Representation map R_L and task map T_L with batch norms folded, which all cuts of a network share but those
         between a convolution and its batch norm."""
         key = (network.content, layer)
+        net = self.net(network)
+        if key not in self._cuts and not in_a_row(net):
+            self._cuts[key] = self._traced(network, layer)
         if key not in self._cuts:
-            net = self.net(network)
-            if not in_a_row(net):
-                raise Inapplicable(
-                    f"{network.name} has no end above {layer}: a {type(net).__name__} is not cut, only an "
-                    "nn.Sequential of named stages; indices need no end"
-                )
             parts = cut(net, layer)
             if network.content not in self._whole:
                 self._whole[network.content] = fold(self.net(network))
@@ -83,6 +85,19 @@ class Sources:
             parts = cut(whole, layer) if layer in stages_of(whole) else map(fold, parts)
             self._cuts[key] = tuple(part.eval() for part in parts)
         return self._cuts[key]
+
+    def _traced(self, network: Network, layer: str) -> tuple[nn.Module, nn.Module]:
+        """Front and end of a network that is no row of stages. Inapplicable where it cannot be cut at the layer."""
+        if network.content not in self._cutters:
+            few = inputs.prepared(self.inputs("test")[:FEW], network.model, network.home(self.setting), self.device)
+            self._cutters[network.content] = Cutter(self.net(network), network.model.adapted(few))
+        try:
+            found = self._cutters[network.content].cut(layer)
+        except InputError as error:
+            raise Inapplicable(f"{network.name} has no end: {error}") from None
+        if found.reads_input:
+            raise Inapplicable(f"{network.name} has no end above {layer} that takes activations alone")
+        return found.front, found.end
 
     def end(self, network: Network, layer: str) -> nn.Sequential:
         """Task map T_L: everything above the layer, batch norms folded."""

@@ -114,13 +114,15 @@ def test_the_same_comparison_is_on_record(board, nets):
     assert again.matrix("cka").equals(board.matrix("cka"))
 
 
-def test_any_module_has_fronts_and_is_an_end_only_where_it_can_be_cut(nets, tmp_path):
+def test_any_module_has_fronts_and_is_an_end_where_it_can_be_cut(nets, tmp_path):
     board = simbench.compare(
         nets[0], Bypassed(), data=(INPUTS, LABELS), view="pooled", layers="conv,first,second", results=tmp_path
     )
     assert board.matrix("cka").notna().all(axis=None) and board.matrix("cka").shape == (1, 2)
     stitched = board.rows[board.rows["kind"] == "stitcher"]
-    assert set(stitched["status"]) == {"skipped"} and stitched["note"].str.contains("Bypassed").all()
+    cut = stitched["layer_b"] == "first"
+    assert cut.any() and "skipped" not in set(stitched["status"][cut])
+    assert set(stitched["status"][~cut]) == {"skipped"} and stitched["note"][~cut].str.contains("Bypassed").all()
 
 
 def test_without_labels_networks_are_compared_by_what_they_give(nets, tmp_path):

@@ -34,7 +34,7 @@ def test_front_and_end_give_the_network_at_a_third_size_of_batch_and_its_multipl
             held = first(x)
             before = held.clone()
             assert torch.equal(end(held), wanted) and torch.equal(held, before), layer
-        assert flops(lambda: end(first(x))) == flops(lambda: net(x)), layer  # noqa: B023
+        assert flops(lambda: end(first(x))) == flops(lambda: net(x)), layer
 
 
 def test_the_gradient_reaches_the_activations_and_parameters_are_shared():

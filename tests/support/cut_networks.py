@@ -1,4 +1,4 @@
-"""Small networks to cut: with bypasses, masks, shapes read again, operations in place and outputs of several tensors."""
+"""Small networks to cut: with bypasses, masks, shapes read again, writes in place and outputs of several tensors."""
 
 import torch
 from torch import nn

@@ -11,7 +11,7 @@ from torch import Tensor, fx
 from simbench.cutting.convention import print_of
 from simbench.cutting.flows import Bypassed, Flow
 from simbench.cutting.probe import TRACED, VERIFIED, Probe
-from simbench.cutting.traces import Trace, Untraceable, path_of
+from simbench.cutting.traces import Trace, Untraceable, line_of, path_of
 
 
 class Analysis:
@@ -33,9 +33,15 @@ class Analysis:
         )
         self.flow = Flow(trace, reread, integers=integers)
         self.chain = self.flow.chain()
+        self.paths = {node: path_of(node) + "." for node in trace.nodes}
         self.held: list[dict[fx.Node, Any]] = []
         with torch.no_grad():
-            prints = [self._run(number) for number in range(len(probe.calls))]
+            try:
+                prints = [self._run(number) for number in range(len(probe.calls))]
+            except Untraceable:
+                raise
+            except Exception as error:  # a graph may hold anything that was true of the traced batch only
+                raise Untraceable(f"the graph of torch.{trace.engine} does not run: {line_of(error)}") from None
             self.nodes = self._matched(prints)
             self._verify()
 
@@ -116,20 +122,17 @@ class Analysis:
 
     def reason(self, layer: str) -> tuple[str, bool]:
         """Why a layer is not among the cuts, and whether no other engine can be better."""
-        nodes = [node for node in self.trace.nodes if (path_of(node) + ".").startswith(layer + ".")]
-        leaving = [
-            node for node in nodes if any(user not in nodes for user in node.users) and node in self.flow.carried
-        ]
+        nodes = {node for node, path in self.paths.items() if path.startswith(layer + ".")}
+        leaving = [node for node in nodes & self.flow.carried if any(user not in nodes for user in node.users)]
         live = [node for node in leaving if node in self.flow.last]
         if not nodes:
-            return "its operations are not in the graph by themselves", False
-        if not leaving or not live:
+            return "has no operations of its own in the graph", False
+        if not live:
             return "has no part in the output", False
-        return (
-            (self.flow.bypass(live[-1])[0], True)
-            if self.flow.bypass(live[-1])[0]
-            else (f"the rest of the graph of torch.{self.trace.engine}, run alone, gives other numbers", False)
-        )
+        beside = self.flow.bypass(max(live, key=self.flow.place.__getitem__))
+        if beside:
+            return f"is bypassed through {beside}", True
+        return f"is followed by operations that, run alone, give other numbers (torch.{self.trace.engine})", False
 
 
 class Runner:

@@ -47,13 +47,13 @@ class Cutter:
             return None, fault
         if self.row is not None and layer in stages(self.row) and engine in ("auto", "sequential"):
             return "sequential", ""
-        reason = ""
+        reason = untraced = ""
         for each in ENGINES[1:4] if engine == "auto" else (engine,):
             if each == "export with input" and all(x.is_floating_point() for x in self.probe.tensors(0)):
                 continue
             analysis = self.analysis(each)
             if isinstance(analysis, str):
-                reason = reason or analysis
+                untraced = untraced or analysis
                 continue
             if layer in analysis.nodes:
                 return each, ""
@@ -61,6 +61,7 @@ class Cutter:
             reason = why if final or not reason else reason
             if final and not analysis.flow.rereadable:
                 break
+        reason = reason or untraced
         return None, reason
 
     def cut(self, layer: str, engine: str = "auto") -> Cut:

@@ -91,18 +91,15 @@ class Flow:
             furthest = max(furthest, self.last[node])
         return found
 
-    def bypass(self, node: fx.Node) -> tuple[str, bool]:
-        """By what a value is bypassed, as a phrase, or "" where it is not; and whether this is inevitable."""
+    def bypass(self, node: fx.Node) -> str:
+        """What bypasses a value on the way to the outputs: the last such module before it; "" for none."""
         at = self.place[node]
-        if node not in self.last:
-            return "has no part in the output", True
         beside = [each for each, last in self.last.items() if self.place[each] < at < last]
         if not beside:
-            return "", False
+            return ""
         nearest = max(beside, key=self.place.__getitem__)
-        name = "the input" if nearest in self.trace.inputs else path_of(nearest)
-        where = repr(name) if name not in ("", "the input") else name or f"the operation {nearest.name}"
-        return f"is bypassed through {where}", True
+        name = path_of(nearest)
+        return "the input" if nearest in self.trace.inputs else repr(name) if name else f"operation {nearest.name}"
 
     def needed(self, targets: Iterable[fx.Node], stop: fx.Node | None) -> tuple[list[fx.Node], list[fx.Node]]:
         """The nodes that compute the targets from `stop` (or from the inputs), in order, and those among them that only

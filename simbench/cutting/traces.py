@@ -67,7 +67,7 @@ def by_fx(probe: Probe) -> Trace:
         with warnings.catch_warnings(action="ignore"), torch.no_grad():
             graph = _Tracer().trace(flat)
     except Exception as error:  # a forward may fail in any way on a placeholder
-        raise Untraceable(f"torch.fx cannot trace it: {_line(error)}") from None
+        raise Untraceable(f"torch.fx cannot trace it: {line_of(error)}") from None
     return _trace("fx", flat, graph)
 
 
@@ -82,7 +82,7 @@ def by_export(probe: Probe) -> Trace:
             program = torch.export.export(flat, (tensors,), dynamic_shapes=(shapes,), strict=False)
             module = program.run_decompositions({}).module()
     except Exception as error:  # export fails in many ways
-        raise Untraceable(f"torch.export cannot trace it: {_line(error)}") from None
+        raise Untraceable(f"torch.export cannot trace it: {line_of(error)}") from None
     return _trace("export", module, module.graph)
 
 
@@ -111,7 +111,7 @@ def path_of(node: fx.Node) -> str:
     return paths[-1].removeprefix("net").removeprefix(".") if paths else ""
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
     """The first line of a message, without its tail."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:160]

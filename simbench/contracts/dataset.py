@@ -17,6 +17,8 @@ class Dataset(Plugin):
     range: the values (low, high) of an image that mean 0 and 1, which bound all values; None means (0, 255) of uint8,
         and float images require a range.
     mean, std: per channel, of images scaled to [0, 1]; networks see ((image - low) / (high - low) - mean) / std.
+    raw: True gives networks the inputs as they are: floats (n, ...) of any shape and range, without mean and std.
+    labelled: False where nobody knows the labels, which are then all 0: networks are compared by what they give.
     vocabulary: number of token ids, for a data set of text; None: of images. `channels` is then the same number, inputs
         are ids (n, t) with -1 at masked positions, and mean and std are not used.
     as_given: whether the images are normalised already, so that a network with a normalisation of its own cannot be
@@ -31,6 +33,8 @@ class Dataset(Plugin):
     std: tuple[float, ...]
     range: tuple[float, float] | None = None
     attributes: tuple[str, ...] = ()
+    raw: bool = False
+    labelled: bool = True
     vocabulary: int | None = None
     as_given: bool = False
     epochs: ClassVar[int] = 8

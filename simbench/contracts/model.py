@@ -93,6 +93,15 @@ class Model(Plugin):
         global generator, which the caller seeds."""
         raise TypeError(f"model {self.name!r} builds nothing")
 
+    @property
+    def untrained(self) -> Model:
+        """The model whose `build` gives initial weights: itself, unless it holds a network with its weights."""
+        return self
+
+    def adapted(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What the network is called with for a batch of inputs (n, ...) that are normalised as its data set says."""
+        return inputs
+
     def published(self) -> Dataset | None:
         """The data set that this configuration's published weights were trained on (its splits are not needed), or
         None: it is trained here."""

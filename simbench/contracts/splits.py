@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simbench.contracts import tokens
+from simbench.contracts import raw, tokens
 from simbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Described(Protocol):
     std: tuple[float, ...]
     range: tuple[float, float] | None
     attributes: tuple[str, ...]
+    raw: bool
     vocabulary: int | None
 
     def split(self, name: str) -> Split: ...
@@ -84,20 +85,19 @@ def _statistics(dataset: Described) -> None:
         value: Any = getattr(dataset, what, None)
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
             raise _refusal(dataset, f"{what} is {value!r}; a whole number from {least} is wanted")
-    for what in ("mean", "std") if dataset.vocabulary is None else ():
+    if len(dataset.attributes) not in (0, dataset.classes):
+        stated = f"classes is {dataset.classes} for {len(dataset.attributes)} attributes"
+        raise _refusal(dataset, f"{stated}; one output for each attribute is wanted")
+    if dataset.raw or dataset.vocabulary is not None:
+        return
+    for what in ("mean", "std"):
         values = tuple(getattr(dataset, what, ()))
         if len(values) != dataset.channels or not all(map(_finite, values)):
             raise _refusal(
                 dataset, f"{what} is {values}; finite numbers are wanted, one for each of {dataset.channels} channels"
             )
-    if dataset.vocabulary is None and min(dataset.std) <= 0:
+    if min(dataset.std) <= 0:
         raise _refusal(dataset, f"std is {tuple(dataset.std)}; numbers above 0 are wanted")
-    if len(dataset.attributes) not in (0, dataset.classes):
-        raise _refusal(
-            dataset,
-            f"classes is {dataset.classes} for {len(dataset.attributes)} attributes; one output "
-            "for each attribute is wanted",
-        )
     if dataset.range is not None:
         given = tuple(dataset.range)
         if len(given) != 2 or not all(map(_finite, given)) or not given[0] < given[1]:
@@ -107,8 +107,8 @@ def _statistics(dataset: Described) -> None:
 def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
     import numpy as np
 
-    if dataset.vocabulary is not None:
-        wrong = tokens.problem(images, dataset.vocabulary)
+    if dataset.raw or dataset.vocabulary is not None:
+        wrong = raw.problem(images) if dataset.raw else tokens.problem(images, dataset.vocabulary or 0)
         if wrong:
             raise _refusal(dataset, f"{name} {wrong}")
         return

@@ -22,11 +22,16 @@ BATCH = 128
 
 
 @stage("reading data")
-def draw(split: Split, limit: int, seed: int, span: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
+def draw(
+    split: Split, limit: int, seed: int, span: tuple[float, float] | None = None, raw: bool = False
+) -> tuple[Tensor, Tensor]:
     """At most `limit` inputs (n, c, h, w), converted by `pixels`, in channels-last memory, or ids (n, t), and labels.
 
-    They are drawn without replacement and stay in the order of the data set. span: the range of the data set."""
+    They are drawn without replacement and stay in the order of the data set. span: the range of the data set.
+    raw: the inputs as they are."""
     inputs, chosen = split.inputs, sampling.draw(len(split.inputs), limit, seed)
+    if raw:
+        return torch.from_numpy(inputs[chosen.numpy()]), torch.from_numpy(split.labels[chosen.numpy()])
     if inputs.ndim == 2:
         return torch.from_numpy(inputs[chosen.numpy()].astype("int64")), torch.from_numpy(split.labels[chosen.numpy()])
     dtype = pixels(inputs[:1], span).dtype
@@ -94,7 +99,10 @@ def _resized(x: Tensor, own: Preprocess) -> Tensor:
 
 def normalised(images: Tensor, dataset: Dataset, device: torch.device | str = "cpu") -> Tensor:
     """The input of a network for images (n, c, h, w): (x - mean) / std, float32, channels last, where x is images / 255
-    for uint8 images and the images themselves for float images."""
+    for uint8 images and the images themselves for float images; of a raw data set the inputs (n, ...) as they are."""
+    if dataset.raw:
+        x = images.to(device)
+        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
     # Expanded to the size of an image: broadcasting one number per channel is slow in channels-last memory.
     mean, std = (
         torch.tensor(value, device=device, dtype=torch.float32)

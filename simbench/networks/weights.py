@@ -179,7 +179,7 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
     """The network in eval mode, frozen. Raises InputError when the file does not fit the model."""
     import torch
 
-    if network.initial:
+    if network.initial or network.file == Path():  # a model that holds a network builds it with its weights
         with known(seed_of(network.weights)):
             net = _built(network.model, dataset).eval()
     elif network.part:

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from simbench.contracts.selection import Network, Setting
 from simbench.contracts.task import Rows, take
+from simbench.cutting import cut
 from simbench.measuring.fronts import joined, normalised_batches, run, run_front
 from simbench.measuring.held import Held, OnDemand
 from simbench.measuring.sources import Sources
 from simbench.moments import views
 from simbench.moments.layers import LayerMoments
 from simbench.networks import sampling
-from simbench.networks.cut import cut
 from simbench.networks.front import WHOLE
 from simbench.networks.inputs import BATCH
 from simbench.networks.stages import in_a_row

@@ -15,7 +15,7 @@ from simbench import hookspecs
 from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Plugin, Stitcher
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
-from simbench.families import members
+from simbench.families import elsewhere, members
 from simbench.grammar import arguments, parse, split_list
 from simbench.isolation.declarations import conforms
 from simbench.system.interrupts import watched
@@ -116,7 +116,7 @@ class Registry:
         for broken in self.broken:
             if (broken.kind, broken.name) == (kind, name):
                 return InputError(f"{NOUNS[kind]} {name!r} of {broken.owner} cannot be used: {broken.reason}")
-        return unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
+        return unknown(NOUNS[kind], name, self.entries[kind], elsewhere(name) or f"simbench list {kind} shows all")
 
     def owner(self, plugin: Plugin) -> Entry:
         """The entry that a configured plugin came from."""

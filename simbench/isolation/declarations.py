@@ -28,7 +28,7 @@ from simbench.system.provenance import canonical
 from simbench.system.raised import clean, told
 
 #: Most characters of a name; letters that mean something where names are typed.
-LONGEST, RESERVED = 100, "[],=*?"
+LONGEST, RESERVED = 100, "[],=*?:"
 
 
 def conforms(item: object, contract: type[Plugin]) -> None:
@@ -41,7 +41,7 @@ def conforms(item: object, contract: type[Plugin]) -> None:
     if not _is_name(name):
         raise TypeError(
             f"{noun} {type(item).__name__} has the name {_shown(name)}; a printable word of at most {LONGEST} letters "
-            f"without []=,*? is wanted"
+            f"without []=,*?: is wanted"
         )
     who = f"{noun} {name!r}"
     if kind and item.kind != kind:
@@ -98,7 +98,7 @@ def _index(who: str, item: Index) -> None:
         raise TypeError(f"{who} has claims {_shown(claims)}; a simbench.Claims is wanted")
     _must(who, claims, "direction", lambda x: _is_whole(x) and x in (1, -1), "1 or -1", "claims ")
     _must(who, claims, "range", _is_range, "two numbers (low, high) with low < high", "claims ")
-    for attribute in ("symmetric", "differentiable"):
+    for attribute in ("symmetric", "differentiable", "reflexive"):
         _must(who, claims, attribute, _is_bool, "True or False", "claims ")
     for attribute in ("invariances_a", "invariances_b"):
         _must(who, claims, attribute, _are_invariances, f"a frozenset of {', '.join(INVARIANCES)}", "claims ")

@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from simbench.contracts import Model, Plugin
+from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError
 from simbench.grammar import split_list
 from simbench.isolation.declarations import conforms, layers
-from simbench.registry import CONTRACTS, NOUNS, Entry, Registry
+from simbench.registry import CONTRACTS, Entry, Registry
 from simbench.runs.request import Request
 from simbench.system.raised import message
 

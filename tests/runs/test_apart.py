@@ -158,6 +158,7 @@ run(prepare(request, registry), registry, Silent())
 """
 
 
+@pytest.mark.long
 def test_a_native_crash_loses_one_case_and_the_same_command_ends_with_the_others(request_, registry, honest):
     support = str(Path(__file__).parents[1] / "support")
     dead = subprocess.run(

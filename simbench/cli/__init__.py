@@ -70,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line: exit 0 when all went well, 1 when a row failed, 2 for input that cannot be
     used (one line on stderr, nothing written), 130 when interrupted."""
     from simbench.errors import InputError
+    from simbench.system.raised import Ended
 
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
@@ -91,6 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("simbench: interrupted; the same command goes on from here", err=True)
         sys.exit(130)
+    except Ended as error:
+        click.echo(f"simbench: a plugin failed where the run cannot go on without it: {error}", err=True)
+        sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)

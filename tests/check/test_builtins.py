@@ -185,12 +185,18 @@ INAPPLICABLE = {
 
 
 def every_check() -> list:
-    """(check, status) of every check of every configuration."""
+    """(check, status) of every check of every configuration; those of a name's further configurations are long."""
     registry = simbench.load()
     return [
-        pytest.param(check, "skipped" if check.name in skipped else "passed", id=f"{spec}-{check.name}")
+        pytest.param(
+            check,
+            "skipped" if check.name in skipped else "passed",
+            id=f"{spec}-{check.name}",
+            marks=() if spec == first else pytest.mark.long,
+        )
         for kind, specs in SPECS.items()
         for spec in specs
+        for first in [next(other for other in specs if parse(other)[0] == parse(spec)[0])]
         for skipped in [INAPPLICABLE.get(spec, INAPPLICABLE.get(parse(spec)[0], set()))]
         for check in checks(registry.get(kind, spec))
     ]

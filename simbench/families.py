@@ -13,7 +13,9 @@ from pathlib import Path
 from simbench.system.surroundings import abroad
 
 #: Names of the hooks (`simbench.hookspecs`).
-HOOKS = tuple(f"simbench_{kind}" for kind in ("indices", "stitchers", "models", "datasets", "experiments", "panels"))
+HOOKS = tuple(
+    f"simbench_{kind}" for kind in ("indices", "stitchers", "models", "datasets", "experiments", "panels", "sources")
+)
 
 
 def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:

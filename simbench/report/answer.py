@@ -32,7 +32,8 @@ def answer(
         return f"No index can be correlated with {what}: three networks give a value, six an interval."
     if ranked[f"{scope}_low"].isna().all():
         return (
-            f"{labels[_key(ranked.iloc[0])]} has the largest correlation with {what}, of {_count(len(ranked), 'index')}. "
+            f"Of {_count(len(ranked), 'index')}, {labels[_key(ranked.iloc[0])]} has the largest correlation with "
+            f"{what}. "
             "Fewer than six networks give no interval: whether it is better than chance is open."
         )
     better = int((ranked[f"{scope}_low"] > 0).sum())

@@ -15,7 +15,9 @@ PREFIX = "SIMBENCH"
 #: verb -> (module, what `simbench --help` says of it)
 VERBS = {
     "run": ("running", "Measure every index and stitcher on pairs of networks; write tables and leaderboard."),
-    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels."),
+    "compare": ("comparing", "Compare all layers of two networks: indices, and stitched accuracy."),
+    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels, sources."),
+    "layers": ("layering", "Show the layers of a network: shape, axes, and whether it can be cut there."),
     "check": ("checking", "Hold an index, stitcher, model or data set to its contract and claims."),
     "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),
     "leaderboard": ("deriving", "Derive and show the leaderboard from the records."),

@@ -62,6 +62,13 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option(
     "--weights", multiple=True, type=Whole(), metavar="FILES", help="Checkpoints to use in place of training."
 )
+@click.option(
+    "--networks",
+    multiple=True,
+    type=Whole(),
+    metavar="NETWORKS",
+    help="Networks in place of models, seeds and weights: MODEL@FILE or MODEL@SEED.",
+)
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option(
@@ -72,6 +79,12 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
     help="Memory for activations; those that do not fit are computed again when needed.",
 )
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
+@click.option(
+    "--timeout",
+    type=float,
+    metavar="SECONDS",
+    help="Seconds that a case may take. Cases are then measured in a process of their own.  [default: no limit]",
+)
 @click.option(
     "--results",
     default="simbench-results",

@@ -33,8 +33,7 @@ def answer(
     if ranked[f"{scope}_low"].isna().all():
         return (
             f"Of {_count(len(ranked), 'index')}, {labels[_key(ranked.iloc[0])]} has the largest correlation with "
-            f"{what}. "
-            "Fewer than six networks give no interval: whether it is better than chance is open."
+            f"{what}. Fewer than six networks give no interval: whether it is better than chance is open."
         )
     better = int((ranked[f"{scope}_low"] > 0).sum())
     first = f"Of {_count(len(board), 'index')}, {better} {'predicts' if better == 1 else 'predict'} {what} better than "

@@ -14,6 +14,7 @@ import numpy as np
 
 from simbench.contracts import Row
 from simbench.errors import InputError
+from simbench.results.described import flaw
 from simbench.system import atomic
 from simbench.system.provenance import digest
 from simbench.system.seals import sealed, unsealed
@@ -100,11 +101,15 @@ class Store:
 
     @stage("reading records")
     def read(self) -> Contents:
-        """All records and runs. Files with a wrong checksum are listed as corrupt and left out."""
+        """All records and runs. Files with a wrong checksum, and records that say of their method what no method may
+        claim, are listed as corrupt and left out."""
         records, runs, corrupt = {}, {}, []
         for path in _files(self.folder / "records"):
             data = unsealed(path)
             if data is None or data.get("key") != path.stem or digest(data["identity"]) != path.stem:
+                corrupt.append(path)
+                continue
+            if flaw(data.get("method")):
                 corrupt.append(path)
                 continue
             labels = {"panel": ""} | data["labels"]  # records of before there were panels

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
 from simbench import columns
-from simbench.contracts import BoardColumn, Row
+from simbench.contracts import BoardColumn, Experiment, Row
+from simbench.registry import Registry
 from simbench.results import folder as publish
 from simbench.results import text
 from simbench.results.board import board
@@ -29,6 +31,7 @@ class Outcome:
         were measured. untrained: networks to train at the start. trained: networks that were trained.
     run: name of the run in the columns `run`, "" if it measured nothing. seconds: of training and measuring.
     warnings: limits of the tables that a reader should know. undrawn: experiment -> why its figure could not be drawn.
+    untabulated: table or summary -> why it could not be derived.
     corrupt: files of the results folder that were ignored.
     declared: quantity -> column that experiments add to the leaderboard.
     """
@@ -54,6 +57,7 @@ class Outcome:
     summaries: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     figures: tuple[Path, ...] = ()
     undrawn: Mapping[str, str] = field(default_factory=dict)
+    untabulated: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -64,9 +68,13 @@ class Outcome:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """A line for each reason why rows failed, and for each figure that could not be drawn."""
-        undrawn = [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
-        return (*text.reasons(self.rows, "failed"), *undrawn)
+        """A line for each reason why rows failed, and for each table and figure that could not be made."""
+        return (*text.reasons(self.rows, "failed"), *self._not_made)
+
+    @property
+    def _not_made(self) -> list[str]:
+        lines = [f"{what} could not be derived: {reason}" for what, reason in self.untabulated.items()]
+        return lines + [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
 
     @property
     def ok(self) -> bool:
@@ -106,7 +114,7 @@ class Outcome:
         if self.figures:
             names = ", ".join(path.name for path in self.figures)
             lines.append(f"figures in {self.folder / 'figures'}: {names} (and .svg)")
-        lines += [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
+        lines += self._not_made
         return "\n".join(lines)
 
     def _done(self) -> str:
@@ -143,6 +151,22 @@ def designs(job: Job) -> Iterator[str]:
             yield f"{experiment.spec} on {selection.setting.dataset.label}: {networks}, {pairs}" + (
                 f", {selection.design}" if by_design else ""
             )
+
+
+def apart(job: Job, registry: Registry) -> Iterator[str]:
+    """A line for each experiment of several models of which two are never paired, because no layer of theirs has the
+    same name: which, and what pairs them."""
+    experiments: list[Experiment] = [entry.plugin for entry in registry.entries["experiments"].values()]
+    pairing = [experiment.name for experiment in experiments if experiment.unlike]
+    for part in job.parts:
+        for experiment, selection in part.selections:
+            layers = {network.model.spec: selection.layers[network.model.spec] for network in selection.networks}
+            unpaired = [(a, b) for a, b in combinations(layers, 2) if not set(layers[a]) & set(layers[b])]
+            if unpaired and not experiment.unlike:
+                yield (
+                    f"{experiment.spec} pairs no {' with '.join(unpaired[0])}: no selected layer of theirs has the "
+                    "same name" + "".join(f"; --experiments {name} pairs layers of any names" for name in pairing[:1])
+                )
 
 
 def count(number: int, noun: str) -> str:

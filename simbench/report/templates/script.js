@@ -298,10 +298,16 @@
   // Pairwise
   function matrix() {
     const s = +$("m-setting").value, stitcher = $("m-stitcher").value;
-    const mine = data.matrix.filter(each => each[0] === s && each[1] === stitcher), gaps = new Map();
-    for (const [, , a, b, gap, p] of mine) { gaps.set(`${a} ${b}`, [gap, p]); gaps.set(`${b} ${a}`, [gap === null ? null : -gap, p]); }
+    const mine = data.matrix.find(each => each.setting === s && each.stitcher === stitcher), gaps = new Map();
+    if (!mine) { $("grid").replaceChildren(); return; }
+    let cell = 0;
+    mine.indices.forEach((a, i) => mine.indices.slice(i + 1).forEach(b => {
+      const gap = mine.gaps[cell], p = mine.ps[cell] === null ? null : mine.ps[cell] / 10000;
+      cell++;
+      if (gap !== null) { gaps.set(`${a} ${b}`, [gap / 1000, p]); gaps.set(`${b} ${a}`, [-gap / 1000, p]); }
+    }));
     const ranked = rows.filter(each => each.row[at.setting] === s && each.row[at.stitcher] === stitcher).sort((a, b) => (a.row[at.rank] ?? 1e9) - (b.row[at.rank] ?? 1e9)).map(each => each.row[at.index]);
-    const named = distinct(ranked).filter(k => mine.some(each => each[2] === k || each[3] === k));
+    const named = distinct(ranked).filter(k => mine.indices.includes(k));
     const head = element("tr", {}, element("td"), ...named.map(k => element("th", { scope: "col" }, element("span", {}, data.indices[k].name))));
     const body = named.map(a => element("tr", {}, element("th", { scope: "row" }, data.indices[a].name), ...named.map(b => {
       const found = gaps.get(`${a} ${b}`);
@@ -313,10 +319,10 @@
     $("grid").replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
   }
   function startMatrix() {
-    const able = distinct(data.matrix.map(each => each[0]));
+    const able = distinct(data.matrix.map(each => each.setting));
     if (!able.length) return;
     options($("m-setting"), able.map(k => [k, data.settings[k].name]), able[0]);
-    const stitchers = distinct(data.matrix.map(each => each[1]));
+    const stitchers = distinct(data.matrix.map(each => each.stitcher));
     options($("m-stitcher"), stitchers.map(name => [name, name === "all" ? "mean over stitchers" : name]), "all");
     for (const id of ["m-setting", "m-stitcher"]) $(id).addEventListener("change", matrix);
     $("pairs").hidden = false;

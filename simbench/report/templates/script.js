@@ -4,7 +4,7 @@
   const at = Object.fromEntries(data.fields.map((name, k) => [name, k]));
   const $ = id => document.getElementById(id);
   const state = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
-  const FIRST = 200;
+  const FIRST = 100;
   const DARK = matchMedia("(prefers-color-scheme: dark)").matches;
   const OKABE = [DARK ? "#56B4E9" : "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", DARK ? "#4D94D0" : "#56B4E9", "#A9854A"];
   const VIRIDIS = ["#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"];
@@ -116,7 +116,7 @@
     table.classList.toggle("has-several", distinct(found.map(each => each.row[at.setting])).length > 1);
     table.classList.toggle("has-stitched", found.some(each => each.row[at.stitcher] !== "all"));
     const body = document.createDocumentFragment();
-    for (const each of found.slice(0, most)) body.append(line(each));
+    for (const each of found.slice(0, most)) body.append(each.made ??= line(each));
     table.tBodies[0].replaceChildren(body);
     $("more").hidden = found.length <= most;
     $("more").textContent = `Show all ${found.length} rows`;

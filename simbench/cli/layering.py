@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from simbench.contracts import Dataset, Model
 
-HEADINGS = ("layer", "module", "runs", "shape", "layout", "cut", "why")
+HEADINGS = ("layer", "module", "runs", "shape", "layout", "cut", "engine", "why")
 #: Pixels per side of images that are tried where neither data nor the network says a size.
 SIDES = (32, 224, 8)
 
@@ -33,13 +33,13 @@ def layers_command(spec: str, data: str | None, size: int | None, classes: int, 
          none:  neither, for the reason that is said
     """
     from simbench.cli.installed import installed
-    from simbench.comparison.surveying import EXACT, survey
+    from simbench.cutting import survey
 
     registry = installed()
     model: Any = registry.get("models", spec)
     dataset: Any = registry.get("datasets", data) if data else None
     net, x = _network(model, dataset, classes, size)
-    found = [layer for layer in survey(net, x) if layer.cut == EXACT or not exact]
+    found = [layer for layer in survey(net, x) if layer.exact or not exact]
     if form == "table":
         _table(model, found, x)
     else:
@@ -85,14 +85,19 @@ def _table(model: Model, found: list, x: Any) -> None:
 
     from tabulate import tabulate
 
-    rows = [
-        (each.name, each.kind, each.runs, " x ".join(map(str, each.shape)), each.layout, each.cut, each.reason)
-        for each in found
-    ]
-    click.echo(tabulate(rows, headers=HEADINGS, maxcolwidths=[None] * 6 + [60], disable_numparse=True))
+    rows = [(*each[:3], " x ".join(map(str, each[3])), *each[4:]) for each in map(_fields, found)]
+    click.echo(tabulate(rows, headers=HEADINGS, maxcolwidths=[None] * 7 + [60], disable_numparse=True))
     counts = Counter(each.cut for each in found)
     told = ", ".join(f"{kind} {counts[kind]}" for kind in ("exact", "hook", "none") if counts[kind])
     click.echo(f"{model.spec}, inputs {' x '.join(map(str, x.shape[1:]))}: {len(found)} layers ({told or 'none'})")
+
+
+FIELDS = ("name", "kind", "runs", "shape", "layout", "cut", "engine", "reason")
+
+
+def _fields(layer: Any) -> tuple:
+    """What is shown of a layer, in the order of FIELDS; "" for what is not known."""
+    return tuple(getattr(layer, field) or (0 if field == "runs" else "") for field in FIELDS)
 
 
 def _machine(found: list, form: str) -> None:
@@ -101,8 +106,8 @@ def _machine(found: list, form: str) -> None:
     import sys
 
     if form == "json":
-        click.echo(json.dumps([each._asdict() for each in found], indent=1))
+        click.echo(json.dumps([dict(zip(FIELDS, _fields(each), strict=True)) for each in found], indent=1))
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(found[0]._fields if found else HEADINGS)
-    writer.writerows((*each[:3], "x".join(map(str, each.shape)), *each[4:]) for each in found)
+    writer.writerow(FIELDS)
+    writer.writerows((*each[:3], "x".join(map(str, each[3])), *each[4:]) for each in map(_fields, found))

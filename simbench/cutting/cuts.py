@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import nn
 
+from simbench.cutting.copies import bare
 from simbench.cutting.cutter import Cutter
 from simbench.cutting.engines import Cut, known
-from simbench.cutting.probe import bare
 from simbench.cutting.rows import cut_row
 from simbench.errors import InputError
 from simbench.networks.stages import in_a_row, stages

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from simbench.cutting.analysis import Analysis
 from simbench.cutting.convention import print_of, tensors_of
+from simbench.cutting.copies import bare
 from simbench.cutting.engines import ENGINES, Cut, known
 from simbench.cutting.parts import HookedEnd, HookedFront, end_of, front_of
-from simbench.cutting.probe import Probe, bare
+from simbench.cutting.probe import Probe
 from simbench.cutting.rows import cut_row
 from simbench.cutting.traces import Trace, Untraceable, by_export, by_fx
 from simbench.errors import InputError

@@ -13,44 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from simbench.cutting.convention import Convention, Structure, call_of, print_of, sized, tensors_of
+from simbench.cutting.copies import own_copy
 from simbench.errors import InputError, unknown
-from simbench.networks.stages import out_of_place
 from simbench.tracing.flow import Flow
 
 #: Numbers of inputs: of the batch that is traced, and of the one on which a cut is verified.
 TRACED, VERIFIED = 2, 3
-_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-
-
-def bare(net: nn.Module) -> nn.Module:
-    """The network inside the wrappers of torch.compile, DataParallel and DistributedDataParallel."""
-    while True:
-        if isinstance(net, _WRAPPERS):
-            net = net.module
-        elif hasattr(net, "_orig_mod"):
-            net = net._orig_mod
-        else:
-            return net
-
-
-def own_copy(net: nn.Module) -> nn.Module:
-    """A copy in eval mode that shares parameters and buffers, without wrappers and without in-place modules."""
-    net = bare(net)
-    shared = {id(x): x for x in (*net.parameters(), *net.buffers())}
-    try:
-        twin = copy.deepcopy(net, shared)
-    except Exception as error:  # a module may hold anything, a lock or a tensor with a gradient
-        raise InputError(
-            f"the {type(net).__name__} cannot be copied ({error}), and is cut as a copy; give a network that "
-            "copy.deepcopy accepts"
-        ) from None
-    for module in list(twin.modules()):
-        for name, child in module._modules.items():
-            if child is not None and bare(child) is not child:
-                module._modules[name] = bare(child)
-    for module in twin.modules():
-        module.training = False
-    return out_of_place(twin)
 
 
 @dataclass
@@ -87,7 +55,14 @@ class Probe:
         self.modules = {name: each for name, each in self.twin.named_modules(remove_duplicate=False) if name}
         self.seen, self.prints = [], []
         for _ in self.calls:
-            seen, output = _pass(self, followed=not self.seen)
+            try:
+                seen, output = _pass(self, followed=not self.seen)
+            except Exception as error:
+                kinds = [f"{tuple(x.shape)} of {str(x.dtype).removeprefix('torch.')}" for x in self.tensors(0)]
+                raise InputError(
+                    f"the network cannot run on inputs {', '.join(kinds)} ({type(error).__name__}: "
+                    f"{' '.join(str(error).split())[:200]}); give inputs of the size and type that it takes"
+                ) from error
             self.seen.append(seen)
             self.structure = Structure(output)
             self.prints.append([print_of(x) for x in tensors_of(output)])
@@ -110,6 +85,8 @@ class Probe:
         module, seen = self.modules[layer], self.seen[0][layer]
         names = [name for name, other in self.modules.items() if other is module]
         holder = next((name for name in _above(layer) if _scripted(self._at(name))), None)
+        if _scripted(module) and holder is None:
+            return "is a ScriptModule, whose output no hook can read"
         if seen.runs == 0 and holder is not None:
             what = f"the ScriptModule {holder!r}" if holder else "a ScriptModule"
             return f"is part of {what}, whose parts cannot be read"
@@ -157,7 +134,8 @@ def _pass(probe: Probe, followed: bool) -> tuple[dict[str, Seen], Any]:
     tensors = [x.clone() for x in probe.convention.tensors(call.args, call.kwargs)]
     args, kwargs = probe.convention.arguments(tensors)
     flow = Flow([args, kwargs], call.rows) if followed else None
-    handles = [module.register_forward_hook(hook) for module in {id(m): m for m in probe.modules.values()}.values()]
+    hooked = {id(module): module for module in probe.modules.values() if not _scripted(module)}  # these take no hooks
+    handles = [module.register_forward_hook(hook) for module in hooked.values()]
     try:
         with torch.no_grad(), flow or nullcontext():
             output = probe.twin(*args, **kwargs)

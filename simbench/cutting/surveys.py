@@ -30,6 +30,11 @@ class Layer:
     reason: str
 
     @property
+    def cut(self) -> str:
+        """ "exact", "hook" where only the output can be read or replaced, or "none"."""
+        return "exact" if self.exact else self.engine or "none"
+
+    @property
     def exact(self) -> bool:
         """True where front and end together compute what the network does, and nothing twice."""
         return self.engine not in (None, "hook")

@@ -10,7 +10,8 @@ import torch
 from torch import fx, nn
 
 from simbench.cutting.convention import Convention, tensors_of
-from simbench.cutting.probe import Probe, own_copy
+from simbench.cutting.copies import own_copy
+from simbench.cutting.probe import Probe
 
 
 @dataclass(frozen=True)

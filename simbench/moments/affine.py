@@ -51,6 +51,12 @@ class Affine:
         """The same map on another device or in another dtype (arguments of `Tensor.to`)."""
         return Affine(self.weight.to(*where), None if self.bias is None else self.bias.to(*where))
 
+    def float(self) -> Affine:
+        """The same map in float32."""
+        import torch
+
+        return self.to(torch.float32)
+
     def __getitem__(self, maps: int | slice | None) -> Affine:
         """One or several of k maps; `affine[None]` turns a single map into k = 1 maps."""
         return Affine(self.weight[maps], None if self.bias is None else self.bias[maps])
@@ -61,10 +67,14 @@ class Affine:
 
     def __call__(self, x: Tensor, layout: str | None = None) -> Tensor:
         """Rows (n, p) -> (n, q), images (n, p, h, w) -> (n, q, h, w), or, with a layout, (n, h, w, p) -> (n, h, w, q)
-        and so on; see `views.LAYOUTS`. Raises InputError where channels, dtype or device of x do not match the map."""
+        and so on; see `views.LAYOUTS`. The map follows the dtype of x. Three axes are tokens (n, t, p) where the last
+        has as many channels as the map takes and the second has not.
+        Raises InputError where channels or device of x do not match the map, and where x holds no floats."""
         from torch.nn import functional
 
         layout = self._layout(x, layout)
+        if self._foreign(x):
+            return self.to(x.dtype)(x, layout)
         if layout == "nchw":
             return functional.conv2d(x, self.weight.mT[:, :, None, None], self.bias)
         if layout == "nct":
@@ -95,6 +105,8 @@ class Affine:
             raise InputError(f"{tuple(weight.shape)} is the weight of several maps; each(x) is what each makes of x")
         if not isinstance(x, torch.Tensor):
             raise InputError(f"x is a {type(x).__name__}; give a torch tensor")
+        if layout is None and x.ndim == 3 and x.shape[2] == len(weight) != x.shape[1]:
+            layout = "ntc"
         layout = layout_of(x, layout)
         channels = x.shape[layout.index("c")]
         if channels != len(weight):
@@ -108,9 +120,16 @@ class Affine:
                 f"{LAYOUTS[layout]}, and the map takes {len(weight)} to {weight.shape[1]}"
                 + (others or ["; give the activations it was made for"])[0]
             )
-        if x.device != weight.device or (x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type)):
+        if x.device != weight.device:
             raise InputError(
-                f"x is {x.dtype} on {x.device} and the map {weight.dtype} on {weight.device}; bring them "
-                "together, as with affine.to(x)(x)"
+                f"x is on {x.device} and the map on {weight.device}; bring them together, as with affine.to(x)(x)"
             )
+        if not (x.is_floating_point() or x.is_complex()):
+            raise InputError(f"x is {x.dtype}; give activations of floats")
         return layout
+
+    def _foreign(self, x: Tensor) -> bool:
+        """True where x has another dtype than the map, and autocast does not bring them together."""
+        import torch
+
+        return x.dtype != self.weight.dtype and not torch.is_autocast_enabled(x.device.type)

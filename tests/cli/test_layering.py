@@ -14,7 +14,8 @@ def test_programs_get_the_same_as_json_and_csv(call):
     found = json.loads(call("layers", "torchvision:squeezenet1_1", "--size", "64", "--format", "json").out)
     assert {each["name"]: each["shape"] for each in found}["classifier.1"] == [10, 3, 3]
     lines = call("layers", "tiny10", "--exact", "--format", "csv").out.splitlines()
-    assert lines[0] == "name,kind,runs,shape,layout,cut,reason" and lines[1] == "conv1,Conv2d,1,16x32x32,nchw,exact,"
+    assert lines[0] == "name,kind,runs,shape,layout,cut,engine,reason"
+    assert lines[1] == "conv1,Conv2d,1,16x32x32,nchw,exact,sequential,"
 
 
 def test_an_unknown_model_and_an_impossible_size_are_one_line(call):

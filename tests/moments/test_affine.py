@@ -151,9 +151,8 @@ def test_activations_that_a_map_does_not_apply_to_are_refused_in_one_line(shape,
     ("affine", "x", "said"),
     [
         (Affine(normal(2, 3, 5)), normal(7, 3), "(2, 3, 5) is the weight of several maps; each(x)"),
-        (Affine(normal(3, 5)), normal(7, 3).float(), "x is torch.float32 on cpu and the map torch.float64 on cpu"),
-        (Affine(normal(3, 5)), torch.ones(7, 3, dtype=int), "x is torch.int64 on cpu and the map torch.float64 on cpu"),
-        (Affine(normal(3, 5)), torch.ones(7, 3, device="meta"), "x is torch.float32 on meta and the map"),
+        (Affine(normal(3, 5)), torch.ones(7, 3, dtype=int), "x is torch.int64; give activations of floats"),
+        (Affine(normal(3, 5)), torch.ones(7, 3, device="meta"), "x is on meta and the map on cpu; bring them together"),
         (Affine(normal(3, 5)), normal(7, 3).numpy(), "x is a ndarray; give a torch tensor"),
     ],
 )
@@ -171,3 +170,23 @@ def test_one_map_is_not_each_of_several():
 def test_a_map_runs_in_the_dtype_of_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         assert Affine(normal(3, 5).float())(normal(7, 3).bfloat16()).dtype == torch.bfloat16
+
+
+# -- by hand -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_map_follows_the_dtype_of_its_activations(dtype):
+    weight, bias, x = normal(3, 5), normal(5), normal(6, 3).to(dtype)
+    found = Affine(weight, bias)(x)
+    assert found.dtype == dtype and torch.equal(found, Affine(weight.to(dtype), bias.to(dtype))(x))
+    assert Affine(weight, bias).float().weight.dtype == torch.float32
+
+
+def test_tokens_need_no_layout_where_only_the_last_axis_fits():
+    tokens = normal(2, 5, 192).float()
+    assert torch.equal(Affine.identity(192)(tokens), tokens)
+    with pytest.raises(InputError, match="layout"):
+        Affine.identity(5)(normal(2, 5, 5))
+    with pytest.raises(InputError, match="layout"):
+        Affine.identity(5)(tokens)

@@ -1,0 +1,94 @@
+"""A survey of a network: shapes, runs and layouts of all modules, and which of them are cuts."""
+
+import pytest
+import torch
+from cut_networks import IMAGES, Block
+from torch import nn
+
+from simbench import InputError
+from simbench.cutting import Layer, default_layers, survey
+
+
+class Twice(nn.Module):
+    """A block whose ReLU runs twice, with a module that does not run and one that gives several tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.relu, self.spare, self.lstm = nn.ReLU(), nn.Linear(2, 2), nn.LSTM(6, 3, batch_first=True)
+        self.again = self.relu
+
+    def forward(self, x):
+        x = self.relu(self.relu(x) - 1)
+        return self.lstm(x)[0]
+
+
+ROW = nn.Sequential()
+ROW.add_module("conv", nn.Conv2d(3, 4, 3))
+ROW.add_module("norm", nn.BatchNorm2d(4))
+ROW.add_module("body", nn.Sequential(nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+ROW.add_module("fc", nn.Linear(4, 2))
+X = torch.randn(2, 3, 8, 8)
+
+
+def test_every_stage_of_a_sequential_is_an_exact_cut_with_its_shape_and_axes_in_the_order_of_running():
+    found = {layer.name: layer for layer in survey(ROW, X)}
+    assert found["conv"] == Layer("conv", "Conv2d", 1, (4, 6, 6), "nchw", "sequential", "")
+    assert found["fc"].shape == (2,) and found["fc"].layout == "nc"
+    assert list(found) == ["conv", "norm", "body.0", "body.1", "body.2", "body", "fc"]
+    assert {layer.cut for layer in found.values()} == {"exact"}
+
+
+def test_what_cannot_be_read_is_named_with_the_reason():
+    net = nn.Sequential(nn.Linear(5, 6), Twice())
+    found = {layer.name: (layer.cut, layer.reason) for layer in survey(net, torch.randn(2, 4, 5))}
+    assert found["1.relu"] == ("none", "is one module that occurs as 1.relu and 1.again")
+    assert found["1.spare"] == ("none", "does not run as a module when the network does")
+    assert found["1.lstm"] == ("none", "gives 3 tensors")
+    assert found["1"] == ("exact", "")
+
+
+def test_other_layers_can_be_read_where_the_network_cannot_be_cut():
+    found = {layer.name: (layer.engine, layer.reason) for layer in survey(Block(4), IMAGES)}
+    assert found["inner"] == ("hook", "is bypassed through 'stem'")
+    assert found["stem"] == found["two"] == ("fx", "")
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+def test_the_parts_of_a_script_module_have_a_reason():
+    class Holder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scripted = torch.jit.script(nn.Sequential(nn.Linear(3, 3), nn.ReLU()))
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.head(self.scripted(x))
+
+    found = {layer.name: (layer.cut, layer.reason) for layer in survey(Holder(), torch.randn(2, 3))}
+    assert found["head"] == ("exact", "")
+    assert found["scripted"] == ("none", "is a ScriptModule, whose output no hook can read")
+    assert found["scripted.0"] == ("none", "is part of the ScriptModule 'scripted', whose parts cannot be read")
+
+
+def test_default_layers_are_the_ends_of_stages_and_the_outputs_of_blocks():
+    def stage(blocks):
+        return nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(blocks)))
+
+    net = nn.Sequential()
+    for name, part in (("stem", nn.Linear(4, 4)), ("one", stage(2)), ("two", stage(3)), ("fc", nn.Linear(4, 2))):
+        net.add_module(name, part)
+    assert default_layers(survey(net, torch.randn(2, 4))) == ["one.0", "one", "two.0", "two.1", "two"]
+    assert default_layers(survey(Block(4), IMAGES)) == ["stem", "two", "act", "head"]
+
+
+def test_the_network_is_as_it_was():
+    net = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout())
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    survey(net.train(), torch.randn(4, 3))
+    assert net.training and all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_inputs_that_it_does_not_take_are_one_line():
+    with pytest.raises(InputError, match=r"cannot run on inputs \(2, 5\) of float32"):
+        survey(nn.Sequential(nn.Linear(3, 3)), torch.randn(2, 5))

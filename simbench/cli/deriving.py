@@ -125,8 +125,8 @@ def _derive(results: Path, target: str = RANKED_BY, scope: str = "within") -> di
 
     store = Store(results)
     contents = store.read()
-    for path in contents.corrupt:
-        click.echo(f"simbench: {path} is corrupt: ignored; `simbench run` measures its case again", err=True)
+    for path, fault in contents.faults.items():
+        click.echo(f"simbench: {path} is {fault}: ignored; `simbench run` measures its case again", err=True)
     if not contents.records:
         raise InputError(
             f"results folder {str(results)!r} holds no records; run `simbench run`, or name another "

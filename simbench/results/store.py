@@ -14,10 +14,12 @@ import numpy as np
 
 from simbench.contracts import Row
 from simbench.errors import InputError
-from simbench.system import atomic
+from simbench.results import schema
 from simbench.system.provenance import digest
-from simbench.system.seals import sealed, unsealed
+from simbench.system.seals import content, put, sealed, unsealed
 from simbench.system.stopwatch import stage
+
+_CORRUPT = "corrupt"
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything in a store. records: by key. runs: descriptions by name. corrupt: files with a wrong checksum."""
+    """Everything in a store. records: by key. runs: descriptions by name. faults: every file that is left out -> why,
+    as the end of "it is ..."."""
 
     records: dict[str, Record] = field(default_factory=dict)
     runs: dict[str, dict] = field(default_factory=dict)
-    corrupt: tuple[Path, ...] = ()
+    faults: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def corrupt(self) -> tuple[Path, ...]:
+        """The files that are left out."""
+        return tuple(self.faults)
 
 
 class Store:
@@ -77,10 +85,10 @@ class Store:
         """
         if arrays:
             data = _packed(arrays)
-            atomic.write(self._arrays(record.key), data, flush=False)
+            put(self._arrays(record.key), data, flush=False)
             record = replace(record, arrays=digest(data))
         plain = vars(record) | {"rows": [vars(row) for row in record.rows]}
-        atomic.write(self._path(record.key), sealed(plain), flush=False)
+        put(self._path(record.key), sealed(plain), flush=False)
         return record
 
     @stage("reading records")
@@ -96,30 +104,40 @@ class Store:
     @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
         """Write the description of a run: command line, versions, device, times."""
-        atomic.write(self.folder / "runs" / f"{name}.json", sealed(description))
+        put(self.folder / "runs" / f"{name}.json", sealed(description))
 
     @stage("reading records")
     def read(self) -> Contents:
-        """All records and runs. Files with a wrong checksum are listed as corrupt and left out."""
-        records, runs, corrupt = {}, {}, []
+        """All records and runs. Files with a wrong checksum, of a wrong form (`schema`) or of a later release are
+        listed as faults and left out."""
+        records, runs, faults = {}, {}, {}
         for path in _files(self.folder / "records"):
-            data = unsealed(path)
-            if data is None or data.get("key") != path.stem or digest(data["identity"]) != path.stem:
-                corrupt.append(path)
-                continue
-            labels = {"panel": ""} | data["labels"]  # records of before there were panels
-            record = Record(**data | {"labels": labels, "rows": tuple(Row(**row) for row in data["rows"])})
-            if record.arrays and digest(_content(self._arrays(record.key))) != record.arrays:
-                corrupt.append(self._arrays(record.key))
-                continue
-            records[path.stem] = record
+            record, fault = self._read(path)
+            if record is None:
+                faults[path] = fault
+            elif record.arrays and digest(_content(self._arrays(record.key))) != record.arrays:
+                faults[self._arrays(record.key)] = _CORRUPT
+            else:
+                records[path.stem] = record
         for path in _files(self.folder / "runs"):
             data = unsealed(path)
-            if data is None:
-                corrupt.append(path)
+            fault = _CORRUPT if data is None else schema.fault_of_run(data)
+            if data is None or fault:
+                faults[path] = fault
             else:
                 runs[path.stem] = data
-        return Contents(records, runs, tuple(corrupt))
+        return Contents(records, runs, faults)
+
+    def _read(self, path: Path) -> tuple[Record | None, str]:
+        """The record in a file, or None and why it is left out."""
+        data = unsealed(path)
+        if data is None or data.get("key") != path.stem or digest(data.get("identity")) != path.stem:
+            return None, _CORRUPT
+        fault = schema.fault(data)
+        if fault:
+            return None, fault
+        labels = {"panel": ""} | data["labels"]  # records of before there were panels
+        return Record(**data | {"labels": labels, "rows": tuple(Row(**row) for row in data["rows"])}), ""
 
     def _path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key}.json"
@@ -129,7 +147,10 @@ class Store:
 
 
 def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
+    try:
+        return content(path)
+    except OSError:
+        return b""
 
 
 def unwritable(folder: Path) -> str:
@@ -147,7 +168,8 @@ def unwritable(folder: Path) -> str:
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    names = ((place, name) for place, _, names in os.walk(folder) for name in names)
+    """Everything that is named as a record is, folders too: one in the place of a file is a fault."""
+    names = ((place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
     paths = (f"{place}/{name}" for place, name in names if name.endswith(".json") and not name.startswith(".tmp-"))
     return map(Path, sorted(paths))
 

@@ -115,8 +115,8 @@ def _announce(job: Job, progress: Progress) -> None:
     """Report corrupt files and the number of cases."""
     from simbench.runs.outcome import count
 
-    for path in job.contents.corrupt:
-        progress.say(f"simbench: {path} is corrupt: ignored, and measured again when its case is selected")
+    for path, fault in job.contents.faults.items():
+        progress.say(f"simbench: {path} is {fault}: ignored, and measured again when its case is selected")
     plan = f"{count(job.cases, 'case')}: {job.cases - job.pending} on record, {job.pending} to measure"
     progress.say(plan + (f", after training {count(job.untrained, 'network')}" if job.untrained else ""))
 

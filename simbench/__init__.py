@@ -3,6 +3,7 @@
     simbench.similarity("cka", a, b)        one index on two sets of activations
     simbench.null("cka", a, b)              what it would be by chance: its value on permuted inputs
     simbench.similarities("cka", net_a, net_b, batches)     all layers of two networks
+    simbench.compare(net_a, net_b, data=(x, y))     indices and stitches of all layers of two networks
     simbench.run(seeds=6)                   a whole benchmark run: networks, measurements, correlations, figures
     simbench.load()                         every installed plugin, as a Registry
 
@@ -17,6 +18,7 @@ _WHERE = {
     "similarity": "simbench.comparison.arrays",
     "similarities": "simbench.comparison.layers",
     "null": "simbench.comparison.chance",
+    "compare": "simbench.boards.compare",
     "run": "simbench.runs.whole",
     "Request": "simbench.runs.request",
     "Outcome": "simbench.runs.outcome",
@@ -37,6 +39,8 @@ _WHERE = {
     "State": "simbench.contracts",
     "KnownAnswer": "simbench.contracts",
     "Recipe": "simbench.contracts",
+    "Preprocess": "simbench.contracts",
+    "Source": "simbench.contracts",
     "Split": "simbench.contracts",
     "Row": "simbench.contracts",
     "Result": "simbench.contracts",

@@ -6,14 +6,16 @@ import ast
 import importlib
 from collections.abc import Callable
 from functools import lru_cache, partial
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
 from simbench.system.surroundings import abroad
 
 #: Names of the hooks (`simbench.hookspecs`).
-HOOKS = tuple(f"simbench_{kind}" for kind in ("indices", "stitchers", "models", "datasets", "experiments", "panels"))
+HOOKS = tuple(
+    f"simbench_{kind}" for kind in ("indices", "stitchers", "models", "datasets", "experiments", "panels", "sources")
+)
 
 
 def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:
@@ -35,6 +37,16 @@ def members(point: EntryPoint) -> list[tuple[str, Callable[[], object]]]:
     names = [file.stem for file in files if file.stem != "__init__" and has_hooks(file)]
     loads = [(name, partial(importlib.import_module, f"{point.module}.{name}")) for name in names]
     return loads or [(point.name, point.load)]
+
+
+def elsewhere(name: str) -> str:
+    """How to get a plugin that is not installed, where an installed package says so, or "".
+
+    A package names plugins of others as entry points of the group `simbench.elsewhere`: the name of the plugin, and the
+    module of the distribution that has it.
+    """
+    places = {point.module.replace("_", "-") for point in entry_points(group="simbench.elsewhere", name=name)}
+    return f"{name} comes with a package of its own: pip install {' or '.join(sorted(places))}" if places else ""
 
 
 def has_hooks(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The whole extension surface: six hooks, each returning a list of objects in their default configuration.
+"""The whole extension surface: seven hooks, each returning a list of objects in their default configuration.
 
 from simbench import Index, hookimpl
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import pluggy
 
-from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Stitcher
+from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Source, Stitcher
 
 hookspec = pluggy.HookspecMarker("simbench")
 hookimpl = pluggy.HookimplMarker("simbench")
@@ -49,3 +49,8 @@ def simbench_experiments() -> list[Experiment]:
 @hookspec
 def simbench_panels() -> list[Panel]:
     """Panels: frozen sets of trained networks."""
+
+
+@hookspec
+def simbench_sources() -> list[Source]:
+    """Sources of models and data sets, named with a colon: `torchvision:resnet18`."""

@@ -5,22 +5,23 @@ from __future__ import annotations
 import fnmatch
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from types import MappingProxyType
 
 import pluggy
 
-from simbench import hookspecs
-from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Plugin, Stitcher
+from simbench import hookspecs, sourced
+from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Plugin, Source, Stitcher
+from simbench.contracts.conforming import conforms
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
-from simbench.families import members
+from simbench.families import elsewhere, members
 from simbench.grammar import arguments, parse, split_list
 from simbench.system.surroundings import abroad
 
 GROUP = "simbench"
-CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment, Panel)}
+CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment, Panel, Source)}
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,26 @@ class Registry:
         """The configured plugin that `spec` names: `get("indices", "svcca[variance=0.9]")`. Raises InputError for an
         unknown name or parameter and for a value that is not allowed."""
         name, given = parse(spec)
-        if name not in self.entries[kind]:
-            raise unknown(NOUNS[kind], name, self.entries[kind], f"simbench list {kind} shows all")
-        prototype = self.entries[kind][name].plugin
+        prototype = self._prototype(kind, name)
         values = arguments(prototype, given, spec, self.get)
         try:
             return replace(prototype, **values) if values else prototype
         except InputError as error:
             raise InputError(f"{spec}: {error}") from None
+
+    def _prototype(self, kind: str, name: str) -> Plugin:
+        """The plugin of a name in its default configuration."""
+        if name in self.entries[kind]:
+            return self.entries[kind][name].plugin
+        found = sourced.prototype(self.sources, kind, name)
+        if found is None:
+            raise unknown(NOUNS[kind], name, self.entries[kind], elsewhere(name) or f"simbench list {kind} shows all")
+        return found
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Name -> source of models and data sets."""
+        return {name: entry.plugin for name, entry in self.entries["sources"].items()}
 
     def select(
         self, kind: str, specs: Iterable[str], preset: Callable[[Plugin], str] = lambda plugin: ""
@@ -86,11 +99,16 @@ class Registry:
                     if given:
                         raise InputError(f"{part!r} gives parameters to a pattern; name one {NOUNS[kind]}")
                     names = fnmatch.filter(sorted(self.entries[kind]), pattern)
+                    if not names and ":" in pattern:
+                        names = sourced.matching(self.sources, kind, pattern)
                     if not names:
                         raise unknown(f"{NOUNS[kind]} pattern", name, self.entries[kind])
                 else:
                     names = [name]
-                plugins = [self.get(kind, self._beneath(kind, each, given, preset) or part) for each in names]
+                plugins = [
+                    self.get(kind, self._beneath(kind, each, given, preset) or (each if each != name else part))
+                    for each in names
+                ]
                 chosen.update((plugin.spec, plugin) for plugin in plugins)
         return tuple(chosen.values())
 
@@ -103,8 +121,11 @@ class Registry:
         return name + (f"[{','.join(f'{key}={value}' for key, value in params.items())}]" if params else "")
 
     def owner(self, plugin: Plugin) -> Entry:
-        """The entry that a configured plugin came from."""
-        return self.entries[plugin.kind][plugin.name]
+        """The entry that a configured plugin came from; of a model or data set of a source, that of the source."""
+        entries = self.entries[plugin.kind]
+        return (
+            entries[plugin.name] if plugin.name in entries else self.entries["sources"][sourced.halves(plugin.name)[0]]
+        )
 
 
 def load(extra: Iterable[object] = ()) -> Registry:
@@ -156,7 +177,7 @@ def _objects(plugin: object) -> list[Plugin]:
     """All objects that the hooks of one plugin module return, or the one plugin that an entry point names, each checked
     against its contract."""
     if isinstance(plugin, Plugin):
-        _conforms(plugin, CONTRACTS.get(getattr(plugin, "kind", ""), Plugin))
+        conforms(plugin, CONTRACTS.get(getattr(plugin, "kind", ""), Plugin))
         return [plugin]
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
@@ -171,27 +192,6 @@ def _objects(plugin: object) -> list[Plugin]:
             if not isinstance(batch, (list, tuple)):
                 raise TypeError(f"simbench_{kind} returned {type(batch).__name__}; it must return a list")
             for item in batch:
-                _conforms(item, contract)
+                conforms(item, contract)
                 objects.append(item)
     return objects
-
-
-def _conforms(item: object, contract: type[Plugin]) -> None:
-    noun = NOUNS[contract.kind]
-    if not isinstance(item, contract):
-        raise TypeError(f"simbench_{contract.kind} returned {item!r}; an {contract.__name__} object is wanted")
-    name = getattr(item, "name", None)
-    if not isinstance(name, str) or not name or set(name) & set("[],=*? ") or name == "all":
-        raise TypeError(f"{noun} {type(item).__name__} has the name {name!r}; a word without []=,*? is wanted")
-    if not isinstance(getattr(item, "source", None), str):
-        raise TypeError(f"{noun} {name!r} names no source; give a class attribute `source`")
-    if isinstance(item, Index) and hasattr(item, "direction"):
-        raise TypeError(f"{noun} {name!r} has an attribute `direction`; it is claimed by `Claims(direction=...)`")
-    if not isinstance(item.version, int):
-        raise TypeError(f"{noun} {name!r} has version {item.version!r}; a whole number is wanted")
-    if isinstance(item, Panel) and (
-        not isinstance(getattr(item, "sha256", None), str) or not (item.file or item.address)
-    ):
-        raise TypeError(f"{noun} {name!r} has no sha256, or neither a file nor an address; give both")
-    if isinstance(item, Plugin) and is_dataclass(item) and not type(item).__dataclass_params__.frozen:
-        raise TypeError(f"{noun} {name!r} is a dataclass that is not frozen; use @dataclass(frozen=True)")

@@ -30,6 +30,7 @@ def small(monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
 
 
+@pytest.mark.long
 def test_every_target_has_its_figures_and_both_sides_agree(small, tmp_path):
     figures = against_peers.main(["--quick", "--out", str(tmp_path)])
     assert {figure.target for figure in figures} == set("123456")

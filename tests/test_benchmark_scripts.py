@@ -24,7 +24,14 @@ def test_the_statistics_of_a_small_board_are_timed(monkeypatch, capsys):
     assert f"{3 * 2 * 2 * (6 * 2 + 4 * 2)} correlations" in said and "9 comparisons" in said
 
 
-@pytest.mark.parametrize(("name", "target"), [("growth", "7"), ("rates", "8"), ("starting", "9")])
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        pytest.param("growth", "7", marks=pytest.mark.long),
+        ("rates", "8"),
+        pytest.param("starting", "9", marks=pytest.mark.long),
+    ],
+)
 def test_a_script_runs_small(name, target, tmp_path, warm_cache, monkeypatch):
     monkeypatch.setenv("SIMBENCH_CACHE", str(warm_cache))
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--quick", "--out", str(tmp_path)])

@@ -7,8 +7,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+import simbench
 from simbench import hookspecs
-from simbench.families import HOOKS, members
+from simbench.families import HOOKS, elsewhere, members
 
 HOOK = "from simbench import hookimpl\n@hookimpl\ndef simbench_indices():\n    return []\n"
 
@@ -65,3 +66,10 @@ def test_what_is_missing_is_reported_when_it_is_loaded():
     assert name == "mine"
     with pytest.raises(ModuleNotFoundError):
         load()
+
+
+@pytest.mark.skipif("rtd" in simbench.load().entries["indices"], reason="simbench-topology is installed")
+def test_a_plugin_of_another_package_is_unknown_with_its_package():
+    with pytest.raises(simbench.InputError, match=r"'rtd' is unknown; .*: pip install simbench-topology"):
+        simbench.load().get("indices", "rtd")
+    assert elsewhere("rtf") == ""

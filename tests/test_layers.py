@@ -22,10 +22,10 @@ FLOORS = (
     {"columns", "errors", "system"},
     {"grammar", "moments", "statistics"},
     {"contracts"},
-    {"authoring", "families", "hookspecs", "isolation", "networks", "results", "tracing"},
-    {"measuring", "registry"},
+    {"authoring", "data", "families", "hookspecs", "isolation", "networks", "results", "sourced", "tracing"},
+    {"measuring", "registry", "report"},
     {"check", "comparison", "runs"},
-    {"publishing"},
+    {"boards", "publishing"},
     {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

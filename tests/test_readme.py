@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
@@ -89,6 +90,25 @@ def test_the_readme_shows_every_verb():
     )
 
 
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("simbench ")])
+def test_every_verb_knows_its_options(line):
+    """The commands themselves are run by test_command_works_as_typed."""
+    from simbench.cli import cli
+
+    verb, *words = shlex.split(line)[1:]
+    assert cli.get_command(None, verb).make_context(verb, words).command.name == verb
+
+
+@pytest.mark.parametrize("name", PYTHON)
+def test_every_block_of_python_imports_what_exists(name):
+    """The blocks themselves are run by test_a_block_of_python_runs_without_warnings."""
+    imports = [node for node in ast.walk(ast.parse(PYTHON[name])) if isinstance(node, ast.Import | ast.ImportFrom)]
+    for node in imports:
+        exec(compile(ast.Module([node], []), name, "exec"), {})
+    assert imports
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("line", VERBS)
 def test_command_works_as_typed(line, first, place, typed, monkeypatch):
     line_here, more = line.replace("bn5", "bn8"), {}  # the small run has one layer
@@ -126,6 +146,7 @@ def printed(tmp_path_factory, warm_cache) -> dict[str, tuple[int, str, str]]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_block_of_python_runs_without_warnings(name, printed):
     code, out, err = printed[name]
@@ -138,6 +159,7 @@ def lines_of(printed: dict, text: str) -> list[str]:
     return printed[next(name for name, block in PROGRAMS.items() if text in block)][1].splitlines()
 
 
+@pytest.mark.long
 def test_the_example_of_moments_prints_equal_numbers(printed):
     *_, residual, cka, shape = lines_of(printed, "Moments.of")
     left, right = map(float, residual.split())
@@ -145,12 +167,14 @@ def test_the_example_of_moments_prints_equal_numbers(printed):
     assert 0 < float(cka) <= 1 and shape == "torch.Size([2, 10])"
 
 
+@pytest.mark.long
 def test_the_example_of_similarities_prints_a_matrix_of_layers(printed):
     svcca, chance, *matrix = lines_of(printed, 'similarities("cka[estimator')
     assert 0 < float(svcca) <= 1 and float(chance) == pytest.approx(1 / 51)
     assert matrix[0].split() == ["layer_b", "0", "1", "2", "3"] and len(matrix) == 6
 
 
+@pytest.mark.long
 def test_the_question_about_one_layer_is_answered_from_the_published_run(printed):
     lines = lines_of(printed, "pd.read_csv")
     assert {line.split()[1] for line in lines[1:]} >= {"cca", "cka", "pwcca", "r2_lr", "svcca"}
@@ -193,12 +217,14 @@ def with_its_index(site, monkeypatch):
     sys.modules.pop("my_index", None)
 
 
+@pytest.mark.long
 def test_an_index_of_ones_own_passes_its_check(with_its_index, tmp_path, typed):
     done = typed("simbench check cross_trace", tmp_path)
     assert done.code == 0, done.out + done.err
     assert "0 failed" in done.out and "known_answers" not in done.out
 
 
+@pytest.mark.long
 def test_an_index_of_ones_own_is_run_beside_another(with_its_index, place, typed):
     done = typed("simbench run --indices cka,cross_trace", place)
     assert done.code == 0, done.err

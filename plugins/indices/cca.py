@@ -23,7 +23,7 @@ class CCA(Index):
         authors' code divides by the width of its first argument and does not centre.
     ridge: above 0, the correlations are those of regularised CCA, the singular values of
         (S_aa + k_a I)^-1/2 S_ab (S_bb + k_b I)^-1/2 (Vinod 1976). k is `ridge` times the mean variance of the principal
-        directions, so that the value does not depend on the scale. s(A, A) is then below 1: the range is left open.
+        directions, so that the value does not depend on the scale. s(A, A) is then below 1.
     """
 
     mean: Literal["rho", "rho2"] = "rho"
@@ -35,8 +35,7 @@ class CCA(Index):
     @property
     def claims(self) -> Claims:
         invariances = invariant("orthogonal" if self.ridge else "linear", "scaling", "translation")
-        most = float("inf") if self.ridge else 1.0
-        return Claims(symmetric=True, range=(0.0, most), invariances_a=invariances, invariances_b=invariances)
+        return Claims(symmetric=True, invariances_a=invariances, invariances_b=invariances, reflexive=not self.ridge)
 
     def from_moments(self, m: Moments) -> Tensor:
         rho = self._regularised(m.defined()) if self.ridge else m.defined().correlations

@@ -59,6 +59,7 @@ class HSIC(Index):
             invariances_a=invariances,
             invariances_b=invariances,
             differentiable=True,
+            reflexive=False,
         )
 
     def prepare(self, rows: Tensor) -> Tensor:

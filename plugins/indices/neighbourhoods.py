@@ -38,8 +38,8 @@ class CKNNA(Index):
     @property
     def claims(self) -> Claims:
         low, high = (-1.0, 1.0) if self.estimator == "centred" else (-float("inf"), float("inf"))
-        symmetric = self.estimator == "centred"
-        return Claims(symmetric=symmetric, range=(low, high), invariances_a=_INVARIANCES, invariances_b=_INVARIANCES)
+        centred = self.estimator == "centred"
+        return Claims(1, centred, (low, high), _INVARIANCES, _INVARIANCES, reflexive=centred)
 
     def prepare(self, rows: Tensor) -> dict[str, Tensor]:
         """The kernel (n, n), centred where the estimator is; the neighbours (n, k); and h(K, K), 0-dim."""

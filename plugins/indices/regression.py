@@ -34,12 +34,12 @@ class Predictivity(Index):
 
     @property
     def claims(self) -> Claims:
-        # Regressions that shrink do not predict a from a exactly, so that s(A, A) is below 1: the range is left open.
         low = -1.0 if self.score == "correlation" else -float("inf")
         return Claims(
-            range=(low, float("inf")),
+            range=(low, 1.0),
             invariances_a=invariant("orthogonal", "translation", *self._unseen),
             invariances_b=invariant("permutation", "scaling", "translation"),
+            reflexive=False,  # regressions that shrink do not predict a from a exactly
         )
 
     @property

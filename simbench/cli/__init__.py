@@ -15,10 +15,14 @@ PREFIX = "SIMBENCH"
 #: verb -> (module, what `simbench --help` says of it)
 VERBS = {
     "run": ("running", "Measure every index and stitcher on pairs of networks; write tables and leaderboard."),
-    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels."),
+    "compare": ("comparing", "Compare all layers of two networks: indices, and stitched accuracy."),
+    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels, sources."),
+    "layers": ("layering", "Show the layers of a network: shape, axes, and whether it can be cut there."),
     "check": ("checking", "Hold an index, stitcher, model or data set to its contract and claims."),
     "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),
     "leaderboard": ("deriving", "Derive and show the leaderboard from the records."),
+    "report": ("reporting", "Write one HTML page of one or several runs."),
+    "plot": ("plotting", "Draw one figure: scatter, curves, matrix or trajectory of an index."),
     "publish": ("publishing", "Validate a run, and write its tables, figures and card to a new folder."),
     "merge": ("publishing", "Join runs of several people or machines."),
     "new": ("creating", "Write a complete package to start from: an index, stitcher, model, dataset, experiment."),

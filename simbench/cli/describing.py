@@ -24,7 +24,7 @@ def line(name: str, entry: Entry) -> tuple[str, ...]:
     index: Index = entry.plugin
     try:
         direction = "similarity" if index.claims.direction > 0 else "distance"
-        shown = (direction, _claims(index), _views(index), _cost(index))
+        shown = (direction, _claims(index), _views(index), cost(index))
     except Exception as error:  # of a plugin, whose package stands in the same row
         shown = ("", f"cannot be read: {type(error).__name__}", "", "")
     return (name, *shown, parameters(index).replace(",", ", "), entry.owner, index.source)
@@ -50,16 +50,18 @@ def in_full(plugin: Plugin, entry: Entry) -> Iterator[str]:
 
 
 def _of_index(index: Index) -> Iterator[tuple[str, str]]:
+    from simbench.results.claims import least
+
     claims, (low, high) = index.claims, index.claims.range
     larger = "a similarity: larger is more similar"
     yield "direction", larger if claims.direction > 0 else "a distance: smaller is more similar"
     yield "range", f"{low:g} to {high:g}" if high < float("inf") else f"from {low:g}, unbounded"
     yield "symmetric", "yes" if claims.symmetric else "no: s(a, b) and s(b, a) differ"
     for side in ("a", "b"):
-        yield f"invariances of {side}", _least(getattr(claims, f"invariances_{side}"))
+        yield f"invariances of {side}", least(getattr(claims, f"invariances_{side}"))
     yield "differentiable", "yes" if claims.differentiable else "no"
     yield "views", _views(index)
-    yield "cost", _cost(index)
+    yield "cost", cost(index)
     if index.needs == "samples":
         yield "rows", "all" if index.max_rows is None else f"at most {index.max_rows}, drawn with a seed"
     if index.control:
@@ -68,19 +70,10 @@ def _of_index(index: Index) -> Iterator[tuple[str, str]]:
 
 def _claims(index: Index) -> str:
     """In a few words: symmetry and invariances, without those that others imply."""
-    claims = index.claims
-    words = ["control"] * index.control + ["symmetric" if claims.symmetric else "asymmetric"]
-    sides = [_least(side) for side in (claims.invariances_a, claims.invariances_b)]
-    words += [sides[0]] if sides[0] == sides[1] else [f"{name}: {side}" for name, side in zip("ab", sides, strict=True)]
-    return "; ".join(words)
+    from simbench.results import claims
 
-
-def _least(invariances: frozenset[str]) -> str:
-    """The invariances that imply all others."""
-    from simbench.contracts import INVARIANCES
-
-    implied = frozenset().union(*(INVARIANCES.get(name, frozenset()) for name in invariances))
-    return ", ".join(sorted(invariances - implied)) or "none"
+    made = index.claims
+    return claims.words(index.control, made.symmetric, made.invariances_a, made.invariances_b)
 
 
 def _views(index: Index) -> str:
@@ -91,7 +84,7 @@ def _views(index: Index) -> str:
     return "spatial, pooled; flat if images outnumber neurons"
 
 
-def _cost(index: Index) -> str:
+def cost(index: Index) -> str:
     """Whether it is computed from sums that stream, once for each side, or for each pair; and why it is slow."""
     cost = "moments" if index.needs == "moments" else "per side" if index.prepares else "per pair"
     return f"{cost}; slow: {index.slow}" if index.slow else cost

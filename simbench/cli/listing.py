@@ -15,7 +15,7 @@ def list_command(kind: str | None, names: tuple[str, ...]) -> None:
 
     Indices are shown with what they claim and what they cost: "moments", "per side" (each network and layer is
     prepared once) or "per pair". NAMES, such as `indices 'cka[kernel=rbf]'`, are shown in full: formula, claims,
-    and parameters with the values that they may have.
+    and parameters with the values that they may have. `models 'torchvision:resnet*'` lists those of a source.
     """
     from tabulate import tabulate
 
@@ -27,6 +27,9 @@ def list_command(kind: str | None, names: tuple[str, ...]) -> None:
     registry = installed()
     if kind and names:
         chosen = registry.select(kind, list(names))
+        if any(":" in name and "*" in name for name in names):  # a source may have a thousand
+            click.echo("\n".join(plugin.spec for plugin in chosen))
+            return
         for plugin in chosen:
             click.echo("\n".join(describing.in_full(plugin, registry.owner(plugin))))
             click.echo()

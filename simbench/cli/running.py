@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simbench.cli.profiling import profiled
 from simbench.system.stopwatch import START, stage
+
+if TYPE_CHECKING:
+    from simbench.registry import Registry
+    from simbench.runs.outcome import Outcome
 
 
 class Whole(click.ParamType):
@@ -57,6 +62,13 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option(
     "--weights", multiple=True, type=Whole(), metavar="FILES", help="Checkpoints to use in place of training."
 )
+@click.option(
+    "--networks",
+    multiple=True,
+    type=Whole(),
+    metavar="NETWORKS",
+    help="Networks in place of models, seeds and weights: MODEL@FILE or MODEL@SEED.",
+)
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option(
@@ -101,8 +113,27 @@ def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
     if dry_run:
         return 0
     click.echo(outcome)
+    _page(outcome, registry)
     if profile and outcome.measured:
         from simbench.results import text
 
         click.echo(f"\n{text.slowest(outcome.timings[outcome.timings['run'] == outcome.run], outcome.methods)}")
     return 0 if outcome.ok else 1
+
+
+def _page(outcome: Outcome, registry: Registry) -> None:
+    """Write the page of the results folder and say where it is; a page that cannot be written fails no run."""
+    from simbench.cli.reporting import said
+    from simbench.report.page import write
+    from simbench.report.tables import PAGE, of_folder
+
+    page, leaders = outcome.folder / PAGE, outcome.paths["leaderboard"]
+    if not outcome.measured and page.is_file() and page.stat().st_mtime_ns >= leaders.stat().st_mtime_ns:
+        click.echo(f"page in {page}")
+        return
+    try:
+        tables = of_folder(outcome.folder, outcome.declared)
+        click.echo(f"page in {write(tables, page, said(registry, tables))}")
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        click.echo(f"simbench: the page could not be written ({reason}); the tables are complete", err=True)

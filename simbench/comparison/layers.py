@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import product
@@ -10,6 +11,7 @@ import pandas as pd
 from torch import nn
 
 from simbench.comparison.arrays import installed
+from simbench.comparison.leaving import check_names, names_of, said
 from simbench.comparison.minibatches import MinibatchStream
 from simbench.comparison.reading import Reading, Side
 from simbench.comparison.samples import SampleStream
@@ -19,7 +21,7 @@ from simbench.errors import InputError, unknown
 from simbench.grammar import memory as bytes_of
 from simbench.grammar import split_list
 from simbench.measuring.value import MEASURED
-from simbench.moments.views import VIEWS
+from simbench.moments.views import TOKEN_VIEWS, VIEWS
 from simbench.registry import Registry
 from simbench.tracing.inputs import Choose, Inputs
 from simbench.tracing.layouts import Layouts
@@ -53,21 +55,27 @@ def similarities(
     batches: input tensors (n, ...), sequences that start with one, such as the (inputs, labels) of a DataLoader, or
         dicts of keyword arguments. Each network receives its own copy. `inputs` is required for sequences if the
         `forward` of a network may take several positional arguments.
-    layers, layers_b: names of submodules. None stands for all submodules that have no submodules themselves, run once
-        and return float activations (n, p), (n, c, h, w) or, for tokens, (n, t, c). layers_b is `layers` by default.
+    layers, layers_b: names of submodules, or patterns such as "layer*". None stands for all submodules that have no
+        submodules themselves. A layer runs once and returns float activations (n, p), (n, c, h, w), (n, c, d, h, w)
+        or, for tokens, (n, t, c); of a tuple or a ModelOutput, its one tensor of these. What None or a pattern names
+        and cannot be read is left out: a line on stderr says so. layers_b is `layers` by default.
     view: as for `simbench.similarity`. In view spatial, layers of different height or width do not pair; (n, p) counts
-        as 1 x 1, t tokens as t x 1. In view flat, only layers of at most 4,096 neurons have moments.
+        as 1 x 1, t tokens as t x 1. In view flat, only layers of at most 4,096 neurons have moments. View "tokens":
+        rows are pixels and tokens without class and register tokens; those of an image pair with the pixels of a map
+        of the same height and width. View "cls": the first class token. Tokens that an `attention_mask` among the
+        arguments marks as padding are left out of views tokens and pooled.
     inputs: a function of a batch that returns the arguments of a network: a tensor, a tuple of arguments or a dict of
         keyword arguments; or a pair of functions, for a and for b.
-    layouts: the meaning of the axes of outputs ("nchw", "nhwc", "ntc", "nct"), for all layers or as a dict of names or
-        patterns of layers; or a pair of these, for a and for b. By default it is derived from the operations of the
-        first pass. A layer whose layout cannot be derived is skipped, or refused if it is in `layers`.
+    layouts: the meaning of the axes of outputs ("nchw", "nhwc", "ntc", "nct", "ncdhw", "ndhwc", or
+        "tokens[prefix=1,grid=14x14]"), for all layers or as a dict of names or patterns of layers; or a pair of these,
+        for a and for b. By default it is derived from the operations of the first pass. A layer whose layout cannot be
+        derived is skipped, or refused if it is in `layers`.
     memory: limit for sums, rows, states and decompositions, beside the networks and their own activations. Pairs that
         do not fit are left to further passes over batches, which must then be an iterable that can be read again.
 
     Returns one row per value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate": without information,
     or without a value; "skipped" and "failed": without a value) and note, the reason. `simbench.measuring.value` has
-    the policy.
+    the policy. `attrs["left_out"]`: side -> layer that was left out -> reason.
 
     Moments are accumulated in float64, and bases are computed from them, whereas `simbench.similarity` decomposes the
     rows: values agree to about 1e-9 on well conditioned layers. Layers with at least as many neurons as there are rows
@@ -83,23 +91,24 @@ def similarities(
     Raises InputError for layers that are unknown, do not run or run several times, for NaN or infinity, and for pairs
     that do not fit in memory.
     """
-    if view not in VIEWS:
-        raise unknown("view", view, VIEWS)
+    if view not in (*VIEWS, *TOKEN_VIEWS):
+        raise unknown("view", view, (*VIEWS, *TOKEN_VIEWS))
+    rows_as = {"tokens": "spatial", "cls": "pooled"}.get(view, view)  # of what is taken of each output
     room = bytes_of(memory, "memory")
     room -= room // 8  # for the copies that indices receive, and for memory that the allocator releases late
     chosen = _chosen(indices, registry)
-    streams = [MinibatchStream(index, view) for index in chosen if index.minibatches is not None]
+    streams = [MinibatchStream(index, rows_as) for index in chosen if index.minibatches is not None]
     # That of samples comes last: its states then have the memory of the others.
     for kind, needs in ((MomentStream, "moments"), (SampleStream, "samples")):
         same = [index for index in chosen if index.minibatches is None and index.needs == needs]
-        streams += [kind(same, view)] if same else []
-    names_a = _names(layers, "layers")
-    names_b = names_a if layers_b is None else _names(layers_b, "layers_b")
+        streams += [kind(same, rows_as)] if same else []
+    names_a = names_of(layers, "layers")
+    names_b = names_a if layers_b is None else names_of(layers_b, "layers_b")
     choose, given_layouts = _pair(inputs), [Layouts.parse(each) for each in _pair(layouts)]
     with ExitStack() as stack:
 
         def side(net: nn.Module, names: list[str] | None, name: str, k: int) -> Side:
-            taps = stack.enter_context(tapped(net, names, name, given_layouts[k]))
+            taps = stack.enter_context(tapped(net, names, name, given_layouts[k], view))
             return Side(name, taps, Inputs(net, choose[k], name))
 
         same = a is b and choose[0] is choose[1] and given_layouts[0] == given_layouts[1]
@@ -108,11 +117,15 @@ def similarities(
             sides = (both, both)
         else:
             sides = (side(a, names_a, "a", 0), side(b, names_b, "b", 1))
-        _check_names(given_layouts, a, b)
-        reading = Reading(streams, sides, (names_a, names_b), room)
+        check_names(given_layouts, a, b)
+        reading = Reading(streams, sides, (names_a, names_b), room, masked=view == "tokens")
         values = reading.values(batches)
+        left_out = {one.name: dict(one.taps.left_out) for one in dict.fromkeys(sides)}
+    for name, reasons in left_out.items():
+        if reasons:
+            print(said(name, reasons), file=sys.stderr)
     ordered = product([index.spec for index in chosen], *reading.layers)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
             (
                 spec,
@@ -128,19 +141,13 @@ def similarities(
         ],
         columns=COLUMNS,
     )
+    table.attrs["left_out"] = left_out
+    return table
 
 
 def _pair(given) -> tuple:
     """An option for a and for b, given as a pair or once for both."""
     return tuple(given) if isinstance(given, (tuple, list)) and len(given) == 2 else (given, given)
-
-
-def _check_names(given: list[Layouts], a: nn.Module, b: nn.Module) -> None:
-    """InputError for the layout of a layer that the network does not have."""
-    names = [[name for name, _ in net.named_modules(remove_duplicate=False) if name] for net in (a, b)]
-    for layouts, own in zip(given, ([*names[0], *names[1]],) * 2 if given[0] == given[1] else names, strict=True):
-        for name in layouts.unmatched(own):
-            raise unknown("layer in layouts", name, own, "layers are the names of submodules, or patterns of them")
 
 
 def _chosen(indices: str | Index | Iterable[str | Index], registry: Registry | None) -> list[Index]:
@@ -166,13 +173,3 @@ def _of_rows(spec: str, registry: Registry | None) -> list[Index]:
     """The indices that a spec or a pattern names, without those of cases where it names others, too."""
     named: list[Index] = list((registry or installed()).select("indices", [spec]))
     return [index for index in named if index.needs != "case"] or named
-
-
-def _names(layers: str | Sequence[str] | None, option: str) -> list[str] | None:
-    """Names of layers, each once; None for all. InputError for an empty list."""
-    if layers is None:
-        return None
-    names = list(dict.fromkeys(split_list(layers) if isinstance(layers, str) else layers))
-    if not names:
-        raise InputError(f"{option} is empty; name submodules, or give None for all")
-    return names

@@ -14,7 +14,7 @@ from simbench.isolation.loans import lend
 from simbench.measuring.value import MIN_ROWS, Side, Value, failed, not_finite, value
 from simbench.moments.coordinates import rounding_only
 from simbench.moments.precision import widened
-from simbench.moments.views import rows
+from simbench.moments.views import CANONICAL, rows
 
 #: Of a layer in a batch: whether it varies, and its vector for every minibatch, or why the index gives none.
 Vectors = tuple[bool, list[Tensor] | Undefined | Inapplicable]
@@ -72,7 +72,7 @@ class MinibatchStream:
     def _rows(self, x: Tensor) -> Tensor:
         if self.view == "flat" and x.ndim == 4 and self._any_order:
             return x.permute(0, 2, 3, 1).flatten(1)  # no copy in channels-last memory
-        return rows(x, self.view)
+        return rows(x, self.view, CANONICAL[x.ndim])
 
     def held(self) -> int:
         """Bytes of the vectors that `take` returned for one batch."""

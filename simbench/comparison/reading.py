@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from simbench.comparison.passes import Layer, Tile, packed, readable
@@ -56,10 +57,18 @@ class Reading:
     """
 
     def __init__(
-        self, streams: Sequence, sides: tuple[Side, Side], names: tuple[list[str] | None, list[str] | None], room: int
+        self,
+        streams: Sequence,
+        sides: tuple[Side, Side],
+        names: tuple[list[str] | None, list[str] | None],
+        room: int,
+        masked: bool = False,
     ) -> None:
-        """names: of the requested layers of a and of b, None for all. room: bytes for all streams together."""
+        """names: of the requested layers of a and of b, or patterns; None for all.
+        room: bytes for all streams together.
+        masked: rows are tokens, and those that are padding are left out."""
         self._streams, self._sides, self._names, self._room = streams, sides, names, room
+        self.masked = masked
         self.layers: tuple[list[str], list[str]] = ([], [])
 
     def values(self, batches: Iterable) -> Values:
@@ -73,10 +82,7 @@ class Reading:
         if batch is _NONE:
             raise InputError("batches is empty; give at least one batch of inputs")
         taken, images = self._run(batch, speculative=True)
-        self.layers = tuple(
-            names or sorted([*side.taps.layers, *side.taps.unknown], key=side.taps.order)
-            for names, side in zip(self._names, self._sides, strict=True)
-        )
+        self.layers = tuple(side.taps.expanded(names) for names, side in zip(self._names, self._sides, strict=True))
         try:
             total = len(batches) * images
         except TypeError:
@@ -154,16 +160,19 @@ class Reading:
                     stream.let_go()
                     of_stream.clear()
 
-        counts = {}
+        counts, masks = {}, []
         for side in dict.fromkeys(self._sides):
             call = side.inputs(batch)
             side.taps(call, partial(take, side.name))
             counts[side.name] = call.rows
+            masks += [] if call.mask is None else [call.mask.cpu()]
         if len(set(counts.values())) > 1:
             raise InputError(
                 f"a batch has {counts['a']} inputs for a and {counts['b']} for b; both must be of the "
                 "same things, in the same order"
             )
+        if self.masked and len(masks) > 1 and not torch.equal(*masks):
+            raise InputError("attention_mask of a batch differs between a and b: tokens do not pair; use view='pooled'")
         return taken if complete else None, counts["a"]
 
     def _readable_layers(self) -> tuple[list[Layer], list[Layer]]:

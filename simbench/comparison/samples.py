@@ -15,7 +15,7 @@ from simbench.comparison.table import values
 from simbench.contracts import Index
 from simbench.errors import InputError
 from simbench.measuring.value import Side, Value, not_finite, unpaired
-from simbench.moments.views import rows
+from simbench.moments.views import CANONICAL, rows
 
 #: Of a layer in a batch, by number of rows drawn at most: the draw after the batch, and the rows drawn of it.
 Taken = dict[int | None, tuple[Draw, Tensor]]
@@ -44,7 +44,7 @@ class SampleStream:
         """The rows drawn of a layer of side "a" or "b" from its output x (n, p) or (n, c, h, w) on a batch; None if the
         layer is in no tile. InputError if its size has changed, and for NaN and infinity."""
         key, size, known = (side, layer), tuple(x.shape[2:]) or (1, 1), self._shapes.get((side, layer))
-        given = rows(x, self.view)
+        given = rows(x, self.view, CANONICAL[x.ndim])
         if known is not None and ((known.size != size and self.view != "pooled") or known.width != given.shape[1]):
             raise InputError(
                 "layers change their height and width from batch to batch; give images of one size, or view='pooled'"

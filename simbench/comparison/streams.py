@@ -18,7 +18,7 @@ from simbench.measuring.value import Side, Value, not_finite, unpaired, value
 from simbench.moments.layers import LayerMoments
 from simbench.moments.memory import taken
 from simbench.moments.pair import Moments
-from simbench.moments.views import rows
+from simbench.moments.views import CANONICAL, rows
 
 #: Most neurons of a layer in view flat; its moments take 128 MB.
 MOST_NEURONS = 4096
@@ -58,7 +58,7 @@ class MomentStream:
             self._shapes[key] = Shape(size, self._width(x), self._width(x) * x.element_size(), count)
         if self._too_wide(key) or (self._layers is not None and key not in self._layers):
             return None
-        given, buffer = rows(x, self.view), self._buffers.get(key)
+        given, buffer = rows(x, self.view, CANONICAL[x.ndim]), self._buffers.get(key)
         if buffer is None or buffer.shape[1] != given.shape[1] or len(buffer) < len(given):
             buffer = self._buffers[key] = torch.empty_like(given, memory_format=torch.contiguous_format)
         return buffer[: len(given)].copy_(given)

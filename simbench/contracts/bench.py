@@ -147,6 +147,9 @@ class Bench(Protocol):
     def accuracy(self, network: Network, split: str = "test") -> float:
         """Accuracy of the unstitched network. Inapplicable where it has another task than the setting."""
 
+    def multiply_adds(self, network: Network, layer: str) -> int:
+        """Multiply-adds of the network above a layer for one input, of matrix products and convolutions."""
+
     def inputs(self, split: str) -> Tensor:
         """Inputs (n, c, h, w), uint8 or float32 in [0, 1]."""
 

@@ -104,11 +104,16 @@ class Case:
         }
 
     @property
+    def place(self) -> str:
+        """The layer, or two layers, as `bn7 -> bn8`."""
+        return self.layer_a if self.layer_a == self.layer_b else f"{self.layer_a} -> {self.layer_b}"
+
+    @property
     def name(self) -> str:
         """For progress lines and error messages."""
         what = self.method.spec if self.method else self.kind
         where = f"{self.a.name} -> {self.b.name}" if self.a != self.b else self.a.name
-        return " ".join(filter(None, (self.experiment.name, what, where, self.layer_a, self.view)))
+        return " ".join(filter(None, (self.experiment.name, what, where, self.place, self.view)))
 
 
 def parameters(plugin: Plugin) -> str:

@@ -17,6 +17,12 @@ class Dataset(Plugin):
     range: the values (low, high) of an image that mean 0 and 1, which bound all values; None means (0, 255) of uint8,
         and float images require a range.
     mean, std: per channel, of images scaled to [0, 1]; networks see ((image - low) / (high - low) - mean) / std.
+    raw: True gives networks the inputs as they are: floats (n, ...) of any shape and range, without mean and std.
+    labelled: False where nobody knows the labels, which are then all 0: networks are compared by what they give.
+    vocabulary: number of token ids, for a data set of text; None: of images. `channels` is then the same number, inputs
+        are ids (n, t) with -1 at masked positions, and mean and std are not used.
+    as_given: whether the images are normalised already, so that a network with a normalisation of its own cannot be
+        given them.
     epochs, augment: settings for training a small network on this data set.
     """
 
@@ -27,6 +33,10 @@ class Dataset(Plugin):
     std: tuple[float, ...]
     range: tuple[float, float] | None = None
     attributes: tuple[str, ...] = ()
+    raw: bool = False
+    labelled: bool = True
+    vocabulary: int | None = None
+    as_given: bool = False
     epochs: ClassVar[int] = 8
     augment: ClassVar[bool] = False
 
@@ -48,6 +58,6 @@ class Dataset(Plugin):
         floats = [str(array.dtype.newbyteorder("=")) for array in arrays if array.dtype.kind == "f"]
         return digest(
             [[str(array.shape), content(array)] for array in arrays]
-            + [list(self.mean), list(self.std)]
+            + ([list(self.mean), list(self.std)] if self.vocabulary is None else [["vocabulary", self.vocabulary]])
             + ([floats, list(self.range)] if self.range is not None else [])
         )

@@ -69,6 +69,8 @@ class Experiment(Plugin):
         holds the settings of the publication that the experiment comes from.
     across: True measures networks of every selected data set on each of them; a network of another data set
         carries it as `network.dataset`. Otherwise all networks were trained on the data they are measured on.
+    unlike: True pairs layers of two networks whatever their names, as `simbench compare` does, which runs the first
+        experiment that says so; it has parameters `order` ("forth": the first network in front of the second).
     default: True runs the experiment when the user names none.
     board: quantity -> the column that it adds to the leaderboard.
 
@@ -89,6 +91,7 @@ class Experiment(Plugin):
     kind = "experiments"
     presets: ClassVar[Mapping[str, Preset]] = MappingProxyType({"default": Preset()})
     across: ClassVar[bool] = False
+    unlike: ClassVar[bool] = False
     default: ClassVar[bool] = False
     board: ClassVar[Mapping[str, BoardColumn]] = MappingProxyType({})
 

@@ -17,6 +17,7 @@ NOUNS = {
     "datasets": "data set",
     "experiments": "experiment",
     "panels": "panel",
+    "sources": "source",
 }
 
 

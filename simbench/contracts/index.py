@@ -49,6 +49,8 @@ class Claims:
     invariances_a, invariances_b: transformations of that side alone that leave the value unchanged
         (see INVARIANCES; `linear` is any invertible map, `rows` any new order of the rows of that side).
     differentiable: gradients with respect to the rows are finite and not identically zero.
+    reflexive: s(A, A) is the end of the range that means most similar. False for an index that does not reach it, such
+        as a regression that shrinks, and for one without a largest value, such as an inner product.
     """
 
     direction: int = 1
@@ -57,6 +59,7 @@ class Claims:
     invariances_a: frozenset[str] = frozenset()
     invariances_b: frozenset[str] = frozenset()
     differentiable: bool = False
+    reflexive: bool = True
 
     def admits(self, value: float) -> bool:
         """Whether a value lies in the range, up to rounding."""

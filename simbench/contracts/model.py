@@ -35,6 +35,30 @@ class Recipe:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Preprocess:
+    """What a network wants its images to be, where that is not what the data set gives.
+
+    size: (h, w) in pixels; images of another size are resized (antialiased). None keeps their size.
+    resize: pixels of the shorter side to which images are resized before the middle of `size` is cut out of them; None
+        resizes them to `size` straight away.
+    interpolation: of resizing, "bilinear" or "bicubic"; values are kept within [0, 1].
+    channels: an image of one channel is repeated. mean, std: per channel, of images scaled to [0, 1]; None: those of
+        the data set.
+    """
+
+    size: tuple[int, int] | None = None
+    resize: int | None = None
+    interpolation: str = "bilinear"
+    channels: int = 3
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 class Model(Plugin):
     """An architecture: a sequence of named stages, with the layers at which it can be stitched.
 
@@ -54,10 +78,29 @@ class Model(Plugin):
         """The layers that are measured where the user names none."""
         return self.layers
 
-    def build(self, channels: int, classes: int) -> torch.nn.Sequential:
+    @property
+    def preprocess(self) -> Preprocess | None:
+        """What the network wants its images to be; None: as the data set gives them, with its mean and std."""
+        return None
+
+    @property
+    def vocabulary(self) -> int | None:
+        """Number of token ids of a network of text, called with ids (n, t), -1 where masked; None: of images."""
+        return None
+
+    def build(self, channels: int, classes: int) -> torch.nn.Module:
         """Untrained network: images (n, channels, h, w) -> logits (n, classes). Randomness from torch's
         global generator, which the caller seeds."""
         raise TypeError(f"model {self.name!r} builds nothing")
+
+    @property
+    def untrained(self) -> Model:
+        """The model whose `build` gives initial weights: itself, unless it holds a network with its weights."""
+        return self
+
+    def adapted(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What the network is called with for a batch of inputs (n, ...) that are normalised as its data set says."""
+        return inputs
 
     def published(self) -> Dataset | None:
         """The data set that this configuration's published weights were trained on (its splits are not needed), or

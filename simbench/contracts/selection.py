@@ -65,7 +65,9 @@ class Network:
     def untrained(self) -> Network:
         """A network of the same architecture with initial weights, which follow from the content of this one."""
         name, weights = f"{self.seed}, untrained", digest(["untrained", self.identity])
-        return replace(self, seed=name, weights=weights, file=Path(), part="", panel="", initial=True)
+        return replace(
+            self, model=self.model.untrained, seed=name, weights=weights, file=Path(), part="", panel="", initial=True
+        )
 
     @cached_property
     def content(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from simbench.contracts import raw, tokens
 from simbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ BLOCK = 2**24
 class Split:
     """One split of a data set: numpy arrays of any memory order, read-only arrays and memory maps included.
 
-    inputs: (n, c, h, w) uint8, or floats where the data set states their range. labels: (n,) whole numbers below the
+    inputs: (n, c, h, w) uint8, or floats where the data set states their range; or token ids (n, t), with -1 at masked
+    positions, where it states a vocabulary. labels: (n,) whole numbers below the
     number of classes, or (n, attributes) of 0 and 1; simbench reads them as int64.
     """
 
@@ -42,6 +44,8 @@ class Described(Protocol):
     std: tuple[float, ...]
     range: tuple[float, float] | None
     attributes: tuple[str, ...]
+    raw: bool
+    vocabulary: int | None
 
     def split(self, name: str) -> Split: ...
 
@@ -51,10 +55,8 @@ def both(dataset: Described) -> dict[str, Split]:
     parts = {name: read(dataset, name) for name in SPLITS}
     shapes = {name: part.inputs.shape[1:] for name, part in parts.items()}
     if shapes["train"] != shapes["test"]:
-        raise _refusal(
-            dataset,
-            f"train images are {shapes['train']} and test images {shapes['test']}; one size (c, h, w) is wanted",
-        )
+        told = f"train images are {shapes['train']} and test images {shapes['test']}"
+        raise _refusal(dataset, f"{told}; one size (c, h, w) is wanted")
     return parts
 
 
@@ -80,23 +82,22 @@ def _array(dataset: Described, what: str, value: object) -> numpy.ndarray:
 def _statistics(dataset: Described) -> None:
     """Check the numbers of channels and classes, mean, std and range."""
     for what, least in (("channels", 1), ("classes", 1)):
-        value = getattr(dataset, what)
+        value: Any = getattr(dataset, what, None)
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
             raise _refusal(dataset, f"{what} is {value!r}; a whole number from {least} is wanted")
+    if len(dataset.attributes) not in (0, dataset.classes):
+        stated = f"classes is {dataset.classes} for {len(dataset.attributes)} attributes"
+        raise _refusal(dataset, f"{stated}; one output for each attribute is wanted")
+    if dataset.raw or dataset.vocabulary is not None:
+        return
     for what in ("mean", "std"):
-        values = tuple(getattr(dataset, what))
+        values = tuple(getattr(dataset, what, ()))
         if len(values) != dataset.channels or not all(map(_finite, values)):
             raise _refusal(
                 dataset, f"{what} is {values}; finite numbers are wanted, one for each of {dataset.channels} channels"
             )
     if min(dataset.std) <= 0:
         raise _refusal(dataset, f"std is {tuple(dataset.std)}; numbers above 0 are wanted")
-    if len(dataset.attributes) not in (0, dataset.classes):
-        raise _refusal(
-            dataset,
-            f"classes is {dataset.classes} for {len(dataset.attributes)} attributes; one output "
-            "for each attribute is wanted",
-        )
     if dataset.range is not None:
         given = tuple(dataset.range)
         if len(given) != 2 or not all(map(_finite, given)) or not given[0] < given[1]:
@@ -106,6 +107,11 @@ def _statistics(dataset: Described) -> None:
 def _images(dataset: Described, name: str, images: numpy.ndarray) -> None:
     import numpy as np
 
+    if dataset.raw or dataset.vocabulary is not None:
+        wrong = raw.problem(images) if dataset.raw else tokens.problem(images, dataset.vocabulary or 0)
+        if wrong:
+            raise _refusal(dataset, f"{name} {wrong}")
+        return
     if images.ndim != 4 or images.shape[1] != dataset.channels:
         last = images.ndim == 4 and images.shape[-1] == dataset.channels
         raise _refusal(

@@ -19,7 +19,9 @@ from simbench.moments import views
 from simbench.moments.layers import LayerMoments
 from simbench.networks import sampling
 from simbench.networks.cut import cut
+from simbench.networks.front import WHOLE
 from simbench.networks.inputs import BATCH
+from simbench.networks.stages import in_a_row
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 
@@ -134,7 +136,9 @@ class Activations(Sources):
     def _below(self, network: Network, layer: str, split: str) -> tuple[Tensor | None, nn.Sequential]:
         """The deepest held activations below the layer, None if there are none, and the stages from there to the
         layer; they give the output of the front to the last bit."""
-        front = self.halves(network, layer)[0]
+        front = self.front(network, layer)
+        if not in_a_row(front):
+            return None, front
         # A layer inside a stage leaves only a part of that stage in the front, under the name of the whole stage.
         whole = [name for name in stages_of(front)[:-1] if not layer.startswith(f"{name}.")]
         for name in reversed(whole):
@@ -147,7 +151,8 @@ class Activations(Sources):
         """Outputs (n, outputs) of the unstitched network. ArithmeticError if they are not finite."""
         key = (network.content, split)
         if key not in self._outputs:
-            last = list(self.net(network)._modules)[-1]
+            net = self.net(network)
+            last = list(net._modules)[-1] if in_a_row(net) else WHOLE
             outputs = torch.cat(list(self.batches(network, last, split)))
             self._outputs[key] = finite(outputs, f"the last layer of {network.name}")
         return self._outputs[key]
@@ -182,7 +187,7 @@ class Activations(Sources):
         key = (network.content, layer)
         if key not in self._shapes:
             (one,) = normalised_batches(self, network, self.inputs("test")[:1])
-            self._shapes[key] = tuple(run(self.halves(network, layer)[0], one, 1).shape[1:])
+            self._shapes[key] = tuple(run(self.front(network, layer), one, 1).shape[1:])
         return self._shapes[key]
 
 

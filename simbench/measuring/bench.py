@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from simbench.contracts.case import Case
+from simbench.contracts.selection import Network
 from simbench.measuring.chance import Chance
 from simbench.measuring.stitching import Stitching
 from simbench.system.provenance import digest
@@ -19,7 +23,18 @@ class Workbench(Chance, Stitching):
     def __init__(self, *given, **options) -> None:
         super().__init__(*given, **options)
         self._computed: dict[Hashable, Any] = {}
+        self._costs: dict[tuple[str, str], int] = {}
         self._group: tuple[str, ...] = ()
+
+    def multiply_adds(self, network: Network, layer: str) -> int:
+        """Multiply-adds of the network above a layer for one input, of matrix products and convolutions."""
+        key = (network.content, layer)
+        if key not in self._costs:
+            x = torch.zeros(1, *self.activations.shape(network, layer), device=self.activations.device)
+            with FlopCounterMode(display=False) as counter, torch.no_grad(), abroad():
+                self.activations.end(network, layer)(x)
+            self._costs[key] = counter.get_total_flops() // 2
+        return self._costs[key]
 
     def once(self, case: Case, key: Hashable, compute: Callable[[], Any]) -> Any:
         """What `compute` returns, computed once for all cases of the experiment that share forward passes with this

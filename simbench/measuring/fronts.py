@@ -10,21 +10,21 @@ from torch import Tensor, nn
 from simbench.contracts.selection import Network
 from simbench.contracts.task import take
 from simbench.measuring.sources import Sources
-from simbench.networks.inputs import normalised
+from simbench.networks.inputs import prepared
 from simbench.system.surroundings import abroad
 
 
 @torch.no_grad()
 def run_front(sources: Sources, network: Network, layer: str, inputs: Tensor) -> Tensor:
     """Activations (m, c, h, w) or (m, p) at a layer for raw inputs (m, c, h, w), as `Sources.inputs` returns them."""
-    front = sources.halves(network, layer)[0]
+    front = sources.front(network, layer)
     return joined([run(front, part, sources.batch) for part in normalised_batches(sources, network, inputs)])
 
 
 def normalised_batches(sources: Sources, network: Network, inputs: Tensor) -> Iterator[Tensor]:
-    """Raw inputs in batches, normalised as for the data set that the network was trained on."""
-    home = network.home(sources.setting)
-    return (normalised(part, home, sources.device) for part in inputs.split(sources.batch))
+    """Raw inputs in batches, as the network wants them: in its own size, normalised as where it was trained."""
+    home, model = network.home(sources.setting), network.model
+    return (model.adapted(prepared(part, model, home, sources.device)) for part in inputs.split(sources.batch))
 
 
 def run(stages: nn.Sequential, x: Tensor, batch: int) -> Tensor:

@@ -10,9 +10,12 @@ from torch import Tensor, nn
 from simbench.contracts import splits
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Network, Setting
+from simbench.errors import Inapplicable
 from simbench.networks import inputs, weights
 from simbench.networks.cut import cut
 from simbench.networks.fold import fold
+from simbench.networks.front import WHOLE, Front
+from simbench.networks.stages import in_a_row
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 from simbench.system.surroundings import abroad
@@ -37,7 +40,7 @@ class Sources:
             with abroad():
                 parts = {name: splits.read(setting.dataset, name) for name in splits.SPLITS}
             return {
-                name: inputs.draw(split, setting.limit, setting.seed, setting.dataset.range)
+                name: inputs.draw(split, setting.limit, setting.seed, setting.dataset.range, setting.dataset.raw)
                 for name, split in parts.items()
             }
 
@@ -55,12 +58,25 @@ class Sources:
             self._nets[network.content] = weights.load(network, network.home(self.setting), self.device)
         return self._nets[network.content]
 
+    def front(self, network: Network, layer: str) -> nn.Module:
+        """Representation map R_L: up to the layer, WHOLE for the whole network. Any layer that runs once has one."""
+        net = self.net(network)
+        if in_a_row(net):
+            return self.halves(network, layer)[0]
+        return net if layer == WHOLE else Front(net, layer)
+
     def halves(self, network: Network, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
         """Representation map R_L and task map T_L with batch norms folded, which all cuts of a network share but those
         between a convolution and its batch norm."""
         key = (network.content, layer)
         if key not in self._cuts:
-            parts = cut(self.net(network), layer)
+            net = self.net(network)
+            if not in_a_row(net):
+                raise Inapplicable(
+                    f"{network.name} has no end above {layer}: a {type(net).__name__} is not cut, only an "
+                    "nn.Sequential of named stages; indices need no end"
+                )
+            parts = cut(net, layer)
             if network.content not in self._whole:
                 self._whole[network.content] = fold(self.net(network))
             whole = self._whole[network.content]

@@ -69,6 +69,8 @@ class Affine:
             return functional.conv2d(x, self.weight.mT[:, :, None, None], self.bias)
         if layout == "nct":
             return functional.conv1d(x, self.weight.mT[:, :, None], self.bias)
+        if layout == "ncdhw":
+            return functional.conv3d(x, self.weight.mT[:, :, None, None, None], self.bias)
         return functional.linear(x, self.weight.mT, self.bias)  # channels come last
 
     def each(self, x: Tensor, layout: str | None = None) -> Tensor:

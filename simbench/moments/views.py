@@ -15,10 +15,25 @@ VIEWS = {
     "flat": "an input, all its neurons: (n, c, h, w) -> (n, c h w)",
     "pooled": "an input, channel means: (n, c, h, w) -> (n, c)",
 }
-#: Layout -> axes of activations: n inputs, c channels (neurons), h x w pixels, t tokens.
-LAYOUTS = {"nc": "(n, c)", "nchw": "(n, c, h, w)", "nhwc": "(n, h, w, c)", "ntc": "(n, t, c)", "nct": "(n, c, t)"}
+#: Views of layers whose class and register tokens are known -> meaning of a row.
+TOKEN_VIEWS = {
+    "tokens": "a pixel or token of an input, without class and register tokens: (n, k + t, c) -> (n t, c)",
+    "cls": "an input, its first class token: (n, k + t, c) -> (n, c)",
+}
+#: Layout -> axes of activations: n inputs, c channels (neurons), h x w pixels, d x h x w voxels, t tokens.
+LAYOUTS = {
+    "nc": "(n, c)",
+    "nchw": "(n, c, h, w)",
+    "nhwc": "(n, h, w, c)",
+    "ntc": "(n, t, c)",
+    "nct": "(n, c, t)",
+    "ncdhw": "(n, c, d, h, w)",
+    "ndhwc": "(n, d, h, w, c)",
+}
 #: Number of axes -> default layout. Three axes are ambiguous and have none.
 USUAL = {2: "nc", 4: "nchw"}
+#: Number of axes -> layout of what `channels_first` returns.
+CANONICAL = {**USUAL, 5: "ncdhw"}
 
 
 def layout_of(x: Tensor, layout: str | None = None) -> str:
@@ -50,12 +65,12 @@ def layout_of(x: Tensor, layout: str | None = None) -> str:
 
 
 def channels_first(x: Tensor, layout: str | None = None) -> Tensor:
-    """x as (n, c) or (n, c, h, w), with t tokens as h = t, w = 1; shares the memory of x."""
+    """x as (n, c), (n, c, h, w) or (n, c, d, h, w), with t tokens as h = t, w = 1; shares the memory of x."""
     layout = layout_of(x, layout)
-    if layout in ("nc", "nchw"):
+    if layout in ("nc", "nchw", "ncdhw"):
         return x
-    if layout == "nhwc":
-        return x.permute(0, 3, 1, 2)
+    if layout in ("nhwc", "ndhwc"):
+        return x.movedim(-1, 1)
     return (x.mT if layout == "ntc" else x).unsqueeze(-1)
 
 
@@ -73,13 +88,13 @@ def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
     if x.ndim == 2:
         return x
     if view == "spatial":
-        return x.permute(0, 2, 3, 1).flatten(0, 2)
+        return x.movedim(1, -1).flatten(0, -2)
     return x.flatten(1) if view == "flat" else _means(x)
 
 
 def _means(x: Tensor) -> Tensor:
-    """(n, c) channel means, computed in float64 and rounded once to float32, or to float64 if x is float64."""
+    """(n, c) means over places, computed in float64 and rounded once to float32, or to float64 if x is float64."""
     import torch
 
-    means = x.mean((2, 3), dtype=torch.float64)
+    means = x.mean(tuple(range(2, x.ndim)), dtype=torch.float64)
     return means.to(torch.float32) if x.dtype.is_floating_point and x.dtype.itemsize <= 4 else means

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Dataset, Model
 from simbench.errors import InputError
+from simbench.networks.wrappings import inner
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,11 +51,13 @@ def read(file: Path) -> dict[str, Tensor]:
     except InputError:
         raise
     except Exception as error:
+        code = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
+        holds = f"; it holds a {code[1]}, and code in files is not run" if code else ""
         raise InputError(
-            f"checkpoint {str(file)!r} cannot be read as a state dict ({type(error).__name__}); give a "
+            f"checkpoint {str(file)!r} cannot be read as a state dict ({type(error).__name__}{holds}); give a "
             "file of plain tensors saved by torch.save or safetensors"
         ) from None
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    state = inner(state, str(file))
     if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(f"checkpoint {str(file)!r} holds no state dict; give a mapping from names to tensors")
     for name, value in state.items():

@@ -20,11 +20,19 @@ def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str
         return _train(model, dataset, recipe, seed, device)
 
 
+def recipe_of(model: Model, dataset: Dataset) -> Recipe:
+    """How a model is trained on a data set. Raises InputError where it says nothing usable."""
+    recipe = model.recipe(dataset)
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"model {model.spec}: recipe returned {type(recipe).__name__}; a simbench.Recipe is wanted")
+    return recipe
+
+
 def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str) -> nn.Sequential:
     import torch
 
     from simbench.contracts.objective import Objective
-    from simbench.networks.inputs import augmented, normalised, pixels
+    from simbench.networks.inputs import augmented, pixels, prepared
 
     with stage("reading data"), abroad():
         split = splits.read(dataset, "train")
@@ -40,8 +48,8 @@ def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: st
     for _ in range(recipe.epochs):
         for chosen in torch.randperm(len(images), generator=generator).split(recipe.batch):
             batch = pixels(images[chosen.numpy()], dataset.range)
-            batch = augmented(batch, generator) if recipe.augment else batch
-            loss = objective.cross_entropy(net(normalised(batch, dataset, device)), labels[chosen].to(device))
+            batch = augmented(batch, generator) if recipe.augment and batch.ndim == 4 else batch
+            loss = objective.cross_entropy(net(prepared(batch, model, dataset, device)), labels[chosen].to(device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if recipe.clip is not None:

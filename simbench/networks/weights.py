@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import sys
 import time
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,8 @@ from simbench.errors import InputError
 from simbench.networks.architectures import architecture
 from simbench.networks.checkpoints import content_hash, fits, read, unusable
 from simbench.networks.panels import PanelFile, built
-from simbench.networks.training import train
+from simbench.networks.training import recipe_of, train
+from simbench.networks.wrappings import renamed, report
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest, machine, versions
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
@@ -55,7 +54,7 @@ def cached(
         reason = f"{file.name} is missing or damaged"
     else:
         return Network(model, str(seed), entry["weights"], file, graph=identity["graph"])
-    _report(
+    report(
         f"{_title(model, dataset, seed)}: {reason} in {file.parent}; the network is {_verb(model)} again",
         *stamps(file),
         *stamps(sidecar),
@@ -69,7 +68,7 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
 
     Raises InputError when the training diverged: NaN or infinite weights are not cached."""
     start = time.perf_counter()
-    state = train(model, dataset, model.recipe(dataset), seed, device).state_dict()
+    state = train(model, dataset, recipe_of(model, dataset), seed, device).state_dict()
     if not all(bool(value.isfinite().all()) for value in state.values()):
         own = model.build(dataset.channels, dataset.classes).state_dict()
         broken = next((name for name, value in state.items() if unusable(value, own[name])), None)
@@ -100,7 +99,7 @@ def _keep(
     weights, content = content_hash(state), _bytes(state)
     before = unsealed(sidecar) or {}
     if before.get("identity") == identity and before["weights"] != weights:
-        _report(
+        report(
             f"{_title(model, dataset, seed)}: {_verb(model)} again, with other weights than before; its "
             "cases are measured again"
         )
@@ -126,7 +125,7 @@ def _identity(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> di
         "model": model.identity,
         "graph": architecture(model, dataset),
         "data": fingerprint,
-        "recipe": model.recipe(dataset).identity,
+        "recipe": recipe_of(model, dataset).identity,
         "seed": seed,
     }
 
@@ -157,12 +156,6 @@ def _built(model: Model, dataset: Dataset) -> nn.Sequential:
         return model.build(dataset.channels, dataset.classes)
 
 
-@lru_cache(maxsize=256)
-def _report(line: str, *_: int) -> None:
-    """Print a line on stderr, once per process for the same line and file stamps."""
-    print(f"simbench: {line}", file=sys.stderr)
-
-
 def checkpoint(model: Model, file: Path) -> Network:
     """The network of a given checkpoint file, named by the file's stem. Does not import torch when the
     same file has been read before."""
@@ -186,15 +179,17 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
     """The network in eval mode, frozen. Raises InputError when the file does not fit the model."""
     import torch
 
-    if network.initial:
+    if network.initial or network.file == Path():  # a model that holds a network builds it with its weights
         with known(seed_of(network.weights)):
             net = _built(network.model, dataset).eval()
     elif network.part:
         net = built(network, dataset)
     else:
         state, net = read(network.file), _built(network.model, dataset).eval()
-        fits(state, net.state_dict(), f"checkpoint {str(network.file)!r}", network.model, dataset)
-        if content_hash(state) != network.weights:
+        same, source = content_hash(state) == network.weights, f"checkpoint {str(network.file)!r}"
+        state = renamed(state, net.state_dict(), source)
+        fits(state, net.state_dict(), source, network.model, dataset)
+        if not same:
             raise InputError(f"weights file {str(network.file)!r} has changed since it was read; run the command again")
         net.load_state_dict(state, strict=False)  # `fits` checked the keys; older files may lack num_batches_tracked
     return net.to(device, memory_format=torch.channels_last).requires_grad_(False)

@@ -10,6 +10,7 @@ from simbench.errors import InputError
 from simbench.networks import weights
 from simbench.registry import Registry
 from simbench.results.store import Contents, Store, unwritable
+from simbench.runs.cuts import try_cuts
 from simbench.runs.placeholders import UNTRAINED, trained_as
 from simbench.runs.plan import Part, check_splits, plan
 from simbench.runs.request import Request
@@ -77,8 +78,12 @@ def prepare(request: Request, registry: Registry) -> Job:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
     check_splits(resolved, job.pending)
     for part in job.parts:
-        if request.weights and job.open(part):
+        if part.untrained:
+            try_cuts(part)
+        if (request.weights or request.networks) and job.open(part):
             for network in part.selection.networks:
+                if network.weights == UNTRAINED:
+                    continue
                 weights.load(network, part.selection.setting.dataset)
     return job
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
 from simbench import columns
-from simbench.contracts import BoardColumn, Row
+from simbench.contracts import BoardColumn, Experiment, Row
+from simbench.registry import Registry
 from simbench.results import folder as publish
 from simbench.results import text
 from simbench.results.board import board
@@ -83,6 +85,14 @@ class Outcome:
         done = f"measured {self.measured} of {self.cases} cases"
         return f"<Outcome: {done}; rows: {counts or 'none'}; results in {self.folder}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the answer, and the leaderboard with its intervals drawn."""
+        from simbench.report.boards import notebook
+        from simbench.report.tables import Tables
+
+        names = [Path(name).stem for name in publish.FILES]
+        return notebook(Tables(**{name: getattr(self, name) for name in names}, declared=self.declared))
+
     def __str__(self) -> str:
         """The report that `simbench run` prints: board, summaries, warnings, reasons for rows that are not ok, counts,
         and where the files are."""
@@ -135,6 +145,22 @@ def designs(job: Job) -> Iterator[str]:
             yield f"{experiment.spec} on {selection.setting.dataset.label}: {networks}, {pairs}" + (
                 f", {selection.design}" if by_design else ""
             )
+
+
+def apart(job: Job, registry: Registry) -> Iterator[str]:
+    """A line for each experiment of several models of which two are never paired, because no layer of theirs has the
+    same name: which, and what pairs them."""
+    experiments: list[Experiment] = [entry.plugin for entry in registry.entries["experiments"].values()]
+    pairing = [experiment.name for experiment in experiments if experiment.unlike]
+    for part in job.parts:
+        for experiment, selection in part.selections:
+            layers = {network.model.spec: selection.layers[network.model.spec] for network in selection.networks}
+            unpaired = [(a, b) for a, b in combinations(layers, 2) if not set(layers[a]) & set(layers[b])]
+            if unpaired and not experiment.unlike:
+                yield (
+                    f"{experiment.spec} pairs no {' with '.join(unpaired[0])}: no selected layer of theirs has the "
+                    "same name" + "".join(f"; --experiments {name} pairs layers of any names" for name in pairing[:1])
+                )
 
 
 def count(number: int, noun: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,16 +52,30 @@ def train(network: Network, setting: Setting, device: str) -> Network:
 
 def given(model: Model, files: tuple[Path, ...], dataset: Dataset) -> tuple[Network, ...]:
     """Networks of checkpoint files. Raises InputError if two files have the same name or the same weights."""
-    networks = tuple(replace(weights.checkpoint(model, file), graph=architecture(model, dataset)) for file in files)
+    networks = tuple(checkpoint(model, file, dataset) for file in files)
+    distinct(networks)
+    return networks
+
+
+def checkpoint(model: Model, file: Path, dataset: Dataset) -> Network:
+    """The network of a checkpoint file."""
+    return replace(weights.checkpoint(model, file), graph=architecture(model, dataset))
+
+
+def distinct(networks: Sequence[Network]) -> None:
+    """Raise InputError if two networks of a model have the same name or the same weights."""
     for at, network in enumerate(networks):
         for other in networks[:at]:
+            if network.model.spec != other.model.spec:
+                continue
+            if network.seed == other.seed and (network.part or network.weights == UNTRAINED or network.file == Path()):
+                raise InputError(f"{network.name} is named twice; give each network once")
             if network.seed == other.seed:
                 raise InputError(
                     f"two checkpoints are named {network.seed!r} ({other.file} and {network.file}); "
                     "results are named by file: rename one"
                 )
-            if network.weights == other.weights:
+            if network.weights == other.weights != UNTRAINED:
                 raise InputError(
                     f"checkpoints {other.file} and {network.file} hold the same weights; give each network once"
                 )
-    return networks

@@ -14,7 +14,7 @@ from simbench.errors import InputError
 from simbench.isolation.copies import handed
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
-from simbench.runs.placeholders import UNTRAINED, foreign, given, network_of
+from simbench.runs.placeholders import UNTRAINED, distinct, foreign, given, network_of
 from simbench.runs.resolved import Resolved, Scope
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
@@ -79,7 +79,10 @@ def check_splits(resolved: Resolved, pending: int) -> None:
 
 def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str], resolved: Resolved) -> Selection:
     origins = scope.datasets if scope.experiment.across else (dataset,)
-    if scope.files:
+    if scope.networks:
+        networks = tuple(each.network(dataset, fingerprints[dataset.label], resolved.panels) for each in scope.networks)
+        distinct(networks)
+    elif scope.files:
         networks = given(scope.models[0], scope.files, dataset)
     else:
         found = (_networks(scope, model, dataset, origins, fingerprints, resolved) for model in scope.models)

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from simbench.contracts import Plugin
+from simbench.contracts import Network, Plugin
 from simbench.errors import unknown
 
 #: Options that take one or several values.
-SEVERAL = ("experiments", "indices", "stitchers", "models", "datasets", "layers", "view", "weights")
+SEVERAL = ("experiments", "indices", "stitchers", "models", "datasets", "layers", "view", "weights", "networks")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Request:
     panel: the name, file, folder or address of a panel, which gives networks, data, layers and pairs; other options
         choose among them. train: train every network, also those that a panel holds.
     layers, view: names or patterns. weights: checkpoint files to use in place of training.
+    networks: trained networks, in place of models, seeds and weights: MODEL@FILE of a checkpoint or MODEL@SEED as
+        typed, or `simbench.Network` objects.
     max_samples: number of images drawn of each split at most. device: "cpu", "cuda" or "cuda:N".
     memory: limit for activations. threads: number of threads of torch during the run; None does not change it.
     results: folder of records and tables. force: measure cases that are on record, too.
@@ -47,6 +49,7 @@ class Request:
     layers: str | Iterable[str] = ()
     view: str | Iterable[str] = ()
     weights: str | Path | Iterable[str | Path] = ()
+    networks: str | Network | Iterable[str | Network] = ()
     max_samples: int | None = None
     device: str = "cpu"
     memory: str = "1GB"
@@ -72,7 +75,7 @@ class Request:
 
 
 def _several(value) -> tuple:
-    return (value,) if isinstance(value, str | Path | Plugin) else tuple(value)
+    return (value,) if isinstance(value, str | Path | Plugin | Network) else tuple(value)
 
 
 def _seeds(value) -> str | None:

@@ -14,6 +14,7 @@ from simbench.networks.panels import PanelFile
 from simbench.registry import Registry
 from simbench.runs.chosen import parts, select
 from simbench.runs.declared import default_experiments
+from simbench.runs.named import Named, each_with_its_own, named
 from simbench.runs.panels import check, panels, preset_of
 from simbench.runs.request import Request
 
@@ -24,6 +25,7 @@ class Scope:
 
     layers: model spec -> names. limit: largest number of inputs of each split. files: checkpoints in place of seeds.
     design: the pairs of networks. strict: whether the user asked for it, so that it needs the networks for it.
+    networks: named one by one, in place of seeds and files.
     """
 
     experiment: Experiment
@@ -38,6 +40,7 @@ class Scope:
     files: tuple[Path, ...]
     design: Design
     strict: bool
+    networks: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,9 @@ def resolve(request: Request, registry: Registry) -> Resolved:
     files, room = _files(request.weights), memory(request.memory)
     if files and request.seeds is not None:
         raise InputError("--weights and --seeds are both given; --weights uses trained networks, --seeds trains them")
+    for option in ("models", "weights", "seeds", "panel") if request.networks else ():
+        if getattr(request, option):
+            raise InputError(f"--networks and --{option} are both given; leave one out")
     experiments = select(
         registry,
         "experiments",
@@ -87,15 +93,16 @@ def _scope(
     """The scope of an experiment: options of the request, and those of its preset where the request has none."""
     preset = _preset(experiment, request.preset)
     preset = preset_of(panel, preset) if panel else preset
-    models = select(registry, "models", _named("--models", request.models, preset.models, experiment))
+    networks = named(request.networks, registry)
+    models = tuple({each.model.spec: each.model for each in networks}.values()) or select(
+        registry, "models", _named("--models", request.models, preset.models, experiment)
+    )
     if files and len(models) != 1:
+        networks, files = each_with_its_own(models, files), ()
+    if (files or networks) and experiment.across:
+        option = "--networks" if request.networks else "--weights"
         raise InputError(
-            f"--weights is given with {len(models)} models ({', '.join(m.spec for m in models)}) for "
-            f"{experiment.name}; name the one model of the files with --models"
-        )
-    if files and experiment.across:
-        raise InputError(
-            f"--weights is given for {experiment.name}, which trains networks on every data set; leave --weights out"
+            f"{option} is given for {experiment.name}, which trains networks on every data set; leave {option} out"
         )
     limit = preset.max_samples if request.max_samples is None else request.max_samples
     if limit < 16:
@@ -110,13 +117,14 @@ def _scope(
         select(registry, "stitchers", request.stitchers or (preset.stitchers,)),
         models,
         select(registry, "datasets", _named("--datasets", request.datasets, preset.datasets, experiment)),
-        () if files else seeds(preset.seeds if request.seeds is None else request.seeds),
+        () if files or networks else seeds(preset.seeds if request.seeds is None else request.seeds),
         _layers(models, request.layers) if request.layers else _usual(models, preset.layers),
         views,
         limit,
         files,
         Design.of(preset.pairs if request.pairs is None else request.pairs),
         request.pairs is not None,
+        networks,
     )
     if panel:
         check(panel, scope.models, scope.datasets, scope.seeds, scope.layers)

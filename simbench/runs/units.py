@@ -78,7 +78,7 @@ def _collected(done: Iterable[Future], submitted: dict[Future, Unit], progress: 
         first = unit.cases[0]
         pairs = {(case.a, case.b) for case in unit.cases}
         who = f"{first.a.name} -> {first.b.name}" if len(pairs) == 1 else f"{first.method.spec} on {len(pairs)} pairs"
-        where = f"{who} {first.layer_a}" if first.layer_a else first.a.name
+        where = f"{who} {first.place}" if first.place else first.a.name
         yield from results
         count = f"{len(results)} case{'s' if len(results) > 1 else ''}"
         progress.advance(1, f"{where}: {count} in {sum(result.seconds for result in results):.1f} s")

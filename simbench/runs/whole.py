@@ -64,7 +64,7 @@ def run(
         declared = board_columns(registry)
     progress = shown(progress)
     job = prepare(request, registry)
-    _announce(job, progress)
+    _announce(job, registry, progress)
     if dry_run:
         for line in designs(job):
             progress.say(line)
@@ -111,13 +111,15 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
     )
 
 
-def _announce(job: Job, progress: Progress) -> None:
-    """Report corrupt files and the number of cases."""
-    from simbench.runs.outcome import count
+def _announce(job: Job, registry: Registry, progress: Progress) -> None:
+    """Report corrupt files, models that are not paired, and the number of cases."""
+    from simbench.runs.outcome import apart, count
 
     for path, fault in job.contents.faults.items():
         progress.say(f"simbench: {path} is {fault}: ignored, and measured again when its case is selected")
     plan = f"{count(job.cases, 'case')}: {job.cases - job.pending} on record, {job.pending} to measure"
+    for line in apart(job, registry):
+        progress.say(line)
     progress.say(plan + (f", after training {count(job.untrained, 'network')}" if job.untrained else ""))
 
 

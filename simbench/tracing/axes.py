@@ -15,11 +15,19 @@ class Atom:
     """An axis, or a factor of an axis.
 
     order: the position of a place or a given axis among those of its tensor; its factors have (*order, 0), (*order, 1).
+    prefix: of an axis of tokens, how many constant ones (class tokens, registers) were put before the others; None
+    where that is not known. grid: the sizes of the axes that the others are made of, () where that is not known.
     """
 
     kind: str
     size: int
     order: tuple[int, ...] = ()
+    prefix: int | None = 0
+    grid: tuple[int, ...] = ()
+
+    def part(self, size: int, *place: int) -> Atom:
+        """A factor or a part of this axis; which tokens it holds is known only where none were put before others."""
+        return replace(self, size=size, order=(*self.order, *place), prefix=None if self.prefix != 0 else 0, grid=())
 
 
 #: The factors of an axis, slowest first; none for an axis of size 1.
@@ -59,7 +67,7 @@ def resized(axis: Axis, size: int) -> Axis:
     kinds = {atom.kind for atom in axis}
     if len(kinds) != 1:
         return () if size == 1 and not axis else unknown_axis(size)
-    return (replace(axis[0], size=size),)
+    return (axis[0].part(size),)
 
 
 def without_channels(axes: Axes) -> Axes:
@@ -80,8 +88,8 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
             if missing % atom.size == 0:
                 axis.append(atom)
             elif atom.size % missing == 0:
-                axis.append(replace(atom, size=missing, order=(*atom.order, 0)))
-                waiting.append(replace(atom, size=atom.size // missing, order=(*atom.order, 1)))
+                axis.append(atom.part(missing, 0))
+                waiting.append(atom.part(atom.size // missing, 1))
             else:
                 return unknown_axes(shape)
         if size_of(axis) != size:
@@ -90,19 +98,46 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
     return tuple(axes_after)
 
 
+def preceded(axis: Axis, size: int) -> Axis:
+    """An axis of places after constant tokens were put before them, `size` with these."""
+    if not axis or not is_all(axis, PLACE, GIVEN):
+        return resized(axis, size)
+    before = axis[0].prefix if len(axis) == 1 else 0
+    added = None if before is None else before + size - size_of(axis)
+    return (replace(axis[0], size=size, prefix=added, grid=grid_of(axis)),)
+
+
+def mixed(axis: Axis) -> Axis:
+    """An axis after tokens of another origin were put among its places."""
+    return (replace(axis[0], prefix=None, grid=()),) if len(axis) == 1 else axis
+
+
+def following(axis: Axis, start: int, size: int) -> Axis:
+    """An axis from item `start` to its end."""
+    if len(axis) == 1 and axis[0].prefix and start <= axis[0].prefix:
+        return (replace(axis[0], size=size, prefix=axis[0].prefix - start),)
+    return resized(axis, size)
+
+
+def grid_of(axis: Axis) -> tuple[int, ...]:
+    """The sizes of the axes that the places of an axis are made of, without tokens before them; () where unknown."""
+    return axis[0].grid if len(axis) == 1 else tuple(atom.size for atom in axis)
+
+
 def layout(axes: Axes) -> str | None:
-    """The layout of three or four axes, as in `views.LAYOUTS`; None where it is not certain.
+    """The layout of three to five axes, as in `views.LAYOUTS`; None where it is not certain.
 
     It is certain when the inputs are first, all channels are on one axis, and the other axes are places in order.
     """
-    if len(axes) not in (3, 4) or not is_all(axes[0], INPUTS):
+    if len(axes) not in (3, 4, 5) or not is_all(axes[0], INPUTS):
         return None
     channels = [i for i, axis in enumerate(axes) if axis and is_all(axis, CHANNELS)]
     places = [axis for i, axis in enumerate(axes[1:], 1) if i not in channels]
     orders = [(atom.kind, atom.order) for axis in places for atom in axis]
     if len(channels) != 1 or not all(is_all(axis, PLACE, GIVEN) for axis in places) or orders != sorted(set(orders)):
         return None
-    return {(4, 1): "nchw", (4, 3): "nhwc", (3, 2): "ntc", (3, 1): "nct"}.get((len(axes), channels[0]))
+    named = {(5, 1): "ncdhw", (5, 4): "ndhwc", (4, 1): "nchw", (4, 3): "nhwc", (3, 2): "ntc", (3, 1): "nct"}
+    return named.get((len(axes), channels[0]))
 
 
 def broadcast(sides: Sequence[Axes], shape: Sequence[int]) -> Axes:

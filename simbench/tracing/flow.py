@@ -20,6 +20,7 @@ from simbench.tracing.axes import (
     Axes,
     broadcast,
     channel_axis,
+    grid_of,
     is_all,
     layout,
     resized,
@@ -27,7 +28,7 @@ from simbench.tracing.axes import (
     unknown_axes,
 )
 from simbench.tracing.operations import CHANNELS_SECOND, CONVOLUTIONS, LAYER_NORMS, SAME
-from simbench.tracing.rules import joined, moved, product
+from simbench.tracing.rules import joined, moved, product, sliced
 
 
 class Flow(TorchDispatchMode):
@@ -70,6 +71,21 @@ class Flow(TorchDispatchMode):
         """The layout of a tensor, or None where it is not certain."""
         axes = self.axes(x)
         return None if axes is None else layout(axes)
+
+    def tokens(self, x: Tensor) -> tuple[int | None, tuple[int, ...]]:
+        """Of an output of tokens: how many class and register tokens come first (None: not known), and the grid that
+        the others are the places of, or ()."""
+        axes = self.axes(x)
+        place = None if axes is None else next((axis for axis in axes[1:] if is_all(axis, PLACE, GIVEN)), None)
+        return (None, ()) if not place else (place[0].prefix if len(place) == 1 else 0, grid_of(place))
+
+    def declare(self, x: Tensor, said: str) -> None:
+        """Give a tensor the axes of a layout, as in `views.LAYOUTS`."""
+        kinds = {"n": INPUTS, "c": CHANNELS}
+        self._axes[_key(x)] = tuple(
+            (Atom(kinds.get(axis, PLACE), size, (i,) if axis not in kinds else ()),)
+            for i, (axis, size) in enumerate(zip(said, x.shape, strict=True))
+        )
 
     def open(self, x: Tensor) -> bool:
         """True where only the meaning of given axes is missing, which a later operation may determine."""
@@ -123,6 +139,8 @@ class Flow(TorchDispatchMode):
             return []
         if name.startswith("_scaled_dot_product") and len(given) > 2 and given[2] is not None:
             return [(*x[:-1], resized(given[2][-1], shape[-1]))]
+        if name == "slice":
+            return [sliced(x, args, shape)]
         if name in CONVOLUTIONS or (name in CHANNELS_SECOND and len(shape) > 2 and layout(x) is None):
             return [self._channels_second(x, shape)]
         if name in SAME or name in CHANNELS_SECOND:

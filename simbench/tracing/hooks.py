@@ -9,39 +9,45 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simbench.errors import InputError, unknown
-from simbench.moments.views import channels_first
+from simbench.errors import InputError
 from simbench.tracing.flow import Flow
 from simbench.tracing.inputs import Call
 from simbench.tracing.layouts import Layouts
+from simbench.tracing.outputs import FIT, NEVER_RAN, activations_in, ambiguous, by_definition, named, without_hooks
+from simbench.tracing.tokens import Seen, seen_in
 
-#: (layer, its output as (n, p) or (n, c, h, w)) -> the value to keep. The output is valid only during the call: a later
-#: module may overwrite its memory, as ReLU(inplace=True) does.
+#: (layer, its output as (n, p) or (n, c, h, w), or what the view takes of it) -> the value to keep. The output is valid
+#: only during the call: a later module may overwrite its memory, as ReLU(inplace=True) does.
 Take = Callable[[str, Tensor], Any]
-
-_FIT = "float activations (n, p), (n, c, h, w) or of tokens (n, t, c)"
 
 
 class Taps:
     """A network in eval mode with hooks that read the outputs of chosen submodules; created by `tapped`.
 
     unknown: layer -> reason, for layers that are left out because the meaning of their axes is not known.
+    left_out: layer -> reason, for layers that nobody named and that cannot be read.
     """
 
-    def __init__(self, net: nn.Module, layers: Sequence[str] | None, side: str, last: bool, layouts: Layouts) -> None:
+    def __init__(
+        self, net: nn.Module, layers: Sequence[str] | None, side: str, last: bool, layouts: Layouts, view: str
+    ) -> None:
         """last: the network is a copy in channels-last memory."""
-        self._net, self._side, self._last, self._settled = net, side, last, layers is not None
-        modules = dict(net.named_modules(remove_duplicate=False))
-        modules.pop("")
-        self._order = {name: place for place, name in enumerate(modules)}
+        self._net, self._side, self._last, self._view = net, side, last, view
+        modules = self._modules = {name: x for name, x in net.named_modules(remove_duplicate=False) if name}
         if layers is None:
-            layers = [name for name, module in modules.items() if not any(module.children())]
-        for name in layers:
-            if name not in modules:
-                raise unknown(f"layer of {side}", name, modules, "layers are the names of submodules")
-        self._handles = {name: modules[name].register_forward_hook(self._hook(name)) for name in layers}
+            chosen = {name: False for name, module in modules.items() if not any(module.children())}
+        else:
+            chosen = named(modules, layers, side)
+        self._strict = {name for name, itself in chosen.items() if itself}
+        self._settled = len(self._strict) == len(chosen)
+        self.left_out = {name: without_hooks(modules[name]) for name in chosen if without_hooks(modules[name])}
+        for name in self._strict & self.left_out.keys():
+            raise InputError(f"layer {name!r} of {side} {self.left_out[name]}; name the module around it")
+        names = [name for name in chosen if name not in self.left_out]
+        self._handles = {name: modules[name].register_forward_hook(self._hook(name)) for name in names}
         self._given = layouts
-        self._layouts: dict[str, str] | None = None  # set by the first pass
+        self._layouts: dict[str, Seen] | None = None  # set by the first pass
+        self._mask: Tensor | None = None
         self.unknown: dict[str, str] = {}
         self._take: Take | None = None
         self._flow: Flow | None = None
@@ -49,16 +55,17 @@ class Taps:
         self._taken: dict[str, Any] = {}
         self._waiting: dict[str, Tensor] = {}
         self._unfit: dict[str, str] = {}
-        self._determined: dict[str, str] = {}
+        self._determined: dict[str, Seen] = {}
 
     @property
     def layers(self) -> list[str]:
         """Names of the submodules that are read."""
         return list(self._handles)
 
-    def order(self, layer: str) -> int:
-        """Position of a submodule among those of the network."""
-        return self._order[layer]
+    def expanded(self, names: Sequence[str] | None) -> list[str]:
+        """What names and patterns, or None for all, stand for of the layers that are read or unknown; after a pass."""
+        every = sorted([*self.layers, *self.unknown], key=list(self._modules).index)
+        return every if names is None else list(named(self._modules, names, self._side, every))
 
     def close(self) -> None:
         """Remove all hooks."""
@@ -69,51 +76,63 @@ class Taps:
         def hook(module: nn.Module, given: tuple, output: Any) -> None:
             if self._take is not None:  # ignores the user's own calls of a network that is not a copy
                 with self._flow.paused() if self._flow else nullcontext():
-                    self._receive(name, output)
+                    self._receive(name, module, output)
 
         return hook
 
-    def _receive(self, name: str, output: Any) -> None:
+    def _receive(self, name: str, module: nn.Module, output: Any) -> None:
         """Handle the output of a layer: read it, or note why it cannot be read."""
         again = name in self._taken or name in self._waiting or (name in self.unknown and self._layouts is None)
-        reason = "runs several times in a pass" if again else _unfit(output, self._rows)
-        if reason and self._settled:
-            raise InputError(f"layer {name!r} of {self._side} {reason}; name layers that run once and give {_FIT}")
-        if reason:
-            self._unfit[name] = reason
-            self._waiting.pop(name, None)
-        elif name not in self._unfit:
-            self._read(name, output.detach())
+        found = "runs several times in a pass" if again else activations_in(output, self._rows)
+        if isinstance(found, Tensor):
+            if name not in self._unfit:
+                self._read(name, module, found.detach())
+        else:
+            self._refuse(name, found)
 
-    def _read(self, name: str, x: Tensor) -> None:
+    def _refuse(self, name: str, reason: str) -> None:
+        """Leave a layer out, or raise InputError where it has to be readable."""
+        if self._settled or name in self._strict:
+            raise InputError(f"layer {name!r} of {self._side} {reason}; name layers that run once and give {FIT}")
+        self._unfit[name] = reason
+        self._waiting.pop(name, None)
+
+    def _keep(self, name: str, x: Tensor, seen: Seen) -> None:
+        """Take what the view takes of an output whose axes are known."""
+        self._determined[name] = seen
+        given = seen.select(x, self._view, self._mask)
+        if isinstance(given, str):
+            self._refuse(name, given)
+        else:
+            self._taken[name] = self._take(name, given)
+
+    def _read(self, name: str, module: nn.Module, x: Tensor) -> None:
         """Read an output whose axes are known, or store it until a later operation determines them."""
         if self._layouts is not None:
-            layout = self._layouts.get(name)
+            seen = self._layouts.get(name)
         else:
-            layout = self._given.of(name, x) or ("nc" if x.ndim == 2 else self._flow.layout(x))
-            if layout is None and self._flow.open(x):
+            certain = by_definition(module, x)
+            if certain is not None:
+                self._flow.declare(x, certain)
+            seen = self._given.of(name, x) or seen_in(self._flow, x)
+            if seen is None and self._flow.open(x):
                 self._waiting[name] = x.clone()
                 self._flow.alike(x, self._waiting[name])
                 return
-        if layout is None:
+        if seen is None:
             self._doubt(name, x)
-        elif len(layout) != x.ndim:
+        elif len(seen.axes) != x.ndim:
             raise InputError(
-                f"layer {name!r} of {self._side} has layout {layout!r} and gives activations of shape "
+                f"layer {name!r} of {self._side} has layout {seen.axes!r} and gives activations of shape "
                 f"{tuple(x.shape)}; give a layout of as many axes, and batches of one kind"
             )
         else:
-            self._determined[name] = layout
-            self._taken[name] = self._take(name, channels_first(x, layout))
+            self._keep(name, x, seen)
 
     def _doubt(self, name: str, x: Tensor) -> None:
         """Note that the axes of an output are not known, or raise InputError where the layer was named."""
-        choices = " or ".join(repr(each) for each in ("nchw", "nhwc", "ntc", "nct") if len(each) == x.ndim)
-        reason = (
-            f"gives activations of shape {tuple(x.shape)}, and which axis holds the channels is not known: give "
-            f"layouts={{{name!r}: ...}}, {choices}"
-        )
-        if self._settled:
+        reason = ambiguous(name, x)
+        if self._settled or name in self._strict:
             raise InputError(f"layer {name!r} of {self._side} {reason}")
         self.unknown[name] = f"{name!r} of {self._side} {reason}"
 
@@ -139,14 +158,15 @@ class Taps:
             self._settle({name: value for name, value in taken.items() if name not in self._unfit})
         for name in self._handles:
             if name not in taken:
-                raise InputError(
-                    f"layer {name!r} of {self._side} does not run when the network does; name layers "
-                    "that are called as modules in its forward pass"
+                reason = (
+                    "does not run when the network does; name layers that are called as modules in its forward pass"
                 )
+                raise InputError(f"layer {name!r} of {self._side} {reason}")
         return {name: taken[name] for name in self._handles}
 
     def _pass(self, call: Call, place: torch.device | None, take: Take) -> dict[str, Any]:
         self._take, self._rows, self._taken, self._waiting = take, call.rows, {}, {}
+        self._mask = call.mask
         args, kwargs = call.copied(place, self._last)
         if self._layouts is None:
             self._determined, self._unfit, self.unknown = {}, {}, {}
@@ -155,34 +175,26 @@ class Taps:
             with self._flow or nullcontext():
                 self._net(*args, **kwargs)
             for name, x in list(self._waiting.items()):
-                layout = self._flow.layout(x)
-                if layout is None:
+                seen = seen_in(self._flow, x)
+                if seen is None:
                     self._doubt(name, x)
                 else:
-                    self._determined[name] = layout
-                    self._taken[name] = take(name, channels_first(x, layout))
+                    self._keep(name, x, seen)
             return self._taken
         finally:
-            self._take, self._flow, self._taken, self._waiting = None, None, {}, {}
+            self._take, self._flow, self._taken, self._waiting, self._mask = None, None, {}, {}, None
 
     def _settle(self, fit: dict[str, Any]) -> None:
         """Leave out the layers that cannot be read."""
-        for name in [name for name in self._handles if name not in fit]:
+        for name in [name for name in self._handles if name not in fit and name not in self._strict]:
             self._handles.pop(name).remove()
+            if name in self._unfit or name not in self.unknown:
+                self.left_out[name] = self._unfit.get(name, NEVER_RAN)
         self.unknown = {name: reason for name, reason in self.unknown.items() if name not in self._unfit}
         if not fit:
             doubts = next(iter(self.unknown.values()), "")
             raise InputError(
-                f"no submodule of {self._side} runs once and gives {_FIT} whose axes are known; "
+                f"no submodule of {self._side} runs once and gives {FIT} whose axes are known; "
                 + (f"{doubts}" if doubts else "name layers")
             )
         self._settled = True
-
-
-def _unfit(output: Any, rows: int) -> str:
-    """Why an output of a layer is not the activations of `rows` inputs, or ""."""
-    if not isinstance(output, Tensor):
-        return f"gives a {type(output).__name__}"
-    if not output.is_floating_point() or output.ndim not in (2, 3, 4) or output.numel() == 0:
-        return f"gives {str(output.dtype).removeprefix('torch.')} activations of shape {tuple(output.shape)}"
-    return "" if len(output) == rows else f"gives {len(output)} activations for {rows} inputs"

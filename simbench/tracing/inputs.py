@@ -28,6 +28,12 @@ class Call:
     kwargs: dict[str, Any]
     rows: int
 
+    @property
+    def mask(self) -> Tensor | None:
+        """(n, t) booleans, the tokens that are not padding, by the keyword argument `attention_mask`; or None."""
+        mask = self.kwargs.get("attention_mask")
+        return mask.detach() != 0 if isinstance(mask, Tensor) and mask.ndim == 2 else None
+
     def copied(self, device: torch.device | None, last: bool) -> tuple[tuple, dict[str, Any]]:
         """Copies on a device, which a network may overwrite. last: (n, c, h, w) in channels-last memory."""
         known: dict[int, Tensor] = {}

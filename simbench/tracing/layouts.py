@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from simbench.errors import InputError, unknown
+from simbench.moments.layout import AXES, Layout
 from simbench.moments.views import LAYOUTS
+from simbench.tracing.tokens import Seen
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Layouts:
                 "layout, or a pair of them, for a and for b"
             )
         for layout in [given] if isinstance(given, str) else given.values():
-            if layout not in LAYOUTS:
-                raise unknown("layout", str(layout), LAYOUTS)
+            if layout not in LAYOUTS and not str(layout).startswith("tokens"):
+                raise unknown("layout", str(layout), [*LAYOUTS, "tokens[prefix=1,grid=14x14]"])
+            _seen(str(layout))
         return cls(every=given) if isinstance(given, str) else cls(named=dict(given))
 
     def unmatched(self, modules: Iterable[str]) -> list[str]:
@@ -42,9 +45,18 @@ class Layouts:
         modules = list(modules)
         return [name for name in self.named if name not in modules and not fnmatch.filter(modules, name)]
 
-    def of(self, name: str, x: Tensor) -> str | None:
+    def of(self, name: str, x: Tensor) -> Seen | None:
         """The declared layout of a layer with output x, or None."""
         for pattern, layout in self.named.items():
             if pattern == name or fnmatch.fnmatchcase(name, pattern):
-                return layout
-        return self.every if self.every and len(self.every) == x.ndim else None
+                return _seen(layout)
+        every = _seen(self.every) if self.every else None
+        return every if every and len(every.axes) == x.ndim else None
+
+
+def _seen(text: str) -> Seen:
+    """What a declared layout says of an output: only `tokens[...]` says which tokens are class tokens."""
+    if text in LAYOUTS:
+        return Seen(text)
+    layout = Layout.parse(text)
+    return Seen(AXES[layout.kind], layout.prefix, layout.grid or ())

@@ -8,7 +8,10 @@ from simbench.tracing.axes import (
     Axes,
     broadcast,
     channel_axis,
+    following,
     has_channels,
+    mixed,
+    preceded,
     reshaped,
     resized,
     size_of,
@@ -77,5 +80,21 @@ def joined(given: list[Axes | None], at: int, shape, new: bool) -> Axes:
     if new:
         at %= rank
         return (*(both := broadcast(known, [*shape[:at], *shape[at + 1 :]]))[:at], unknown_axis(shape[at]), *both[at:])
+    if len(known) == 1 and len(known[0]) == rank and given[-1] is not None:  # constants before it
+        at %= rank
+        return tuple(preceded(axis, shape[i]) if i == at else axis for i, axis in enumerate(known[0]))
     axes = [tuple(map(resized, each, shape)) for each in known if len(each) == rank]
-    return broadcast(axes, shape)
+    whole = broadcast(axes, shape)
+    at %= rank  # where tokens of several origins lie is not known
+    return tuple(mixed(axis) if i == at else axis for i, axis in enumerate(whole))
+
+
+def sliced(x: Axes, args: tuple, shape) -> Axes:
+    """Axes after `slice(x, dim, start, end, step)`."""
+    given = (*args[1:], *(None,) * 4)
+    at, start, step = given[0] or 0, given[1] or 0, given[3] or 1
+    size, at = size_of(x[at]), at % len(x)
+    start += size * (start < 0)
+    if step == 1 and start >= 0 and start + shape[at] == size:  # up to the end
+        return tuple(following(axis, start, shape[i]) if i == at else axis for i, axis in enumerate(x))
+    return tuple(map(resized, x, shape))

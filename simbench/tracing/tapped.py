@@ -15,10 +15,14 @@ from simbench.tracing.twins import as_it_was, twin_of
 
 
 @contextmanager
-def tapped(net: nn.Module, layers: Sequence[str] | None, side: str, layouts: Layouts | None = None) -> Iterator[Taps]:
+def tapped(
+    net: nn.Module, layers: Sequence[str] | None, side: str, layouts: Layouts | None = None, view: str = "spatial"
+) -> Iterator[Taps]:
     """`Taps` on the named submodules of a network, or on all that have no submodules themselves where `layers` is None.
 
-    side: the name of the network in messages. layouts: the layouts that the user has declared.
+    layers: names or patterns such as `layer*`; layers that only a pattern names are left out where they cannot be read.
+    side: the name of the network in messages. layouts: the layouts that the user has declared. view: what is read of
+    tokens, see `simbench.tracing.tokens`.
     A copy of the network runs. It shares the parameters, except on a CPU with convolutions, where they are copied into
     channels-last memory and run about twice as fast. A network that cannot be copied runs itself, in eval mode:
     afterwards its modes and buffers are restored and all hooks are removed, also after an error.
@@ -31,7 +35,7 @@ def tapped(net: nn.Module, layers: Sequence[str] | None, side: str, layouts: Lay
     with as_it_was(net) if twin is None else nullcontext():
         taps = None
         try:
-            taps = Taps((net if twin is None else twin).eval(), layers, side, last, layouts or Layouts())
+            taps = Taps((net if twin is None else twin).eval(), layers, side, last, layouts or Layouts(), view)
             with torch.no_grad():
                 yield taps
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import simbench
 from simbench.authoring.package import KINDS, Package
 from simbench.errors import InputError
 
@@ -51,12 +53,14 @@ def probe(tmp_path_factory, warm_cache) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.long
 @needs_pip
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_package_is_registered_by_its_entry_point(kind, probe):
     assert probe["registered"][KINDS[kind].kind] == [f"my_{kind}"] and not probe["broken"]
 
 
+@pytest.mark.long
 @needs_pip
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_tests_of_a_package_pass(kind, probe):
@@ -66,6 +70,17 @@ def test_the_tests_of_a_package_pass(kind, probe):
     own = [name for name in outcomes if "test_conforms" not in name]
     assert own and all(outcomes[name] == "passed" for name in own)
     assert kind == "experiment" or len(outcomes) > 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_module_of_a_package_has_one_plugin(kind, tmp_path, monkeypatch):
+    """What its entry point loads, without an installation."""
+    name = f"mine_{kind}"
+    monkeypatch.syspath_prepend(Package(kind, name).write(tmp_path))
+    module = importlib.import_module(name)
+    monkeypatch.delitem(sys.modules, name)
+    registry = simbench.load([getattr(module, name) if kind == "index" else module])
+    assert registry.get(KINDS[kind].kind, name).name == name and not registry.broken
 
 
 def test_the_index_takes_fifteen_lines():

@@ -34,6 +34,7 @@ print(json.dumps(codes))
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not importlib.util.find_spec("pip"), reason="pip, which installs it, is missing here")
 def test_every_command_works_and_the_index_is_ranked(tmp_path, warm_cache, monkeypatch):
     new, install, *rest = COMMANDS

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from simbench.results import folder as publish
 from simbench.runs.declared import board_columns
 
 
+@pytest.mark.long
 def test_both_experiments_are_run_drawn_and_added_to_by_an_index(call, warm, registry):
     words = [
         "run",

@@ -12,7 +12,7 @@ import simbench
 from simbench.cli import VERBS
 
 HEAVY = {"torch", "torchvision", "pandas", "scipy", "sklearn", "matplotlib"}
-KINDS = ("indices", "stitchers", "models", "datasets", "experiments", "panels")
+KINDS = ("indices", "stitchers", "models", "datasets", "experiments", "panels", "sources")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -87,6 +87,7 @@ def test_the_default_networks_are_those_of_the_panel(call, cache):
     assert "matching on digits: 24 networks, 96 pairs, balanced:4" in done.err
 
 
+@pytest.mark.long
 def test_a_finished_run_on_a_panel_does_not_import_torch(process, cache):
     words = ("run", "--experiments", "matching", "--seeds", "2", "--layers", "bn8", "--indices", "cka")
     words += ("--stitchers", "identity", "--max-samples", "50")

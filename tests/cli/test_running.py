@@ -148,6 +148,7 @@ INTERRUPTED = (
 )  # a shell in the background would have left it ignored
 
 
+@pytest.mark.long
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_tables(call, warm, tiny, tmp_path, monkeypatch):
     words = [*tiny, "--layers", "bn5,bn6,bn7,bn8"]
     folder = tmp_path / "interrupted"

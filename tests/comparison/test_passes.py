@@ -65,6 +65,7 @@ def test_a_pair_has_bitwise_the_same_value_whatever_layers_are_looked_at_beside_
             assert row.value == whole.loc[(row[0], row.layer_a, row.layer_b), "value"]
 
 
+@pytest.mark.long
 def test_a_stack_of_many_layers_stays_within_its_memory():
     """Whether batches can be read again or are a list."""
     program = Path(__file__).parents[1] / "support" / "small_peak.py"

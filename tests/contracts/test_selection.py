@@ -156,7 +156,7 @@ def test_labels_of_a_case_without_a_method_leave_it_empty():
 
 
 def test_name_says_what_is_measured_where():
-    assert CASE.name == "pushes near net-0 -> net[width=4]-1 bn1 flat"
+    assert CASE.name == "pushes near net-0 -> net[width=4]-1 bn1 -> conv2 flat"
     alone = replace(CASE, method=None, kind="network", b=A, layer_a="", layer_b="", view="")
     assert alone.name == "pushes network net-0"
 

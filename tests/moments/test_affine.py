@@ -59,9 +59,9 @@ def test_several_maps_share_one_affine_with_leading_dimensions():
 # -- layouts -----------------------------------------------------------------------------------------------------
 
 
-def axes(layout, p, n=6, h=4, w=3):
+def axes(layout, p, n=6, h=4, w=3, d=2):
     """Sizes of activations of p channels in a layout."""
-    return tuple({"n": n, "c": p, "h": h, "w": w, "t": h}[axis] for axis in layout)
+    return tuple({"n": n, "c": p, "h": h, "w": w, "t": h, "d": d}[axis] for axis in layout)
 
 
 @pytest.mark.parametrize("bias", [None, normal(5)])
@@ -78,7 +78,7 @@ def test_affine_moves_the_channels_of_every_layout_row_by_row(layout, bias):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_axes_of_one_size_are_not_mixed_up(layout):
     """n = c = h = w = t: only the layout tells which axis holds the channels."""
-    x, weight = normal(*axes(layout, 4, 4, 4, 4)), normal(4, 4)
+    x, weight = normal(*axes(layout, 4, 4, 4, 4, 4)), normal(4, 4)
     expected = torch.tensordot(x, weight, ([layout.index("c")], [0])).movedim(-1, layout.index("c"))
     assert torch.allclose(Affine(weight)(x, layout), expected, atol=1e-14)
 

@@ -29,7 +29,7 @@ def test_three_axes_without_a_layout_are_asked_about():
     [
         ("nwhc", "layout 'nwhc' is unknown; did you mean 'nhwc'"),
         ("NHWC", "layout 'NHWC' is unknown; did you mean 'nhwc'"),
-        (("nchw", "channels_last"), "layout 'channels_last' is unknown; allowed: nc, nchw"),
+        (("nchw", "channels_last"), "layout 'channels_last' is unknown; allowed: nc, ncdhw, nchw"),
         ("ntc", "a: activations have shape (12, 4, 3, 2) and layout 'ntc' is (n, t, c)"),
         (("nchw", "nc"), "b: activations have shape (12, 6, 3, 2) and layout 'nc' is (n, c)"),
         (("nhwc",), "layout is ('nhwc',); give one of 'nc'"),

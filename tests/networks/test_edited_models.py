@@ -98,6 +98,7 @@ def edit(site: Path, name: str, old: str, new: str) -> None:
     os.utime(file, (1e9, 1e9))
 
 
+@pytest.mark.long
 def test_it_is_remembered_without_torch_until_a_source_changes(site, cache):
     """The text is as long as before, and its file as old: the content counts."""
     first, heavy = told(site)
@@ -115,6 +116,7 @@ def test_it_is_remembered_without_torch_until_a_source_changes(site, cache):
     assert cached_hash(memories[0]) == value
 
 
+@pytest.mark.long
 def test_what_was_edited_while_the_process_ran_is_not_remembered(site, cache):
     code = TELL.replace(
         "print(",

@@ -163,6 +163,7 @@ def test_objects_that_point_to_each_other_come_to_an_end():
     assert of(holder) == of(holder)
 
 
+@pytest.mark.long
 def test_the_graph_is_the_same_in_every_process():
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]; from test_graphs import PAIRS, of; "

@@ -226,6 +226,7 @@ def test_fetched_weights_heal_too(model, dataset, cache, capsys):
     assert weights.fetched(published, dataset) == network and published.fetches == 2
 
 
+@pytest.mark.long
 def test_damage_is_found_without_torch(model, dataset, cache):
     """Trained in a process of its own: one that has imported a module written since it began, as tests do, remembers no
     architecture."""

@@ -102,6 +102,7 @@ def test_own_tests_pass(probe):
     assert len(probe["own tests"]) > len(conforms)
 
 
+@pytest.mark.long
 def test_run_with_all_indices_measures_it(site, warm, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(site)
     done = here(

@@ -12,7 +12,15 @@ from simbench.statistics.correlate import correlate
 from simbench.statistics.leaderboard import leaderboard
 
 
-@pytest.mark.parametrize("name", ["tiny10-digits", "paper-digits", "paper-tiny10-cifar10", "paper-resnet20-cifar10"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("tiny10-digits", marks=pytest.mark.long),
+        "paper-digits",
+        "paper-tiny10-cifar10",
+        "paper-resnet20-cifar10",
+    ],
+)
 def test_published_tables_follow_from_the_published_measurements(name):
     folder = Path(__file__).parents[2] / "results" / name
     tables = {name: publish.read(folder, name) for name in publish.FILES}

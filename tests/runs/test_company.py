@@ -91,7 +91,7 @@ def test_the_run_is_of_every_kind(whole):
             2**30,
             id="in pieces",
         ),
-        pytest.param([WHOLE], 0, id="with nothing held"),
+        pytest.param([WHOLE], 0, id="with nothing held", marks=pytest.mark.long),
         pytest.param([REVERSED], 200_000, id="with some activations held"),
     ],
 )
@@ -101,6 +101,7 @@ def test_every_record_is_the_same(whole, measured, requests, memory):
     assert set(whole) <= set(found)
 
 
+@pytest.mark.long
 def test_what_is_published_without_training_is_the_same_on_two_threads(small_registry, tmp_path, cache):
     """The records' last digits may differ: eigenvalues and singular values add up in another order. A degenerate value
     may differ altogether: which of tied canonical correlations comes first is rounding."""

@@ -86,6 +86,7 @@ def test_a_second_run_computes_nothing_and_a_new_index_only_itself(request_, sma
     assert len(publish.read(request_.results, "runs.csv")) == 2
 
 
+@pytest.mark.long
 def test_force_measures_again_and_two_runs_give_the_same_bytes(request_, small_registry, tmp_path):
     request = replace(
         request_,
@@ -103,7 +104,7 @@ def test_force_measures_again_and_two_runs_give_the_same_bytes(request_, small_r
     assert table(other) == before
 
 
-@pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, pytest.param(ProcessPoolExecutor, marks=pytest.mark.long)])
 def test_another_executor_gives_the_same_table(request_, small_registry, tmp_path, pool):
     go(request_, small_registry)
     other = replace(request_, results=tmp_path / "other")

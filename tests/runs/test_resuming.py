@@ -81,6 +81,7 @@ run(prepare(replace(SMALL, results=Path(sys.argv[1])), registry), registry, Sile
 """
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(request_, small_registry, tmp_path):
     whole = replace(request_, results=tmp_path / "whole")
     go(whole, small_registry)

@@ -18,6 +18,8 @@ from simbench.runs.progress import Silent
 from simbench.runs.request import Request
 from simbench.system import surroundings
 
+pytestmark = pytest.mark.long  # tests/isolation and tests/measuring hold each way of spoiling to its answer
+
 HONEST = {"indices": "cca,cka,cka[estimator=debiased],r2_lr,svcca", "stitchers": "identity,least_squares,task_loss"}
 EXPERIMENTS = "matching,trajectory[pairs=1,every=8,stitcher=task_loss[epochs=1]]"
 NAMES = {plugin.name for plugin in (*Spoilers.INDICES, *Spoilers.STITCHERS)} | {"aaa_spoiling"}

@@ -27,7 +27,7 @@ def range_(index: Index) -> str:
 
 
 def direction(index: Index) -> str:
-    """A noisy copy is more similar than independent rows, and no more similar than the rows themselves.
+    """A noisy copy is more similar than independent rows, and, of a reflexive index, no more than the rows themselves.
 
     Of an index that does not see which rows belong together, it is required that the rows themselves are at least as
     similar as both, and more than some.
@@ -48,7 +48,7 @@ def direction(index: Index) -> str:
             f"noisy copy is not more similar than independent rows: {numbers}",
         )
         require(
-            sign * (same - near) >= -EXACT,
+            not claims.reflexive or sign * (same - near) >= -EXACT,
             f"direction {sign:+d}, but identical rows are less similar than a noisy copy: {numbers}",
         )
     return f"direction {sign:+d} orders {numbers} and {data.DRAWS - 1} more"
@@ -75,12 +75,18 @@ def _direction_unpaired(index: Index, sign: int) -> str:
 
 
 def identity(index: Index) -> str:
-    """s(A, A) is the end of the range that means most similar.
+    """s(A, A) is the end of the range that means most similar, where this is claimed, and visibly is not where not.
 
     So it is where all rows are equally far apart, unless such rows are refused.
     """
-    extreme, allowed = most_similar(index), at_identity(index)
-    number = value(index, data.identical())
+    extreme, number = most_similar(index), value(index, data.identical())
+    if not index.claims.reflexive:
+        require(
+            gap(number, extreme) > VISIBLE,
+            f"claims reflexive=False, but s(a, a) = {number:.9g} is the end of the range: claim reflexive=True",
+        )
+        return f"s(a, a) = {number:.9g} is not {extreme:g}, the end of the range, and is not claimed to be"
+    allowed = at_identity(index)
     require(gap(number, extreme) <= allowed, f"s(a, a) = {number:.9g}; the range claims {extreme:g}")
     return (
         f"s(a, a) = {number:.9g}, the end of the range, and {equidistant(index, number, allowed)} where all rows are "
@@ -89,12 +95,14 @@ def identity(index: Index) -> str:
 
 
 def most_similar(index: Index) -> float:
-    """The end of the range that means most similar: s(A, A). Skip where there is none."""
+    """The end of the range that means most similar. Skip where there is none."""
     if index.control:
         raise Skip("a control")
     extreme = index.claims.range[1 if index.claims.direction > 0 else 0]
     if math.isinf(extreme):
-        raise Skip(f"the range {index.claims.range} is open where it means most similar")
+        open_ = f"the range {index.claims.range} is open where it means most similar"
+        require(not index.claims.reflexive, f"{open_}, so that s(a, a) cannot be its end: claim reflexive=False")
+        raise Skip(open_)
     return extreme
 
 

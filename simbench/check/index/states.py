@@ -89,6 +89,8 @@ def _of_itself(index: Index) -> str:
         extreme = most_similar(index)
     except Skip:
         return f"{numbers[0]:.9g} for a state and itself"
+    if not index.claims.reflexive:
+        return f"{numbers[0]:.9g} for a state and itself"
     require(
         gap(numbers[0], extreme) <= at_identity(index),
         f"a state gives {numbers[0]:.9g} with itself; the range claims {extreme:g}",

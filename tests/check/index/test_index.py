@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import pytest
@@ -153,6 +154,9 @@ WRONG = {
     ),
     "claims direction of a distance": (index(cka, claims=replace(CKA, direction=-1)), {"direction", "identity"}),
     "distance with direction +1": (index(lambda m: 1 - cka(m)), {"direction", "identity"}),
+    "reflexive, and says it is not": (index(cka, claims=replace(CKA, reflexive=False)), {"identity"}),
+    "reflexive in an open range": (index(cka, claims=replace(CKA, range=(0, math.inf))), {"identity"}),
+    "not reflexive, and says it is": (index(lambda m: cka(m) / 2), {"identity"}),
     "always one": (index(lambda m: torch.ones(()), claims=CCA), {"direction", "rows_a", "rows_b"}),
     "always one, and says so": (
         index(

@@ -242,6 +242,7 @@ def test_summary_and_figure(measured, tmp_path):
     assert_nothing_is_shown(SANITY, rows.assign(status="failed"))
 
 
+@pytest.mark.long
 def test_the_board_of_a_run_shows_the_tests_and_marks_controls(small_registry, cache, tmp_path):
     outcome, rows, figures = go(
         Request(

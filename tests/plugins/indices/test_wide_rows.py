@@ -59,6 +59,7 @@ def test_no_index_asks_for_a_product_of_all_features(index, monkeypatch):
     assert 0 < similarity(index, a, b) <= 1
 
 
+@pytest.mark.long
 @pytest.mark.any_rounding
 def test_fifty_thousand_neurons_take_a_few_copies_of_the_rows():
     """80 x 50,176 numbers are 32 MB a side in float64; p x p would be 20 GB."""

@@ -1,0 +1,132 @@
+"""Every layer of one network against every layer of another: indices, stitches, and stitches of untrained fronts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from simbench_plugins.experiments import layers_report
+from simbench_plugins.experiments.presets import AUTHORS, FIVE, PAPER, SMALL
+
+from simbench import Case, Experiment, Inapplicable, InputError, Result, Row, hookimpl
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from simbench import Bench, Network, Selection
+    from simbench.contracts import Kept
+
+#: Numbers of a stitched network that need no labels.
+UNLABELLED = ("cross_entropy", "kl_divergence", "agreement", "residual")
+
+
+@dataclass(frozen=True)
+class Layers(Experiment):
+    """Indices and stitches of layers of two networks, whatever the layers are called: also across architectures.
+
+    pairing: "all" pairs every selected layer of the front's network with every one of the end's; "depth" pairs those
+        of the most similar relative depth, the place of a layer among all of its model divided by their number.
+    order: "both" takes each network as a front of each other one; "forth" only of those that are named after it.
+    untrained: also stitch a front with initial weights into the same end. Relative accuracy alone misleads: what an end
+        reaches on random features says how much of a stitched accuracy is its own.
+
+    Rows of kind "network" hold the accuracy of each network alone, and those of kind "untrained" the scores with an
+    untrained front. Stitched networks also have the row `end_multiply_adds`: multiply-adds of the end for one input.
+    Where the data have no labels, stitched networks are scored by agreement with Model 2 and divergence from it alone.
+    """
+
+    pairing: Literal["all", "depth"] = "all"
+    order: Literal["both", "forth"] = "both"
+    untrained: bool = True
+
+    name = "layers"
+    source = "Kornblith et al. 2019, figure 2 (layers); Csiszarik et al. 2021 (stitches)"
+    unlike = True
+    presets: ClassVar = {
+        "default": replace(SMALL, seeds="2", indices=FIVE, stitchers="least_squares"),
+        "paper": replace(PAPER, seeds="2", indices="cka", stitchers=f"least_squares,task_loss[{AUTHORS}]"),
+    }
+
+    def plan(self, selection: Selection) -> Iterator[Case]:
+        setting = selection.setting
+        pairs = list(self._pairs(selection))
+        if not pairs:
+            raise InputError(f"{self.spec} compares two networks; given {len(selection.networks)}; ask for more")
+        for network in selection.networks:
+            yield Case.alone(self, setting, network)
+        for a, b in pairs:
+            for layer_a, layer_b in self._layers(a, b, selection):
+                for view in selection.views:
+                    for index in selection.indices:
+                        yield Case(self, setting, "index", index, a, layer_a, b, layer_b, view)
+                for stitcher in selection.stitchers:
+                    stitched = Case(self, setting, "stitcher", stitcher, a, layer_a, b, layer_b, "spatial")
+                    yield stitched
+                    if self.untrained:
+                        yield replace(stitched, kind="untrained", control=a.untrained)
+
+    def _pairs(self, selection: Selection) -> Iterator[tuple[Network, Network]]:
+        typed = selection.networks
+        drawn = selection.design.pairs(typed, [network.name for network in typed], selection.setting.seed)
+        place = {id(network): at for at, network in enumerate(typed)}
+        return ((a, b) for a, b in drawn if self.order == "both" or place[id(a)] < place[id(b)])
+
+    def _layers(self, a: Network, b: Network, selection: Selection) -> list[tuple[str, str]]:
+        """Pairs of selected layers, in order of depth."""
+        names_a, names_b = (selection.layers[network.model.spec] for network in (a, b))
+        if self.pairing == "all":
+            return [(layer_a, layer_b) for layer_a in names_a for layer_b in names_b]
+        return matched(_depths(a, names_a), _depths(b, names_b))
+
+    def run(self, case: Case, bench: Bench) -> list[Row] | Result:
+        labelled = case.setting.dataset.labelled
+        if case.kind == "network":
+            if not labelled:
+                raise Inapplicable("the data have no labels")
+            return Result([Row("accuracy", bench.accuracy(case.a))], bench.own_outcomes(case.a))
+        if case.kind == "index":
+            return [bench.similarity(case.method, case)]
+        if not labelled and case.method.needs == "task":
+            raise Inapplicable(f"{case.method.spec} is trained on labels, and the data have none")
+        fronted = replace(case, a=case.control, control=None) if case.kind == "untrained" else case
+        affine = bench.fit(case.method, fronted)
+        logits = bench.logits(affine, fronted)
+        rows = [*bench.scored(logits, fronted), bench.residual(affine, fronted)]
+        if not labelled:
+            return [row for row in rows if row.quantity in UNLABELLED]
+        if case.kind == "untrained":
+            return rows
+        return Result(
+            [*rows, Row("end_multiply_adds", bench.multiply_adds(case.b, case.layer_b))], bench.outcomes(logits, case)
+        )
+
+    def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
+        return layers_report.table(rows)
+
+    def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
+        return layers_report.figure(rows)
+
+
+def _depths(network: Network, layers: Sequence[str]) -> dict[str, float]:
+    """Layer -> relative depth, in (0, 1]."""
+    every = network.model.layers
+    return {layer: (every.index(layer) + 1) / len(every) for layer in layers}
+
+
+def matched(a: dict[str, float], b: dict[str, float]) -> list[tuple[str, str]]:
+    """Each layer of the network with fewer layers with the layer of the other whose depth is nearest, of two the
+    shallower one.
+
+    >>> matched({"x": 0.5, "y": 1.0}, {"k": 0.25, "l": 0.5, "m": 0.75, "n": 1.0})
+    [('x', 'l'), ('y', 'n')]
+    """
+    few, many = (a, b) if len(a) <= len(b) else (b, a)
+    pairs = [(layer, min(many, key=lambda other: abs(many[other] - depth))) for layer, depth in few.items()]
+    return pairs if few is a else [(x, y) for y, x in pairs]
+
+
+@hookimpl
+def simbench_experiments():
+    return [Layers()]

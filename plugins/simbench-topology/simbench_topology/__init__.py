@@ -1,0 +1,1 @@
+"""Topological similarity indices: rtd, persistence, imd."""

@@ -1,0 +1,143 @@
+"""Networks that other libraries and files make: what the sources of models share."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from simbench_plugins.models import training
+
+from simbench import Dataset, InputError, Model, Preprocess, Recipe, number
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Home(Dataset):
+    """The data set that published weights were trained on: its outputs, without images."""
+
+    network: str = ""
+    outputs: int = 1000
+
+    name = "published"
+    source = "the publisher of the weights"
+    channels = 3
+    mean = std = (0.5, 0.5, 0.5)  # the network states its own
+
+    @property
+    def classes(self) -> int:
+        return self.outputs
+
+    @property
+    def label(self) -> str:
+        return f"the data of {self.network}"
+
+
+@dataclass(frozen=True)
+class Foreign(Model):
+    """A network of another library, by its name there.
+
+    weights: published weights to use instead of training; DEFAULT takes the library's best.
+    inputs: "data" gives the network images as the data set has them, with its mean and std; "weights" gives them in the
+        size and with the mean and std of the published weights' own transforms. None: "weights" with published weights,
+        else "data".
+    size: pixels per side, in place of that; mean, std: per channel, in place of those (`mean=0.5+0.5+0.5`).
+    optimizer, epochs, learning_rate, augment: of training; none takes the data set's epochs and augmentation, and 0.05
+        for sgd or 0.001 for adam.
+    """
+
+    network: str = ""
+    weights: str | None = None
+    inputs: Literal["data", "weights"] | None = None
+    size: int | None = number(None, least=1)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    epochs: int | None = number(None, least=1)
+    learning_rate: float | None = number(None, above=0.0)
+    augment: bool | None = None
+
+    #: Name of the source.
+    prefix: ClassVar[str]
+    source = "the library that it is named after"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.mean is None) != (self.std is None):
+            raise InputError("one of mean and std is given; give both, per channel, as in mean=0.5+0.5+0.5")
+
+    @property
+    def name(self) -> str:
+        return f"{self.prefix}:{self.network}"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Without `network`, which the name says."""
+        return {key: value for key, value in super().params.items() if key != "network"}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """With what the network is given, which another version of the library may change."""
+        preprocess = self.preprocess
+        return super().identity | {"preprocess": preprocess and preprocess.identity}
+
+    @property
+    def own(self) -> Preprocess:
+        """What the transforms of the published weights say, or what the network needs."""
+        raise NotImplementedError
+
+    @property
+    def needs_size(self) -> bool:
+        """Whether the network takes images of one size only."""
+        return False
+
+    @cached_property
+    def preprocess(self) -> Preprocess:
+        own = self.own if self.inputs == "weights" or (self.inputs is None and self.weights) else Preprocess()
+        size, resize = own.size, own.resize
+        if self.size:
+            size, resize = (self.size, self.size), None
+        elif size is None and self.needs_size:
+            size = self.own.size
+        mean, std = (own.mean, own.std) if self.mean is None else (self.mean, self.std)
+        return Preprocess(size, resize, own.interpolation, own.channels, mean, std)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return children(self)
+
+    def published(self) -> Dataset | None:
+        return Home(self.name, self.outputs) if self.weights else None
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of the published weights."""
+        raise NotImplementedError
+
+    def recipe(self, dataset: Dataset) -> Recipe:
+        return training.recipe(self, dataset, {"sgd": 0.05, "adam": 0.001}, clip=1.0)
+
+
+@lru_cache(maxsize=64)
+def children(model: Foreign) -> tuple[str, ...]:
+    """The outermost modules of a network, without the last one, which gives the outputs."""
+    import torch
+
+    with torch.device("meta"):
+        net: nn.Module = model.build(3, 10)
+    return tuple(name for name, _ in net.named_children())[:-1]
+
+
+def package(name: str, extra: str) -> ModuleType:
+    """An optional package. Raises InputError that says how to get it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise InputError(
+            f"{extra}: needs the package {name}, which cannot be imported ({error}); "
+            f"pip install 'simbench[{extra}]' installs it"
+        ) from None

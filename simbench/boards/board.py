@@ -1,0 +1,154 @@
+"""The board of two networks: a table, matrices of layers against layers, and heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from simbench.contracts import Experiment, Network
+from simbench.errors import InputError, unknown
+from simbench.results import text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from simbench.runs.outcome import Outcome
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Board:
+    """What `simbench.compare` returns: network a in front of network b.
+
+    outcome: of the run, with all tables and files (see `simbench.run`). rows: the measurements of these two networks,
+    columns as in measurements.csv. skipped: "a" and "b" -> layer that cannot be read -> the reason.
+    """
+
+    outcome: Outcome
+    experiment: Experiment
+    a: Network
+    b: Network
+    dataset: str
+    skipped: dict[str, dict[str, str]]
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        rows, both = self.outcome.measurements, ((self.a.model.spec, self.a.seed), (self.b.model.spec, self.b.seed))
+        pairs = zip(
+            zip(rows["model_a"], rows["seed_a"].astype(str), strict=True),
+            zip(rows["model_b"], rows["seed_b"].astype(str), strict=True),
+            strict=True,
+        )
+        wanted = pd.Series([pair in (both, both[:1] * 2, both[1:] * 2) for pair in pairs], rows.index, dtype=bool)
+        return rows[wanted & (rows["experiment"] == self.experiment.spec) & (rows["dataset"] == self.dataset)]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each two layers: every index, the scores of every stitcher, and those of untrained fronts."""
+        named = ["model_a", "seed_a", "model_b", "seed_b"]
+        wide = self.experiment.summary(self.rows).drop(columns=named, errors="ignore")
+        for name, network in (("layer_b", self.b), ("layer_a", self.a)) if len(wide) else ():
+            order = in_depth(network, list(dict.fromkeys(wide[name])))
+            wide = wide.sort_values(name, key=lambda layers, order=order: layers.map(order.index), kind="stable")
+        return wide.reset_index(drop=True)
+
+    def matrix(self, quantity: str, stitcher: str | None = None, view: str | None = None) -> pd.DataFrame:
+        """Values by layer of a (rows) and layer of b (columns), NaN where there is none.
+
+        quantity: an index, such as "cka", in one `view`; or a score of a stitched network ("accuracy",
+        "relative_accuracy", "agreement", "kl_divergence", "cross_entropy", "residual", ...) by one `stitcher`. Either
+        may be left out where there is one only. Raises InputError for a name that has no rows.
+        """
+        rows, methods = self.rows, self.rows["method"]
+        of_index = rows["kind"] == "index"
+        if quantity in set(methods[of_index]):
+            if stitcher is not None:
+                raise InputError(f"{quantity} is an index, and no stitcher belongs to it; leave stitcher= out")
+            some = rows[of_index & (methods == quantity)]
+            some = _one(some, "view", view)
+        else:
+            stitched = rows[rows["kind"] == "stitcher"]
+            names = sorted({*methods[of_index], *stitched["quantity"]})
+            if quantity not in names:
+                raise unknown("quantity of the board", quantity, names)
+            some = _one(stitched[stitched["quantity"] == quantity], "method", stitcher)
+        some = _one(some, "params", None)
+        order_a, order_b = (list(dict.fromkeys(rows.loc[rows[name] != "", name])) for name in ("layer_a", "layer_b"))
+        wide = some.assign(value=pd.to_numeric(some["value"])).pivot(index="layer_a", columns="layer_b", values="value")
+        return wide.reindex(index=in_depth(self.a, order_a), columns=in_depth(self.b, order_b))
+
+    def figure(self) -> Figure | None:
+        """Two heat maps side by side: an index, and the accuracy of stitched networks; None where there are neither."""
+        return self.experiment.figure(self.rows, ())
+
+    def __repr__(self) -> str:
+        return f"<Board: {self.a.name} -> {self.b.name} on {self.dataset}, {len(self.table)} pairs of layers>"
+
+    def __str__(self) -> str:
+        return "\n\n".join(self._blocks())
+
+    def _blocks(self) -> Iterator[str]:
+        yield f"{self.a.name} in front of {self.b.name}, on {self.dataset}"
+        maps = [self._map(*chosen) for chosen in self._chosen()]
+        if maps:
+            yield side_by_side(maps)
+        yield text.table(self.table)
+        skipped = self.rows[self.rows["status"] == "skipped"]
+        if len(skipped):
+            first = skipped["note"].iloc[-1]
+            yield f"{len(skipped)} rows are skipped, as measurements.csv says, such as: {first}"
+        left = {side: count for side, reasons in self.skipped.items() if (count := len(reasons))}
+        if left:
+            yield "layers that cannot be read: " + ", ".join(f"{count} of {side}" for side, count in left.items())
+
+    def _chosen(self) -> Iterator[tuple[str, str | None, str | None]]:
+        """Quantity, stitcher and view of the two maps."""
+        ok = self.rows[self.rows["status"] == "ok"]
+        for kind, quantities in (("index", ("similarity",)), ("stitcher", ("accuracy", "agreement"))):
+            some = ok[(ok["kind"] == kind) & ok["quantity"].isin(quantities)]
+            if len(some) and kind == "index":
+                yield some["method"].iloc[0], None, some["view"].iloc[0]
+            elif len(some):
+                yield some["quantity"].iloc[0], some["method"].iloc[0], None
+
+    def _map(self, quantity: str, stitcher: str | None, view: str | None) -> str:
+        wide = self.matrix(quantity, stitcher, view)
+        title = f"{quantity}, {stitcher or view}; layers of a down, of b across"
+        return f"{title}\n{text.table(wide.rename_axis(columns=None).reset_index().rename(columns={'layer_a': ''}))}"
+
+
+def in_depth(network: Network, layers: list[str]) -> list[str]:
+    """The layers that were measured, in the order of the network."""
+    known = [layer for layer in network.model.layers if layer in layers]
+    return known or layers
+
+
+def side_by_side(blocks: list[str], gap: str = "    ") -> str:
+    """Texts beside each other.
+
+    >>> print(side_by_side(["a\\nbb", "c"], " | "))
+    a  | c
+    bb |
+    """
+    lines = [block.splitlines() for block in blocks]
+    widths = [max(map(len, block)) for block in lines]
+    height = max(map(len, lines))
+    padded = [block + [""] * (height - len(block)) for block in lines]
+    return "\n".join(
+        gap.join(line.ljust(width) for line, width in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*padded, strict=True)
+    )
+
+
+def _one(rows: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
+    """The rows with one value of a column. Raises InputError where it is not known, or is to be chosen."""
+    names = list(dict.fromkeys(rows[column]))
+    noun = {"method": "stitcher", "params": "set of parameters"}.get(column, column)
+    if wanted is not None and wanted not in names:
+        raise unknown(noun, wanted, names)
+    if wanted is None and len(names) > 1:
+        raise InputError(f"there is more than one {noun}: {', '.join(names)}; name one")
+    return rows if wanted is None else rows[rows[column] == wanted]

@@ -1,0 +1,141 @@
+"""Compare two networks: all their layers, by indices and by stitches, and the run behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simbench.boards.board import Board
+from simbench.contracts import Experiment
+from simbench.errors import InputError
+from simbench.registry import Registry, load
+from simbench.runs.named import named
+from simbench.runs.request import Request
+from simbench.runs.whole import run
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: What is compared, where nothing is said.
+INDICES, STITCHERS, VIEW = "cka,r2_lr", "least_squares", "spatial"
+
+
+def compare(
+    net_a: nn.Module,
+    net_b: nn.Module,
+    *,
+    data: Any,
+    test: Any = None,
+    indices: str | Iterable = INDICES,
+    stitchers: str | Iterable = STITCHERS,
+    layers: str | Iterable[str] = "auto",
+    preprocess_a: Callable[[Tensor], Tensor] | None = None,
+    preprocess_b: Callable[[Tensor], Tensor] | None = None,
+    names: tuple[str, str] | None = None,
+    view: str | Iterable[str] = VIEW,
+    pairing: str = "all",
+    untrained: bool = True,
+    max_samples: int = 10_000,
+    results: Path | str = "simbench-results",
+    registry: Registry | None = None,
+    **options,
+) -> Board:
+    """Compare layers of two networks, of any classes: values of indices, and how well net_a up to a layer works as a
+    front of net_b above a layer, through the stitches of each stitcher. Nothing is trained but the stitches.
+
+    data: what both networks take, as (x, y), x, or a DataLoader or data set of these; stitches are fitted on it. It is
+        read once. y: classes (n,), or (n, outputs) of 0 and 1; without labels, stitched networks are scored by
+        agreement with net_b. test: data of the same kind, which indices and scores are computed on; by default, half of
+        `data` is set aside.
+    layers: "auto" (stages, and the blocks in them), "all", or names and patterns. pairing: "all", or "depth" for layers
+        of similar relative depth alone. untrained: also stitch a front of net_a with initial weights.
+    preprocess_a, preprocess_b: what a network is called with for a batch of inputs (n, ...), where that is not the
+        batch: its normalisation, another size.
+    names: in results; by default the names of the classes. max_samples: inputs of each split at most.
+    results, options: as for `simbench.run`; the records have hashes of weights, code and data, and no pickles.
+
+    Raises InputError before anything is computed for what cannot be compared. A layer that cannot be read is in
+    `board.skipped`, with the reason; a pair of layers that cannot be stitched has a row `skipped`.
+
+    >>> import tempfile, torch
+    >>> nets = [torch.nn.Sequential(torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3)) for _ in "ab"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     board = compare(*nets, data=torch.randn(64, 6), results=folder)
+    >>> board.matrix("cka").shape, board.matrix("agreement").shape
+    ((2, 2), (2, 2))
+    """
+    import torch
+
+    from simbench.boards.data import Given, collected, halves
+    from simbench.networks.live import Live
+
+    train = collected(data, "data")
+    parts = halves(*train) if test is None else [train, collected(test, "test")]
+    called = names or _names(net_a, net_b)
+    sample = torch.from_numpy(parts[1][0][:4])
+    models = [
+        Live(name, net, sample, prepare)
+        for name, net, prepare in zip(called, (net_a, net_b), (preprocess_a, preprocess_b), strict=True)
+    ]
+    dataset = Given(parts[0], parts[1], models[1].outputs)
+    networks = tuple(model.network() for model in models)
+    registry = registry or load()
+    experiment = _experiment(registry, pairing=pairing, untrained=untrained)
+    outcome = run(
+        Request.of(
+            experiments=experiment,
+            networks=networks,
+            datasets=dataset,
+            indices=indices,
+            stitchers=stitchers,
+            layers=() if layers == "auto" else layers,
+            view=view,
+            max_samples=max_samples,
+            results=results,
+            **options,
+        ),
+        registry=registry,
+    )
+    skipped = {side: dict(model.skipped) for side, model in zip("ab", models, strict=True)}
+    return Board(outcome, experiment, networks[0], networks[1], dataset.label, skipped)
+
+
+def compare_named(request: Request, registry: Registry, *, pairing: str, untrained: bool, **given) -> Board:
+    """The same for two networks of `request.networks`, as typed. Raises InputError for another number of them, and
+    where one is not trained yet. given: for `simbench.run`."""
+    from dataclasses import replace
+
+    count = len(named(request.networks, registry))
+    if count != 2:
+        raise InputError(f"{count} networks are given; two are compared, such as tiny10@0 tiny10@1")
+    experiment = _experiment(registry, pairing=pairing, untrained=untrained)
+    request = replace(request, experiments=(experiment,))
+    planned = run(request, registry=registry, dry_run=True)
+    if planned.untrained and not request.train:
+        raise InputError(
+            f"{planned.untrained} of the networks are not trained yet, and compare trains nothing unless asked; "
+            "give --train, or weights as MODEL@FILE"
+        )
+    outcome = run(request, registry=registry, **given)
+    from simbench.runs.job import prepare
+
+    selection = prepare(request, registry).parts[0].selection
+    a, b = selection.networks
+    return Board(outcome, experiment, a, b, selection.setting.dataset.label, {})
+
+
+def _experiment(registry: Registry, **params) -> Experiment:
+    """The experiment that pairs layers of any names, with the first network in front of the second."""
+    from dataclasses import replace
+
+    for entry in registry.entries["experiments"].values():
+        if isinstance(entry.plugin, Experiment) and entry.plugin.unlike:
+            return replace(entry.plugin, order="forth", **params)  # type: ignore[type-var, call-arg]
+    raise InputError("no installed experiment compares layers of any names; install simbench's own plugins")
+
+
+def _names(net_a: nn.Module, net_b: nn.Module) -> tuple[str, str]:
+    """The names of the classes, told apart where they are the same."""
+    a, b = type(net_a).__name__, type(net_b).__name__
+    return (a, b) if a != b else (f"{a}_a", f"{b}_b")

@@ -1,0 +1,108 @@
+"""`simbench layers`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from simbench.contracts import Dataset, Model
+
+HEADINGS = ("layer", "module", "runs", "shape", "layout", "cut", "why")
+#: Pixels per side of images that are tried where neither data nor the network says a size.
+SIDES = (32, 224, 8)
+
+
+@click.command("layers")
+@click.argument("spec", metavar="MODEL")
+@click.option("--data", metavar="DATASET", help="A data set, whose inputs the network sees.  [default: random inputs]")
+@click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Side of random images.")
+@click.option("--classes", type=click.IntRange(min=1), default=10, show_default=True, help="Outputs of the network.")
+@click.option("--exact", is_flag=True, help="Only layers at which the network can be cut.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+def layers_command(spec: str, data: str | None, size: int | None, classes: int, exact: bool, form: str) -> None:
+    """Show all layers of a network: shape of the output for one input, meaning of its axes, and whether it can be cut.
+
+    MODEL is a name that `simbench list models` shows, or that of a source: torchvision:resnet18,
+    timm:vit_tiny_patch16_224, hf:bert, nets.py:make.
+
+    \b
+    cut  exact: a front and an end that together are the network, bitwise: indices and stitches
+         hook:  the output can be read: indices
+         none:  neither, for the reason that is said
+    """
+    from simbench.cli.installed import installed
+    from simbench.comparison.surveying import EXACT, survey
+
+    registry = installed()
+    model: Any = registry.get("models", spec)
+    dataset: Any = registry.get("datasets", data) if data else None
+    net, x = _network(model, dataset, classes, size)
+    found = [layer for layer in survey(net, x) if layer.cut == EXACT or not exact]
+    if form == "table":
+        _table(model, found, x)
+    else:
+        _machine(found, form)
+
+
+def _network(model: Model, dataset: Dataset | None, classes: int, size: int | None) -> tuple[Any, Any]:
+    """An untrained network and two inputs that it takes."""
+    import torch
+
+    from simbench.contracts import splits
+    from simbench.errors import InputError
+    from simbench.networks.inputs import pixels, prepared
+    from simbench.system.surroundings import abroad
+
+    channels, published = 3, model.published()
+    classes = published.classes if published else dataset.classes if dataset else classes
+    if dataset is not None:
+        channels = dataset.channels
+        x = prepared(pixels(splits.read(dataset, "test").inputs[:2], dataset.range), model, published or dataset)
+    elif model.vocabulary:
+        channels, x = model.vocabulary, torch.randint(0, model.vocabulary, (2, 16))
+    with abroad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = model.build(channels, classes).eval()
+        if dataset is not None or model.vocabulary:
+            return net, x
+        own = model.preprocess and model.preprocess.size
+        refusal = ""
+        for sides in [(size, size)] if size else [own] if own else [(side, side) for side in SIDES]:
+            x = torch.randn(2, channels, *sides)
+            try:
+                with torch.no_grad():
+                    net(x)
+                return net, x
+            except Exception as error:  # a network may refuse a size in any way
+                refusal = f"{sides[0]} x {sides[1]}: {' '.join(str(error).split())[:120]}"
+    raise InputError(f"{model.spec} takes no image of {refusal}; give --size PIXELS or --data DATASET")
+
+
+def _table(model: Model, found: list, x: Any) -> None:
+    from collections import Counter
+
+    from tabulate import tabulate
+
+    rows = [
+        (each.name, each.kind, each.runs, " x ".join(map(str, each.shape)), each.layout, each.cut, each.reason)
+        for each in found
+    ]
+    click.echo(tabulate(rows, headers=HEADINGS, maxcolwidths=[None] * 6 + [60], disable_numparse=True))
+    counts = Counter(each.cut for each in found)
+    told = ", ".join(f"{kind} {counts[kind]}" for kind in ("exact", "hook", "none") if counts[kind])
+    click.echo(f"{model.spec}, inputs {' x '.join(map(str, x.shape[1:]))}: {len(found)} layers ({told or 'none'})")
+
+
+def _machine(found: list, form: str) -> None:
+    import csv
+    import json
+    import sys
+
+    if form == "json":
+        click.echo(json.dumps([each._asdict() for each in found], indent=1))
+        return
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(found[0]._fields if found else HEADINGS)
+    writer.writerows((*each[:3], "x".join(map(str, each.shape)), *each[4:]) for each in found)

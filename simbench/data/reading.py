@@ -1,0 +1,113 @@
+"""Reading: inputs and labels as two numpy arrays, from whatever a user has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from simbench.contracts.tokens import masked
+from simbench.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy
+
+#: Keys of batches that are mappings, by what they hold; the first that is there is taken.
+INPUTS = ("pixel_values", "input_ids", "inputs", "images", "image", "x")
+LABELS = ("labels", "label", "targets", "target", "y")
+MASK = "attention_mask"
+WANTED = (
+    "give (inputs, labels), a dict of tensors with labels (input_ids, attention_mask, labels), or a DataLoader or Dataset "
+    "of such items"
+)
+
+
+def arrays(given: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Inputs (n, ...) and labels (n, ...) of arrays or tensors, of a mapping of them, or of an iterable of batches or
+    of single items, which is read once, to its end. Token ids have -1 where an attention mask is 0.
+
+    what: the name of the data in messages. Raises InputError for anything else."""
+    if isinstance(given, Mapping):
+        return _mapping(given, what)
+    if isinstance(given, tuple) and len(given) == 2 and all(map(_is_array, given)):
+        return _array(given[0], what), _array(given[1], what)
+    if _is_array(given) or isinstance(given, (str, bytes)):
+        raise InputError(f"{what} is a {type(given).__name__} without labels; {WANTED}")
+    return _read(given, what)
+
+
+def _read(given: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The items of an iterable, or of a torch Dataset, one after the other."""
+    import numpy as np
+
+    if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
+        items = (given[i] for i in range(len(given)))  # a Dataset need not end when it is iterated
+    elif isinstance(given, Iterable):
+        items = iter(given)
+    else:
+        raise InputError(f"{what} is a {type(given).__name__}; {WANTED}")
+    xs, ys = [], []
+    for item in items:
+        x, y = _pair(item, what)
+        single = y.ndim == 0
+        xs.append(x[None] if single else x)
+        ys.append(y[None] if single else y)
+    if not xs:
+        raise InputError(f"{what} is empty; {WANTED}")
+    if xs[0].ndim == 2 and xs[0].dtype.kind in "iu":
+        xs = _padded(xs)
+    shapes = {x.shape[1:] for x in xs}
+    if len(shapes) > 1:
+        raise InputError(
+            f"{what} has inputs of shapes {', '.join(map(str, sorted(shapes)[:3]))}; one shape is wanted: resize images "
+            "to one size"
+        )
+    return np.concatenate(xs), np.concatenate(ys)
+
+
+def _pair(item: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+    if isinstance(item, Mapping):
+        return _mapping(item, what)
+    if isinstance(item, (tuple, list)) and len(item) == 2:
+        return _array(item[0], what), _array(item[1], what)
+    raise InputError(f"{what} has items that are {type(item).__name__}; {WANTED}")
+
+
+def _mapping(given: Mapping, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+    x, y = (next((key for key in keys if key in given), None) for keys in (INPUTS, LABELS))
+    if x is None or y is None:
+        raise InputError(
+            f"{what} has the keys {', '.join(map(repr, given))}; one of {', '.join(INPUTS)} and one of "
+            f"{', '.join(LABELS)} are wanted"
+        )
+    inputs = _array(given[x], what)
+    if x == "input_ids" or MASK in given:
+        inputs = masked(inputs, None if given.get(MASK) is None else _array(given[MASK], what))
+    return inputs, _array(given[y], what)
+
+
+def _padded(parts: list[numpy.ndarray]) -> list[numpy.ndarray]:
+    """Batches of ids of one length, with -1 behind shorter ones."""
+    import numpy as np
+
+    longest = max(part.shape[1] for part in parts)
+    return [np.pad(part.astype(np.int64), ((0, 0), (0, longest - part.shape[1])), constant_values=-1) for part in parts]
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") or hasattr(value, "detach")
+
+
+def _array(value: Any, what: str) -> numpy.ndarray:
+    """A numpy array of a tensor, array, number or list. Raises InputError where there is none."""
+    import numpy as np
+
+    value = value.detach().cpu() if hasattr(value, "detach") else value
+    if getattr(value, "dtype", None) is not None and str(value.dtype) == "torch.bfloat16":
+        value = value.float()
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} has a {type(value).__name__} that is no array ({error}); {WANTED}") from None
+    if array.dtype.kind not in "iufb":
+        raise InputError(f"{what} has {type(value).__name__} of type {array.dtype}; numbers are wanted; {WANTED}")
+    return array

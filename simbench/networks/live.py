@@ -1,0 +1,135 @@
+"""Networks in memory: a torch.nn.Module as a model that holds the one network of its architecture."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from simbench.contracts import Model
+from simbench.contracts.selection import Network
+from simbench.errors import Inapplicable, InputError
+from simbench.networks.checkpoints import content_hash
+from simbench.networks.front import readable
+from simbench.networks.graphs import graph
+from simbench.networks.stages import in_a_row, stages
+from simbench.system.codes import HOST, Description
+from simbench.system.provenance import digest
+
+
+class Live(Model):
+    """A network that is given as an object. `build` copies it with its weights, whatever the channels and classes.
+
+    name: in results. net: not changed; copied when it is built. preprocess: batch of inputs -> what the network takes.
+    layers: those that can be read (`simbench.networks.front.readable`) below its output. skipped: layer -> why not.
+    """
+
+    source = "given as an object"
+
+    def __init__(
+        self, name: str, net: nn.Module, inputs: Tensor, preprocess: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        """inputs: some of the data, from which the layers are found. Raises InputError for what is no network, or does
+        not take them."""
+        if not isinstance(net, nn.Module):
+            raise InputError(f"{name} is a {type(net).__name__}; give a torch.nn.Module")
+        self.name, self._net, self._preprocess = name, _seen_through(net), preprocess
+        self._fresh = False
+        with torch.no_grad():
+            own = self.build(0, 0)
+            try:
+                given = self.adapted(inputs)
+                shapes, self.skipped = readable(own, given)
+                output = own(given)
+            except Exception as error:
+                what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                raise InputError(
+                    f"{name} cannot run on inputs of shape {tuple(inputs.shape)} ({what}); give data that it takes, or "
+                    "preprocess_a= and preprocess_b=, functions of a batch"
+                ) from error
+        if not isinstance(output, Tensor) or output.ndim != 2 or not output.is_floating_point():
+            shape = f" of shape {tuple(output.shape)}" if isinstance(output, Tensor) else ""
+            raise InputError(f"{name} gives a {type(output).__name__}{shape}; float outputs (n, outputs) are wanted")
+        self.outputs = output.shape[1]
+        self.shapes = {layer: shapes[layer] for layer in _below_the_output(own, shapes)}
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        prepared = "" if self._preprocess is None else digest(_described(self._preprocess))
+        return {**super().identity, "preprocess": prepared}
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return tuple(self.shapes)
+
+    @property
+    def default_layers(self) -> tuple[str, ...]:
+        """The stages, and the blocks in them: children of the network and of the nn.Sequential or nn.ModuleList in it
+        that have children themselves, and all stages of a row of layers."""
+        net = self._net
+        chosen = [name for name, module in net.named_children()]
+        for name, child in net.named_children():
+            if isinstance(child, (nn.Sequential, nn.ModuleList)):
+                chosen += [f"{name}.{inner}" for inner, block in child.named_children() if any(block.children())]
+        return tuple(layer for layer in self.layers if layer in chosen)
+
+    @property
+    def untrained(self) -> Live:
+        twin = copy.copy(self)
+        twin._fresh = True
+        return twin
+
+    def build(self, channels: int, classes: int) -> nn.Module:
+        net = copy.deepcopy(self._net).eval()
+        if self._fresh:
+            _initialise(net, self.name)
+        return net
+
+    def adapted(self, inputs: Tensor) -> Tensor:
+        return inputs if self._preprocess is None else self._preprocess(inputs)
+
+    def network(self) -> Network:
+        """The network, named by the hash of its weights."""
+        weights = content_hash(self._net.state_dict())
+        packages = frozenset(type(module).__module__.partition(".")[0] for module in self._net.modules())
+        return Network(self, weights[:8], weights, Path(), graph=graph(self.build(0, 0), packages - HOST))
+
+
+def _seen_through(net: nn.Module) -> nn.Module:
+    """The network inside DataParallel or torch.compile, so that its layers have their own names."""
+    while isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(net, "_orig_mod"):
+        net = net._orig_mod if hasattr(net, "_orig_mod") else net.module
+    return net
+
+
+def _below_the_output(net: nn.Module, shapes: dict[str, tuple[int, ...]]) -> list[str]:
+    """The layers with something above them: of a row of stages all but the last, of other networks all."""
+    if not in_a_row(net):
+        return list(shapes)
+    last = list(net._modules)[-1]
+    return [name for name in stages(net) if name in shapes and name.partition(".")[0] != last]
+
+
+def _initialise(net: nn.Module, name: str) -> None:
+    """Initial weights, by the `reset_parameters` of each module with parameters or buffers of its own."""
+    for path, module in net.named_modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+        elif module._parameters or module._buffers:
+            raise Inapplicable(
+                f"{name} has no initial weights: {path or 'the network'} ({type(module).__name__}) has no "
+                "reset_parameters"
+            )
+
+
+def _described(function: Callable) -> list:
+    """The code of a function, and the tensors of a module."""
+    package = (getattr(function, "__module__", None) or type(function).__module__).partition(".")[0]
+    code = Description(frozenset({package}) - HOST, lazy=True)
+    if isinstance(function, nn.Module):
+        return [graph(function, frozenset({package}) - HOST), content_hash(function.state_dict())]
+    return [code.of(function), code.rest()]

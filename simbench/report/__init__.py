@@ -1,0 +1,1 @@
+"""One HTML page of results, and public functions that draw its figures."""

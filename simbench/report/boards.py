@@ -1,0 +1,101 @@
+"""The leaderboard as HTML: of a page, and of a notebook."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from simbench import columns
+from simbench.columns import INDEX
+from simbench.report import ranking
+from simbench.report.answer import answer
+from simbench.report.names import about, labels, setting, settings, truth
+from simbench.report.points import SHOWN
+from simbench.report.tables import Tables, Words
+from simbench.results.board import SCOPES, TARGETS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def notebook(tables: Tables) -> str:
+    """The answer and the leaderboard of the mean over stitchers, as a notebook shows them."""
+    data = ranked(tables, Words())
+    fields = {name: at for at, name in enumerate(data["fields"])}
+    return templates().get_template("notebook.html").render(data=data, fields=fields, full=False)
+
+
+def ranked(tables: Tables, words: Words) -> dict[str, Any]:
+    """Plain data of the leaderboard: settings, indices, the columns and the rows."""
+    board, methods = tables.leaderboard, tables.methods
+    groups, keys = settings(board), labels(board, methods)
+    ranked_by, scope = (
+        (board[name].iloc[0] if len(board) else default)
+        for name, default in (("target", columns.RANKED_BY), ("scope", "within"))
+    )
+    controls = {row["method"] for row in methods.to_dict("records") if truth(row["control"]) and row["kind"] == INDEX}
+    declared = {name: column for name, column in tables.declared.items() if board[name].notna().any()}
+    return {
+        "settings": [
+            setting(group) | {"answer": answer(board, tables.comparisons, group, keys, controls)} | _size(board, group)
+            for group in groups
+        ],
+        "target": ranked_by,
+        "targets": {name: TARGETS.get(name, name) for name in (ranked_by, SHOWN)},
+        "scope": scope,
+        "scopes": SCOPES,
+        "least": _least(board, scope),
+        "indices": about(keys, methods, tables.timings, words.costs),
+        "families": {row["spec"]: row["family"] for row in methods.to_dict("records") if row["kind"] != INDEX},
+        "added": [
+            {"name": name, "heading": column.heading, "meaning": column.meaning} for name, column in declared.items()
+        ],
+        "fields": [*ranking.FIELDS, *declared],
+        "board": ranking.rows(board, groups, keys, methods, list(declared)),
+    }
+
+
+def templates() -> Environment:
+    """The templates, which escape every text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("simbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "places": places}
+    return environment
+
+
+def source(environment: Environment, name: str) -> str:
+    """The text of a stylesheet or script."""
+    return environment.loader.get_source(environment, name)[0]
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """A number to so many places, "" where there is none."""
+    return "" if value is None or value != value else f"{value:.{digits}f}".replace("-", "−")
+
+
+def places(value: float, least: float, width: float = 150) -> float:
+    """Where a correlation stands on an axis from `least` to 1 of that many pixels."""
+    return round((min(max(value, least), 1.0) - least) / (1 - least) * width, 1)
+
+
+def _least(board: pd.DataFrame, scope: str) -> float:
+    """Where the axis of drawn intervals begins: a tenth at or below all of them, and below zero."""
+    ends = board[[scope, f"{scope}_low"]].min().min()
+    return -0.1 if pd.isna(ends) else max(-1.0, min(-0.1, math.floor(10 * ends) / 10))
+
+
+def _size(board: pd.DataFrame, group: tuple) -> dict[str, Any]:
+    """How many networks, pairs and layers are behind a board, and by which design."""
+    part = board[(board[columns.GROUP] == list(group)).all(axis=1)]
+    counts = {name: part[name].max() for name in ("networks", "pairs", "layers")}
+    known = {name: None if value is None or value != value else int(value) for name, value in counts.items()}
+    return known | {"design": " or ".join(sorted({design for design in part["design"].fillna("") if design}))}

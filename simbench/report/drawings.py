@@ -1,0 +1,136 @@
+"""Figures of results, each of a data frame, drawn on the Axes that it is given.
+
+Data frames have the columns of measurements.csv, leaderboard.csv or comparisons.csv (`simbench.columns`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simbench.columns import INDEX, LOGARITHMIC, SIMILARITY, STITCHER
+from simbench.results import figures
+from simbench.statistics.comparisons import LEVEL
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+#: What names a stitch, whichever method is measured on it.
+CELL = ["dataset", "model_a", "seed_a", "layer_a", "model_b", "seed_b", "layer_b"]
+
+
+def scatter(frame: pd.DataFrame, axes: Axes, index: str, stitcher: str, target: str = "relative_accuracy") -> None:
+    """Index against stitched networks: a point for each pair of networks and layer, coloured by layer.
+
+    frame: measurements. index, stitcher: names. ValueError where no cell has both.
+    """
+    ok = frame[frame["status"] == "ok"]
+    xs = ok[(ok["kind"] == INDEX) & (ok["method"] == index) & (ok["quantity"] == SIMILARITY)]
+    ys = ok[(ok["kind"] == STITCHER) & (ok["method"] == stitcher) & (ok["quantity"] == target)]
+    both = xs.merge(ys, on=CELL, suffixes=("", "_y"))
+    if both.empty:
+        raise ValueError(f"no cell holds both index {index!r} and {target} of stitcher {stitcher!r}")
+    layers = list(dict.fromkeys(both["layer_a"]))
+    for layer, colour in zip(layers, _viridis(len(layers)), strict=True):
+        part = both[both["layer_a"] == layer]
+        axes.scatter(part["value"], part["value_y"], s=9, color=colour, label=layer, linewidths=0, alpha=0.8)
+    if target in LOGARITHMIC:
+        axes.set_yscale("log")
+    figures.describe(axes, f"{index} against {stitcher}", index, target.replace("_", " "))
+
+
+def curves(frame: pd.DataFrame, axes: Axes, index: str) -> None:
+    """An index, and relative accuracy behind each stitcher, by layer: mean and standard deviation over pairs of networks.
+    An index with values beyond 1.5 has the left axis for itself.
+
+    frame: measurements. ValueError where the index has no value.
+    """
+    ok = frame[(frame["status"] == "ok") & (frame["layer_a"] == frame["layer_b"]) & frame["step"].isna()]
+    drawn = ok[(ok["kind"] == INDEX) & (ok["method"] == index) & (ok["quantity"] == SIMILARITY)]
+    if drawn.empty:
+        raise ValueError(f"index {index!r} has no value")
+    layers = sorted(drawn["layer_a"].unique(), key=in_order)
+    stitched = ok[(ok["kind"] == STITCHER) & (ok["quantity"] == "relative_accuracy")]
+    parts = [(index, drawn), *stitched.groupby("method", sort=False)]
+    beside = axes.twinx() if drawn["value"].abs().max() > 1.5 and len(parts) > 1 else axes
+    if beside is not axes:
+        beside.set_ylabel("relative accuracy")
+        beside.grid(False)
+    for at, (name, rows) in enumerate(parts):
+        grouped = rows.groupby("layer_a")["value"]
+        means, spreads = grouped.mean().reindex(layers), grouped.std().reindex(layers)
+        style = {"linestyle": "-" if at == 0 else "--"}
+        figures.band(
+            axes if at == 0 else beside, range(len(layers)), means.to_numpy(), spreads.to_numpy(), name, at, **style
+        )
+    figures.ticks(axes, layers)
+    figures.describe(axes, f"{index}, and relative accuracy behind each stitcher", "layer", "value")
+
+
+def trajectory(frame: pd.DataFrame, axes: Axes, index: str) -> None:
+    """An index along the training of a stitch, mean and standard deviation over pairs, by layer and view.
+
+    frame: measurements. ValueError where it was not measured along a training.
+    """
+    rows = frame[(frame["status"] == "ok") & frame["step"].notna() & (frame["method"] == index)]
+    rows = rows[rows["quantity"] == SIMILARITY]
+    if rows.empty:
+        raise ValueError(f"index {index!r} was not measured along a training")
+    for at, ((experiment, layer, view), part) in enumerate(rows.groupby(["experiment", "layer_a", "view"], sort=False)):
+        grouped = part.groupby("step")["value"]
+        steps = [int(step) for step in grouped.mean().index]
+        label = f"{experiment}, {layer}, {view}"
+        figures.band(axes, steps, grouped.mean().to_numpy(), grouped.std().to_numpy(), label, at)
+    figures.describe(axes, f"{index} along the training", "step", index)
+
+
+def matrix(frame: pd.DataFrame, axes: Axes) -> None:
+    """Differences of correlations, row less column; a dot where one predicts better (adjusted p at most 0.05).
+
+    frame: comparisons of one board and stitcher. ValueError without rows.
+    """
+    if frame.empty:
+        raise ValueError("no two indices were compared")
+    names = sorted({*frame["index_a"], *frame["index_b"]})
+    places = {name: at for at, name in enumerate(names)}
+    gaps, sure = np.full((len(names), len(names)), np.nan), []
+    wanted = frame[["index_a", "index_b", "difference", "adjusted"]]
+    for a, b, gap, p in wanted.itertuples(index=False, name=None):
+        i, j = places[a], places[b]
+        gaps[i, j], gaps[j, i] = gap, -gap
+        sure += [(i, j), (j, i)] if p <= LEVEL else []
+    limit = np.nanmax(np.abs(gaps)) or 1.0
+    axes.imshow(gaps, cmap="PuOr", vmin=-limit, vmax=limit)
+    if sure:
+        rows, columns = zip(*sure, strict=True)
+        axes.scatter(columns, rows, s=6, color="black")
+    axes.grid(False)
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names)), names)
+    figures.describe(axes, "row predicts better than column: difference of correlations")
+
+
+def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:
+    """Layer against layer: mean over pairs of networks. frame: measurements of one quantity of one method."""
+    means = frame.pivot_table(index="layer_a", columns="layer_b", values="value", aggfunc="mean")
+    rows, columns = sorted(means.index, key=in_order), sorted(means.columns, key=in_order)
+    axes.imshow(means.loc[rows, columns].to_numpy(float), cmap="viridis")
+    axes.grid(False)
+    axes.set_xticks(range(len(columns)), columns, rotation=90)
+    axes.set_yticks(range(len(rows)), rows)
+    figures.describe(axes, title, "layer of Model 2", "layer of Model 1")
+
+
+def in_order(name: str) -> list:
+    """Layers in the order of their numbers: bn2 before bn10."""
+    import re
+
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def _viridis(count: int) -> np.ndarray:
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](np.linspace(0, 0.92, count))

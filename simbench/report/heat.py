@@ -1,0 +1,53 @@
+"""Layer x layer maps of a page: each index beside stitched accuracy, where layers were crossed."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import pandas as pd
+
+from simbench.columns import INDEX, SIMILARITY, STITCHER
+from simbench.results import figures
+from simbench.results.text import specs
+
+#: Most maps of one page.
+MOST = 40
+
+
+def heat_maps(measurements: pd.DataFrame, methods: pd.DataFrame) -> list[dict[str, Any]]:
+    """Title, alt and picture (data URI of an SVG) of each method that was measured between different layers."""
+    rows = measurements[(measurements["status"] == "ok") & measurements["step"].isna()]
+    compared = (rows["kind"] == INDEX) & (rows["quantity"] == SIMILARITY)
+    stitched = (rows["kind"] == STITCHER) & (rows["quantity"] == "relative_accuracy")
+    rows = rows[compared | stitched]
+    names, found = specs(methods), []
+    apart = ["dataset", "experiment", "model_a", "model_b", "view", "kind", "method", "params"]
+    for (dataset, experiment, model_a, model_b, _, kind, method, params), part in rows.groupby(apart, sort=False):
+        if (part["layer_a"] == part["layer_b"]).all():
+            continue
+        what = f"{names.get((method, params), method)}" + (": relative accuracy" if kind == STITCHER else "")
+        title = f"{what}\n{experiment}, {model_a} on {dataset}"
+        means = part.groupby(["layer_a", "layer_b"])["value"].mean()
+        best = " and ".join(means.idxmax())
+        found.append(
+            {
+                "title": title.replace("\n", ", "),
+                "alt": f"Heat map of {what} between layers of {model_a} and {model_b}; largest between {best}",
+                "picture": _picture(part, title),
+            }
+        )
+        if len(found) == MOST:
+            break
+    return found
+
+
+def _picture(rows: pd.DataFrame, title: str) -> str:
+    from simbench.report.drawings import heat
+
+    figure, (axes,) = figures.panels(1, 1, width=3.4, height=3.4)
+    heat(rows, axes, title)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,87 @@
+"""One self-contained HTML file of results."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from simbench import columns
+from simbench.columns import METHODS
+from simbench.report import gallery, points, provenance, ranking
+from simbench.report.boards import ranked, source, templates
+from simbench.report.heat import heat_maps
+from simbench.report.names import labels, settings
+from simbench.report.still import first, pairwise
+from simbench.report.tables import Tables, Words
+from simbench.system import atomic
+from simbench.system.stopwatch import stage
+
+
+@stage("page")
+def write(tables: Tables, to: Path, words: Words | None = None) -> Path:
+    """Write the page of some tables to a file, atomically, and return it."""
+    atomic.write(to, page(tables, words or Words()).encode())
+    return to
+
+
+def page(tables: Tables, words: Words) -> str:
+    """The page: HTML that asks for nothing else, with its data as one JSON block."""
+    environment = templates()
+    data = contents(tables, words)
+    pictures = [each.pop("picture") for each in data["figures"]]
+    style, script = (source(environment, name) for name in ("style.css", "script.js"))
+    static = {
+        "full": True,
+        "style": style,
+        "script": script,
+        "hashes": {"style": _hash(style), "script": _hash(script)},
+        "json": inert(data),
+        "pictures": pictures,
+        "first": first(tables, data),
+        "pairwise": pairwise(data),
+        "networks": provenance.networks(tables.measurements, tables.weights),
+        "problems": provenance.problems(tables.measurements, tables.methods),
+        "timings": provenance.timed(tables.timings, tables.methods),
+        "runs": tables.runs.astype(object).where(tables.runs.notna(), "").to_dict("records"),
+        "columns": columns.board(tables.declared),
+        "methods": [_method(row, words) for row in tables.methods.to_dict("records")],
+        "folders": [path.name for path in tables.folders],
+        "fields": {name: at for at, name in enumerate(data["fields"])},
+        "heat": heat_maps(tables.measurements, tables.methods),
+    }
+    return environment.get_template("page.html").render(data=data, **static)
+
+
+def contents(tables: Tables, words: Words) -> dict[str, Any]:
+    """The data of the page: what the script draws from."""
+    methods, measurements = tables.methods, tables.measurements
+    data = ranked(tables, words)
+    groups, keys = settings(tables.leaderboard), labels(tables.leaderboard, methods)
+    return data | {
+        "matrix": ranking.matrix(tables.comparisons, groups, keys, methods),
+        "cells": [points.cells(measurements, methods, group, keys, data["target"]) for group in groups],
+        "layerwise": points.layerwise(tables.correlations, methods, groups, keys, data["target"]),
+        "along": points.along(measurements, methods),
+        "figures": gallery.gallery(tables.figures, measurements, methods, tables.timings, tables.runs, words.captions),
+    }
+
+
+def inert(data: Any) -> str:
+    """JSON that stays data inside a script element, whatever text it holds."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+def _hash(text: str) -> str:
+    """What a browser compares an element's text with before it applies it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _method(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    return {name: row[name] for name in METHODS} | {"formula": words.formulas.get(row["method"], "")}

@@ -1,0 +1,69 @@
+"""Networks, rows without a value, timings and runs, for the end of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from simbench.columns import NETWORK
+from simbench.results.text import specs
+
+
+def networks(measurements: pd.DataFrame, weights: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
+    """Data set, model, name, panel, accuracy, hash of the weights and how it was trained, of each network."""
+    rows = measurements[(measurements["kind"] == NETWORK) & (measurements["quantity"] == "accuracy")]
+    rows = rows.drop_duplicates(["dataset", "model_a", "seed_a", "panel"])
+    rows = rows.assign(number=pd.to_numeric(rows["seed_a"], errors="coerce")).sort_values(
+        ["dataset", "model_a", "panel", "number", "seed_a"], kind="stable"
+    )
+    return [
+        {
+            "dataset": row["dataset"],
+            "model": row["model_a"],
+            "name": row["seed_a"],
+            "panel": row["panel"],
+            "accuracy": row["value"],
+            "samples": row["samples"],
+            "weights": weights.get((row["model_a"], row["seed_a"]), ""),
+            "trained": f"frozen in panel {row['panel']}"
+            if row["panel"]
+            else f"by simbench, as {row['model_a']} trains on {row['dataset']}, from seed {row['seed_a']}"
+            if row["seed_a"].isdigit()
+            else "elsewhere: a file of weights",
+        }
+        for row in rows.to_dict("records")
+    ]
+
+
+def problems(measurements: pd.DataFrame, methods: pd.DataFrame) -> list[dict[str, Any]]:
+    """Status, reason, how many rows, and the methods concerned, of rows that are not ok; most frequent first."""
+    rows = measurements[measurements["status"] != "ok"]
+    names = specs(methods)
+    rows = rows.assign(called=[names.get(key, key[0]) for key in zip(rows["method"], rows["params"], strict=True)])
+    found = [
+        {"status": status, "reason": note, "rows": len(part), "methods": ", ".join(sorted(set(part["called"]) - {""}))}
+        for (status, note), part in rows.groupby(["status", "note"], sort=False)
+    ]
+    order = ("failed", "degenerate", "skipped")
+    return sorted(found, key=lambda each: (order.index(each["status"]), -each["rows"]))
+
+
+def timed(timings: pd.DataFrame, methods: pd.DataFrame) -> list[dict[str, Any]]:
+    """Cases, seconds and seconds per case of each method of each experiment; the slowest first."""
+    names = specs(methods)
+    called = [names.get(key, key[0]) for key in zip(timings["method"], timings["params"], strict=True)]
+    grouped = timings.assign(called=called).groupby(["experiment", "kind", "called"], sort=False)["seconds"]
+    totals = grouped.agg(["size", "sum"]).reset_index().sort_values("sum", ascending=False, kind="stable")
+    return [
+        {
+            "experiment": row["experiment"],
+            "kind": row["kind"],
+            "method": row["called"],
+            "cases": row["size"],
+            "seconds": row["sum"],
+            "each": row["sum"] / row["size"],
+        }
+        for row in totals.to_dict("records")
+    ]

@@ -1,0 +1,64 @@
+"""The rows of the leaderboard of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from simbench.columns import GROUP
+from simbench.report.names import INDEX_KEY, Key
+from simbench.results.text import specs
+
+#: Correlations of a row, with the ends of their intervals.
+SCOPES = ("within", "within_end", "pooled")
+VALUES = tuple(f"{scope}{end}" for scope in SCOPES for end in ("", "_low", "_high"))
+#: What a row is made of, before the columns that experiments add.
+FIELDS = ("setting", "stitcher", "index", "rank", "best_rank", "worst_rank", *VALUES, "ceiling", "relative_accuracy",
+          "agreement", "coverage")  # fmt: skip
+
+
+def rows(
+    leaderboard: pd.DataFrame,
+    settings: Sequence[tuple],
+    keys: Mapping[Key, str],
+    methods: pd.DataFrame,
+    added: Sequence[str],
+) -> list[list[Any]]:
+    """A list for each row of leaderboard.csv, of FIELDS and `added`. Settings and indices are positions in `settings`
+    and `keys`; correlations have three places, and None where there is none."""
+    places = {key: at for at, key in enumerate(keys)}
+    grouped = {group: at for at, group in enumerate(settings)}
+    names = specs(methods)
+    found = []
+    for row in leaderboard.to_dict("records"):
+        stitcher = names.get((row["stitcher"], row["stitcher_params"]), row["stitcher"])
+        key = tuple(row[name] for name in INDEX_KEY)
+        head = [grouped[tuple(row[name] for name in GROUP)], stitcher, places[key]]
+        ranks = [None if pd.isna(row[name]) else int(row[name]) for name in FIELDS[3:6]]
+        found.append(head + ranks + [short(row[name]) for name in (*FIELDS[6:], *added)])
+    return found
+
+
+def short(value: Any, digits: int = 3) -> float | None:
+    """A number to so many places, None where there is none."""
+    return None if value is None or pd.isna(value) else round(float(value), digits)
+
+
+def matrix(
+    comparisons: pd.DataFrame, settings: Sequence[tuple], keys: Mapping[Key, str], methods: pd.DataFrame
+) -> list[list[Any]]:
+    """[setting, stitcher, index a, index b, difference, adjusted p-value] for each row of comparisons.csv; indices and
+    settings are positions."""
+    places = {key: at for at, key in enumerate(keys)}
+    grouped = {group: at for at, group in enumerate(settings)}
+    names = specs(methods)
+    sides = [[f"index_{side}", f"index_{side}_params", f"view_{side}"] for side in "ab"]
+    wanted = [comparisons[columns].itertuples(index=False, name=None) for columns in (GROUP, *sides)]
+    rest = comparisons[["stitcher", "stitcher_params", "difference", "adjusted"]].itertuples(index=False, name=None)
+    return [
+        [grouped[group], names.get((stitcher, params), stitcher), places[a], places[b], short(gap), short(p, 4)]
+        for group, a, b, (stitcher, params, gap, p) in zip(*wanted, rest, strict=True)
+        if group in grouped and a in places and b in places
+    ]

@@ -1,0 +1,83 @@
+"""What a page shows of one index and of pairs of indices before, or without, its script."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from simbench.columns import GROUP, STITCHER
+from simbench.report.drawings import curves, scatter
+from simbench.report.names import settings
+from simbench.report.tables import Tables
+from simbench.results import figures
+from simbench.statistics.comparisons import LEVEL
+
+
+def first(tables: Tables, data: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Pictures of the index that leads the first board: its scatter behind one stitcher, and its curves by layer."""
+    if not data["settings"] or not data["cells"][0]:
+        return []
+    fields = {name: at for at, name in enumerate(data["fields"])}
+    ranked = [row for row in data["board"] if row[fields["setting"]] == 0 and row[fields["stitcher"]] == "all"]
+    ranked = [row for row in ranked if row[fields["rank"]] is not None]
+    if not ranked:
+        return []
+    index = data["indices"][min(ranked, key=lambda row: row[fields["rank"]])[fields["index"]]]["method"]
+    group = settings(tables.leaderboard)[0]
+    mine = tables.measurements[(tables.measurements[GROUP] == list(group)).all(axis=1)]
+    stitchers = list(mine.loc[mine["kind"] == STITCHER, "method"].unique())
+    stitcher = next((name for name in stitchers if name == "least_squares"), stitchers[0])
+    drawn: tuple[tuple[str, Callable], ...] = (
+        (
+            f"{index} against relative accuracy behind {stitcher}, coloured by layer",
+            lambda a: scatter(mine, a, index, stitcher),
+        ),
+        (f"{index}, and relative accuracy behind each stitcher, by layer", lambda a: curves(mine, a, index)),
+    )
+    return [{"title": title, "alt": f"Plot of {title}", "picture": picture(draw)} for title, draw in drawn]
+
+
+def picture(draw: Callable) -> str:
+    """The data URI of an SVG of one panel, which `draw` draws; its points are pixels, because thousands are large."""
+    import matplotlib
+
+    figure, axes = figures.panels(1, 1)
+    draw(axes[0])
+    for marks in axes[0].collections:
+        marks.set_rasterized(True)
+    figures.legend(figure, figure.axes)
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(figures.STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=figures.DOTS)
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def pairwise(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The first board's matrix of the mean over stitchers: names, and rows of (class, text) of cells, by rank."""
+    pairs = {(a, b): (gap, p) for at, stitcher, a, b, gap, p in data["matrix"] if at == 0 and stitcher == "all"}
+    if not pairs:
+        return None
+    pairs |= {(b, a): (None if gap is None else -gap, p) for (a, b), (gap, p) in pairs.items()}
+    fields = {name: at for at, name in enumerate(data["fields"])}
+    ranked = sorted(
+        (row for row in data["board"] if row[fields["setting"]] == 0 and row[fields["stitcher"]] == "all"),
+        key=lambda row: float("inf") if row[fields["rank"]] is None else row[fields["rank"]],
+    )
+    known = {a for a, _ in pairs}
+    order = [row[fields["index"]] for row in ranked if row[fields["index"]] in known]
+    rows = [[_cell(*pairs.get((a, b), (None, None)), a == b) for b in order] for a in order]
+    return {"names": [data["indices"][at]["name"] for at in order], "rows": rows}
+
+
+def _cell(gap: float | None, p: float | None, same: bool) -> tuple[str, str]:
+    if same or gap is None:
+        return "", ""
+    if p is None or p > LEVEL:
+        return "", "·"
+    return "better" if gap > 0 else "worse", f"{'▲' if gap > 0 else '▼'} {_p(p)}"
+
+
+def _p(p: float) -> str:
+    return "<.001" if p < 0.001 else f"{p:.3f}"[1:]

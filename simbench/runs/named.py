@@ -1,0 +1,64 @@
+"""Networks that a request names one by one: MODEL@FILE of a checkpoint, MODEL@SEED, or an object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from simbench.contracts import Dataset, Model, Network
+from simbench.errors import InputError
+from simbench.networks.panels import PanelFile
+from simbench.registry import Registry
+from simbench.runs.chosen import parts
+from simbench.runs.placeholders import checkpoint, network_of
+
+ALLOWED = "allowed: MODEL@FILE of a checkpoint, or MODEL@SEED, such as tiny10@0"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A network of a model: the seed of its training, the file of its weights, or the network itself."""
+
+    model: Model
+    origin: int | Path | Network
+
+    def network(self, dataset: Dataset, fingerprint: str, panels: Iterable[PanelFile]) -> Network:
+        """The network for a data set, or a placeholder where its seed is not trained yet."""
+        if isinstance(self.origin, Network):
+            return self.origin
+        if isinstance(self.origin, Path):
+            return checkpoint(self.model, self.origin, dataset)
+        return network_of(self.model, dataset, fingerprint, self.origin, panels)
+
+
+def named(given: Iterable[str | Network], registry: Registry) -> tuple[Named, ...]:
+    """The networks of `--networks`. Raises InputError for a text that names none, and for anything else."""
+    found = []
+    for item in given:
+        if isinstance(item, Network):
+            found.append(Named(item.model, item))
+        elif isinstance(item, str):
+            found += [_typed(text, registry) for text in parts("--networks", (item,))]
+        else:
+            raise InputError(f"networks hold a {type(item).__name__}; {ALLOWED}, or simbench.Network objects")
+    return tuple(found)
+
+
+def _typed(text: str, registry: Registry) -> Named:
+    model, _, origin = text.partition("@")
+    if not model or not origin:
+        raise InputError(f"network {text!r} has no {'weights' if model else 'model'}; {ALLOWED}")
+    found = registry.get("models", model)
+    return Named(found, int(origin) if origin.isascii() and origin.isdecimal() else Path(origin).expanduser())
+
+
+def each_with_its_own(models: tuple[Model, ...], files: tuple[Path, ...]) -> tuple[Named, ...]:
+    """One file for each model, in their order. Raises InputError for another number of files."""
+    if len(files) != len(models):
+        raise InputError(
+            f"--weights is given with {len(models)} models ({', '.join(m.spec for m in models)}) and {len(files)} "
+            "file(s); give one file for each model, in their order, or name "
+            "every network with --networks MODEL@FILE,MODEL@FILE"
+        )
+    return tuple(map(Named, models, files))

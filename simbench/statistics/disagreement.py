@@ -1,0 +1,39 @@
+"""Where an index and a target disagree most: cells whose ranks within their layer differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy import ndarray
+from scipy.stats import rankdata
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """cell: position among the cells. index, target: ranks within the layer, from 1 for the smallest value, where ties
+    share their mean rank. of: number of cells of the layer that both know."""
+
+    cell: int
+    index: float
+    target: float
+    of: int
+
+
+def disagreements(xs: ndarray, ys: ndarray, layers: Sequence[str], most: int = 10) -> list[Disagreement]:
+    """The `most` cells whose ranks differ most, as a share of their layer; the largest first.
+
+    xs, ys: (n,) values of an index and of a target, each oriented so that larger is more similar; NaN where there is
+    none. layers: (n,) layer of each cell. Layers in which one side is constant tell nothing and are left out.
+    """
+    known, layers, found = np.isfinite(xs) & np.isfinite(ys), np.asarray(layers), []
+    for layer in dict.fromkeys(layers[known]):
+        cells = np.flatnonzero(known & (layers == layer))
+        if np.ptp(xs[cells]) == 0 or np.ptp(ys[cells]) == 0:
+            continue
+        ranks = rankdata(xs[cells]), rankdata(ys[cells])
+        found += [
+            Disagreement(int(cell), float(x), float(y), len(cells)) for cell, x, y in zip(cells, *ranks, strict=True)
+        ]
+    return sorted(found, key=lambda each: (-abs(each.index - each.target) / each.of, each.cell))[:most]

@@ -1,0 +1,115 @@
+"""Networks in memory, and fronts of networks of any class."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from simbench import Inapplicable, InputError
+from simbench.networks.front import Front, readable
+from simbench.networks.live import Live
+
+X = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+class Bypassed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(3, 6, 1), nn.BatchNorm2d(6)
+        self.act, self.twice, self.unused = nn.ReLU(inplace=True), nn.Identity(), nn.Identity()
+        self.pair = nn.LSTM(6, 6, batch_first=True)
+        self.head = nn.Linear(6, 2)
+        self.ran: list[str] = []
+
+    def forward(self, x):
+        x = self.first(x)
+        x = x + self.act(self.norm(self.twice(self.twice(x))))
+        self.ran.append("head")
+        y, _ = self.pair(x.flatten(2).mT)
+        return self.head(y[:, -1])
+
+
+@pytest.fixture
+def net() -> Bypassed:
+    torch.manual_seed(0)
+    return Bypassed().eval()
+
+
+def test_a_front_is_the_output_of_the_layer_and_runs_nothing_above_it(net):
+    want = net.act(net.norm(net.first(X)))
+    assert torch.equal(Front(net, "act")(X), want)
+    assert net.ran == [] and not net.act._forward_hooks
+
+
+def test_a_front_leaves_no_hook_behind_an_error(net):
+    with pytest.raises(RuntimeError):
+        Front(net, "act")(X[:, :2])
+    assert not net.act._forward_hooks
+
+
+def test_a_front_of_no_submodule_is_refused(net):
+    with pytest.raises(InputError, match="did you mean 'act'"):
+        Front(net, "atc")
+    with pytest.raises(InputError, match="'unused' does not run"):
+        Front(net, "unused")(X)
+
+
+def test_readable_layers_run_once_and_give_maps_or_vectors(net):
+    shapes, reasons = readable(net, X)
+    assert shapes == {"first": (6, 4, 4), "norm": (6, 4, 4), "act": (6, 4, 4), "head": (2,)}
+    assert reasons == {"twice": "runs several times", "pair": "gives a tuple", "unused": "does not run"}
+
+
+def test_a_live_network_is_a_copy_with_its_weights(net):
+    model = Live("net", net.train(), X)
+    built = model.build(0, 0)
+    assert built is not net and not built.training and net.training
+    assert torch.equal(built(X), net.eval()(X))
+
+
+def test_its_content_depends_on_weights_and_preprocessing_alone(net):
+    def content(inputs=X, prepare=None):
+        return Live("net", net, inputs, prepare).network().content
+
+    before = content()
+    assert content(X + 1) == before
+    assert len({before, content(X, lambda x: x * 2), content(X, lambda x: x * 3)}) == 3
+    with torch.no_grad():
+        net.head.bias += 1
+    assert content() != before
+
+
+def test_wrappers_are_seen_through(net):
+    assert Live("net", nn.DataParallel(net), X).layers == Live("net", net, X).layers
+
+
+def test_an_untrained_network_has_other_weights_and_no_statistics(net):
+    net.norm.running_mean += 3
+    fresh = Live("net", net, X).untrained.build(0, 0)
+    assert not torch.equal(fresh.first.weight, net.first.weight) and not fresh.norm.running_mean.any()
+
+
+def test_a_module_that_cannot_be_initialised_has_no_untrained_network():
+    class Scale(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.by = nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            return x.flatten(1) * self.by
+
+    with pytest.raises(Inapplicable, match="Scale.* has no reset_parameters"):
+        Live("net", Scale(), X).untrained.build(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (nn.Conv2d(3, 2, 1), "gives a Tensor of shape .*; float outputs \\(n, outputs\\) are wanted"),
+        (nn.Linear(7, 2), "cannot run on inputs of shape \\(5, 3, 4, 4\\)"),
+    ],
+)
+def test_networks_that_cannot_be_compared_are_refused(module, message):
+    with pytest.raises(InputError, match=message):
+        Live("net", module, X)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from simbench.columns import TABLES
 from simbench.contracts import Row
 from simbench.errors import InputError
 from simbench.results import schema
 from simbench.system.provenance import digest
 from simbench.system.seals import content, put, sealed, unsealed
 from simbench.system.stopwatch import stage
+from simbench.system.writable import unwritable
 
 _CORRUPT = "corrupt"
 
@@ -77,6 +78,12 @@ class Store:
                 raise InputError(
                     f"results folder {str(self.folder)!r} is not writable ({reason}); give another with --results"
                 )
+        for name in TABLES:
+            if os.path.lexists(self.folder / name) and not (self.folder / name).is_file():
+                raise InputError(f"{self.folder / name} is no file; remove it, or give another folder with --results")
+        figures = self.folder / "figures"
+        if os.path.lexists(figures) and not figures.is_dir():
+            raise InputError(f"{figures} is not a folder; remove it, or give another folder with --results")
 
     @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
@@ -151,20 +158,6 @@ def _content(path: Path) -> bytes:
         return content(path)
     except OSError:
         return b""
-
-
-def unwritable(folder: Path) -> str:
-    """Why files cannot be written below `folder`, or "". Tries to write a temporary file."""
-    existing = folder.absolute()
-    while not os.path.lexists(existing):
-        existing = existing.parent
-    if not existing.is_dir():
-        return f"{existing} is not a folder"
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            return ""
-    except OSError as error:
-        return f"{existing} is read-only: {error.strerror or error}"
 
 
 def _files(folder: Path) -> Iterable[Path]:

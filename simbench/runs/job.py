@@ -92,21 +92,25 @@ def prepare(request: Request, registry: Registry) -> Job:
 def _check_names(job: Job) -> None:
     """Raise InputError where the results folder knows another network by the name of a given file: tables would show
     one network with layers of both."""
+    given = [
+        (part.selection.setting.dataset.label, network)
+        for part in job.parts
+        for network in part.selection.networks
+        if network.file and not network.part and network.file.parent != cache_folder("weights")
+    ]
     recorded: dict[tuple, str] = {}
-    for record in job.contents.records.values():
+    for record in job.contents.records.values() if given else ():
         for side in ("a", "b"):
             of = record.identity.get(side)
             if isinstance(of, list) and len(of) > 3:  # model, graph, weights, ..., layer
                 recorded[tuple(record.labels[name] for name in ("dataset", f"model_{side}", f"seed_{side}"))] = of[2]
-    for part in job.parts:
-        for network in part.selection.networks:
-            name = (part.selection.setting.dataset.label, network.model.spec, network.seed)
-            if network.file and recorded.get(name, network.weights) != network.weights:
-                raise InputError(
-                    f"--weights: {str(network.file)!r} is not the {network.seed!r} of {network.model.spec} that "
-                    f"{str(job.resolved.request.results)!r} holds, which has other weights; rename the file, or give "
-                    "another folder with --results"
-                )
+    for dataset, network in given:
+        if recorded.get((dataset, network.model.spec, network.seed), network.weights) != network.weights:
+            raise InputError(
+                f"checkpoint {str(network.file)!r} is not the {network.seed!r} of {network.model.spec} that "
+                f"{str(job.resolved.request.results)!r} holds, which has other weights; rename the file, or give "
+                "another folder with --results"
+            )
 
 
 def check_device(name: str) -> None:

@@ -7,7 +7,7 @@ from simbench.results.board import _partly
 
 @pytest.mark.parametrize(
     ("covered", "mark"),
-    [(0.25, " (coverage 0.25)"), (1.0, ""), (float("nan"), ""), (None, ""), (0.999, " (coverage 0.99)")],,
+    [(0.25, " (coverage 0.25)"), (1.0, ""), (float("nan"), ""), (None, ""), (0.999, " (coverage 0.99)")],
 )
 def test_coverage_below_one_is_marked(covered, mark):
     assert _partly({"coverage": covered}) == mark

@@ -2,4 +2,5 @@
 
 from simbench.cli import main
 
-main()
+if __name__ == "__main__":  # not in the processes that measure cases apart
+    main()

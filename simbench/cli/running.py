@@ -80,6 +80,12 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 )
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")
 @click.option(
+    "--timeout",
+    type=float,
+    metavar="SECONDS",
+    help="Seconds that a case may take. Cases are then measured in a process of their own.  [default: no limit]",
+)
+@click.option(
     "--results",
     default="simbench-results",
     show_default=True,

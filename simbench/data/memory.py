@@ -106,8 +106,8 @@ def _shaped(x: numpy.ndarray, label: str) -> numpy.ndarray:
     if x.ndim == 4 or (x.ndim == 2 and x.dtype.kind in "iu"):
         return x
     raise InputError(
-        f"{label} has inputs {x.shape} of {x.dtype}; images (n, c, h, w), (n, h, w, c) or (n, h, w), or token ids (n, t) "
-        "are wanted"
+        f"{label} has inputs {x.shape} of {x.dtype}; images (n, c, h, w), (n, h, w, c) or (n, h, w), or token ids "
+        "(n, t) are wanted"
     )
 
 

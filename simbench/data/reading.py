@@ -16,8 +16,8 @@ INPUTS = ("pixel_values", "input_ids", "inputs", "images", "image", "x")
 LABELS = ("labels", "label", "targets", "target", "y")
 MASK = "attention_mask"
 WANTED = (
-    "give (inputs, labels), a dict of tensors with labels (input_ids, attention_mask, labels), or a DataLoader or Dataset "
-    "of such items"
+    "give (inputs, labels), a dict of tensors with labels (input_ids, attention_mask, labels), or a DataLoader or "
+    "Dataset of such items"
 )
 
 
@@ -58,8 +58,8 @@ def _read(given: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
     shapes = {x.shape[1:] for x in xs}
     if len(shapes) > 1:
         raise InputError(
-            f"{what} has inputs of shapes {', '.join(map(str, sorted(shapes)[:3]))}; one shape is wanted: resize images "
-            "to one size"
+            f"{what} has inputs of shapes {', '.join(map(str, sorted(shapes)[:3]))}; one shape is wanted: resize "
+            "images to one size"
         )
     return np.concatenate(xs), np.concatenate(ys)
 

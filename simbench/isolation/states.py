@@ -63,11 +63,11 @@ def compared(index: Index, a: Sealed, b: Sealed) -> torch.Tensor:
     """What `compare` returns for two states. Raises Spoilt where one of them is changed."""
     error: Exception | None = None
     value: Any = None
-    with abroad():
-        try:
+    try:
+        with abroad():
             value = index.compare(a.lent, b.lent)
-        except Exception as raised:
-            error = raised
+    except Exception as raised:
+        error = raised
     if not (a.unchanged and b.unchanged):
         raise Spoilt(
             f"index {index.spec} changed a state, so its result is not taken; compare works on copies (x.clone()), "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
+import re
 import time
-import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,7 +18,12 @@ from simbench.isolation.copies import handed
 from simbench.isolation.loans import Loan
 from simbench.measuring.bench import Workbench
 from simbench.measuring.window import Window
+from simbench.system.raised import clean, message, told, trace
 from simbench.system.surroundings import abroad, known, seed_of
+
+#: What a row may say of its value, and names of arrays.
+STATUSES = ("ok", "degenerate", "skipped", "failed")
+ARRAY = re.compile(r"[\w ./=+-]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,19 @@ class Measured:
 def measure(case: Case, bench: Workbench) -> Measured:
     """Run one case, in surroundings that depend on its key alone and are put back. Whatever a plugin raises becomes a
     row `failed`; only an interruption gets through."""
-    start, error, samples, arrays = time.perf_counter(), "", 0, {}
+    start, error, samples = time.perf_counter(), "", 0
+    arrays: dict[str, np.ndarray] = {}
     try:
         with known(_seed(case)):
             samples = bench.samples(case)
-            rows, arrays = _run(case, bench)
-        found = [_plain(row) for row in rows]
+            found, arrays = _run(case, bench)
     except Inapplicable as reason:
-        found = [Row(_quantity(case), None, status="skipped", note=str(reason))]
+        found = [Row(quantity_of(case), None, status="skipped", note=message(reason))]
     except Undefined as reason:
-        found = [Row(_quantity(case), None, status="degenerate", note=str(reason))]
+        found = [Row(quantity_of(case), None, status="degenerate", note=message(reason))]
     except Exception as exception:
-        note = " ".join(str(exception).split()) or "no message"
-        found = [Row(_quantity(case), None, status="failed", note=f"{type(exception).__name__}: {note}")]
-        error = traceback.format_exc()
+        found, arrays = [failed(case, told(exception))], {}
+        error = trace(exception)
     return Measured(case, tuple(found), samples, time.perf_counter() - start, error, arrays)
 
 
@@ -67,17 +72,44 @@ def _run(case: Case, bench: Workbench) -> tuple[list[Row], dict[str, np.ndarray]
     with loan.settled(case.experiment), abroad():
         result = case.experiment.run(copied, Window(bench, loan, back))
         result = result if isinstance(result, Result) else Result(result)
-        return list(result.rows), {name: np.array(array) for name, array in result.arrays.items()}
+        return [_plain(row) for row in result.rows], dict(_numbers(result.arrays))
 
 
 def _plain(row: Row) -> Row:
-    """The row with its value as a Python number; raises ArithmeticError when it is not finite."""
+    """The row in plain values that can be stored, its value a Python number. Raises TypeError for a row that is none,
+    ArithmeticError for a value that is not finite."""
+    if not isinstance(row, Row):
+        raise TypeError(f"{type(row).__name__} is no row; an experiment returns simbench.Row objects")
+    quantity, status, note, step = row.quantity, row.status, row.note, row.step
     value = row.value if row.value is None else float(row.value)
+    for name, text in (("quantity", quantity), ("status", status), ("note", note)):
+        if not isinstance(text, str):
+            raise TypeError(f"{name} of a row is {type(text).__name__}; text is wanted")
+    if not quantity or clean(quantity) != quantity:
+        raise ValueError(f"quantity of a row is {clean(quantity)!r}; a printable word of at most 500 letters is wanted")
+    if status not in STATUSES:
+        raise ValueError(f"status of a row is {clean(status)!r}; allowed: {', '.join(STATUSES)}")
     if value is not None and not math.isfinite(value):
-        raise ArithmeticError(f"{row.quantity} is {value}")
-    return replace(row, value=value)
+        raise ArithmeticError(f"{quantity} is {value}")
+    return Row(str(quantity), value, None if step is None else operator.index(step), str(status), clean(note))
 
 
-def _quantity(case: Case) -> str:
+def _numbers(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+    """Copies of the arrays by name. Raises TypeError for one that holds objects, or whose name is no word."""
+    for name, given in arrays.items():
+        if not isinstance(name, str) or not ARRAY.fullmatch(name):
+            raise TypeError(f"an array is named {clean(repr(name))}; letters, digits, blanks and ./_=+- are allowed")
+        array = np.array(given)
+        if array.dtype.hasobject:
+            raise TypeError(f"array {name!r} holds objects; numbers are wanted")
+        yield str(name), array
+
+
+def failed(case: Case, note: str) -> Row:
+    """The one row of a case that gave no number, and why."""
+    return Row(quantity_of(case), None, status="failed", note=note)
+
+
+def quantity_of(case: Case) -> str:
     """What the one row of a case without numbers stands for."""
     return "similarity" if isinstance(case.method, Index) else "accuracy"

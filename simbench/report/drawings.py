@@ -42,7 +42,7 @@ def scatter(frame: pd.DataFrame, axes: Axes, index: str, stitcher: str, target: 
 
 
 def curves(frame: pd.DataFrame, axes: Axes, index: str) -> None:
-    """An index, and relative accuracy behind each stitcher, by layer: mean and standard deviation over pairs of networks.
+    """An index, and relative accuracy behind each stitcher, by layer: mean and standard deviation over all pairs.
     An index with values beyond 1.5 has the left axis for itself.
 
     frame: measurements. ValueError where the index has no value.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simbench.system import atomic
+from simbench.system.raised import clean, writable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,6 +114,26 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
             fontsize=STYLE["legend.fontsize"],
             frameon=False,
         )
+
+
+def literal(figure: Figure, names: Iterable[object]) -> None:
+    """Show names as they are in the texts of a figure: `$` in them begins no formula, and control characters and lone
+    surrogates, which an SVG cannot hold, are escaped."""
+    from matplotlib.text import Text
+
+    marked = {_dense(name) for name in names if isinstance(name, str) and "$" in name}
+    for text in figure.findobj(Text):
+        shown = text.get_text()
+        lines = [clean(line, longest=len(line) * 10) if line else line for line in shown.split("\n")]
+        if any(name in _dense(shown) for name in marked):
+            text.set_parse_math(False)
+        if not writable(shown).replace("\n", "").isprintable() or writable(shown) != shown:
+            text.set_text("\n".join(lines))
+
+
+def _dense(text: str) -> str:
+    """Without white space: titles are wrapped."""
+    return "".join(text.split())
 
 
 def name_of(spec: str) -> str:

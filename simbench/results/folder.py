@@ -12,10 +12,11 @@ from simbench.contracts import BoardColumn, Experiment, Kept
 from simbench.errors import InputError
 from simbench.results import figures, tables
 from simbench.results.outcomes import halves
-from simbench.results.store import Contents, Store
+from simbench.results.store import Contents, Record, Store
 from simbench.statistics.correlate import correlate
 from simbench.statistics.leaderboard import leaderboard
 from simbench.system.provenance import digest
+from simbench.system.raised import told
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
 
@@ -80,6 +81,13 @@ def read(folder: Path, name: str, declared: Mapping[str, BoardColumn] = columns.
     return tables.read(folder / name, declared)
 
 
+def read_or_empty(folder: Path, name: str, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.DataFrame:
+    """As `read`; without rows where the table is missing, because it could not be derived."""
+    if (folder / name).is_file():
+        return read(folder, name, declared)
+    return tables.empty(columns.board(declared) if name == "leaderboard.csv" else columns.TABLES[name])
+
+
 def _must_be_known(folder: Path) -> None:
     if not (folder / "runs.csv").is_file():
         return
@@ -110,18 +118,25 @@ def draw(
         name, stamp = figures.name_of(experiment.spec), digest([[r.key, r.run, r.arrays] for r in mine])
         if mine and not figures.current(folder / "figures", name, stamp):
             try:
-                store = Store(folder)
-                arrays = [Kept(record.labels, store.arrays(record)) for record in mine if record.arrays]
-                import matplotlib
-
-                with abroad(), matplotlib.rc_context():
-                    figure = experiment.figure(tables.measurements(mine, declared=experiment.board), arrays)
+                if not _drawn(experiment, mine, folder, name, stamp):
+                    continue
             except Exception as error:
-                problems[experiment.spec] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                problems[experiment.spec] = told(error)
                 continue
-            if figure is None:
-                continue
-            figures.save(figure, folder / "figures", name, stamp)
         png = figures.files(folder / "figures", name)[0]
         paths += [png] if png.is_file() else []
     return paths, problems
+
+
+def _drawn(experiment: Experiment, records: list[Record], folder: Path, name: str, stamp: str) -> bool:
+    """Draw and write the figure of an experiment; False where there is nothing to draw. Raises what its code raises."""
+    import matplotlib
+
+    store = Store(folder)
+    arrays = [Kept(record.labels, store.arrays(record)) for record in records if record.arrays]
+    with abroad(), matplotlib.rc_context():
+        figure = experiment.figure(tables.measurements(records, declared=experiment.board), arrays)
+        if figure is not None:
+            figures.literal(figure, {value for record in records for value in record.labels.values()})
+            figures.save(figure, folder / "figures", name, stamp)
+    return figure is not None

@@ -44,13 +44,17 @@ def reasons(rows: Iterable[tuple[str, Row]], status: str, most: int = 5) -> list
 
 
 def summarised(experiment: Experiment, measurements: pd.DataFrame) -> pd.DataFrame | None:
-    """The experiment's own summary of its measurements, None where it has none."""
+    """The experiment's own summary of its measurements, None where it has none. Raises what its code raises, and
+    TypeError where it returns no data frame."""
     rows = measurements[measurements["experiment"] == experiment.spec]
     if rows.empty:
         return None
     with abroad():
-        frame = experiment.summary(rows)
-    return frame if len(frame) else None
+        frame = experiment.summary(rows.copy())
+        if not isinstance(frame, pd.DataFrame):
+            raise TypeError(f"the summary is a {type(frame).__name__}; a data frame is wanted")
+        table(frame)  # its cells may be objects of the plugin's that cannot be shown
+        return frame if len(frame) else None
 
 
 def summary(experiment: Experiment, measurements: pd.DataFrame) -> str:

@@ -7,11 +7,14 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from simbench.contracts import Plugin
+from simbench.contracts import Model, Plugin
+from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError
 from simbench.grammar import split_list
-from simbench.registry import CONTRACTS, NOUNS, Entry, Registry
+from simbench.isolation.declarations import conforms, layers
+from simbench.registry import CONTRACTS, Entry, Registry
 from simbench.runs.request import Request
+from simbench.system.raised import message
 
 
 def select(
@@ -20,7 +23,8 @@ def select(
     """Configured plugins of one kind, in the order given, each once.
 
     preset: plugin -> parameters to use where a name has no brackets; objects keep their own.
-    Raises InputError for a name that matches no installed plugin, and for an object of another kind.
+    Raises InputError for a name that matches no installed plugin, for an object of another kind, and for a plugin that
+    declares what is not allowed with these parameters (with its defaults, it would not have been loaded).
     """
     chosen: dict[str, Plugin] = {}
     for item in given:
@@ -32,8 +36,19 @@ def select(
             raise InputError(
                 f"{kind} hold {type(item).__name__}; allowed: names and objects of {CONTRACTS[kind].__name__}"
             )
-        chosen.update((plugin.spec, plugin) for plugin in plugins)
+        for plugin in plugins:
+            _look_at(plugin, CONTRACTS[kind])
+            chosen[plugin.spec] = plugin
     return tuple(chosen.values())
+
+
+def _look_at(plugin: Plugin, contract: type[Plugin]) -> None:
+    try:
+        conforms(plugin, contract)
+        if isinstance(plugin, Model):
+            layers(plugin)
+    except TypeError as error:
+        raise InputError(message(error)) from error
 
 
 def including(registry: Registry, request: Request) -> Registry:

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
+from simbench.errors import InputError
 from simbench.registry import Registry
+from simbench.results.described import undescribed
 from simbench.results.store import Record, Store
 from simbench.results.tables import describe
-from simbench.runs.executors.inprocess import InProcess
 from simbench.runs.job import Job
 from simbench.runs.progress import Progress
 from simbench.runs.request import Request
 from simbench.runs.training import trained
 from simbench.runs.units import measured, units
 from simbench.system.provenance import canonical, commit, digest, machine, versions
+from simbench.system.raised import told, trace
 from simbench.system.surroundings import of_plugin
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ def run(
     command: command line that repeats the run, for runs.csv. executor: measures the cases; by default, this process.
     """
     start, request = time.perf_counter(), job.resolved.request
+    if executor and request.timeout is not None:
+        raise InputError("an executor and --timeout are both given; --timeout measures in a process of its own")
     store, name, count = Store(request.results), "", 0
     described: dict[str, dict] = {}
     untrained = job.untrained
@@ -64,7 +68,7 @@ def run(
             name, description = _describe(request, command)
             store.put_run(name, description | {"seconds": None, "measured": 0})
             progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(units(job))))
-        for result in measured(job, executor or InProcess(), progress):
+        for result in measured(job, progress, executor):
             record = _record(result, registry, name, described)
             records[record.key] = store.put(record, result.arrays)
             count += 1
@@ -87,22 +91,20 @@ def run(
 
 def _record(result: Measured, registry: Registry, run_name: str, described: dict[str, dict]) -> Record:
     """described: rows of methods.csv so far, by the kind and identity of the method."""
-    case, method = result.case, {}
+    from simbench.measuring.measure import failed
+
+    case, method, rows, text = result.case, {}, result.rows, result.error
     if case.method:
         same = canonical([case.method.kind, case.identity["method"]])
-        if same not in described:
-            owner = registry.owner(case.method)
-            described[same] = of_plugin(describe)(case, owner.package, owner.package_version)
-        method = described[same]
+        owner = registry.owner(case.method)
+        try:
+            method = described.get(same) or of_plugin(describe)(case, owner.package, owner.package_version)
+            described[same] = method
+        except Exception as error:  # what could be read before the run
+            method = undescribed(case, owner.package, owner.package_version)
+            rows, text = (failed(case, f"its declarations cannot be read any more: {told(error)}"),), trace(error)
     return Record(
-        case.key,
-        case.identity,
-        case.labels | {"samples": result.samples},
-        method,
-        result.rows,
-        result.seconds,
-        run_name,
-        result.error,
+        case.key, case.identity, case.labels | {"samples": result.samples}, method, rows, result.seconds, run_name, text
     )
 
 

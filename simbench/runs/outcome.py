@@ -31,6 +31,7 @@ class Outcome:
         were measured. untrained: networks to train at the start. trained: networks that were trained.
     run: name of the run in the columns `run`, "" if it measured nothing. seconds: of training and measuring.
     warnings: limits of the tables that a reader should know. undrawn: experiment -> why its figure could not be drawn.
+    untabulated: table or summary -> why it could not be derived.
     corrupt: files of the results folder that were ignored.
     declared: quantity -> column that experiments add to the leaderboard.
     """
@@ -56,6 +57,7 @@ class Outcome:
     summaries: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     figures: tuple[Path, ...] = ()
     undrawn: Mapping[str, str] = field(default_factory=dict)
+    untabulated: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -66,9 +68,13 @@ class Outcome:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """A line for each reason why rows failed, and for each figure that could not be drawn."""
-        undrawn = [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
-        return (*text.reasons(self.rows, "failed"), *undrawn)
+        """A line for each reason why rows failed, and for each table and figure that could not be made."""
+        return (*text.reasons(self.rows, "failed"), *self._not_made)
+
+    @property
+    def _not_made(self) -> list[str]:
+        lines = [f"{what} could not be derived: {reason}" for what, reason in self.untabulated.items()]
+        return lines + [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
 
     @property
     def ok(self) -> bool:
@@ -108,7 +114,7 @@ class Outcome:
         if self.figures:
             names = ", ".join(path.name for path in self.figures)
             lines.append(f"figures in {self.folder / 'figures'}: {names} (and .svg)")
-        lines += [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
+        lines += self._not_made
         return "\n".join(lines)
 
     def _done(self) -> str:

@@ -28,6 +28,7 @@ class Request:
     networks: trained networks, in place of models, seeds and weights: MODEL@FILE of a checkpoint or MODEL@SEED as
         typed, or `simbench.Network` objects.
     max_samples: number of images drawn of each split at most. device: "cpu", "cuda" or "cuda:N".
+    timeout: seconds that a case may take; cases are then measured in a process of their own.
     memory: limit for activations. threads: number of threads of torch during the run; None does not change it.
     results: folder of records and tables. force: measure cases that are on record, too.
 
@@ -54,6 +55,7 @@ class Request:
     device: str = "cpu"
     memory: str = "1GB"
     threads: int | None = None
+    timeout: float | None = None
     results: Path | str = Path("simbench-results")
     force: bool = False
 

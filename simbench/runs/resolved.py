@@ -62,6 +62,8 @@ class Resolved:
 def resolve(request: Request, registry: Registry) -> Resolved:
     """Look up every name. Raises InputError for the first that cannot be used; computes nothing."""
     files, room = _files(request.weights), memory(request.memory)
+    if request.timeout is not None and not 0 < request.timeout < float("inf"):
+        raise InputError(f"--timeout is {request.timeout}; a number of seconds above 0 is allowed")
     if files and request.seeds is not None:
         raise InputError("--weights and --seeds are both given; --weights uses trained networks, --seeds trains them")
     for option in ("models", "weights", "seeds", "panel") if request.networks else ():

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simbench.errors import InputError
 from simbench.runs.progress import Progress, shown
 from simbench.runs.request import Request
+from simbench.system.interrupts import watched
 from simbench.system.stopwatch import START, stage
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def run(
     if job.pending:
         with stage(START):
             import simbench.measuring.measure  # noqa: F401 (imports torch here rather than in the first stage that needs it)
-    with _threads(request.threads if job.pending else None):
+    with watched(), _threads(request.threads if job.pending else None):
         return _finished(job, registry, progress, command, executor, declared, notes)
 
 
@@ -83,14 +85,26 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
     from simbench.results.store import Contents, Store
     from simbench.runs.driver import run
     from simbench.runs.outcome import Outcome
+    from simbench.system.raised import told
 
     recorded = run(job, registry, progress, command, executor)
     folder, experiments = job.resolved.request.results, job.resolved.experiments
     contents = Store(folder).read() if recorded.measured else Contents(recorded.records, job.contents.runs)
-    left_out = publish.publish(contents, folder, preferred=recorded.selected, declared=declared)
+    untabulated, left_out = {}, 0
+    try:
+        left_out = publish.publish(contents, folder, preferred=recorded.selected, declared=declared)
+    except (InputError, OSError):
+        raise
+    except Exception as error:
+        untabulated["tables"] = told(error)
     figures, undrawn = publish.draw(contents, folder, experiments, preferred=recorded.selected)
-    tables = {Path(name).stem: publish.read(folder, name, declared) for name in publish.FILES}
-    summaries = {each.spec: text.summarised(each, tables["measurements"]) for each in experiments}
+    tables = {Path(name).stem: publish.read_or_empty(folder, name, declared) for name in publish.FILES}
+    summaries = {}
+    for each in experiments:
+        try:
+            summaries[each.spec] = text.summarised(each, tables["measurements"])
+        except Exception as error:
+            untabulated[f"summary of {each.spec}"] = told(error)
     return Outcome(
         folder=folder,
         cases=recorded.cases,
@@ -106,6 +120,7 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
         summaries={spec: frame for spec, frame in summaries.items() if frame is not None},
         figures=tuple(figures),
         undrawn=undrawn,
+        untabulated=untabulated,
         warnings=(*notes, *text.warnings(tables["correlations"], tables["methods"]), *text.left_out(left_out)),
         **tables,
     )

@@ -11,7 +11,9 @@ import locale
 import logging
 import os
 import random
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -48,6 +50,13 @@ def _python() -> Iterator[Knob]:
     )
     yield Knob("gc", gc.isenabled, lambda enabled: gc.enable() if enabled else gc.disable())
     yield Knob("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit)
+    yield Knob("the handler of SIGINT", lambda: signal.getsignal(signal.SIGINT), _handle, lambda x, y: x is y)
+
+
+def _handle(handler: object) -> None:
+    """The main thread alone may set it, and not to one that C code had set (None)."""
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
 
 
 def _directory() -> str:

@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-from simbench.system import ambient
+from simbench.system import ambient, interrupts
+from simbench.system.raised import ended
 
 #: Settings of torch that affect results, and their values in every case. The user chooses the number of threads.
 KNOWN = {
@@ -63,7 +64,11 @@ class Surroundings:
 
 @contextmanager
 def abroad() -> Iterator[list[str]]:
-    """For calls of a plugin: restores all settings at the end, and then lists the names of those that had changed."""
+    """For calls of a plugin: restores all settings at the end, and then lists the names of those that had changed.
+
+    What the plugin raises goes on, but for exceptions that end programs (SystemExit, GeneratorExit, a KeyboardInterrupt
+    that is not the user's): they become `Ended`. A Ctrl-C of the user goes on whatever the plugin made of it.
+    """
     here, changed = Surroundings(), []
     stack = _stack()
     stack.append(here)
@@ -71,6 +76,12 @@ def abroad() -> Iterator[list[str]]:
     try:
         with finder:
             yield changed
+        interrupts.check()
+    except BaseException as raised:
+        interrupts.check()
+        if isinstance(raised, Exception) or (isinstance(raised, KeyboardInterrupt) and not interrupts.watching()):
+            raise
+        raise ended(raised) from raised
     finally:
         stack.pop()
         changed += here.restore()

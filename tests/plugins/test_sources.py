@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from simbench.data.memory import in_memory
 from torch import nn
 
 import simbench
 from simbench import InputError, Preprocess
+from simbench.data.memory import in_memory
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
 from simbench.networks.inputs import prepared

@@ -1,0 +1,101 @@
+"""Loading: entry points -> the registry of all plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import metadata
+from types import MappingProxyType
+from typing import Any
+
+import pluggy
+
+from simbench import hookspecs
+from simbench.contracts import Plugin
+from simbench.contracts.fields import NOUNS
+from simbench.errors import InputError
+from simbench.families import members
+from simbench.isolation.declarations import conforms
+from simbench.registry.entries import CONTRACTS, Broken, Entry
+from simbench.registry.registry import Registry
+from simbench.system.interrupts import watched
+from simbench.system.raised import clean
+from simbench.system.surroundings import abroad
+
+GROUP = "simbench"
+
+
+def load(extra: Iterable[object] = ()) -> Registry:
+    """Load every installed plugin, one entry point at a time, and then the `extra` plugin objects.
+
+    A plugin module that raises on import or misspells a hook is listed in `broken`, by name, with its traceback; so is
+    an object that breaks its contract, and the others of its module stay. Two plugins of one kind and name raise
+    InputError, which names both owners.
+    """
+    with watched():
+        return _load(extra)
+
+
+def _load(extra: Iterable[object]) -> Registry:
+    entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
+    broken: list[Broken] = []
+    found = []
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value):
+        # Each look at a distribution's name or version reads and parses its file of metadata.
+        package, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+        found += [(name, package, version, make) for name, make in members(point)]
+    found += [
+        (getattr(plugin, "__name__", type(plugin).__name__), "in process", "", lambda plugin=plugin: plugin)
+        for plugin in extra
+    ]
+    seen = set()
+    for name, package, version, make in found:
+        owner = f"{package} {version}".strip()
+        try:
+            with abroad():
+                plugin = make()
+                if id(plugin) in seen:
+                    continue
+                seen.add(id(plugin))
+                objects = _objects(plugin)
+        except Exception as error:
+            broken.append(Broken.of(name, owner, error))
+            continue
+        for item, contract in objects:
+            try:
+                with abroad():
+                    conforms(item, contract)
+                    entry = Entry(item, package, version)
+                    clash = entries[contract.kind].setdefault(item.name, entry)
+            except Exception as error:
+                own = getattr(type(item), "name", None)
+                named = own if isinstance(own, str) and clean(own) == own else name
+                broken.append(Broken.of(named, owner, error, contract.kind))
+                continue
+            if clash is not entry:
+                owners = f"by {clash.owner} and by {entry.owner}; uninstall one of them"
+                raise InputError(f"{NOUNS[contract.kind]} {item.name!r} is registered twice, {owners}")
+    return Registry(
+        MappingProxyType({kind: MappingProxyType(dict(sorted(named.items()))) for kind, named in entries.items()}),
+        tuple(broken),
+    )
+
+
+def _objects(plugin: object) -> list[tuple[Any, type[Plugin]]]:
+    """All objects that the hooks of one plugin module return, or the one plugin that an entry point names, each with
+    the contract that it has to keep."""
+    if isinstance(plugin, Plugin):
+        return [(plugin, CONTRACTS.get(getattr(plugin, "kind", ""), Plugin))]
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin)
+    manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise TypeError("no hook is implemented; mark a function such as simbench_indices with @simbench.hookimpl")
+    objects = []
+    for kind, contract in CONTRACTS.items():
+        for hook in getattr(manager.hook, f"simbench_{kind}").get_hookimpls():
+            batch = hook.function()  # called one by one: pluggy drops a hook that returns None in silence
+            if not isinstance(batch, (list, tuple)):
+                raise TypeError(f"simbench_{kind} returned {type(batch).__name__}; it must return a list")
+            objects += [(item, contract) for item in batch]
+    return objects

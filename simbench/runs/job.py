@@ -9,7 +9,7 @@ from simbench.contracts.case import Case
 from simbench.errors import InputError, Unplanned
 from simbench.networks import weights
 from simbench.registry import Registry
-from simbench.results.store import Contents, Store, unwritable
+from simbench.results.store import Contents, Store
 from simbench.runs.cuts import try_cuts
 from simbench.runs.placeholders import UNTRAINED, trained_as
 from simbench.runs.plan import Part, check_splits, plan
@@ -17,6 +17,7 @@ from simbench.runs.request import Request
 from simbench.runs.resolved import Resolved, resolve
 from simbench.system.cache import cache_folder
 from simbench.system.surroundings import of_plugin
+from simbench.system.writable import unwritable
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,30 @@ def _planned(resolved: Resolved) -> tuple[Resolved, tuple[Part, ...], tuple[str,
                 raise
             notes.append(f"experiment {error.experiment} is left out, as it cannot be planned: {error.reason}")
             resolved = replace(resolved, scopes=rest)
+
+
+def _check_names(job: Job) -> None:
+    """Raise InputError where the results folder knows another network by the name of a given file: tables would show
+    one network with layers of both."""
+    given = [
+        (part.selection.setting.dataset.label, network)
+        for part in job.parts
+        for network in part.selection.networks
+        if network.file and not network.part and network.file.parent != cache_folder("weights")
+    ]
+    recorded: dict[tuple, str] = {}
+    for record in job.contents.records.values() if given else ():
+        for side in ("a", "b"):
+            of = record.identity.get(side)
+            if isinstance(of, list) and len(of) > 3:  # model, graph, weights, ..., layer
+                recorded[tuple(record.labels[name] for name in ("dataset", f"model_{side}", f"seed_{side}"))] = of[2]
+    for dataset, network in given:
+        if recorded.get((dataset, network.model.spec, network.seed), network.weights) != network.weights:
+            raise InputError(
+                f"checkpoint {str(network.file)!r} is not the {network.seed!r} of {network.model.spec} that "
+                f"{str(job.resolved.request.results)!r} holds, which has other weights; rename the file, or give "
+                "another folder with --results"
+            )
 
 
 def check_device(name: str) -> None:

@@ -131,8 +131,8 @@ def _announce(job: Job, registry: Registry, progress: Progress) -> None:
     """Report corrupt files, models that are not paired, and the number of cases."""
     from simbench.runs.outcome import apart, count
 
-    for path in job.contents.corrupt:
-        progress.say(f"simbench: {path} is corrupt: ignored, and measured again when its case is selected")
+    for path, fault in job.contents.faults.items():
+        progress.say(f"simbench: {path} is {fault}: ignored, and measured again when its case is selected")
     for note in job.notes:
         progress.say(f"simbench: {note}")
     plan = f"{count(job.cases, 'case')}: {job.cases - job.pending} on record, {job.pending} to measure"

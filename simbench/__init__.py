@@ -26,7 +26,7 @@ _WHERE = {
     "Registry": "simbench.registry",
     "Moments": "simbench.moments.pair",
     "Affine": "simbench.moments.affine",
-    "cut": "simbench.networks.cut",
+    "cut": "simbench.cutting",
     "fold": "simbench.networks.fold",
     "hookimpl": "simbench.hookspecs",
     "Index": "simbench.contracts",

@@ -23,6 +23,7 @@ FLOORS = (
     {"grammar", "moments", "statistics"},
     {"contracts"},
     {"authoring", "data", "families", "hookspecs", "isolation", "networks", "results", "sourced", "tracing"},
+    {"cutting"},
     {"measuring", "registry", "report"},
     {"check", "comparison", "runs"},
     {"boards", "publishing"},

@@ -12,7 +12,7 @@ from simbench.check.contract import described
 from simbench.check.data import seeded
 from simbench.check.outcome import Check, require
 from simbench.contracts import Dataset, Model, Recipe
-from simbench.networks.cut import cut
+from simbench.cutting import cut
 from simbench.networks.stages import stages
 from simbench.system.surroundings import known
 

@@ -84,6 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _main(arguments: list[str]) -> None:
     from simbench.cli import streams
     from simbench.errors import InputError
+    from simbench.system.raised import Ended
 
     try:
         streams.must_have_a_place()
@@ -104,6 +105,9 @@ def _main(arguments: list[str]) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("simbench: interrupted; the same command goes on from here", err=True)
         sys.exit(130)
+    except Ended as error:
+        click.echo(f"simbench: a plugin failed where the run cannot go on without it: {error}", err=True)
+        sys.exit(1)
     except BrokenPipeError:
         streams.abandon()
         sys.exit(1)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from simbench.cutting import cut
 from simbench.errors import InputError
-from simbench.networks.cut import cut
 from simbench.networks.stages import in_a_row, stages
 from simbench.tracing.flow import Flow
 from simbench.tracing.twins import as_it_was

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from simbench.contracts.selection import Network, Setting
 from simbench.contracts.task import Rows, take
+from simbench.cutting import cut
 from simbench.measuring.fronts import joined, normalised_batches, run, run_front
 from simbench.measuring.held import Held, OnDemand
 from simbench.measuring.sources import Sources
 from simbench.moments import views
 from simbench.moments.layers import LayerMoments
 from simbench.networks import sampling
-from simbench.networks.cut import cut
 from simbench.networks.front import WHOLE
 from simbench.networks.inputs import BATCH
 from simbench.networks.stages import in_a_row
@@ -137,10 +137,12 @@ class Activations(Sources):
         """The deepest held activations below the layer, None if there are none, and the stages from there to the
         layer; they give the output of the front to the last bit."""
         front = self.front(network, layer)
-        if not in_a_row(front):
+        if not in_a_row(self.net(network)):
             return None, front
         # A layer inside a stage leaves only a part of that stage in the front, under the name of the whole stage.
         whole = [name for name in stages_of(front)[:-1] if not layer.startswith(f"{name}.")]
+        # Held tokens have other axes than the stage after theirs takes.
+        whole = [name for name in whole if self.layout(network, name) is None]
         for name in reversed(whole):
             key = (network.content, name, split)
             if key in self.held:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from simbench.contracts.case import Case
-from simbench.errors import InputError
+from simbench.errors import InputError, Unplanned
 from simbench.networks import weights
 from simbench.registry import Registry
 from simbench.results.store import Contents, Store
@@ -25,6 +25,7 @@ class Job:
     """A request with its plan and the existing records, prepared before anything is computed.
 
     parts: the cases of each data set and set of networks. contents: existing content of the results folder.
+    notes: on experiments that are run by default and were left out, because their own code fails.
     untrained: number of networks to train. cases: number of selected cases. pending: number of cases to measure, among
     them every case with an untrained network.
     """
@@ -32,6 +33,7 @@ class Job:
     resolved: Resolved
     parts: tuple[Part, ...]
     contents: Contents
+    notes: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> int:
@@ -73,7 +75,8 @@ def prepare(request: Request, registry: Registry) -> Job:
     store = Store(request.results)
     store.check_writable()
     check_device(request.device)
-    job = Job(resolved, plan(resolved), store.read())
+    resolved, parts, notes = _planned(resolved)
+    job = Job(resolved, parts, store.read(), notes)
     reason = job.untrained and unwritable(cache_folder("weights"))
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
@@ -111,6 +114,20 @@ def _check_names(job: Job) -> None:
                 f"{str(job.resolved.request.results)!r} holds, which has other weights; rename the file, or give "
                 "another folder with --results"
             )
+
+
+def _planned(resolved: Resolved) -> tuple[Resolved, tuple[Part, ...], tuple[str, ...]]:
+    """The plan, without experiments that nobody named and that cannot be planned, and a note on each of these."""
+    notes: list[str] = []
+    while True:
+        try:
+            return resolved, plan(resolved), tuple(notes)
+        except Unplanned as error:
+            rest = tuple(scope for scope in resolved.scopes if scope.experiment.spec != error.experiment)
+            if resolved.request.experiments or len(rest) in (0, len(resolved.scopes)):
+                raise
+            notes.append(f"experiment {error.experiment} is left out, as it cannot be planned: {error.reason}")
+            resolved = replace(resolved, scopes=rest)
 
 
 def check_device(name: str) -> None:

@@ -3,9 +3,9 @@
 import torch
 
 from simbench.contracts.selection import Network, Setting
+from simbench.cutting import cut
 from simbench.measuring.activations import Activations
 from simbench.networks import weights
-from simbench.networks.cut import cut
 from simbench.networks.inputs import normalised
 
 

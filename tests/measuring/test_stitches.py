@@ -12,9 +12,9 @@ from small_networks import case
 
 import simbench
 from simbench import Affine
+from simbench.cutting import cut
 from simbench.measuring.bench import Workbench
 from simbench.networks import weights
-from simbench.networks.cut import cut
 from simbench.networks.inputs import draw
 
 

@@ -10,8 +10,8 @@ from small_networks import installed
 
 from simbench import Claims, Index, Stitcher
 from simbench.contracts.selection import Selection
+from simbench.cutting import cut
 from simbench.networks import weights
-from simbench.networks.cut import cut
 from simbench.networks.inputs import draw
 
 #: float32 activations computed by another route (from a network with folded batch norms) differ by 1e-7 of their size.

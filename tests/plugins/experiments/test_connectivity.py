@@ -15,10 +15,10 @@ from small_tables import measured_stitches
 
 from simbench import Affine, InputError
 from simbench.contracts import Experiment
+from simbench.cutting import cut
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
-from simbench.networks.cut import cut
 
 TRAINED = "task_loss[init=random,epochs=4,learning_rate=0.03,batch=50]"
 

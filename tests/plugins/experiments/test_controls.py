@@ -13,10 +13,10 @@ from small_networks import installed
 from small_plugins import Blobs
 
 from simbench import Inapplicable
+from simbench.cutting import cut
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
-from simbench.networks.cut import cut
 from simbench.runs.job import prepare
 from simbench.runs.placeholders import UNTRAINED
 from simbench.runs.plan import plan

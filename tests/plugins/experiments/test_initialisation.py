@@ -16,10 +16,10 @@ from small_tables import measured_stitches
 from simbench import Affine, InputError
 from simbench.contracts import Experiment
 from simbench.contracts.case import Case
+from simbench.cutting import cut
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks import weights
-from simbench.networks.cut import cut
 
 SHORT = "task_loss[epochs=2,batch=50]"
 

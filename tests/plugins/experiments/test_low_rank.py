@@ -15,10 +15,10 @@ from small_networks import installed
 from small_tables import measured_stitches
 
 from simbench.contracts import Experiment
+from simbench.cutting import cut
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
-from simbench.networks.cut import cut
 
 SHORT = "bottleneck[epochs=8,batch=50,learning_rate=0.01]"
 

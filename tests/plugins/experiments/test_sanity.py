@@ -19,10 +19,10 @@ from small_networks import case, installed
 from small_runs import go
 
 from simbench import Claims, Index
+from simbench.cutting import cut
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
-from simbench.networks.cut import cut
 from simbench.runs.request import Request
 
 SANITY = installed().get("experiments", "sanity")

@@ -13,10 +13,10 @@ from small_networks import installed
 
 from simbench.columns import MEASUREMENTS
 from simbench.contracts import Experiment, Kept
+from simbench.cutting import cut
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import Measured, measure
 from simbench.networks import weights
-from simbench.networks.cut import cut
 
 #: 180 steps whose last rate, 2e-4, is well below the threshold.
 SETTLED = "stitcher=task_loss[epochs=60,batch=50,learning_rate=0.02,schedule=step],threshold=1e-3"

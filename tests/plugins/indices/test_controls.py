@@ -13,9 +13,9 @@ from small_networks import case
 import simbench
 from simbench import Claims, Index
 from simbench.check import checks
+from simbench.cutting import cut
 from simbench.errors import Spoilt
 from simbench.measuring.bench import Workbench
-from simbench.networks.cut import cut
 from simbench.networks.inputs import draw
 
 LAYERS = ("conv1", "bn1", "relu1", "conv2", "relu2")

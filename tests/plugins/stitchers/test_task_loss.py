@@ -15,10 +15,10 @@ from simbench import Affine, Inapplicable, InputError, Stitcher
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Selection
 from simbench.contracts.task import Task
+from simbench.cutting import cut
 from simbench.measuring.bench import Workbench
 from simbench.measuring.stitched import forward
 from simbench.networks import weights
-from simbench.networks.cut import cut
 
 
 def get(spec: str) -> Stitcher:

@@ -1,14 +1,14 @@
-"""The cut: a network as representation map R_L and task map T_L (paper, section 3.1)."""
+"""Rows: the cut of an nn.Sequential of named stages, which needs neither inputs nor a trace."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from simbench.errors import InputError, unknown
+from simbench.errors import unknown
 from simbench.networks.stages import Overwriting, in_a_row, in_order, out_of_place, stages
 
 
-def cut(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
+def cut_row(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
     """`(front, end)` with `end(front(x)) == net(x)` bitwise in eval mode, nothing executed twice.
 
     net: named stages in a row, which may be nested (`layer2.0` is stage 0 of stage layer2).
@@ -17,18 +17,7 @@ def cut(net: nn.Sequential, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
     `inplace=False`, so that neither x nor the input of `end` is overwritten; in-place operations inside a custom
     `forward` are not detected.
     Raises InputError when `layer` is not a stage.
-
-    >>> import torch
-    >>> net = nn.Sequential()
-    >>> net.add_module("conv", nn.Conv2d(3, 4, 1))
-    >>> net.add_module("relu", nn.ReLU())
-    >>> front, end = cut(net, "conv")
-    >>> x = torch.randn(2, 3, 5, 5)
-    >>> torch.equal(end(front(x)), net(x))
-    True
     """
-    if not in_a_row(net):
-        raise InputError(f"a {type(net).__name__} cannot be cut; give an nn.Sequential of named stages")
     names = stages(net)
     if layer not in names:
         raise unknown("stage", layer, names, "a network is cut after one of its named stages")

@@ -1,0 +1,46 @@
+"""Default layers: ends of stages and outputs of repeated blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simbench.cutting.surveys import Layer
+
+
+def default_layers(survey: Sequence[Layer]) -> list[str]:
+    """The layers that are compared where the user names none, in order.
+
+    These are the outputs of repeated blocks (children with a number in their names that hold modules and share a class
+    with a sibling), and the ends of the stages that hold them; of a stage and its last block, which give the same, the
+    stage. A network without such blocks has its own children. Where exact cuts exist, the others are left out.
+    """
+    readable = [layer for layer in survey if layer.engine is not None]
+    readable = [layer for layer in readable if layer.exact] or readable
+    holders = {layer.name.rpartition(".")[0] for layer in survey}
+    blocks = [layer for layer in survey if _repeated(layer, survey, holders)]
+    stages = {layer.name.rpartition(".")[0] for layer in blocks}
+    chosen = {layer.name for layer in blocks} | stages
+    chosen -= {
+        name for name in chosen if _closes(name, survey) and name.rpartition(".")[0] in {x.name for x in readable}
+    }
+    found = [layer.name for layer in readable if layer.name in chosen]
+    return found or [layer.name for layer in readable if "." not in layer.name] or [layer.name for layer in readable]
+
+
+def _repeated(layer: Layer, survey: Sequence[Layer], holders: set[str]) -> bool:
+    """True for one of several blocks of a class in a list or row."""
+    above, _, own = layer.name.rpartition(".")
+    alike = [
+        other
+        for other in survey
+        if other.name.rpartition(".")[0] == above and other.name[-1:].isdigit() and other.kind == layer.kind
+    ]
+    return own[-1:].isdigit() and len(alike) > 1 and layer.name in holders
+
+
+def _closes(name: str, survey: Sequence[Layer]) -> bool:
+    """True for the last child of a row, which gives what the row does."""
+    above = name.rpartition(".")[0]
+    row = [layer for layer in survey if layer.name == above]
+    last = [layer.name for layer in survey if layer.name.rpartition(".")[0] == above and layer.runs][-1:]
+    return bool(row) and row[0].kind == "Sequential" and name in last

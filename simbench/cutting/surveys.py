@@ -1,0 +1,60 @@
+"""Survey: every layer of a network, how its output looks, and whether the network can be cut there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from simbench.cutting.cutter import Cutter
+from simbench.cutting.engines import known
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A submodule of a network.
+
+    kind: its class. runs: how often it runs in a pass. shape: of its output for one input, None where it gives no
+    single tensor. layout: of its output as in `simbench.moments.LAYOUTS`, None where it is not certain ("nc" for
+    vectors). engine: of ENGINES, the first that can cut here; "hook" where only that one can; None where the output
+    cannot be read. reason: why there is no exact cut, else "".
+    """
+
+    name: str
+    kind: str
+    runs: int
+    shape: tuple[int, ...] | None
+    layout: str | None
+    engine: str | None
+    reason: str
+
+    @property
+    def exact(self) -> bool:
+        """True where front and end together compute what the network does, and nothing twice."""
+        return self.engine not in (None, "hook")
+
+
+def survey(net: nn.Module, inputs: Any, engine: str = "auto") -> list[Layer]:
+    """All submodules of a network, in the order in which they end; those that do not run come last.
+
+    inputs: a batch as the network takes it, as for `simbench.cut`. engine: the only engine to try, or "auto".
+    The network is traced once by each engine, and its operations run once for each of two numbers of inputs; ends are
+    verified stretch by stretch.
+    """
+    known(engine)
+    return surveyed(Cutter(net, inputs), engine)
+
+
+def surveyed(cutter: Cutter, engine: str = "auto") -> list[Layer]:
+    """The survey of a network that a Cutter has traced, which then cuts at its layers without another trace."""
+    layers = []
+    for name, module in cutter.probe.modules.items():
+        seen, fault = cutter.probe.seen[0][name], cutter.probe.fault(name)
+        found, reason = (None, fault) if fault or engine == "hook" else cutter.engine(name, engine)
+        if found is None and not fault:
+            found = "hook"
+        layout = "nc" if seen.shape is not None and len(seen.shape) == 1 else seen.layout
+        layers.append(Layer(name, type(module).__name__, seen.runs, seen.shape, layout, found, reason))
+    order = {name: seen.order or len(layers) + 1 for name, seen in cutter.probe.seen[0].items()}
+    return sorted(layers, key=lambda layer: order[layer.name])

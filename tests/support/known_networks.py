@@ -10,27 +10,12 @@ from simbench.cutting import Cutter, surveyed
 PIXELS = {"inception_v3": 128, "vit_b_16": 224, "vit_tiny_patch16_224": 224, "deit_tiny_patch16_224": 224}
 PIXELS |= {"mixer_s32_224": 224, "swin_tiny_patch4_window7_224": 224}
 TORCHVISION = [
-    "resnet18",
-    "resnet50",
-    "vgg11_bn",
-    "densenet121",
-    "googlenet",
-    "inception_v3",
-    "mobilenet_v3_small",
-    "efficientnet_b0",
-    "convnext_tiny",
-    "regnet_y_400mf",
-    "vit_b_16",
-    "swin_t",
+    *("resnet18", "resnet50", "vgg11_bn", "densenet121", "googlenet", "inception_v3", "mobilenet_v3_small"),
+    *("efficientnet_b0", "convnext_tiny", "regnet_y_400mf", "vit_b_16", "swin_t"),
 ]
 TIMM = [
-    "resnet26",
-    "convnext_atto",
-    "vit_tiny_patch16_224",
-    "deit_tiny_patch16_224",
-    "mixer_s32_224",
-    "efficientnet_b0",
-    "swin_tiny_patch4_window7_224",
+    *("resnet26", "convnext_atto", "vit_tiny_patch16_224", "deit_tiny_patch16_224", "mixer_s32_224"),
+    *("efficientnet_b0", "swin_tiny_patch4_window7_224"),
 ]
 TINY = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64)
 ENDS = dict(bos_token_id=1, eos_token_id=1)

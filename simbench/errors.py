@@ -13,6 +13,14 @@ class InputError(ValueError):
     """Something the user gave cannot be used. The command line exits with 2."""
 
 
+class Unplanned(InputError):
+    """An experiment's own code fails while it plans its cases. experiment: its spec."""
+
+    def __init__(self, experiment: str, reason: str) -> None:
+        super().__init__(f"experiment {experiment} cannot be planned: {reason}; leave it out of --experiments")
+        self.experiment, self.reason = experiment, reason
+
+
 class Inapplicable(Exception):
     """A method does not apply to this case (its row says `skipped`, with the reason)."""
 

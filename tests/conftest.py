@@ -34,9 +34,11 @@ hypothesis.settings.load_profile("steady")
 #: the end. A file that is not named is short.
 LONG = (
     "test_readme",
+    "check/test_builtins",
     "runs/test_company",
     "cli/test_running",
     "test_benchmark_scripts",
+    "publishing/test_joining",
     "runs/test_driver",
     "comparison/test_passes",
     "cli/test_panels",
@@ -49,7 +51,6 @@ LONG = (
     "runs/test_panels",
     "networks/test_edited_models",
     "check/index/test_index",
-    "check/test_builtins",
     "cli/test_bad_input",
     "cli/test_along_training",
     "plugins/test_simbench_example",

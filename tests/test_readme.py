@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import os
@@ -15,32 +14,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command_line import Done, apart, here
+from documents import COMMANDS, DOCUMENTS, PLUGINS, PROGRAMS, README, ROOT, blocks
 
 import simbench
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-#: The documents of the repository whose Python blocks are run.
-DOCUMENTS = sorted(
-    path
-    for pattern in ("*.md", "simbench/**/*.md", "plugins/**/*.md", "benchmarks/*.md", "tests/*.md", "results/*.md")
-    for path in ROOT.glob(pattern)
-)
-
-
-def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
-#: name of the block -> its code
-PYTHON = {
-    f"{path.relative_to(ROOT).as_posix()}:{number}": block
-    for path in DOCUMENTS
-    for number, block in enumerate(blocks("python", path.read_text()), 1)
-}
-PLUGINS = {name: block for name, block in PYTHON.items() if "@hookimpl" in block}
-PROGRAMS = {name: block for name, block in PYTHON.items() if name not in PLUGINS}
-COMMANDS = [line for block in blocks("console") for line in block.splitlines()]
 #: What makes `simbench run` small: two networks, one layer, few images.
 SMALL = {"SIMBENCH_RUN_SEEDS": "2", "SIMBENCH_RUN_LAYERS": "bn8", "SIMBENCH_RUN_MAX_SAMPLES": "120"}
 FIRST = "simbench run --models tiny10"
@@ -88,24 +65,6 @@ def test_the_readme_shows_every_verb():
     assert len(VERBS) == len(COMMANDS) - sum(
         "cross_trace" in line or line.startswith(("pip ", "pytest")) for line in COMMANDS
     )
-
-
-@pytest.mark.parametrize("line", [line for line in COMMANDS if line.startswith("simbench ")])
-def test_every_verb_knows_its_options(line):
-    """The commands themselves are run by test_command_works_as_typed."""
-    from simbench.cli import cli
-
-    verb, *words = shlex.split(line)[1:]
-    assert cli.get_command(None, verb).make_context(verb, words).command.name == verb
-
-
-@pytest.mark.parametrize("name", PYTHON)
-def test_every_block_of_python_imports_what_exists(name):
-    """The blocks themselves are run by test_a_block_of_python_runs_without_warnings."""
-    imports = [node for node in ast.walk(ast.parse(PYTHON[name])) if isinstance(node, ast.Import | ast.ImportFrom)]
-    for node in imports:
-        exec(compile(ast.Module([node], []), name, "exec"), {})
-    assert imports
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -73,6 +74,8 @@ def pixels(file: Path, size: int) -> numpy.ndarray:
         with Image.open(file) as image:
             if image.mode.startswith(("I", "F")):  # Pillow would clip these to 0-255
                 raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):  # Pillow only warns up to twice that
+                raise ValueError(f"{image.width} x {image.height} pixels are over Pillow's limit")
             image = image.convert("RGB")
     except Exception as error:  # each decoder raises its own
         raise InputError(f"{file} cannot be read as an image ({error}); replace or remove it") from error

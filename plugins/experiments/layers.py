@@ -29,6 +29,8 @@ class Layers(Experiment):
     pairing: "all" pairs every selected layer of the front's network with every one of the end's; "depth" pairs those
         of the most similar relative depth, the place of a layer among all of its model divided by their number.
     order: "both" takes each network as a front of each other one; "forth" only of those that are named after it.
+    resize: how activations of the front are brought to the height and width of the end's, in view spatial and before a
+        stitch; "none": layers of unlike sizes are skipped.
     untrained: also stitch a front with initial weights into the same end. Relative accuracy alone misleads: what an end
         reaches on random features says how much of a stitched accuracy is its own.
 
@@ -40,6 +42,7 @@ class Layers(Experiment):
     pairing: Literal["all", "depth"] = "all"
     order: Literal["both", "forth"] = "both"
     untrained: bool = True
+    resize: Literal["bilinear", "nearest", "none"] = "bilinear"
 
     name = "layers"
     source = "Kornblith et al. 2019, figure 2 (layers); Csiszarik et al. 2021 (stitches)"
@@ -50,7 +53,7 @@ class Layers(Experiment):
     }
 
     def plan(self, selection: Selection) -> Iterator[Case]:
-        setting = selection.setting
+        setting, resize = selection.setting, "" if self.resize == "none" else self.resize
         pairs = list(self._pairs(selection))
         if not pairs:
             raise InputError(f"{self.spec} compares two networks; given {len(selection.networks)}; ask for more")
@@ -60,9 +63,12 @@ class Layers(Experiment):
             for layer_a, layer_b in self._layers(a, b, selection):
                 for view in selection.views:
                     for index in selection.indices:
-                        yield Case(self, setting, "index", index, a, layer_a, b, layer_b, view)
+                        size = resize if view == "spatial" else ""
+                        yield Case(self, setting, "index", index, a, layer_a, b, layer_b, view, resize=size)
                 for stitcher in selection.stitchers:
-                    stitched = Case(self, setting, "stitcher", stitcher, a, layer_a, b, layer_b, "spatial")
+                    stitched = Case(
+                        self, setting, "stitcher", stitcher, a, layer_a, b, layer_b, "spatial", resize=resize
+                    )
                     yield stitched
                     if self.untrained:
                         yield replace(stitched, kind="untrained", control=a.untrained)

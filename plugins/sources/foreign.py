@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+#: Pixels per side of images for the survey of a network that takes any.
+SIDE = 224
+
+
 @dataclass(frozen=True)
 class Home(Dataset):
     """The data set that published weights were trained on: its outputs, without images."""
@@ -108,7 +112,13 @@ class Foreign(Model):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return children(self)
+        """Every module that runs once and gives activations, below the output."""
+        return surveyed(self)[0]
+
+    @property
+    def default_layers(self) -> tuple[str, ...]:
+        """Outputs of repeated blocks, or where there are none those of pooling and of the outermost modules."""
+        return surveyed(self)[1]
 
     def published(self) -> Dataset | None:
         return Home(self.name, self.outputs) if self.weights else None
@@ -123,13 +133,46 @@ class Foreign(Model):
 
 
 @lru_cache(maxsize=64)
-def children(model: Foreign) -> tuple[str, ...]:
-    """The outermost modules of a network, without the last one, which gives the outputs."""
+def surveyed(model: Foreign) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All layers of a network, and the default ones, from a pass without values on the meta device."""
     import torch
 
-    with torch.device("meta"):
-        net: nn.Module = model.build(3, 10)
-    return tuple(name for name, _ in net.named_children())[:-1]
+    from simbench.networks.front import readable
+
+    channels, classes = model.vocabulary or 3, 10
+    published = model.published()
+    with torch.device("meta"), torch.no_grad():
+        net = model.build(channels, published.classes if published else classes).eval()
+        side = model.preprocess.size if model.preprocess and model.preprocess.size else (SIDE, SIDE)
+        x = torch.zeros(2, 16, dtype=torch.int64) if model.vocabulary else torch.zeros(2, 3, *side)
+        try:
+            found = tuple(readable(net, x)[0])
+        except Exception:  # a forward that reads values cannot run without them
+            found = tuple(name for name, _ in net.named_modules() if name)
+    last = list(net._modules)[-1]
+    found = tuple(name for name in found if name != last)
+    return found, usual(net, found) or found
+
+
+def usual(net: nn.Module, found: tuple[str, ...]) -> tuple[str, ...]:
+    """The layers among those found that are outputs of repeated blocks: of two or more modules with parts of one class,
+    side by side; or else of pooling and of the outermost modules."""
+    from torch import nn
+
+    rows = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+    blocks = {
+        f"{name}.{child}" if name else child
+        for name, module in net.named_modules()
+        for child, block in module.named_children()
+        if any(block.children())
+        and not isinstance(block, rows)
+        and sum(type(other) is type(block) for other in module.children()) > 1
+    }
+    chosen = {name for name in blocks if not any(name.startswith(f"{outer}.") for outer in blocks)}
+    if not chosen:
+        pools = {name for name, module in net.named_modules() if "Pool" in type(module).__name__}
+        chosen = pools | {name for name, _ in net.named_children()}
+    return tuple(name for name in found if name in chosen)
 
 
 def package(name: str, extra: str) -> ModuleType:

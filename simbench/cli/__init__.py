@@ -27,6 +27,7 @@ VERBS = {
     "merge": ("publishing", "Join runs of several people or machines."),
     "new": ("creating", "Write a complete package to start from: an index, stitcher, model, dataset, experiment."),
     "panel": ("panels", "Make, show or verify panels: frozen sets of trained networks."),
+    "doctor": ("doctoring", "Verify every file of a results folder and of the cache; remove what is bad."),
     "cache": ("caching", "Show or clear cached data sets and trained weights."),
 }
 
@@ -67,22 +68,35 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line: exit 0 when all went well, 1 when a row failed, 2 for input that cannot be
-    used (one line on stderr, nothing written), 130 when interrupted."""
-    from simbench.errors import InputError
+    """Run the command line: exit 0 when all went well, 1 when a row or a file failed, 2 for input that cannot be
+    used (one line on stderr, nothing written), 130 when interrupted. arguments: by default those of this process,
+    whose end is then safe from Ctrl-C, too."""
+    from simbench.cli import streams
 
-    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with streams.unfailing():
+        try:
+            _main((sys.argv[1:] if arguments is None else arguments) or ["--help"])
+        finally:
+            if arguments is None:
+                streams.leave()
+
+
+def _main(arguments: list[str]) -> None:
+    from simbench.cli import streams
+    from simbench.errors import InputError
+    from simbench.system.raised import Ended
+
     try:
-        sys.exit(
-            cli.main(
-                arguments,
-                prog_name="simbench",
-                standalone_mode=False,
-                auto_envvar_prefix=PREFIX,
-                obj=command_line(arguments),
-            )
-            or 0
+        streams.must_have_a_place()
+        code = cli.main(
+            arguments,
+            prog_name="simbench",
+            standalone_mode=False,
+            auto_envvar_prefix=PREFIX,
+            obj=command_line(arguments),
         )
+        streams.finish()
+        sys.exit(code or 0)
     except InputError as error:
         _refuse(str(error))
     except click.ClickException as error:
@@ -91,8 +105,17 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("simbench: interrupted; the same command goes on from here", err=True)
         sys.exit(130)
+    except Ended as error:
+        click.echo(f"simbench: a plugin failed where the run cannot go on without it: {error}", err=True)
+        sys.exit(1)
     except BrokenPipeError:
-        sys.stderr.close()
+        streams.abandon()
+        sys.exit(1)
+    except OSError as error:  # the disk is full, a folder vanished, stdout cannot be written
+        streams.abandon()
+        where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+        reason = f"{error.strerror or error}{where}"
+        click.echo(f"simbench: {reason}; finished cases are on record, the same command goes on from here", err=True)
         sys.exit(1)
 
 
@@ -103,7 +126,8 @@ def command_line(arguments: list[str]) -> str:
         for name, value in sorted(os.environ.items())
         if name.startswith(f"{PREFIX}_RUN_") and value
     ]
-    return " ".join([*given, shlex.join(["simbench", *arguments])])
+    line = " ".join([*given, shlex.join(["simbench", *arguments])])
+    return line.encode("utf-8", "backslashreplace").decode()  # a path may be no text
 
 
 def _refuse(message: str) -> None:

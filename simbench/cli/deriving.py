@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from simbench.columns import RANKED_BY, TARGETS
 from simbench.contracts import BoardColumn
 
+#: In place of where the tables are.
+NOT_WRITTEN = "\nnothing was written: the results folder is read-only; --results-to FOLDER writes the tables there"
 TARGET = click.Choice(list(TARGETS))
 RESULTS = click.option(
     "--results",
@@ -19,8 +24,17 @@ RESULTS = click.option(
 )
 
 
+RESULTS_TO = click.option(
+    "--results-to",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder to write the tables to.  [default: that of --results; if that is read-only, they are only shown]",
+)
+
+
 @click.command("correlate")
 @RESULTS
+@RESULTS_TO
 @click.option(
     "--scope", default="within", show_default=True, metavar="NAME", help="within, within_end, pooled or a layer's name."
 )
@@ -31,18 +45,18 @@ RESULTS = click.option(
     type=click.Choice(["spearman", "pearson", "kendall", "soft_pairwise_accuracy"]),
 )
 @click.option("--target", default=RANKED_BY, show_default=True, type=TARGET)
-def correlate_command(results: Path, scope: str, statistic: str, target: str) -> int:
+def correlate_command(results: Path, results_to: Path | None, scope: str, statistic: str, target: str) -> int:
     """Derive every table of a results folder from its records, and show correlations."""
     from simbench.errors import unknown
     from simbench.results import folder as publish
     from simbench.results import text as report
 
-    _derive(results)
-    correlations = publish.read(results, "correlations.csv")
+    with _derived(results, results_to) as (tables, _):
+        correlations, methods = (publish.read(tables, f"{name}.csv") for name in ("correlations", "methods"))
     if len(correlations) and scope not in set(correlations["scope"]):
         raise unknown("scope", scope, set(correlations["scope"]))
     chosen = correlations.query("scope == @scope and statistic == @statistic and target == @target")
-    specs = report.specs(publish.read(results, "methods.csv"))
+    specs = report.specs(methods)
     for side in ("stitcher", "index"):
         chosen = chosen.assign(
             **{side: [specs.get(key, key[0]) for key in zip(chosen[side], chosen[f"{side}_params"], strict=True)]}
@@ -63,13 +77,15 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
         "pairs",
     ]
     click.echo(report.table(chosen[names]))
-    click.echo(f"\n{len(correlations)} correlations in {results / 'correlations.csv'}")
+    where = f"\n{len(correlations)} correlations in {tables / 'correlations.csv'}"
+    click.echo(where if tables.is_dir() else NOT_WRITTEN)
     return 0
 
 
 @click.command("leaderboard")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @RESULTS
+@RESULTS_TO
 @click.option("--target", default=RANKED_BY, show_default=True, type=TARGET, help="What indices should predict.")
 @click.option(
     "--scope",
@@ -78,7 +94,9 @@ def correlate_command(results: Path, scope: str, statistic: str, target: str) ->
     type=click.Choice(["within", "within_end", "pooled"]),
     help="Within layers, within layers given the end network, or all layers pooled.",
 )
-def leaderboard_command(folders: tuple[Path, ...], results: Path, target: str, scope: str) -> int:
+def leaderboard_command(
+    folders: tuple[Path, ...], results: Path, results_to: Path | None, target: str, scope: str
+) -> int:
     """Derive every table of a results folder from its records, and show the leaderboard.
 
     With FOLDERS, rank the methods of several published runs together, by their tables; nothing is written.
@@ -88,10 +106,10 @@ def leaderboard_command(folders: tuple[Path, ...], results: Path, target: str, s
     from simbench.results import folder as publish
     from simbench.results.board import board
 
-    declared = _derive(results, target, scope)
-    methods, comparisons = (publish.read(results, f"{name}.csv") for name in ("methods", "comparisons"))
-    click.echo(board(publish.read(results, "leaderboard.csv", declared), comparisons, methods, declared))
-    click.echo(f"\nleaderboard in {results / 'leaderboard.csv'}")
+    with _derived(results, results_to, target, scope) as (tables, declared):
+        methods, comparisons = (publish.read(tables, f"{name}.csv") for name in ("methods", "comparisons"))
+        click.echo(board(publish.read(tables, "leaderboard.csv", declared), comparisons, methods, declared))
+    click.echo(f"\nleaderboard in {tables / 'leaderboard.csv'}" if tables.is_dir() else NOT_WRITTEN)
     return 0
 
 
@@ -112,8 +130,12 @@ def _together(folders: tuple[Path, ...], target: str, scope: str) -> int:
     return 0
 
 
-def _derive(results: Path, target: str = RANKED_BY, scope: str = "within") -> dict[str, BoardColumn]:
-    """Write every table anew and return the columns that experiments add to the leaderboard.
+@contextmanager
+def _derived(
+    results: Path, to: Path | None, target: str = RANKED_BY, scope: str = "within"
+) -> Iterator[tuple[Path, dict[str, BoardColumn]]]:
+    """Every table, derived anew, in a folder: `to`, else that of the results, else, where nothing can be written to
+    these, one that is removed afterwards. With it, the columns that experiments add to the leaderboard.
 
     Raises InputError if there are no records.
     """
@@ -125,14 +147,21 @@ def _derive(results: Path, target: str = RANKED_BY, scope: str = "within") -> di
 
     store = Store(results)
     contents = store.read()
-    for path in contents.corrupt:
-        click.echo(f"simbench: {path} is corrupt: ignored; `simbench run` measures its case again", err=True)
+    for path, fault in contents.faults.items():
+        click.echo(f"simbench: {path} is {fault}: ignored; `simbench run` measures its case again", err=True)
     if not contents.records:
         raise InputError(
             f"results folder {str(results)!r} holds no records; run `simbench run`, or name another "
             "folder with --results"
         )
-    store.check_writable()
     declared = board_columns(installed())
-    publish.publish(contents, results, anew=True, declared=declared, target=target, scope=scope)
-    return declared
+    with TemporaryDirectory() as scratch:
+        try:
+            Store(to or results).check_writable()
+            tables = to or results
+        except InputError:
+            if to:
+                raise
+            tables = Path(scratch)
+        publish.publish(contents, tables, anew=True, declared=declared, target=target, scope=scope, store=store)
+        yield tables, declared

@@ -26,6 +26,7 @@ from simbench.registry import Registry
 from simbench.tracing.inputs import Choose, Inputs
 from simbench.tracing.layouts import Layouts
 from simbench.tracing.tapped import tapped
+from simbench.tracing.twins import seen_through
 
 COLUMNS = ["index", "view", "layer_a", "layer_b", "value", "status", "note"]
 
@@ -117,7 +118,7 @@ def similarities(
             sides = (both, both)
         else:
             sides = (side(a, names_a, "a", 0), side(b, names_b, "b", 1))
-        check_names(given_layouts, a, b)
+        check_names(given_layouts, seen_through(a), seen_through(b))
         reading = Reading(streams, sides, (names_a, names_b), room, masked=view == "tokens")
         values = reading.values(batches)
         left_out = {one.name: dict(one.taps.left_out) for one in dict.fromkeys(sides)}

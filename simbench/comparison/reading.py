@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from simbench.comparison.passes import Layer, Tile, packed, readable
+from simbench.comparison.repeated import Repeated
 from simbench.errors import InputError
 from simbench.measuring.value import Value
 from simbench.moments.layers import Outgrown
@@ -116,13 +117,14 @@ class Reading:
     def _passes(self, batches: Iterable, plan: _Plan, first: _First | None) -> Values:
         """The values of all pairs in tiles, pass by pass. first: the beginning of the first pass, already read."""
         values: Values = {}
-        counts = []
+        repeated = Repeated()
         for tiles in plan.passes:
             for number, stream in enumerate(self._streams):
                 stream.begin([tile for of, tile in tiles if of == number], self._room, plan.images)
             count = 0
             taken = None if first is None else first.taken
             for batch in batches_of(batches) if first is None else chain([first.batch], first.rest):
+                repeated.batch(batch)
                 if taken is None:
                     taken, images = self._run(batch)
                 else:
@@ -130,12 +132,7 @@ class Reading:
                 for stream, of_stream in zip(self._streams, taken, strict=True):
                     stream.add(of_stream)
                 taken, count = None, count + images
-            counts.append(count)
-            if count != counts[0]:
-                raise InputError(
-                    f"batches gave {counts[0]} inputs in the first pass and {count} in another; give an "
-                    "iterable that can be read again, or more memory for one pass"
-                )
+            repeated.end(count)
             first = None
             for stream in self._streams:
                 values.update(((index.spec, a[1], b[1]), value) for index, a, b, value in stream.close())

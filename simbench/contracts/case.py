@@ -21,7 +21,9 @@ class Case:
 
     experiment: the experiment that planned it. kind: "index", "stitcher", "network" (an unstitched one, a == b) or
     another word that the experiment chooses; `Experiment` describes how each is read. method: the index or stitcher, or
-    None. view: "" where none applies. control: a network that a is compared with, as a front of b.
+    None. view: "" where none applies. control: a network that a is compared with, as a front of b. resize: how
+    activations of a are brought to the height and width of b, one of `simbench.moments.alignment.RESIZES`; "": layers
+    of unlike height and width do not pair. An experiment sets it where they are unlike.
 
     `stitch`, `compare` and `alone` create the cases that most experiments plan.
     """
@@ -37,6 +39,7 @@ class Case:
     view: str
     split: str = "test"
     control: Network | None = None
+    resize: str = ""
 
     @classmethod
     def stitch(cls, experiment: Plugin, setting: Setting, stitcher: Plugin, pair: Pair, kind: str = "stitcher") -> Case:
@@ -70,6 +73,7 @@ class Case:
             "view": self.view,
             "split": self.split,
             **({"control": self.control.identity} if self.control else {}),
+            **({"resize": self.resize} if self.resize else {}),
         }
 
     @cached_property

@@ -137,10 +137,12 @@ class Activations(Sources):
         """The deepest held activations below the layer, None if there are none, and the stages from there to the
         layer; they give the output of the front to the last bit."""
         front = self.front(network, layer)
-        if not in_a_row(front):
+        if not in_a_row(self.net(network)):
             return None, front
         # A layer inside a stage leaves only a part of that stage in the front, under the name of the whole stage.
         whole = [name for name in stages_of(front)[:-1] if not layer.startswith(f"{name}.")]
+        # Held tokens have other axes than the stage after theirs takes.
+        whole = [name for name in whole if self.layout(network, name) is None]
         for name in reversed(whole):
             key = (network.content, name, split)
             if key in self.held:

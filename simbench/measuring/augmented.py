@@ -10,6 +10,7 @@ from torch import Tensor
 
 from simbench.contracts.selection import Network
 from simbench.contracts.task import Batch
+from simbench.measuring.aligned import Aligned
 from simbench.measuring.fronts import run_front
 from simbench.measuring.sources import Sources
 from simbench.networks.inputs import augmented
@@ -32,12 +33,14 @@ class Augmented:
         with at_home(), torch.no_grad():
             source = self.source
             images = augmented(source.inputs("train")[chosen], generator)
-            x = run_front(source, self.a, self.layer_a, images)
+            aligned = self.layer_a if isinstance(self.layer_a, Aligned) else None
+            raw = run_front(source, self.a, aligned.layer if aligned else self.layer_a, images)
+            x = aligned.after(raw) if aligned else raw
             own = run_front(source, self.b, self.layer_b, images) if parts & {"own", "logits_b"} else None
             return Batch(
                 x,
                 source.labels("train")[chosen.to(source.device)],
-                source.end(self.a, self.layer_a)(x) if "logits_a" in parts else None,
+                source.end(self.a, aligned.layer if aligned else self.layer_a)(raw) if "logits_a" in parts else None,
                 source.end(self.b, self.layer_b)(own) if "logits_b" in parts else None,
                 own if "own" in parts else None,
             )

@@ -16,7 +16,6 @@ from simbench.isolation.loans import lend
 from simbench.measuring import permuted
 from simbench.measuring.comparing import Comparing
 from simbench.measuring.evaluate import turnable
-from simbench.measuring.pairs import members
 from simbench.moments.pair import Moments
 from simbench.networks import sampling
 from simbench.system import stopwatch
@@ -44,7 +43,7 @@ class Chance(Comparing):
         if index.needs == "samples":
             return self._of_samples(index, case, x, y, orders)
         m = m[0] if m else Moments.of(x, y) if case.view == "flat" else self.moments(case, key[0], case.view)
-        key = (*key, turned, case.view, *((network.content, layer) for network, layer in members(case)))
+        key = (*key, turned, case.view, *((network.content, layer) for network, layer in self.members(case, case.view)))
         return (lend(index, index.from_moments, each) for each in self._moments_for(m, x, y, orders, key))
 
     def _of_samples(self, index: Index, case: Case, x: Tensor, y: Tensor, orders: Tensor) -> Iterator[Tensor]:

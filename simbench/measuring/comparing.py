@@ -18,8 +18,7 @@ from simbench.isolation.answers import ask, number
 from simbench.isolation.copies import handed
 from simbench.isolation.loans import Loan, lend
 from simbench.measuring.evaluate import evaluate, of_states, turnable
-from simbench.measuring.pairs import members
-from simbench.measuring.sides import Sides, described
+from simbench.measuring.sides import Sides
 from simbench.measuring.states import States
 from simbench.measuring.value import Side, value
 from simbench.measuring.window import Window
@@ -58,7 +57,7 @@ class Comparing(Sides):
             m = self.moments(case, split, case.view)
             sides = [
                 Side.of_scatter(name, x, over)
-                for (name, over), x in zip(described(case, split), (m.a, m.b), strict=True)
+                for (name, over), x in zip(self.described(case, split), (m.a, m.b), strict=True)
             ]
             answer = partial(ask, index, m)
         found = value(index, sides, answer)
@@ -73,7 +72,7 @@ class Comparing(Sides):
         self.must_pair(case, case.view)
         turned = case.view == "flat" and turnable(index)
         drawn = (index.max_rows, case.setting.seed)
-        named, both = described(case, split), members(case)
+        named, both = self.described(case, split), self.members(case, case.view)
 
         def rows(place: int) -> Tensor:
             x = self.turned(case, place, split)[1] if turned else self.rows_of(both[place], split, case.view)
@@ -112,7 +111,8 @@ class Comparing(Sides):
             return ask(index, Moments.of(x, y))
 
         return (
-            Side.of_rows(name, rows, over) for (name, over), rows in zip(described(case, split), (x, y), strict=True)
+            Side.of_rows(name, rows, over)
+            for (name, over), rows in zip(self.described(case, split), (x, y), strict=True)
         ), answer
 
     def _of_case(self, index: Index, case: Case) -> tuple[Any, str, None]:
@@ -134,11 +134,11 @@ class Comparing(Sides):
             raise Inapplicable(f"{index.spec} is computed from networks and layers, and does not see a stitch")
         if case.view != "flat" and index.needs == "moments":
             given = (case, "test", case.view)
-            m = self.moments(*given) if front is None else self.front_moments(front, *given)
+            m = self.moved_moments(*given) if front is None else self.front_moments(front, *given)
             return number(index, lend(index, index.from_moments, m.through(affine.to(torch.float64))))
-        x, y = (self.sample(member, "test", case.view) for member in members(case))
+        x, y = (self.sample(member, "test", case.view) for member in self.members(case, case.view, True))
         if front is not None:
-            drawn = self.activations.drawn("test", case.view)
+            front, drawn = self.placed(front, case), self.activations.drawn("test", case.view)
             x = torch.cat(self.parts(front if drawn is None else front[drawn.to(front.device)]))
         pair = views.rows(affine.to(x)(x), case.view).double(), views.rows(y, case.view).double()
         return number(index, evaluate(index, *(self._drawn(index, side, case) for side in pair))[0])
@@ -165,5 +165,5 @@ class Comparing(Sides):
             return ""
         n = self._inputs(split, case.view)
         if case.view == "spatial":
-            n *= math.prod(self.shape(case.a, case.layer_a)[1:])
+            n *= math.prod(self.shape(*self.members(case, case.view)[0])[1:])
         return f"on {index.max_rows} rows drawn of {n}" if n > index.max_rows else ""

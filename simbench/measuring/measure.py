@@ -7,7 +7,7 @@ import operator
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,6 +48,8 @@ def measure(case: Case, bench: Workbench) -> Measured:
         with known(_seed(case)):
             samples = bench.samples(case)
             found, arrays = _run(case, bench)
+            said = bench.alignment(case) if found else ""
+            found = [_noted(row, said) for row in found]
     except Inapplicable as reason:
         found = [Row(quantity_of(case), None, status="skipped", note=message(reason))]
     except Undefined as reason:
@@ -92,6 +94,13 @@ def _plain(row: Row) -> Row:
     if value is not None and not math.isfinite(value):
         raise ArithmeticError(f"{quantity} is {value}")
     return Row(str(quantity), value, None if step is None else operator.index(step), str(status), clean(note))
+
+
+def _noted(row: Row, said: str) -> Row:
+    """The row with what was done so that a and b pair, where it has a value."""
+    if not said or row.value is None:
+        return row
+    return replace(row, note="; ".join(filter(None, (row.note, said))))
 
 
 def _numbers(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:

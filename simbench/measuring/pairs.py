@@ -9,10 +9,13 @@ from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection
 from simbench.errors import Inapplicable
 from simbench.measuring.activations import BUDGET, FLAT_INPUTS, Activations
+from simbench.measuring.aligned import Aligned, laid_out, resized
 from simbench.measuring.stacks import Member, Stacks
 from simbench.measuring.value import unpaired
 from simbench.moments import views
+from simbench.moments.alignment import Alignment
 from simbench.moments.layers import LayerMoments
+from simbench.moments.layout import Layout
 from simbench.moments.pair import Moments
 from simbench.system import stopwatch
 from simbench.system.surroundings import settle
@@ -29,20 +32,30 @@ class Pairs:
         self.selection = selection
         self.activations = Activations(selection.setting, device, memory, flat)
         self._stacks = Stacks(self.activations, selection)
+        self._leading: dict[tuple[str, str], Aligned] = {}
 
     def moments(self, case: Case, split: str, view: str, half: int | None = None) -> Moments:
         """Moments of (a at layer_a, b at layer_b) on a split, or on a half of its inputs, in view spatial or pooled."""
-        a, b = members(case)
         self.must_pair(case, view)
+        a, b = self.members(case, view)
         settle()
         return self._stacks.pair(a, b, split, view, half)
 
+    def moved_moments(self, case: Case, split: str, view: str) -> Moments:
+        """The same of a as a stitch acts on it, in view spatial or pooled."""
+        self.must_pair(case, view)
+        a, b = self.members(case, view, moved=True)
+        settle()
+        return self._stacks.pair(a, b, split, view)
+
     def front_moments(self, front: Tensor, case: Case, split: str, view: str) -> Moments:
         """Moments of (front, b at layer_b), front being activations (n, c, h, w) or (n, p) of the inputs of a split."""
-        size, own = tuple(front.shape[2:]), self.shape(case.b, case.layer_b)[1:]
+        _, (network, layer) = self.members(case, view, True)
+        front = self.placed(front, case)
+        size, own = tuple(front.shape[2:]), self.shape(network, layer)[1:]
         if view == "spatial" and size != own:
             raise Inapplicable(unpaired(("the front", size), (f"{case.layer_b} of {case.b.name}", own)))
-        batches = zip(self.parts(front), self.activations.batches(case.b, case.layer_b, split), strict=True)
+        batches = zip(self.parts(front), self.activations.batches(network, layer, split), strict=True)
         return LayerMoments.of([views.rows(x, view) for x in pair] for pair in batches).pair(0, 1)
 
     def parts(self, front: Tensor) -> tuple[Tensor, ...]:
@@ -52,7 +65,7 @@ class Pairs:
     def rows(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
         """Rows (n, p) of a and (n, q) of b in a view (view flat: of a drawn sample of the inputs)."""
         self.must_pair(case, view)
-        return tuple(views.rows(self.sample(member, split, view), view) for member in members(case))
+        return tuple(views.rows(self.sample(member, split, view), view) for member in self.members(case, view))
 
     def sample(self, member: Member, split: str, view: str) -> Tensor:
         """Activations of the inputs that a view is taken of."""
@@ -66,9 +79,59 @@ class Pairs:
         """Activations of all inputs of a split, (n, c, h, w) or (n, p) float32."""
         return self.activations.tensor(network, layer, split)
 
+    def members(self, case: Case, view: str, moved: bool = False) -> tuple[Member, Member]:
+        """(network, layer) of a and of b, aligned where their rows have to pair: in view spatial, and where a stitch
+        acts (`moved`). Raises Inapplicable where the case resizes and their sizes do not come together.
+
+        Tokens of equal number and equal class tokens pair as they are: the class tokens pass through the stitch. Other
+        tokens are laid out as the grid of their image, without class tokens; the end of b gets its own, their means
+        over the train inputs.
+        """
+        a, b = members(case)
+        if not (moved or view == "spatial"):
+            return a, b
+        layouts = [self.activations.layout(*member) for member in (a, b)]
+        if any(layouts) and (layouts[0] != layouts[1] or self.shape(*a)[1:] != self.shape(*b)[1:]):
+            a, b = (self._laid_out(member, layout) for member, layout in zip((a, b), layouts, strict=True))
+        if case.resize:
+            alignment = Alignment(self.shape(*a)[1:], self.shape(*b)[1:], case.resize)
+            if alignment.acts:
+                a = (a[0], resized(a[1], alignment))
+        return a, b
+
+    def _laid_out(self, member: Member, layout: Layout | None) -> Member:
+        """A member of tokens as the grid of its image; others as they are."""
+        if layout is None or layout.kind != "tokens" or not (layout.grid or layout.prefix):
+            return member
+        network, layer = member
+        key = (network.content, layer)
+        if key not in self._leading:
+            leading = None
+            if layout.prefix:
+                parts = self.activations.batches(network, layer, "train")
+                sums = sum(part[:, :, : layout.prefix, 0].sum(0, dtype=torch.float64) for part in parts)
+                leading = (sums / self.activations.count("train")).mT.to(torch.float32)
+            self._leading[key] = laid_out(layer, layout, leading)
+        return network, self._leading[key]
+
+    def placed(self, front: Tensor, case: Case) -> Tensor:
+        """Activations (n, c, h, w) or (n, p) in place of those of a, aligned as those of a are."""
+        (_, layer), _ = self.members(case, "spatial", True)
+        if not isinstance(layer, Aligned) or tuple(front.shape[1:]) != self.shape(case.a, case.layer_a):
+            return front
+        return layer.after(front)
+
+    def alignment(self, case: Case) -> str:
+        """What is done to a and b so that their rows pair, for the notes of rows; "" where nothing is."""
+        if case.kind == "network" or not case.view:
+            return ""
+        both = zip("ab", self.members(case, case.view), strict=True)
+        said = [f"{name}: {layer.said}" for name, (_, layer) in both if isinstance(layer, Aligned)]
+        return "; ".join(said)
+
     def must_pair(self, case: Case, view: str) -> None:
         """Raise Inapplicable where the rows of the two layers do not pair."""
-        left, right = (self.shape(*member)[1:] for member in members(case))
+        left, right = (self.shape(*member)[1:] for member in self.members(case, view))
         if view == "spatial" and left != right:
             raise Inapplicable(
                 unpaired((f"{case.layer_a} of {case.a.name}", left), (f"{case.layer_b} of {case.b.name}", right))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from simbench.contracts.case import Case
 from simbench.errors import Undefined
-from simbench.measuring.pairs import Pairs, members
+from simbench.measuring.pairs import Pairs
 from simbench.measuring.stacks import Member
 from simbench.measuring.value import Side
 from simbench.moments import views
@@ -38,7 +38,7 @@ class Sides(Pairs):
 
     def side(self, case: Case, place: int, split: str, turned: bool) -> Side:
         """Side a (0) or b (1), examined once."""
-        (network, layer), (name, over) = members(case)[place], described(case, split)[place]
+        (network, layer), (name, over) = self.members(case, case.view)[place], self.described(case, split)[place]
         key = (network.content, layer, split, case.view)
         if key not in self._sides:
             self._sides[key] = (
@@ -62,8 +62,8 @@ class Sides(Pairs):
     def turned(self, case: Case, place: int, split: str) -> Turned:
         """Side a (0) or b (1) in view flat, its principal coordinates and their scatter; these are None where the
         side has a problem."""
-        network, layer = members(case)[place]
-        key, (name, over) = (network.content, layer, split), described(case, split)[place]
+        network, layer = self.members(case, "flat")[place]
+        key, (name, over) = (network.content, layer, split), self.described(case, split)[place]
         if key not in self._coordinates:
             layers = {case.layer_a, case.layer_b}  # cases come in order of depth
             self._coordinates = {old: kept for old, kept in self._coordinates.items() if old[1] in layers}
@@ -78,7 +78,7 @@ class Sides(Pairs):
         side, coordinates, scatter = self._coordinates[key]
         return replace(side, name=name), coordinates, scatter
 
-
-def described(case: Case, split: str) -> list[tuple[str, str]]:
-    """Of a and of b: what notes call it, and what it is constant over."""
-    return [(f"{layer} of {network.name}", f" over the {split} images") for network, layer in members(case)]
+    def described(self, case: Case, split: str) -> list[tuple[str, str]]:
+        """Of a and of b: what notes call it, and what it is constant over."""
+        both = self.members(case, case.view)
+        return [(f"{layer} of {network.name}", f" over the {split} images") for network, layer in both]

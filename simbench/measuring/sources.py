@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 import torch
@@ -11,7 +12,10 @@ from simbench.contracts import splits
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Network, Setting
 from simbench.cutting import cut
-from simbench.errors import Inapplicable
+from simbench.cutting.cutter import Cutter
+from simbench.errors import Inapplicable, InputError
+from simbench.measuring.aligned import Aligned, followed, preceded
+from simbench.moments.layout import Layout
 from simbench.networks import inputs, weights
 from simbench.networks.fold import fold
 from simbench.networks.front import WHOLE, Front
@@ -19,6 +23,10 @@ from simbench.networks.stages import in_a_row
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 from simbench.system.surroundings import abroad
+from simbench.tracing.named import layouts_of
+
+#: Inputs that a network is traced with, and its cut is verified with.
+FEW = 4
 
 
 class Sources:
@@ -29,6 +37,8 @@ class Sources:
         self.objective = Objective.of(setting.dataset)
         self._nets: dict[str, nn.Sequential] = {}
         self._whole: dict[str, nn.Sequential] = {}
+        self._layouts: dict[str, dict[str, Layout]] = {}
+        self._cutters: dict[str, Cutter] = {}
         self._cuts: dict[tuple[str, str], tuple[nn.Sequential, nn.Sequential]] = {}
         if self.device.type == "cuda":  # TF32 keeps 10 bits, and records of all devices are one
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -63,26 +73,66 @@ class Sources:
         net = self.net(network)
         if in_a_row(net):
             return self.halves(network, layer)[0]
-        return net if layer == WHOLE else Front(net, layer)
+        if isinstance(layer, Aligned):
+            return followed(self.front(network, layer.layer), layer.after)
+        front, axes = net if layer == WHOLE else Front(net, layer), self.axes(network, layer)
+        return front if axes is None else followed(front, axes.canonical)
 
     def halves(self, network: Network, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
         """Representation map R_L and task map T_L with batch norms folded, which all cuts of a network share but those
-        between a convolution and its batch norm."""
+        between a convolution and its batch norm. Activations of tokens are (n, c, t, 1) on their way out and in."""
+        if isinstance(layer, Aligned):
+            return layer.parts(*self.halves(network, layer.layer))
         key = (network.content, layer)
         if key not in self._cuts:
             net = self.net(network)
-            if not in_a_row(net):
-                raise Inapplicable(
-                    f"{network.name} has no end above {layer}: a {type(net).__name__} is not cut, only an "
-                    "nn.Sequential of named stages; indices need no end"
-                )
-            parts = cut(net, layer)
-            if network.content not in self._whole:
-                self._whole[network.content] = fold(self.net(network))
-            whole = self._whole[network.content]
-            parts = cut(whole, layer) if layer in stages_of(whole) else map(fold, parts)
-            self._cuts[key] = tuple(part.eval() for part in parts)
+            front, end = self._of_row(network, layer) if in_a_row(net) else self._traced(network, layer)
+            axes = self.axes(network, layer)
+            if axes is not None:
+                front, end = followed(front, axes.canonical), preceded(axes.raw, end)
+            self._cuts[key] = front, end
         return self._cuts[key]
+
+    def _of_row(self, network: Network, layer: str) -> tuple[nn.Module, ...]:
+        """Front and end of a row of stages."""
+        net = self.net(network)
+        parts = cut(net, layer)
+        if network.content not in self._whole:
+            self._whole[network.content] = fold(net)
+        whole = self._whole[network.content]
+        parts = cut(whole, layer) if layer in stages_of(whole) else map(fold, parts)
+        return tuple(part.eval() for part in parts)
+
+    def _traced(self, network: Network, layer: str) -> tuple[nn.Module, nn.Module]:
+        """Front and end of a network that is no row of stages. Inapplicable where it cannot be cut at the layer."""
+        if network.content not in self._cutters:
+            few = inputs.prepared(self.inputs("test")[:FEW], network.model, network.home(self.setting), self.device)
+            self._cutters[network.content] = Cutter(self.net(network), network.model.adapted(few))
+        try:
+            found = self._cutters[network.content].cut(layer)
+        except InputError as error:
+            raise Inapplicable(f"{network.name} has no end: {error}") from None
+        if found.reads_input:
+            raise Inapplicable(f"{network.name} has no end above {layer} that takes activations alone")
+        return found.front, found.end
+
+    def layout(self, network: Network, layer: str) -> Layout | None:
+        """The layout of a layer's output: what the model declares (`Model.layouts`), else for a network that is not a
+        row of stages what a forward pass shows; None for images, vectors, and what is not known."""
+        declared = getattr(network.model, "layouts", None) or {}
+        text = next((said for name, said in declared.items() if fnmatchcase(layer, name)), None)
+        layout = None if text is None else Layout.parse(text)
+        if layout is None and not in_a_row(self.net(network)):
+            if network.content not in self._layouts:
+                two = inputs.prepared(self.inputs("test")[:2], network.model, network.home(self.setting), self.device)
+                self._layouts[network.content] = layouts_of(self.net(network), network.model.adapted(two))
+            layout = self._layouts[network.content].get(layer)
+        return None if layout is None or layout.kind in ("image", "vector") else layout
+
+    def axes(self, network: Network, layer: str) -> Layout | None:
+        """The same without class tokens and grid, which all activations of tokens keep."""
+        layout = self.layout(network, layer)
+        return None if layout is None else Layout(layout.kind)
 
     def end(self, network: Network, layer: str) -> nn.Sequential:
         """Task map T_L: everything above the layer, batch norms folded."""

@@ -34,7 +34,7 @@ class Stitching(Pairs):
 
     def task(self, case: Case) -> Task:
         """The learning task of stitching a at layer_a into b at layer_b, on the train split."""
-        (a, layer_a), (b, layer_b), held = (case.a, case.layer_a), (case.b, case.layer_b), self.activations
+        ((a, layer_a), (b, layer_b)), held = self.members(case, "spatial", True), self.activations
         fits, augmented = not a.misfit(self.selection.setting), Augmented(held, a, layer_a, b, layer_b)
         return Task(
             shown(held.tensor(a, layer_a, "train", lazy=True)),
@@ -65,8 +65,9 @@ class Stitching(Pairs):
         if stitcher.needs == "task":
             task = self.task(case if front is None else replace(case, a=case.b, layer_a=case.layer_b))
             if front is not None:
-                front = front.detach().to(self.activations.device, torch.float32)
-                task = replace(task, activations=front, moments=m, logits_a=None, augmented=None)
+                end = self.activations.end(*self.members(case, "spatial", True)[1])
+                front = self.placed(front, case).detach().to(self.activations.device, torch.float32)
+                task = replace(task, activations=front, moments=m, end=end, logits_a=None, augmented=None)
             affine = lend(stitcher, stitcher.from_task, task, **options)
         else:
             affine = lend(stitcher, stitcher.from_moments, m)
@@ -80,9 +81,10 @@ class Stitching(Pairs):
     def logits(self, affine: Affine, case: Case, front: Tensor | None = None) -> Tensor:
         """Outputs of the stitched network on the test split, (n, outputs) or (k, n, outputs). front: activations of the
         test inputs in place of those of a."""
-        end = self.activations.end(case.b, case.layer_b)
-        batches = self.activations.batches(case.a, case.layer_a, "test", hold=True)
-        batches = batches if front is None else self.parts(front)
+        a, b = self.members(case, "spatial", True)
+        end = self.activations.end(*b)
+        batches = self.activations.batches(*a, "test", hold=True)
+        batches = batches if front is None else self.parts(self.placed(front, case))
         affine = affine.to(self.activations.device, torch.float32)
         return finite(stitched_logits(affine, end, batches), "the last layer of the stitched network")
 

@@ -23,8 +23,8 @@ def reasons(contents: Contents, failed: Container[str] = ()) -> Iterator[str]:
 
     failed: specs of methods whose failed rows may be published; "" stands for cases without a method.
     """
-    for path in contents.corrupt:
-        yield f"{path} is damaged; `simbench run` measures its case again"
+    for path, fault in contents.faults.items():
+        yield f"{path} is {fault}; `simbench run` measures its case again"
     counts, notes = _failures(contents, failed)
     for spec, count in sorted(counts.items()):
         what = f"{spec} has {count} failed rows" if spec else f"{count} rows of no method failed"

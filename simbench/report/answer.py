@@ -32,8 +32,8 @@ def answer(
         return f"No index can be correlated with {what}: three networks give a value, six an interval."
     if ranked[f"{scope}_low"].isna().all():
         return (
-            f"{labels[_key(ranked.iloc[0])]} has the largest correlation with {what}, of {_count(len(ranked), 'index')}"
-            ". Fewer than six networks give no interval: whether it is better than chance is open."
+            f"Of {_count(len(ranked), 'index')}, {labels[_key(ranked.iloc[0])]} has the largest correlation with "
+            f"{what}. Fewer than six networks give no interval: whether it is better than chance is open."
         )
     better = int((ranked[f"{scope}_low"] > 0).sum())
     first = f"Of {_count(len(board), 'index')}, {better} {'predicts' if better == 1 else 'predict'} {what} better than "

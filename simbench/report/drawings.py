@@ -42,7 +42,8 @@ def scatter(frame: pd.DataFrame, axes: Axes, index: str, stitcher: str, target: 
 
 
 def curves(frame: pd.DataFrame, axes: Axes, index: str) -> None:
-    """An index, and relative accuracy behind each stitcher, by layer: mean and standard deviation over all pairs.
+    """An index, and relative accuracy behind each stitcher, by layer: mean and standard deviation over pairs.
+
     An index with values beyond 1.5 has the left axis for itself.
 
     frame: measurements. ValueError where the index has no value.
@@ -102,7 +103,8 @@ def matrix(frame: pd.DataFrame, axes: Axes) -> None:
         gaps[i, j], gaps[j, i] = gap, -gap
         sure += [(i, j), (j, i)] if p <= LEVEL else []
     limit = np.nanmax(np.abs(gaps)) or 1.0
-    axes.imshow(gaps, cmap="PuOr", vmin=-limit, vmax=limit)
+    image = axes.imshow(gaps, cmap="PuOr", vmin=-limit, vmax=limit)
+    axes.figure.colorbar(image, ax=axes, shrink=0.6, label="row less column")
     if sure:
         rows, columns = zip(*sure, strict=True)
         axes.scatter(columns, rows, s=6, color="black")
@@ -116,7 +118,8 @@ def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:
     """Layer against layer: mean over pairs of networks. frame: measurements of one quantity of one method."""
     means = frame.pivot_table(index="layer_a", columns="layer_b", values="value", aggfunc="mean")
     rows, columns = sorted(means.index, key=in_order), sorted(means.columns, key=in_order)
-    axes.imshow(means.loc[rows, columns].to_numpy(float), cmap="viridis")
+    image = axes.imshow(means.loc[rows, columns].to_numpy(float), cmap="viridis")
+    axes.figure.colorbar(image, ax=axes, shrink=0.7)
     axes.grid(False)
     axes.set_xticks(range(len(columns)), columns, rotation=90)
     axes.set_yticks(range(len(rows)), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -48,17 +49,37 @@ def short(value: Any, digits: int = 3) -> float | None:
 
 def matrix(
     comparisons: pd.DataFrame, settings: Sequence[tuple], keys: Mapping[Key, str], methods: pd.DataFrame
-) -> list[list[Any]]:
-    """[setting, stitcher, index a, index b, difference, adjusted p-value] for each row of comparisons.csv; indices and
-    settings are positions."""
+) -> list[dict[str, Any]]:
+    """For each setting and stitcher of comparisons.csv the indices compared, and for every two of them, in the order of
+    `itertools.combinations`, the difference (in thousandths) and the adjusted p-value (in ten thousandths), None where
+    there is none. Indices and settings are positions."""
     places = {key: at for at, key in enumerate(keys)}
     grouped = {group: at for at, group in enumerate(settings)}
     names = specs(methods)
     sides = [[f"index_{side}", f"index_{side}_params", f"view_{side}"] for side in "ab"]
     wanted = [comparisons[columns].itertuples(index=False, name=None) for columns in (GROUP, *sides)]
     rest = comparisons[["stitcher", "stitcher_params", "difference", "adjusted"]].itertuples(index=False, name=None)
-    return [
-        [grouped[group], names.get((stitcher, params), stitcher), places[a], places[b], short(gap), short(p, 4)]
-        for group, a, b, (stitcher, params, gap, p) in zip(*wanted, rest, strict=True)
-        if group in grouped and a in places and b in places
-    ]
+    boards: dict[tuple, dict[tuple[int, int], tuple]] = {}
+    for group, a, b, (stitcher, params, gap, p) in zip(*wanted, rest, strict=True):
+        if group in grouped and a in places and b in places:
+            i, j, sign = (places[a], places[b], 1) if places[a] < places[b] else (places[b], places[a], -1)
+            board = boards.setdefault((grouped[group], names.get((stitcher, params), stitcher)), {})
+            board[i, j] = (_times(sign * gap, 1000), _times(p, 10000))
+    found = []
+    for (setting, stitcher), board in boards.items():
+        indices = sorted({place for pair in board for place in pair})
+        cells = [board.get(pair, (None, None)) for pair in combinations(indices, 2)]
+        found.append(
+            {
+                "setting": setting,
+                "stitcher": stitcher,
+                "indices": indices,
+                "gaps": [gap for gap, _ in cells],
+                "ps": [p for _, p in cells],
+            }
+        )
+    return found
+
+
+def _times(value: Any, by: int) -> int | None:
+    return None if pd.isna(value) else round(float(value) * by)

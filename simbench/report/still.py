@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import Any
 
 from simbench.columns import GROUP, STITCHER
@@ -56,9 +57,10 @@ def picture(draw: Callable) -> str:
 
 def pairwise(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """The first board's matrix of the mean over stitchers: names, and rows of (class, text) of cells, by rank."""
-    pairs = {(a, b): (gap, p) for at, stitcher, a, b, gap, p in data["matrix"] if at == 0 and stitcher == "all"}
-    if not pairs:
+    board = next((each for each in data["matrix"] if each["setting"] == 0 and each["stitcher"] == "all"), None)
+    if board is None:
         return None
+    pairs = dict(zip(combinations(board["indices"], 2), zip(board["gaps"], board["ps"], strict=True), strict=True))
     pairs |= {(b, a): (None if gap is None else -gap, p) for (a, b), (gap, p) in pairs.items()}
     fields = {name: at for at, name in enumerate(data["fields"])}
     ranked = sorted(
@@ -71,12 +73,12 @@ def pairwise(data: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"names": [data["indices"][at]["name"] for at in order], "rows": rows}
 
 
-def _cell(gap: float | None, p: float | None, same: bool) -> tuple[str, str]:
+def _cell(gap: int | None, p: int | None, same: bool) -> tuple[str, str]:
     if same or gap is None:
         return "", ""
-    if p is None or p > LEVEL:
+    if p is None or p > 10000 * LEVEL:
         return "", "·"
-    return "better" if gap > 0 else "worse", f"{'▲' if gap > 0 else '▼'} {_p(p)}"
+    return "better" if gap > 0 else "worse", f"{'▲' if gap > 0 else '▼'} {_p(p / 10000)}"
 
 
 def _p(p: float) -> str:

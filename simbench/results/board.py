@@ -91,7 +91,7 @@ def _table(
         key = tuple(leader[name] for name in _INDEX)
         same = part[(part[_INDEX] == list(key)).all(axis=1)].set_index("label")
         row = {"rank": _whole(leader["rank"]), "certain": _range(leader)}
-        row |= {"index": names.get(key[:2], key[0]), "view": key[2]}
+        row |= {"index": names.get(key[:2], key[0]) + _partly(leader), "view": key[2]}
         row |= {column.heading: _short(leader[quantity]) for quantity, column in shown.items()}
         row["mean"] = _cell(leader, scope)
         row |= {COLUMNS[name]: _short(leader[name]) for name in others}
@@ -156,6 +156,12 @@ def _legend(part: pd.DataFrame, quantity: str, column: BoardColumn) -> str:
     count = " to ".join(map(str, networks[:1] + networks[1:][-1:]))
     meaning = column.legend.replace("{where}", where)
     return f"{column.heading}: {meaning}, mean over {count} network{'s' if networks[-1] > 1 else ''}"
+
+
+def _partly(leader: dict) -> str:
+    """A mark for an index that has values on some of the stitched pairs alone: its mean is over fewer than others'."""
+    covered = leader.get("coverage")
+    return "" if covered is None or pd.isna(covered) or covered >= 1 else f" (coverage {int(covered * 100) / 100:.2f})"
 
 
 def _whole(value: float) -> str:

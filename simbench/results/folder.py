@@ -33,13 +33,14 @@ def publish(
     declared: Mapping[str, BoardColumn] = columns.NONE,
     target: str = columns.RANKED_BY,
     scope: str = "within",
+    store: Store | None = None,
 ) -> int:
     """Write every table. Correlations and leaderboard are computed only if measurements, methods or the columns of the
     leaderboard have changed, or if `anew` is true.
 
     preferred: keys of records that stand in the tables where several records have the same labels; without one, the
     record of the latest run does. declared: quantity -> column that experiments add to the leaderboard. target, scope:
-    what the leaderboard ranks by.
+    what the leaderboard ranks by. store: of the records, by default that of `folder`.
     Returns how many records are left out of the tables because others have the same labels.
     """
     records = list(contents.records.values())
@@ -54,7 +55,9 @@ def publish(
             "comparisons.csv",
         ):  # if interrupted from here on, the next call computes them
             (folder / name).unlink(missing_ok=True)
-        correlations = correlate(measured, methods, halves(tables.current(records, preferred)[0], Store(folder).arrays))
+        correlations = correlate(
+            measured, methods, halves(tables.current(records, preferred)[0], (store or Store(folder)).arrays)
+        )
         ranked = leaderboard(correlations, methods, measured, declared, target, scope)
         tables.write(correlations.table, folder / "correlations.csv")
         tables.write(ranked.table, folder / "leaderboard.csv")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,13 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
+from simbench.columns import TABLES
 from simbench.contracts import Row
 from simbench.errors import InputError
+from simbench.results import schema
 from simbench.results.described import flaw
-from simbench.system import atomic
 from simbench.system.provenance import digest
-from simbench.system.seals import sealed, unsealed
+from simbench.system.seals import content, put, sealed, unsealed
 from simbench.system.stopwatch import stage
+from simbench.system.writable import unwritable
+
+_CORRUPT = "corrupt"
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything in a store. records: by key. runs: descriptions by name. corrupt: files with a wrong checksum."""
+    """Everything in a store. records: by key. runs: descriptions by name. faults: every file that is left out -> why,
+    as the end of "it is ..."."""
 
     records: dict[str, Record] = field(default_factory=dict)
     runs: dict[str, dict] = field(default_factory=dict)
-    corrupt: tuple[Path, ...] = ()
+    faults: dict[Path, str] = field(default_factory=dict)
+
+    @property
+    def corrupt(self) -> tuple[Path, ...]:
+        """The files that are left out."""
+        return tuple(self.faults)
 
 
 class Store:
@@ -70,6 +79,12 @@ class Store:
                 raise InputError(
                     f"results folder {str(self.folder)!r} is not writable ({reason}); give another with --results"
                 )
+        for name in TABLES:
+            if os.path.lexists(self.folder / name) and not (self.folder / name).is_file():
+                raise InputError(f"{self.folder / name} is no file; remove it, or give another folder with --results")
+        figures = self.folder / "figures"
+        if os.path.lexists(figures) and not figures.is_dir():
+            raise InputError(f"{figures} is not a folder; remove it, or give another folder with --results")
 
     @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:
@@ -78,10 +93,10 @@ class Store:
         """
         if arrays:
             data = _packed(arrays)
-            atomic.write(self._arrays(record.key), data, flush=False)
+            put(self._arrays(record.key), data, flush=False)
             record = replace(record, arrays=digest(data))
         plain = vars(record) | {"rows": [vars(row) for row in record.rows]}
-        atomic.write(self._path(record.key), sealed(plain), flush=False)
+        put(self._path(record.key), sealed(plain), flush=False)
         return record
 
     @stage("reading records")
@@ -97,34 +112,42 @@ class Store:
     @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
         """Write the description of a run: command line, versions, device, times."""
-        atomic.write(self.folder / "runs" / f"{name}.json", sealed(description))
+        put(self.folder / "runs" / f"{name}.json", sealed(description))
 
     @stage("reading records")
     def read(self) -> Contents:
-        """All records and runs. Files with a wrong checksum, and records that say of their method what no method may
-        claim, are listed as corrupt and left out."""
-        records, runs, corrupt = {}, {}, []
+        """All records and runs. Files with a wrong checksum, of a wrong form (`schema`) or of a later release are
+        listed as faults and left out."""
+        records, runs, faults = {}, {}, {}
         for path in _files(self.folder / "records"):
-            data = unsealed(path)
-            if data is None or data.get("key") != path.stem or digest(data["identity"]) != path.stem:
-                corrupt.append(path)
-                continue
-            if flaw(data.get("method")):
-                corrupt.append(path)
-                continue
-            labels = {"panel": ""} | data["labels"]  # records of before there were panels
-            record = Record(**data | {"labels": labels, "rows": tuple(Row(**row) for row in data["rows"])})
-            if record.arrays and digest(_content(self._arrays(record.key))) != record.arrays:
-                corrupt.append(self._arrays(record.key))
-                continue
-            records[path.stem] = record
+            record, fault = self._read(path)
+            if record is None:
+                faults[path] = fault
+            elif record.arrays and digest(_content(self._arrays(record.key))) != record.arrays:
+                faults[self._arrays(record.key)] = _CORRUPT
+            else:
+                records[path.stem] = record
         for path in _files(self.folder / "runs"):
             data = unsealed(path)
-            if data is None:
-                corrupt.append(path)
+            fault = _CORRUPT if data is None else schema.fault_of_run(data)
+            if data is None or fault:
+                faults[path] = fault
             else:
                 runs[path.stem] = data
-        return Contents(records, runs, tuple(corrupt))
+        return Contents(records, runs, faults)
+
+    def _read(self, path: Path) -> tuple[Record | None, str]:
+        """The record in a file, or None and why it is left out."""
+        data = unsealed(path)
+        if data is None or data.get("key") != path.stem or digest(data.get("identity")) != path.stem:
+            return None, _CORRUPT
+        fault = schema.fault(data)
+        if not fault and flaw(data["method"]):
+            fault = f"invalid (method: {flaw(data['method'])})"
+        if fault:
+            return None, fault
+        labels = {"panel": ""} | data["labels"]  # records of before there were panels
+        return Record(**data | {"labels": labels, "rows": tuple(Row(**row) for row in data["rows"])}), ""
 
     def _path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key}.json"
@@ -134,25 +157,15 @@ class Store:
 
 
 def _content(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
-
-
-def unwritable(folder: Path) -> str:
-    """Why files cannot be written below `folder`, or "". Tries to write a temporary file."""
-    existing = folder.absolute()
-    while not os.path.lexists(existing):
-        existing = existing.parent
-    if not existing.is_dir():
-        return f"{existing} is not a folder"
     try:
-        with tempfile.TemporaryFile(dir=existing):
-            return ""
-    except OSError as error:
-        return f"{existing} is read-only: {error.strerror or error}"
+        return content(path)
+    except OSError:
+        return b""
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    names = ((place, name) for place, _, names in os.walk(folder) for name in names)
+    """Everything that is named as a record is, folders too: one in the place of a file is a fault."""
+    names = ((place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
     paths = (f"{place}/{name}" for place, name in names if name.endswith(".json") and not name.startswith(".tmp-"))
     return map(Path, sorted(paths))
 

@@ -8,12 +8,11 @@ from collections.abc import Iterable
 import pandas as pd
 from tabulate import tabulate
 
+from simbench.columns.recorded import STATUSES
 from simbench.contracts import Experiment, Row
 from simbench.statistics import leaderboard
 from simbench.system.stopwatch import Spent
 from simbench.system.surroundings import abroad
-
-STATUSES = ("ok", "degenerate", "skipped", "failed")
 
 
 def table(frame: pd.DataFrame, digits: int = 3) -> str:

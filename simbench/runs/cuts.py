@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from simbench.contracts import Stitcher
+from simbench.contracts import Dataset, Model, Stitcher
 from simbench.errors import InputError
 from simbench.system.surroundings import abroad
 
 if TYPE_CHECKING:
     from simbench.runs.plan import Part
+
+#: Inputs that a network is traced with.
+FEW = 4
 
 
 def try_cuts(part: Part) -> None:
@@ -17,16 +22,29 @@ def try_cuts(part: Part) -> None:
     stitched at."""
     homes = {network.model.spec: network.home(part.selection.setting) for network in part.untrained}
     ends = {(case.b.model.spec, case.layer_b): case.b.model for case in part.cases if isinstance(case.method, Stitcher)}
-    built: dict[str, object] = {}
+    inputs = part.selection.setting.dataset
+    cuts: dict[str, Callable[[str], object]] = {}
     for (spec, layer), model in ends.items():
         if spec not in homes or not layer:
             continue
-        from simbench.cutting import cut
-
-        if spec not in built:
-            with abroad():
-                built[spec] = model.build(homes[spec].channels, homes[spec].classes)
+        if spec not in cuts:
+            cuts[spec] = _cutting(model, homes[spec], inputs)
         try:
-            cut(built[spec], layer)
+            cuts[spec](layer)
         except InputError as error:
             raise InputError(f"model {spec} cannot be stitched at {layer}: {error}") from None
+
+
+def _cutting(model: Model, home: Dataset, inputs: Dataset) -> Callable[[str], object]:
+    """A function of a layer that cuts an untrained network of the model there."""
+    from simbench.cutting import cut
+    from simbench.cutting.cutter import Cutter
+    from simbench.networks.inputs import pixels, prepared
+    from simbench.networks.stages import in_a_row
+
+    with abroad():
+        net = model.build(home.channels, home.classes)
+        if in_a_row(net):
+            return partial(cut, net)
+        images = inputs.split("test").inputs[:FEW]
+    return Cutter(net, model.adapted(prepared(pixels(images, inputs.range), model, home))).cut

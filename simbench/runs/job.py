@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from simbench.contracts.case import Case
-from simbench.errors import InputError
+from simbench.errors import InputError, Unplanned
 from simbench.networks import weights
 from simbench.registry import Registry
-from simbench.results.store import Contents, Store, unwritable
+from simbench.results.store import Contents, Store
 from simbench.runs.cuts import try_cuts
 from simbench.runs.placeholders import UNTRAINED, trained_as
 from simbench.runs.plan import Part, check_splits, plan
@@ -17,6 +17,7 @@ from simbench.runs.request import Request
 from simbench.runs.resolved import Resolved, resolve
 from simbench.system.cache import cache_folder
 from simbench.system.surroundings import of_plugin
+from simbench.system.writable import unwritable
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Job:
     """A request with its plan and the existing records, prepared before anything is computed.
 
     parts: the cases of each data set and set of networks. contents: existing content of the results folder.
+    notes: on experiments that are run by default and were left out, because their own code fails.
     untrained: number of networks to train. cases: number of selected cases. pending: number of cases to measure, among
     them every case with an untrained network.
     """
@@ -31,6 +33,7 @@ class Job:
     resolved: Resolved
     parts: tuple[Part, ...]
     contents: Contents
+    notes: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> int:
@@ -72,7 +75,8 @@ def prepare(request: Request, registry: Registry) -> Job:
     store = Store(request.results)
     store.check_writable()
     check_device(request.device)
-    job = Job(resolved, plan(resolved), store.read())
+    resolved, parts, notes = _planned(resolved)
+    job = Job(resolved, parts, store.read(), notes)
     reason = job.untrained and unwritable(cache_folder("weights"))
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
@@ -86,6 +90,44 @@ def prepare(request: Request, registry: Registry) -> Job:
                     continue
                 weights.load(network, part.selection.setting.dataset)
     return job
+
+
+def _planned(resolved: Resolved) -> tuple[Resolved, tuple[Part, ...], tuple[str, ...]]:
+    """The plan, without experiments that nobody named and that cannot be planned, and a note on each of these."""
+    notes: list[str] = []
+    while True:
+        try:
+            return resolved, plan(resolved), tuple(notes)
+        except Unplanned as error:
+            rest = tuple(scope for scope in resolved.scopes if scope.experiment.spec != error.experiment)
+            if resolved.request.experiments or len(rest) in (0, len(resolved.scopes)):
+                raise
+            notes.append(f"experiment {error.experiment} is left out, as it cannot be planned: {error.reason}")
+            resolved = replace(resolved, scopes=rest)
+
+
+def _check_names(job: Job) -> None:
+    """Raise InputError where the results folder knows another network by the name of a given file: tables would show
+    one network with layers of both."""
+    given = [
+        (part.selection.setting.dataset.label, network)
+        for part in job.parts
+        for network in part.selection.networks
+        if network.file and not network.part and network.file.parent != cache_folder("weights")
+    ]
+    recorded: dict[tuple, str] = {}
+    for record in job.contents.records.values() if given else ():
+        for side in ("a", "b"):
+            of = record.identity.get(side)
+            if isinstance(of, list) and len(of) > 3:  # model, graph, weights, ..., layer
+                recorded[tuple(record.labels[name] for name in ("dataset", f"model_{side}", f"seed_{side}"))] = of[2]
+    for dataset, network in given:
+        if recorded.get((dataset, network.model.spec, network.seed), network.weights) != network.weights:
+            raise InputError(
+                f"checkpoint {str(network.file)!r} is not the {network.seed!r} of {network.model.spec} that "
+                f"{str(job.resolved.request.results)!r} holds, which has other weights; rename the file, or give "
+                "another folder with --results"
+            )
 
 
 def check_device(name: str) -> None:

@@ -14,11 +14,11 @@ from simbench.networks import weights
 from simbench.networks.packing import packed
 from simbench.networks.panels import PanelFile, read_panel
 from simbench.registry import Registry
-from simbench.results.store import unwritable
 from simbench.runs.job import check_device
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 from simbench.system import atomic
+from simbench.system.writable import unwritable
 
 
 def made(

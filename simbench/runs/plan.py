@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 from simbench.contracts import Dataset, Design, Experiment, Model, splits
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection, Setting
-from simbench.errors import InputError
+from simbench.errors import InputError, Unplanned
 from simbench.isolation.copies import handed
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
 from simbench.runs.placeholders import UNTRAINED, distinct, foreign, given, network_of
 from simbench.runs.resolved import Resolved, Scope
+from simbench.system.raised import told
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
 
@@ -137,7 +139,7 @@ def _networks(
 def _controls(scope: Scope, selection: Selection) -> Iterator[Network]:
     """The networks that the experiment wants to compare with, of every model that is trained."""
     dataset, seeds = selection.setting.dataset, scope.seeds or tuple(range(len(scope.files)))
-    with abroad():
+    with _planning(scope.experiment):
         wanted = [(origin, tuple(seeds)) for origin, seeds in scope.experiment.controls(dataset, seeds)]
     for origin, seeds in wanted:
         with stage("reading data"):
@@ -153,15 +155,26 @@ def cases_of(selections: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, 
     cases: dict[tuple, Case] = {}
     for experiment, selection in selections:
         copied, back = handed(selection)
-        with abroad():
-            planned = list(experiment.plan(copied))
-        for case in map(back, planned):
-            cases.setdefault((case.key, case.a.name, case.b.name), case)
+        with _planning(experiment):
+            for case in map(back, list(experiment.plan(copied))):
+                cases.setdefault((case.key, case.a.name, case.b.name), case)
     groups: dict[tuple, list[Case]] = {}
     for case in cases.values():
         groups.setdefault((*case.group, case.a.name, case.b.name), []).append(case)
     in_depth = sorted(groups.values(), key=lambda group: _depth(group[0]))
     return tuple(case for group in in_depth for case in group)
+
+
+@contextmanager
+def _planning(experiment: Experiment) -> Iterator[None]:
+    """For code of an experiment: what it raises, but for a selection that it refuses, is Unplanned."""
+    try:
+        with abroad():
+            yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise Unplanned(experiment.spec, told(error)) from error
 
 
 def _depth(case: Case) -> int:

@@ -105,6 +105,7 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
             summaries[each.spec] = text.summarised(each, tables["measurements"])
         except Exception as error:
             untabulated[f"summary of {each.spec}"] = told(error)
+    limits = text.warnings(tables["correlations"], tables["methods"])
     return Outcome(
         folder=folder,
         cases=recorded.cases,
@@ -121,7 +122,7 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
         figures=tuple(figures),
         undrawn=undrawn,
         untabulated=untabulated,
-        warnings=(*notes, *text.warnings(tables["correlations"], tables["methods"]), *text.left_out(left_out)),
+        warnings=(*notes, *job.notes, *limits, *text.left_out(left_out)),
         **tables,
     )
 
@@ -130,8 +131,10 @@ def _announce(job: Job, registry: Registry, progress: Progress) -> None:
     """Report corrupt files, models that are not paired, and the number of cases."""
     from simbench.runs.outcome import apart, count
 
-    for path in job.contents.corrupt:
-        progress.say(f"simbench: {path} is corrupt: ignored, and measured again when its case is selected")
+    for path, fault in job.contents.faults.items():
+        progress.say(f"simbench: {path} is {fault}: ignored, and measured again when its case is selected")
+    for note in job.notes:
+        progress.say(f"simbench: {note}")
     plan = f"{count(job.cases, 'case')}: {job.cases - job.pending} on record, {job.pending} to measure"
     for line in apart(job, registry):
         progress.say(line)

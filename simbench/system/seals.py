@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import stat
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,13 +27,23 @@ def sealed(data: dict) -> str:
 def unsealed(path: Path) -> dict | None:
     """The data of a sealed file, or None when it is damaged or cannot be read."""
     try:
-        return unsealed_text(path.read_bytes())
+        return unsealed_text(content(path))
     except OSError:
         return None
 
 
+def content(path: Path) -> bytes:
+    """The bytes of a regular file. Raises OSError for anything else, and never waits for a FIFO."""
+    opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(opened, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise OSError(f"{path} is no file")
+        return file.readall()
+
+
 def unsealed_text(text: bytes | str) -> dict | None:
-    """The data of a sealed text, or None when it is not what was written."""
+    """The data of a sealed text, or None when it is not what was written, or holds what is no text (lone surrogates)
+    or no number (NaN)."""
     try:
         data = json.loads(text)
         checksum = data.pop("checksum")
@@ -40,11 +52,11 @@ def unsealed_text(text: bytes | str) -> dict | None:
         return None
 
 
-def put(path: Path, content: bytes | str) -> None:
-    """Write a cached file atomically, in place of any file or folder of that name."""
+def put(path: Path, content: bytes | str, flush: bool = True) -> None:
+    """Write a file atomically, in place of any file or folder of that name. flush: as for `atomic.write`."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    atomic.write(path, content)
+    atomic.write(path, content, flush)
 
 
 def content_of(file: Path) -> str:

@@ -25,7 +25,7 @@ class Taps:
     """A network in eval mode with hooks that read the outputs of chosen submodules; created by `tapped`.
 
     unknown: layer -> reason, for layers that are left out because the meaning of their axes is not known.
-    left_out: layer -> reason, for layers that nobody named and that cannot be read.
+    left_out: layer -> reason, for layers that nobody named and that cannot be read. seen: the axes of the others.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Taps:
         self._taken: dict[str, Any] = {}
         self._waiting: dict[str, Tensor] = {}
         self._unfit: dict[str, str] = {}
-        self._determined: dict[str, Seen] = {}
+        self.seen: dict[str, Seen] = {}
 
     @property
     def layers(self) -> list[str]:
@@ -99,7 +99,7 @@ class Taps:
 
     def _keep(self, name: str, x: Tensor, seen: Seen) -> None:
         """Take what the view takes of an output whose axes are known."""
-        self._determined[name] = seen
+        self.seen[name] = seen
         given = seen.select(x, self._view, self._mask)
         if isinstance(given, str):
             self._refuse(name, given)
@@ -153,7 +153,7 @@ class Taps:
             self._last = False
             taken = self._pass(call, place, take)
         if self._layouts is None:
-            self._layouts = self._determined
+            self._layouts = self.seen
         if not self._settled:
             self._settle({name: value for name, value in taken.items() if name not in self._unfit})
         for name in self._handles:
@@ -169,7 +169,7 @@ class Taps:
         self._mask = call.mask
         args, kwargs = call.copied(place, self._last)
         if self._layouts is None:
-            self._determined, self._unfit, self.unknown = {}, {}, {}
+            self.seen, self._unfit, self.unknown = {}, {}, {}
             self._flow = Flow([args, kwargs], call.rows)
         try:
             with self._flow or nullcontext():

@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from simbench.errors import InputError
+from simbench.tracing.twins import seen_through
 
 #: A user's function: batch -> inputs, as a tensor, a tuple of arguments, or a mapping of keyword arguments.
 Choose = Callable[[Any], Any]
+#: Keys of a batch that are left out where `forward` does not take them.
+LABELS = ("labels", "label")
 _REMEDY = (
     "give inputs=, a function of a batch that returns a tensor, a tuple of arguments or a dict of keyword arguments"
 )
@@ -22,11 +25,12 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of one forward pass, and the number of inputs in them."""
+    """The arguments of one forward pass, and the number of inputs in them. dtype: floats are converted to it."""
 
     args: tuple
     kwargs: dict[str, Any]
     rows: int
+    dtype: torch.dtype | None = None
 
     @property
     def mask(self) -> Tensor | None:
@@ -40,7 +44,7 @@ class Call:
 
         def own(x: Tensor) -> Tensor:
             if id(x) not in known:  # a tensor that occurs twice is copied once
-                y = x.detach().to(device)
+                y = x.detach().to(device, self.dtype if x.is_floating_point() else None)
                 if last and y.ndim == 4:
                     y = y.contiguous(memory_format=torch.channels_last)
                 known[id(x)] = y.clone() if y.data_ptr() == x.data_ptr() else y
@@ -56,8 +60,9 @@ class Inputs:
         """choose: a function of a batch, or None; side: what messages call the network."""
         if choose is not None and not callable(choose):
             raise InputError(f"inputs is a {type(choose).__name__}; {_REMEDY}, or a pair of them, for a and for b")
-        while isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            net = net.module
+        net = seen_through(net)
+        kinds = {weight.dtype for weight in net.parameters() if weight.is_floating_point()}
+        self._dtype = next(iter(kinds)) if len(kinds) == 1 else None
         self._choose, self._side = choose, side
         try:
             self._signature = inspect.signature(net.forward)
@@ -73,14 +78,14 @@ class Inputs:
         """
         args, kwargs = self._chosen(batch) if self._choose is not None else self._unambiguous(batch)
         self._fits(args, kwargs)
-        tensors = [x for x in _tensors([args, kwargs]) if x.ndim]
-        if not tensors or len(tensors[0]) == 0:
-            what = f"shape {tuple(tensors[0].shape)}" if tensors else f"type {_kinds(args or tuple(kwargs.values()))}"
+        given = [x for x in tensors([args, kwargs]) if x.ndim]
+        if not given or len(given[0]) == 0:
+            what = f"shape {tuple(given[0].shape)}" if given else f"type {_kinds(args or tuple(kwargs.values()))}"
             raise InputError(
                 f"a batch has inputs of {what}; give tensors (n, ...), or (inputs, labels), "
                 f"or {_REMEDY.removeprefix('give ')}"
             )
-        return Call(args, kwargs, len(tensors[0]))
+        return Call(args, kwargs, len(given[0]), self._dtype)
 
     def _chosen(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
         """Arguments that the user's function selects from a batch."""
@@ -92,7 +97,7 @@ class Inputs:
     def _unambiguous(self, batch: Any) -> tuple[tuple, dict[str, Any]]:
         """Arguments in a batch without a function of the user."""
         if isinstance(batch, Mapping):
-            return (), self._named(batch)
+            return (), self._unlabelled(batch)
         if not isinstance(batch, (tuple, list)) or not len(batch):
             return (batch,), {}
         if len(batch) > 1 and self._most() > 1:
@@ -100,12 +105,17 @@ class Inputs:
                 f"a batch is ({_kinds(batch)}), and {self._forward()} may take more than the first; "
                 f"{_REMEDY}, such as inputs=lambda batch: batch[0]"
             )
-        return ((), self._named(batch[0])) if isinstance(batch[0], Mapping) else ((batch[0],), {})
+        return ((), self._unlabelled(batch[0])) if isinstance(batch[0], Mapping) else ((batch[0],), {})
 
     def _named(self, given: Mapping) -> dict[str, Any]:
         if not all(isinstance(name, str) for name in given):
             raise InputError(f"a batch is a mapping whose keys are not names of arguments; {_REMEDY}")
         return dict(given)
+
+    def _unlabelled(self, given: Mapping) -> dict[str, Any]:
+        """The keyword arguments in a mapping, without labels that `forward` does not take."""
+        taken = LABELS if self._signature is None else self._signature.parameters
+        return self._named({key: x for key, x in given.items() if key not in LABELS or key in taken})
 
     def _most(self) -> float:
         """How many positional arguments `forward` could take."""
@@ -166,12 +176,13 @@ def _mapped(value: Any, own: Callable[[Tensor], Tensor]) -> Any:
     return copy.deepcopy(value)
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor in a batch."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (tuple, list, Mapping)):
         for part in value.values() if isinstance(value, Mapping) else value:
-            yield from _tensors(part)
+            yield from tensors(part)
 
 
 def _kinds(values: Iterable) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 from simbench.errors import InputError
 from simbench.tracing.hooks import Taps
 from simbench.tracing.layouts import Layouts
-from simbench.tracing.twins import as_it_was, twin_of
+from simbench.tracing.twins import as_it_was, seen_through, twin_of
 
 
 @contextmanager
@@ -29,6 +29,7 @@ def tapped(
     """
     if not isinstance(net, nn.Module):
         raise InputError(f"{side} is a {type(net).__name__}; give a torch.nn.Module")
+    net = seen_through(net)
     if any(nn.parameter.is_lazy(weight) for weight in net.parameters()):
         raise InputError(f"{side} has uninitialised lazy parameters; run it once before")
     twin, last = twin_of(net)

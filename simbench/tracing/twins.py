@@ -10,6 +10,17 @@ import torch
 from torch import nn
 
 
+def seen_through(net: nn.Module) -> nn.Module:
+    """The network inside DataParallel, DistributedDataParallel and torch.compile, whose layers have its own names."""
+    while True:
+        if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            net = net.module
+        elif isinstance(net, nn.Module) and isinstance(net._modules.get("_orig_mod"), nn.Module):
+            net = net._orig_mod
+        else:
+            return net
+
+
 def twin_of(net: nn.Module) -> tuple[nn.Module | None, bool]:
     """A copy of a network, or None where it cannot be copied, and whether it is in channels-last memory.
 

@@ -95,9 +95,9 @@ def test_the_networks_are_as_they_were(nets):
     assert all(torch.equal(value, before[name]) for name, value in nets[0].state_dict().items())
 
 
-def test_layers_of_other_sizes_are_skipped_with_the_reason(board):
+def test_layers_of_other_sizes_are_brought_to_the_size_of_the_end(board):
     rows = board.rows[(board.rows["layer_a"] == "conv") & (board.rows["layer_b"] == "pool")]
-    assert set(rows["status"]) == {"skipped"} and rows["note"].str.contains("6 x 6|6, 6|\\(6").all()
+    assert set(rows["status"]) == {"ok"}
 
 
 def test_the_figure_is_two_heat_maps_and_the_text_shows_both(board):
@@ -114,13 +114,15 @@ def test_the_same_comparison_is_on_record(board, nets):
     assert again.matrix("cka").equals(board.matrix("cka"))
 
 
-def test_any_module_has_fronts_and_is_an_end_only_where_it_can_be_cut(nets, tmp_path):
+def test_any_module_has_fronts_and_is_an_end_where_it_can_be_cut(nets, tmp_path):
     board = simbench.compare(
         nets[0], Bypassed(), data=(INPUTS, LABELS), view="pooled", layers="conv,first,second", results=tmp_path
     )
     assert board.matrix("cka").notna().all(axis=None) and board.matrix("cka").shape == (1, 2)
     stitched = board.rows[board.rows["kind"] == "stitcher"]
-    assert set(stitched["status"]) == {"skipped"} and stitched["note"].str.contains("Bypassed").all()
+    cut = stitched["layer_b"] == "first"
+    assert cut.any() and "skipped" not in set(stitched["status"][cut])
+    assert set(stitched["status"][~cut]) == {"skipped"} and stitched["note"][~cut].str.contains("Bypassed").all()
 
 
 def test_without_labels_networks_are_compared_by_what_they_give(nets, tmp_path):

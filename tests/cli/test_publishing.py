@@ -38,7 +38,7 @@ def test_reasons_are_lines_and_nothing_is_written(call, results, light):
         path.write_text("{}")
     done = call("publish", "mine", "--to", "out")
     lines = done.err.splitlines()
-    damaged = [line for line in lines if "is damaged; `simbench run` measures its case again" in line]
+    damaged = [line for line in lines if "is corrupt; `simbench run` measures its case again" in line]
     assert done.code == 1 and len(damaged) == 2 and not (done.folder / "out").exists()
 
 

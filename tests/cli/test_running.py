@@ -48,11 +48,12 @@ def test_stdout_has_the_board_the_summary_the_counts_and_the_tables(finished):
         )
     )
     assert board < summary < closing
-    *_, counts, measured, tables, figures = finished.out.splitlines()
+    *_, counts, measured, tables, figures, page = finished.out.splitlines()
     assert counts.split() == ["30", "0", "0", "0", "30"]  # 2 networks, 2 pairs x 2 indices, 2 x 2 stitchers x 6 numbers
     assert measured.startswith("measured 10 of 10 cases in ") and "trained" not in measured
     assert tables == f"tables in simbench-results: {', '.join(publish.FILES)}"
     assert figures == f"figures in {Path('simbench-results', 'figures')}: matching.png (and .svg)"
+    assert page == f"page in {Path('simbench-results', 'report.html')}"
 
 
 def test_stderr_has_plain_lines_with_the_time_left(finished):

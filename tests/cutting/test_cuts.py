@@ -138,7 +138,9 @@ def test_the_arguments_and_the_outputs_are_those_of_the_network():
 
 
 @pytest.mark.parametrize(
-    "wrap", [torch.compile, nn.DataParallel, lambda net: nn.Sequential(torch.compile(net))[0]], ids=str
+    "wrap",
+    [torch.compile, nn.DataParallel, lambda net: nn.Sequential(torch.compile(net))[0]],
+    ids=["compiled", "parallel", "compiled in a row"],
 )
 def test_wrappers_are_seen_through(wrap):
     net = Block(4).eval()

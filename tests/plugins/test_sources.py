@@ -216,3 +216,18 @@ def test_a_text_classifier_is_trained_as_every_model_is(bert):
 def test_ids_that_a_network_does_not_know_are_refused(bert):
     with pytest.raises(InputError, match="knows 50 token ids, and the data has 60"):
         model(f"hf:{bert[0]}").build(60, 2)
+
+
+# Layers
+
+
+def test_default_layers_are_outputs_of_repeated_blocks_and_all_others_can_be_named():
+    chosen = model("torchvision:resnet18")
+    assert chosen.default_layers == tuple(f"layer{i}.{j}" for i in (1, 2, 3, 4) for j in (0, 1))
+    assert {"conv1", "layer1", "layer1.0.conv1"} <= set(chosen.layers) and "layer1.0.relu" not in chosen.layers
+    assert "fc" not in chosen.layers
+
+
+def test_a_network_without_repeated_blocks_has_those_of_pooling():
+    pools = tuple(f"features.{i}" for i in (2, 5, 10, 15, 20))
+    assert model("torchvision:vgg11").default_layers == (*pools, "features", "avgpool")

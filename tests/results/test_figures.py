@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -102,3 +104,31 @@ def test_a_title_stays_within_its_panel():
     for at, axes in enumerate(panels):
         box = axes.title.get_window_extent()
         assert at * figure.bbox.width / 2 <= box.x0 and box.x1 <= (at + 1) * figure.bbox.width / 2
+
+
+@pytest.mark.parametrize("name", ["a$b$c", "$x^$", "5$", "two words $_{$ and more of them that are wrapped in a title"])
+def test_a_dollar_in_a_name_is_a_dollar(tmp_path, name):
+    figure, (axes,) = figures.panels(1)
+    axes.plot([0, 1], [1, 2], label=name)
+    figures.describe(axes, title=f"accuracy on {name}", x=name)
+    figures.ticks(axes, [name, "b"])
+    figures.legend(figure, [axes])
+    figures.literal(figure, {name, "b", 7})
+    figures.save(figure, tmp_path, "dollar", "stamp")
+    assert name.split()[0] in (tmp_path / "dollar.svg").read_text()
+
+
+def test_a_formula_of_the_experiments_own_stays_a_formula(tmp_path):
+    figure, (axes,) = figures.panels(1)
+    axes.set_xlabel("$R^2$ on blobs")
+    figures.literal(figure, {"blobs", "a$b"})
+    assert axes.xaxis.label.get_parse_math()
+
+
+def test_what_an_svg_cannot_hold_is_escaped(tmp_path):
+    figure, (axes,) = figures.panels(1)
+    axes.set_title("a\x00b\ud800\nc <&> d")
+    figures.literal(figure, set())
+    figures.save(figure, tmp_path, "odd", "stamp")
+    ElementTree.parse(tmp_path / "odd.svg")
+    assert axes.get_title() == "a\\x00b\\ud800\nc <&> d"

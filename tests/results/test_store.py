@@ -5,11 +5,14 @@ import os
 
 import numpy as np
 import pytest
+from small_records import LABELS
 
 from simbench.contracts import Row
 from simbench.errors import InputError
 from simbench.results.store import Record, Store
 from simbench.system.provenance import digest
+
+CKA = {"kind": "index", "method": "cka", "params": "", "spec": "cka", "version": 1, "package": "x", "direction": 1}
 
 
 def record(**identity) -> Record:
@@ -18,7 +21,7 @@ def record(**identity) -> Record:
         Row("residual", 1e-300, 5),
         Row("similarity", None, status="skipped", note="why"),
     )
-    return Record(digest(identity), identity, {"dataset": "digits", "panel": ""}, {"kind": "index"}, rows, 0.25, "run")
+    return Record(digest(identity), identity, LABELS | {"panel": ""}, CKA, rows, 0.25, "run")
 
 
 def test_a_record_comes_back_equal_to_the_last_digit(tmp_path):

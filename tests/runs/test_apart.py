@@ -4,9 +4,13 @@ byte."""
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from deadly import Deadly, Unsure
@@ -136,3 +140,33 @@ def test_an_executor_and_a_limit_are_refused(request_, registry):
     with ThreadPoolExecutor(1) as executor, pytest.raises(InputError, match="an executor and --timeout are both given"):
         go(replace(request_, timeout=1.0), registry, executor)
     assert not request_.results.exists()
+
+
+DYING = """
+import os, sys
+from dataclasses import replace
+from pathlib import Path
+import simbench
+from deadly import Deadly
+from small_plugins import SmallPlugins
+from small_requests import SMALL, Silent
+from simbench.runs.driver import run
+from simbench.runs.job import prepare
+registry = simbench.load([SmallPlugins(), Deadly()])
+request = replace(SMALL, indices=("dies,cka,r2_lr",), results=Path(sys.argv[1]))
+run(prepare(request, registry), registry, Silent())
+"""
+
+
+@pytest.mark.long
+def test_a_native_crash_loses_one_case_and_the_same_command_ends_with_the_others(request_, registry, honest):
+    support = str(Path(__file__).parents[1] / "support")
+    dead = subprocess.run(
+        [sys.executable, "-c", DYING, str(request_.results)], env=os.environ | {"PYTHONPATH": support}, check=False
+    )
+    assert dead.returncode == -signal.SIGSEGV and len(list((request_.results / "started").iterdir())) == 1
+    before = len(list(request_.results.rglob("records/*/*.json")))
+    outcome, _ = go(replace(request_, indices=("dies,cka,r2_lr",)), registry)
+    assert outcome.measured == outcome.cases - before
+    assert set(rows_of(outcome, "dies")) == {("failed", "crashed (signal 11, SIGSEGV)")}
+    assert [line for line in table(request_).splitlines() if b",dies," not in line] == honest.splitlines()

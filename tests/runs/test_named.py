@@ -103,5 +103,5 @@ class Forked(Net):
 
 def test_a_network_that_cannot_be_cut_is_refused_before_it_is_trained(small_registry, cache, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "train", lambda *_: pytest.fail("trained"))
-    with pytest.raises(InputError, match="model forked cannot be stitched at .*: a Fork cannot be cut"):
+    with pytest.raises(InputError, match="model forked cannot be stitched at "):
         prepare(replace(SMALL, models=(Forked(),), seeds="2", results=tmp_path / "none"), small_registry)

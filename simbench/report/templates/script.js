@@ -4,7 +4,7 @@
   const at = Object.fromEntries(data.fields.map((name, k) => [name, k]));
   const $ = id => document.getElementById(id);
   const state = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
-  const FIRST = 200;
+  const FIRST = 100;
   const DARK = matchMedia("(prefers-color-scheme: dark)").matches;
   const OKABE = [DARK ? "#56B4E9" : "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", DARK ? "#4D94D0" : "#56B4E9", "#A9854A"];
   const VIRIDIS = ["#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"];
@@ -116,7 +116,7 @@
     table.classList.toggle("has-several", distinct(found.map(each => each.row[at.setting])).length > 1);
     table.classList.toggle("has-stitched", found.some(each => each.row[at.stitcher] !== "all"));
     const body = document.createDocumentFragment();
-    for (const each of found.slice(0, most)) body.append(line(each));
+    for (const each of found.slice(0, most)) body.append(each.made ??= line(each));
     table.tBodies[0].replaceChildren(body);
     $("more").hidden = found.length <= most;
     $("more").textContent = `Show all ${found.length} rows`;
@@ -298,10 +298,16 @@
   // Pairwise
   function matrix() {
     const s = +$("m-setting").value, stitcher = $("m-stitcher").value;
-    const mine = data.matrix.filter(each => each[0] === s && each[1] === stitcher), gaps = new Map();
-    for (const [, , a, b, gap, p] of mine) { gaps.set(`${a} ${b}`, [gap, p]); gaps.set(`${b} ${a}`, [gap === null ? null : -gap, p]); }
+    const mine = data.matrix.find(each => each.setting === s && each.stitcher === stitcher), gaps = new Map();
+    if (!mine) { $("grid").replaceChildren(); return; }
+    let cell = 0;
+    mine.indices.forEach((a, i) => mine.indices.slice(i + 1).forEach(b => {
+      const gap = mine.gaps[cell], p = mine.ps[cell] === null ? null : mine.ps[cell] / 10000;
+      cell++;
+      if (gap !== null) { gaps.set(`${a} ${b}`, [gap / 1000, p]); gaps.set(`${b} ${a}`, [-gap / 1000, p]); }
+    }));
     const ranked = rows.filter(each => each.row[at.setting] === s && each.row[at.stitcher] === stitcher).sort((a, b) => (a.row[at.rank] ?? 1e9) - (b.row[at.rank] ?? 1e9)).map(each => each.row[at.index]);
-    const named = distinct(ranked).filter(k => mine.some(each => each[2] === k || each[3] === k));
+    const named = distinct(ranked).filter(k => mine.indices.includes(k));
     const head = element("tr", {}, element("td"), ...named.map(k => element("th", { scope: "col" }, element("span", {}, data.indices[k].name))));
     const body = named.map(a => element("tr", {}, element("th", { scope: "row" }, data.indices[a].name), ...named.map(b => {
       const found = gaps.get(`${a} ${b}`);
@@ -313,10 +319,10 @@
     $("grid").replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
   }
   function startMatrix() {
-    const able = distinct(data.matrix.map(each => each[0]));
+    const able = distinct(data.matrix.map(each => each.setting));
     if (!able.length) return;
     options($("m-setting"), able.map(k => [k, data.settings[k].name]), able[0]);
-    const stitchers = distinct(data.matrix.map(each => each[1]));
+    const stitchers = distinct(data.matrix.map(each => each.stitcher));
     options($("m-stitcher"), stitchers.map(name => [name, name === "all" ? "mean over stitchers" : name]), "all");
     for (const id of ["m-setting", "m-stitcher"]) $(id).addEventListener("change", matrix);
     $("pairs").hidden = false;

@@ -1,0 +1,90 @@
+"""Aligned layers: the activations of a layer, brought to the form of a layer of another network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from simbench.moments.alignment import Alignment
+from simbench.moments.layout import Layout
+from simbench.networks.stages import in_a_row, in_order
+
+
+class Aligned(str):
+    """The name of a layer whose activations are changed on their way out, and what changes them.
+
+    layer: the layer itself. after: what its front's output passes through. before: what its end's input passes through
+    first, so that the end takes the changed activations; None where an aligned layer is a front alone.
+    """
+
+    layer: str
+    after: Callable[[Tensor], Tensor]
+    before: Callable[[Tensor], Tensor] | None
+
+    def __new__(
+        cls, layer: str, said: str, after: Callable[[Tensor], Tensor], before: Callable[[Tensor], Tensor] | None = None
+    ) -> Aligned:
+        """said: what is done, for messages; layers of one name are the same."""
+        made = super().__new__(cls, f"{layer} ({said})")
+        made.layer, made.after, made.before = layer, after, before
+        return made
+
+    def parts(self, front: nn.Module, end: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
+        """Front and end of the aligned layer, from those of the layer itself."""
+        return followed(front, self.after), preceded(self.before, end)
+
+    def resized(self, alignment: Alignment) -> Aligned:
+        """The same, resized on its way out."""
+        after = self.after
+        return Aligned(self.layer, f"{self.said}, {alignment.said}", lambda x: alignment(after(x)), self.before)
+
+    @property
+    def said(self) -> str:
+        """What is done to the layer."""
+        return self[len(self.layer) + 2 : -1]
+
+
+def resized(layer: str, alignment: Alignment) -> Aligned:
+    """A layer whose activations are resized."""
+    return layer.resized(alignment) if isinstance(layer, Aligned) else Aligned(layer, alignment.said, alignment)
+
+
+def laid_out(layer: str, layout: Layout, leading: Tensor | None) -> Aligned:
+    """A layer of tokens (n, c, t, 1) as the grid of its image, (n, c, h, w), without class and register tokens.
+
+    leading: (k, c), the class and register tokens that its end is given in their place.
+    """
+    whole = Layout("tokens")
+
+    def after(x: Tensor) -> Tensor:
+        return layout.canonical(whole.raw(x))
+
+    def before(x: Tensor) -> Tensor:
+        return whole.canonical(layout.raw(x, leading))
+
+    grid = f" as {layout.grid[0]} x {layout.grid[1]}" if layout.grid else ""
+    return Aligned(layer, f"tokens{grid}" + f" without the first {layout.prefix}" * bool(layout.prefix), after, before)
+
+
+class Step(nn.Module):
+    """A function of activations as a stage of a network."""
+
+    def __init__(self, act: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(x)
+
+
+def followed(front: nn.Module, act: Callable[[Tensor], Tensor]) -> nn.Sequential:
+    """A front, and what its output passes through."""
+    stages = list(front._modules.items()) if in_a_row(front) else [("front", front)]
+    return in_order([*stages, (f"aligned {len(stages)}", Step(act))]).eval()
+
+
+def preceded(act: Callable[[Tensor], Tensor] | None, end: nn.Module) -> nn.Sequential:
+    """An end, and what its input passes through before."""
+    stages = list(end._modules.items()) if in_a_row(end) else [("end", end)]
+    return in_order([*([(f"aligned {len(stages)}", Step(act))] if act else []), *stages]).eval()

@@ -1,0 +1,118 @@
+"""The doctor: every file of a results folder and of the cache against its hash and its form."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from simbench import columns
+from simbench.contracts import BoardColumn
+from simbench.results import folder as tables
+from simbench.results import schema
+from simbench.results.store import Contents, Store
+from simbench.system.cache import cache_folder
+from simbench.system.seals import content_of, unsealed
+
+#: Hash of the decoded images of a data set beside them.
+CONTENTS = "contents.json"
+#: Tables that options of `simbench leaderboard` change; their form alone is verified.
+CHOSEN = ("leaderboard.csv", "comparisons.csv")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A bad file. reason: the end of "it is ...". heal: the files to remove, so that the next run makes them anew; ()
+    where that would lose what cannot be computed again."""
+
+    path: Path
+    reason: str
+    heal: tuple[Path, ...] = ()
+
+
+def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Finding]:
+    """What is bad in a results folder and in the cache folder. declared: as for `folder.publish`."""
+    store = Store(results)
+    contents = store.read()
+    for path, fault in contents.faults.items():
+        yield Finding(path, fault, () if fault.startswith(schema.LATER) or path.parent.name == "runs" else (path,))
+    yield from _tables(contents, store, declared)
+    yield from _weights()
+    yield from _checkpoints()
+    yield from _datasets()
+
+
+def heal(finding: Finding) -> None:
+    """Remove the files of a finding."""
+    for path in finding.heal:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) -> Iterator[Finding]:
+    """Tables that differ from those that the records give; rows of runs may come first or last, by their labels."""
+    present = [name for name in tables.FILES if (store.folder / name).exists()]
+    if not contents.records:
+        yield from (Finding(store.folder / name, "without records") for name in present)
+        return
+    with TemporaryDirectory() as scratch:
+        if present:
+            tables.publish(contents, Path(scratch), anew=True, declared=declared, store=store)
+        for name in present:
+            path = store.folder / name
+            if not path.is_file():
+                yield Finding(path, "no file", (path,))
+            elif name in CHOSEN:
+                found = path.read_text(errors="replace").partition("\n")[0].split(",")
+                table = columns.board(declared) if name == "leaderboard.csv" else columns.TABLES[name]
+                if found != list(table):
+                    yield Finding(path, "of other columns than this simbench writes", (path,))
+            elif path.read_bytes() != (Path(scratch) / name).read_bytes():
+                yield Finding(path, "not what the records give", (path,))
+
+
+def _weights() -> Iterator[Finding]:
+    for file in _named("weights", "*.pt"):
+        sidecar = file.with_suffix(".json")
+        entry = unsealed(sidecar)
+        if entry is None:
+            yield Finding(sidecar, "missing or corrupt", (file, sidecar))
+        elif entry.get("file") != content_of(file):
+            yield Finding(file, "corrupt", (file, sidecar))
+    for sidecar in _named("weights", "*.json"):
+        file = sidecar.with_suffix(".pt")
+        if not file.exists():
+            yield Finding(file, "missing", (sidecar,))
+
+
+def _checkpoints() -> Iterator[Finding]:
+    """The notes of checkpoints and architectures, which are computed again when they are missing."""
+    for name in ("checkpoints", "graphs"):
+        for file in _named(name, "*.json"):
+            if unsealed(file) is None:
+                yield Finding(file, "corrupt", (file,))
+
+
+def _datasets() -> Iterator[Finding]:
+    """Sealed notes beside data sets, and decoded images, by the hashes in them. What was fetched or put there by hand
+    is not removed: the note alone is, and the data set looks at its files when it is used next."""
+    for file in _named("datasets", "**/*.json"):
+        if file.name != CONTENTS:
+            if file.name.startswith("fingerprint-") or file.parent == cache_folder("datasets"):
+                yield from [Finding(file, "corrupt", (file,))] if unsealed(file) is None else ()
+            continue
+        hashes = unsealed(file)
+        if hashes is None:
+            yield Finding(file, "corrupt", (file,))
+            continue
+        for name, content in hashes.items():
+            if content_of(file.parent / name) != content:
+                yield Finding(file.parent / name, "missing or corrupt", (file.parent / name, file))
+
+
+def _named(folder: str, pattern: str) -> list[Path]:
+    return sorted(path for path in cache_folder(folder).glob(pattern) if not path.name.startswith("."))

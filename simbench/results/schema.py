@@ -1,0 +1,125 @@
+"""What a record must look like before anything believes it: its fields, their types, and finite numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from simbench.columns import INDEX, Column
+from simbench.columns import recorded as told
+from simbench.contracts.case import SCHEMA
+
+#: Why a record of a later release is left out begins with this.
+LATER = "of a later simbench"
+_ROW = set(told.ROW)
+_LARGEST = 2**63
+
+
+def fault(data: Mapping[str, Any]) -> str:
+    """Why the content of a record cannot be used, as the end of "it is ...", or "". data: as unsealed, of any kind."""
+    schema = data["identity"].get("schema") if isinstance(data.get("identity"), dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        return f"{LATER} (schema {schema}, and this one reads up to {SCHEMA})"
+    found = _fields(data, told.RECORD, "record", told.LATER) or _fields(
+        data["labels"], told.LABELS, "labels", told.LATER_LABELS
+    )
+    return found or _method(data["method"]) or next(filter(None, map(_row, data["rows"])), "")
+
+
+def fault_of_run(data: Mapping[str, Any]) -> str:
+    """The same of a description of a run; fields that this release does not know are not looked at."""
+    for name in data.keys() & told.RUN.keys():
+        if not _is(data[name], told.RUN[name].type):
+            return _wrong("run", name, told.RUN[name].type, data[name])
+    return ""
+
+
+def _fields(data: Mapping[str, Any], table: Mapping[str, Column], where: str, optional: Iterable[str] = ()) -> str:
+    if not data.keys() <= table.keys():
+        return f"{LATER} ({where}: unknown {_some(data.keys() - table.keys())})"
+    missing = () if len(data) == len(table) else table.keys() - data.keys() - set(optional)
+    if missing:
+        return f"invalid ({where}: no {_some(missing)})"
+    for name, value in data.items():
+        kind = table[name].type
+        if not (type(value) is str and kind == "text") and not _is(value, kind):  # most are text
+            return _wrong(where, name, kind, value)
+    return ""
+
+
+def _method(data: Mapping[str, Any]) -> str:
+    """The row of a method: its direction and range are used to rank it."""
+    if not data:
+        return ""
+    bounds = {name: data[name] for name in told.BOUNDS if name in data}
+    found = _fields(
+        {name: value for name, value in data.items() if name not in bounds},
+        told.METHOD,
+        "method",
+        told.METHOD.keys() - set(told.METHOD_SAYS),
+    )
+    if found:
+        return found
+    for name, value in bounds.items():
+        if value not in ("", "inf", "-inf") and not _is(value, "number"):
+            return _wrong("method", name, "number", value)
+    if data["kind"] == INDEX and data.get("direction") not in (1, -1):
+        return f"invalid (method: direction is {_short(data.get('direction'))}; 1 or -1 is allowed)"
+    return ""
+
+
+def _row(row: Any) -> str:
+    if not isinstance(row, dict):
+        return _wrong("rows", "a row", "plain", row)
+    if row.keys() != _ROW:
+        return _fields(row, told.ROW, "rows", ("step", "status", "note"))
+    value, status = row["value"], row["status"]
+    if type(value) is float and math.isfinite(value) and status == "ok" and row["step"] is None:  # nearly every row
+        return "" if type(row["quantity"]) is str and type(row["note"]) is str else "invalid (rows: no text)"
+    if status not in told.STATUSES:
+        return f"invalid (rows: status is {_short(status)}; allowed: {', '.join(told.STATUSES)})"
+    return _fields(row, told.ROW, "rows")
+
+
+def _is(value: Any, kind: str) -> bool:
+    """Whether a value is of a type of columns; whole and other numbers may be missing, as in tables."""
+    if kind == "text":
+        return type(value) is str
+    if kind == "plain":
+        return type(value) is dict
+    if kind == "list":
+        return type(value) is list
+    if kind == "boolean":
+        return type(value) is bool
+    if value is None:
+        return True
+    if type(value) is int:
+        return -_LARGEST <= value < _LARGEST
+    return kind == "number" and type(value) is float and math.isfinite(value)
+
+
+def _wrong(where: str, name: str, kind: str, value: Any) -> str:
+    return f"invalid ({where}: {name} is {_short(value)}; it must be {_CALLED.get(kind, kind)})"
+
+
+_CALLED = {
+    "plain": "an object",
+    "list": "a list",
+    "whole": "a whole number",
+    "number": "a finite number",
+    "boolean": "true or false",
+}
+
+
+def _some(names: Iterable[str]) -> str:
+    names = sorted(names)
+    return ", ".join(map(_short, names[:3])) + (", ..." if len(names) > 3 else "")
+
+
+def _short(value: Any) -> str:
+    """At most 60 characters; ASCII, because the content is a stranger's."""
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = ascii(value) if not isinstance(value, int) or abs(value) < _LARGEST else "a huge number"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,68 @@
+"""`simbench doctor` names whatever is damaged, and removes what the next run computes again."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from simbench.system.seals import sealed
+
+
+@pytest.fixture
+def results(finished, tmp_path, monkeypatch):
+    """A copy of the finished run, and a cache of its own."""
+    cache = tmp_path / "cache"
+    (cache / "weights").mkdir(parents=True)
+    (cache / "weights" / "w.pt").write_bytes(b"weights")
+    import hashlib
+
+    (cache / "weights" / "w.json").write_text(sealed({"file": hashlib.sha256(b"weights").hexdigest()}))
+    images = cache / "datasets" / "some"
+    images.mkdir(parents=True)
+    (images / "train-images.npy").write_bytes(b"images")
+    (images / "contents.json").write_text(sealed({"train-images.npy": hashlib.sha256(b"images").hexdigest()}))
+    monkeypatch.setenv("SIMBENCH_CACHE", str(cache))
+    shutil.copytree(finished.folder / "simbench-results", tmp_path / "r")
+    return tmp_path / "r"
+
+
+def test_a_sound_folder_has_no_bad_files(call, results):
+    done = call("doctor", str(results))
+    assert done.code == 0 and done.out.startswith("0 bad files in ") and done.err == ""
+
+
+BAD = {
+    "record": "r/records/*/*.json",
+    "arrays": "r/records/*/*.npz",
+    "measurements": "r/measurements.csv",
+    "methods": "r/methods.csv",
+    "timings": "r/timings.csv",
+    "correlations": "r/correlations.csv",
+    "leaderboard": "r/leaderboard.csv",
+    "weights": "cache/weights/w.pt",
+    "sidecar": "cache/weights/w.json",
+    "images": "cache/datasets/some/train-images.npy",
+    "hashes": "cache/datasets/some/contents.json",
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_damaged_file_is_named_and_healed(call, results, tmp_path, kind):
+    bad = next(tmp_path.glob(BAD[kind]))
+    bad.write_bytes(b"x" + bad.read_bytes()[1:-1])
+    done = call("doctor", str(results))
+    assert done.code == 1 and f"{bad} is " in done.out and bad.exists()
+    assert call("doctor", str(results), "--heal").code == 0 and not bad.exists()
+
+
+def test_what_cannot_be_computed_again_is_kept(call, results):
+    run = next((results / "runs").glob("*.json"))
+    run.write_text("{}")
+    done = call("doctor", str(results), "--heal")
+    assert done.code == 1 and f"{run} is corrupt; cannot be computed again: kept" in done.out and run.exists()
+
+
+def test_a_folder_that_is_not_there_is_one_line(call):
+    done = call("doctor", "nowhere")
+    assert done.code == 2 and done.err == "simbench: results folder 'nowhere' is not there; give the folder of a run\n"

@@ -1,0 +1,105 @@
+"""Streams that are closed or full, folders that vanish, and names that cannot be: one line, and nothing is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import sys
+
+import pytest
+
+from simbench.cli import main, streams
+from simbench.results import folder as publish
+from simbench.results.store import Store
+
+
+class Full:
+    """A text stream on a full disk."""
+
+    closed = False
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    flush = isatty = lambda self: False
+
+
+@pytest.fixture
+def results(finished, tmp_path):
+    shutil.copytree(finished.folder / "simbench-results", tmp_path / "r")
+    return tmp_path / "r"
+
+
+@pytest.mark.parametrize("stream", [Full(), None], ids=["full", "closed"])
+def test_a_report_that_cannot_be_shown_ends_nothing(monkeypatch, stream):
+    monkeypatch.setattr(sys, "stderr", stream)
+    with streams.unfailing():
+        print("a line", file=sys.stderr, flush=True)
+        assert not sys.stderr.isatty()
+    assert sys.stderr is stream
+
+
+def test_a_full_stdout_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(SystemExit) as end:
+        main(["list", "indices"])
+    assert end.value.code == 1 and capsys.readouterr().err == (
+        "simbench: No space left on device; finished cases are on record, the same command goes on from here\n"
+    )
+
+
+def test_a_deleted_working_directory_is_one_line(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getcwd", lambda: os.stat(tmp_path / "deleted"))
+    with pytest.raises(Exception, match="working directory does not exist any more"):
+        streams.must_have_a_place()
+
+
+def test_a_name_of_over_255_bytes_is_one_line(call):
+    done = call("run", "--results", "n" * 256, "--dry-run")
+    assert done.code == 2 and done.err.count("\n") == 1 and "is not writable (File name too long)" in done.err
+
+
+@pytest.mark.parametrize("name", ["measurements.csv", "figures"])
+def test_what_is_in_the_place_of_tables_and_figures_is_one_line_before_anything_runs(call, tiny, tmp_path, name):
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / name).mkdir() if name.endswith(".csv") else (tmp_path / "r" / name).write_text("")
+    done = call(*tiny, "--results", str(tmp_path / "r"))
+    assert done.code == 2 and done.err.count("\n") == 1 and f"{tmp_path / 'r' / name} is no" in done.err
+    assert not (tmp_path / "r" / "records").exists()
+
+
+def test_ctrl_c_at_the_end_of_the_process_shows_no_traceback(monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        streams.leave()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        streams.leave()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("verb", ["leaderboard", "correlate"])
+def test_a_read_only_results_folder_is_ranked_and_written_elsewhere(call, results, tmp_path, monkeypatch, verb):
+    for name in publish.FILES:
+        (results / name).unlink()
+    written, allowed = str(tmp_path / "to"), Store.check_writable
+
+    def read_only(store):
+        if store.folder == results:
+            from simbench.errors import InputError
+
+            raise InputError("read-only")
+        allowed(store)
+
+    monkeypatch.setattr(Store, "check_writable", read_only)
+    shown = call(verb, "--results", str(results))
+    assert shown.code == 0 and "nothing was written: the results folder is read-only" in shown.out
+    assert "tiny10" in shown.out and not list(results.glob("*.csv"))
+    kept = call(verb, "--results", str(results), "--results-to", written)
+    assert kept.code == 0 and sorted(os.listdir(written)) == sorted(publish.FILES)
+    assert not list(results.glob("*.csv"))

@@ -1,0 +1,118 @@
+"""What the page says, and that what plugins are called stays text."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from small_pages import HOSTILE, tables
+
+from simbench.errors import InputError
+from simbench.report import boards, page
+from simbench.report.answer import answer
+from simbench.report.names import address, labels, settings
+from simbench.report.tables import Words, of_folder
+from simbench.statistics.disagreement import disagreements
+
+
+def said(of) -> str:
+    return answer(
+        of.leaderboard, of.comparisons, settings(of.leaderboard)[0], labels(of.leaderboard, of.methods), {"zero"}
+    )
+
+
+@pytest.fixture(scope="module")
+def hostile() -> str:
+    return page.page(tables([HOSTILE, "cka", "zero"], ["ls"]), Words(captions={"matching": HOSTILE}))
+
+
+def test_the_answer_counts_who_beats_chance_and_names_who_cannot_be_told_apart():
+    found = said(tables(["bures", "cka", "svcca", "zero"], ["ls"]))
+    assert found.startswith(
+        "Of 3 indices, 2 predict "
+    )  # 0.5, 0.2 and -0.1, each within 0.1; the control is not counted
+    assert found.endswith("bures leads with 0.50 [0.40, 0.60], but cannot be told apart from cka at 95 %.")
+
+
+def test_an_index_that_beats_all_others_is_said_to():
+    made = tables(["bures", "cka", "zero"], ["ls"])
+    made.comparisons["adjusted"] = 0.01
+    assert said(made).endswith("and predicts better than every other index at 95 %.")
+
+
+def test_without_intervals_whether_an_index_beats_chance_is_open():
+    made = tables(["bures", "cka", "zero"], ["ls"])
+    made.leaderboard["within_low"] = np.nan
+    assert "better than chance is open" in said(made) and " predict " not in said(made)
+
+
+def test_a_name_that_is_markup_stays_text(hostile):
+    assert HOSTILE not in hostile and hostile.count("</script>") == 2  # the data, and the page's own script
+    data = json.loads(re.search(r'id="data">(.*?)</script>', hostile, re.DOTALL)[1])
+    assert data["indices"][0]["name"] == HOSTILE
+    assert "&lt;/script&gt;&lt;script&gt;window.hurt" in hostile
+
+
+def test_the_page_holds_no_address_that_a_browser_fetches(hostile):
+    assert not re.search(r"<link|@import|\bsrc=\"(?!data:)|url\(", hostile)
+    assert re.search(r"default-src 'none'; img-src data:", hostile)
+
+
+def test_numbers_of_the_page_are_those_of_the_leaderboard():
+    made = tables(["bures", "cka", "zero"], ["ls"], settings=2)
+    data = page.contents(made, Words())
+    at = data["fields"].index("within")
+    assert [row[at] for row in data["board"]] == made.leaderboard["within"].round(3).tolist()
+    cells = data["cells"][1]
+    mine = made.measurements[(made.measurements["dataset"] == "data1") & (made.measurements["method"] == "cka")]
+    for k in (0, 95, 200):
+        where = [cells[many][cells[one][k]] for many, one in (("fronts", "a"), ("ends", "b"), ("layers", "layer"))]
+        row = mine[(mine[["seed_a", "seed_b", "layer_a"]] == where).all(axis=1)]
+        assert cells["indices"][1][k] == pytest.approx(row["value"].item(), rel=1e-4)
+
+
+def test_a_notebook_shows_the_answer_and_a_row_per_index():
+    shown = boards.notebook(tables(["bures", "cka", "zero"], ["ls"]))
+    assert "bures leads with 0.50" in shown and shown.count("<tr") == 4 and "<script" not in shown
+    assert re.search(r"zero <span class=\"badge\">control", shown)
+
+
+def test_a_board_without_rows_makes_a_page():
+    made = tables(["bures", "zero"], ["ls"], settings=0 + 1)
+    for name in ("leaderboard", "comparisons", "measurements"):
+        object.__setattr__(made, name, getattr(made, name).iloc[:0])
+    assert "No index was measured beside a stitched network here." in page.page(made, Words())
+
+
+def test_a_folder_without_tables_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"holds no measurements.csv.*simbench leaderboard --results"):
+        of_folder(tmp_path)
+
+
+def test_cells_whose_ranks_differ_most_come_first():
+    xs = np.array([1.0, 2, 3, 4, 1, 2, 3, 4, np.nan])
+    ys = np.array([4.0, 2, 3, 1, 1, 2, 4, 3, 9])
+    found = disagreements(xs, ys, ["p"] * 4 + ["q"] * 5, most=3)
+    assert [(each.cell, each.index, each.target, each.of) for each in found] == [
+        (0, 1, 4, 4),
+        (3, 4, 1, 4),
+        (6, 3, 4, 4),
+    ]
+
+
+def test_a_layer_in_which_a_side_is_constant_tells_nothing():
+    assert disagreements(np.ones(3), np.arange(3.0), ["p"] * 3) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("Smith 2020, doi 10.1000/abc.1, eq. 2", "https://doi.org/10.1000/abc.1"),
+        ("javascript:alert(1)", ""),
+        ("Bo et al., arXiv:2411.14633", "https://arxiv.org/abs/2411.14633"),
+    ],
+)
+def test_sources_link_to_what_they_name(source, found):
+    assert address(source) == found

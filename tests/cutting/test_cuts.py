@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from simbench import InputError, cut
-from simbench.cutting import Cutter, front, survey
+from simbench.cutting import Cutter, front, survey, surveyed
 
 
 def flops(run):
@@ -23,8 +23,8 @@ def flops(run):
 def test_front_and_end_give_the_network_at_a_third_size_of_batch_and_its_multiply_adds(name):
     net, inputs, engines = small(name)
     cutter = Cutter(net, inputs)
-    exact = [layer for layer in (layer.name for layer in survey(net, inputs)) if cutter.engine(layer)[0]]
-    assert {cutter.engine(layer)[0] for layer in exact} == engines
+    exact = {layer.name: layer.engine for layer in surveyed(cutter) if layer.exact}
+    assert set(exact.values()) == engines
     x = torch.cat([inputs, inputs.flip(0)])[:5]
     with torch.no_grad():
         wanted = net(x)

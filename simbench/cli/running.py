@@ -118,7 +118,10 @@ def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
     outcome = whole.run(Request(**options), registry=registry, progress=progress(), command=command, dry_run=dry_run)
     if dry_run:
         return 0
-    click.echo(outcome)
+    from simbench.cli.showing import show
+
+    show(outcome.leaderboard, outcome.comparisons, outcome.methods, outcome.declared, end="\n\n")
+    click.echo(outcome.below)
     _page(outcome, registry)
     if profile and outcome.measured:
         from simbench.results import text

@@ -126,6 +126,12 @@ def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:
     figures.describe(axes, title, "layer of Model 2", "layer of Model 1")
 
 
+def named(frame: pd.DataFrame) -> set[str]:
+    """The names that texts of a figure may hold, for `figures.literal`."""
+    columns = frame.select_dtypes(exclude="number")
+    return {value for name in columns for value in columns[name].unique() if isinstance(value, str)}
+
+
 def in_order(name: str) -> list:
     """Layers in the order of their numbers: bn2 before bn10."""
     import re

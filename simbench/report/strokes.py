@@ -30,7 +30,7 @@ def interval(leader: Mapping, scope: str, start: float, width: int, marks: Marks
 
     >>> row = {"within": 0.5, "within_low": 0.0, "within_high": 0.8, "ceiling": 0.9}
     >>> interval(row, "within", -1, 21, ASCII)
-    '          |----o--| //'
+    '          |----o--|//'
     """
 
     def at(value: float) -> int:

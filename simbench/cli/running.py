@@ -137,10 +137,10 @@ def _page(outcome: Outcome, registry: Registry) -> None:
     from simbench.report.tables import PAGE, of_folder
 
     page, leaders = outcome.folder / PAGE, outcome.paths["leaderboard"]
-    if not outcome.measured and page.is_file() and page.stat().st_mtime_ns >= leaders.stat().st_mtime_ns:
-        click.echo(f"page in {page}")
-        return
     try:
+        if not outcome.measured and page.is_file() and page.stat().st_mtime_ns >= leaders.stat().st_mtime_ns:
+            click.echo(f"page in {page}")
+            return
         tables = of_folder(outcome.folder, outcome.declared)
         click.echo(f"page in {write(tables, page, said(registry, tables))}")
     except Exception as error:

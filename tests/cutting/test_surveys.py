@@ -67,6 +67,8 @@ def test_the_parts_of_a_script_module_have_a_reason():
     found = {layer.name: (layer.cut, layer.reason) for layer in survey(Holder(), torch.randn(2, 3))}
     assert found["head"] == ("exact", "")
     assert found["scripted"] == ("none", "is a ScriptModule, whose output no hook can read")
+    with pytest.raises(InputError, match="the network is a ScriptModule, whose layers cannot be read"):
+        survey(Holder().scripted, torch.randn(2, 3))
     assert found["scripted.0"] == ("none", "is part of the ScriptModule 'scripted', whose parts cannot be read")
 
 
@@ -92,3 +94,16 @@ def test_the_network_is_as_it_was():
 def test_inputs_that_it_does_not_take_are_one_line():
     with pytest.raises(InputError, match=r"cannot run on inputs \(2, 5\) of float32"):
         survey(nn.Sequential(nn.Linear(3, 3)), torch.randn(2, 5))
+
+
+def test_a_network_of_chance_has_a_reason():
+    class Random(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.head = nn.Linear(3, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.head(nn.functional.dropout(self.inner(x)))
+
+    found = {layer.name: layer for layer in survey(Random(), torch.randn(2, 3))}
+    assert found["inner"].engine == "hook" and "gives other numbers for 2 inputs" in found["inner"].reason

@@ -6,7 +6,7 @@ from cut_networks import IMAGES, Block
 from torch import nn
 
 from simbench import InputError
-from simbench.cutting import Layer, default_layers, survey
+from simbench.cutting import Cutter, Layer, default_layers, survey, surveyed
 
 
 class Twice(nn.Module):
@@ -107,3 +107,12 @@ def test_a_network_of_chance_has_a_reason():
 
     found = {layer.name: layer for layer in survey(Random(), torch.randn(2, 3))}
     assert found["inner"].engine == "hook" and "gives other numbers for 2 inputs" in found["inner"].reason
+
+
+def test_a_cutter_holds_no_activations():
+    cutter = Cutter(Block(4), IMAGES)
+    surveyed(cutter)
+    for engine in ("fx", "export"):
+        values = [x for held in cutter.analysis(engine).held for x in held.values()]
+        assert not any(isinstance(x, torch.Tensor) for x in values)
+        assert cutter.cut("two", engine).engine == engine

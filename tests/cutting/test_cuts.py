@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from simbench import InputError, cut
+from simbench import Affine, InputError, cut
 from simbench.cutting import Cutter, front, survey, surveyed
 
 
@@ -135,6 +135,14 @@ def test_the_arguments_and_the_outputs_are_those_of_the_network():
     assert found["name"] == "both" and torch.equal(found["logits"], wanted["logits"])
     with pytest.raises(InputError, match="takes the arguments that it was cut with"):
         first(batch["x"])
+
+
+def test_a_stitch_of_tokens_is_applied_by_hand_in_any_dtype():
+    net, inputs, _ = small("tokens")
+    first, end = cut(net, "layers.0", inputs)
+    stitch = Affine.identity(8, bias=True, dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.equal(end(stitch(first(inputs))), net(inputs))
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_stderr_has_plain_lines_with_the_time_left(finished):
 def test_every_table_is_there_and_the_command_is_on_record(finished, tiny):
     results = finished.folder / "simbench-results"
     assert {path.name for path in results.glob("*.csv")} == set(publish.FILES)
-    assert {path.name for path in results.iterdir()} == {*publish.FILES, "records", "runs", "figures"}
+    assert {path.name for path in results.iterdir()} == {*publish.FILES, "records", "runs", "figures", "report.html"}
     assert {path.name for path in (results / "figures").iterdir()} == {"matching.png", "matching.svg"}
     assert publish.read(results, "runs.csv").loc[0, "command"] == " ".join(["simbench", *tiny])
 

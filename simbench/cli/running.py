@@ -132,8 +132,6 @@ def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
 
 def _page(outcome: Outcome, registry: Registry) -> None:
     """Write the page of the results folder and say where it is; a page that cannot be written fails no run."""
-    from simbench.cli.reporting import said
-    from simbench.report.page import write
     from simbench.report.tables import PAGE, of_folder
 
     page, leaders = outcome.folder / PAGE, outcome.paths["leaderboard"]
@@ -141,8 +139,13 @@ def _page(outcome: Outcome, registry: Registry) -> None:
         if not outcome.measured and page.is_file() and page.stat().st_mtime_ns >= leaders.stat().st_mtime_ns:
             click.echo(f"page in {page}")
             return
-        tables = of_folder(outcome.folder, outcome.declared)
-        click.echo(f"page in {write(tables, page, said(registry, tables))}")
+        with stage("page"):
+            from simbench.cli.reporting import said
+            from simbench.report.page import write
+
+            tables = of_folder(outcome.folder, outcome.declared)
+            write(tables, page, said(registry, tables))
+        click.echo(f"page in {page}")
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         click.echo(f"simbench: the page could not be written ({reason}); the tables are complete", err=True)

@@ -99,8 +99,8 @@ class Structured(nn.Module):
         return self._structure(self.part(activations, *tensors))
 
 
-class _Stop(Exception):
-    """Carries the output of a layer out of the forward pass, the rest of which does not run."""
+class _Stop(BaseException):
+    """Ends a forward pass at a layer. Not an Exception, which a network may catch."""
 
 
 class HookedFront(nn.Module):

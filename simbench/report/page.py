@@ -86,5 +86,8 @@ def _hash(text: str) -> str:
 
 def _method(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
     claims = of_row(row)
-    said = {"formula": words.formulas.get(row["method"], ""), "claims": claims.in_full() if claims else {}}
+    said = {
+        "formula": words.formulas.get((row["kind"], row["method"]), ""),
+        "claims": claims.in_full() if claims else {},
+    }
     return {name: row[name] for name in METHODS} | said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import shutil
 from dataclasses import fields
@@ -17,6 +18,7 @@ from small_pages import tables
 import simbench
 from simbench import columns
 from simbench.cli import main
+from simbench.cli.reporting import said
 from simbench.results import folder as publish
 
 
@@ -129,9 +131,9 @@ def test_a_page_that_cannot_be_written_is_one_line_and_fails_no_run(call, again,
     (again / "report.html").unlink()
     (again / "report.html").mkdir()
     done = call(*tiny)
-    said = [line for line in done.err.splitlines() if "page" in line]
-    assert done.code == 0 and len(said) == 1 and "page in" not in done.out
-    assert said[0].startswith("simbench: the page could not be written (") and said[0].endswith("tables are complete")
+    lines = [line for line in done.err.splitlines() if "page" in line]
+    assert done.code == 0 and len(lines) == 1 and "page in" not in done.out
+    assert lines[0].startswith("simbench: the page could not be written (") and lines[0].endswith("tables are complete")
     assert "Traceback" not in done.err and "nothing to compute" in done.out
 
 
@@ -198,3 +200,12 @@ def test_a_folder_without_tables_is_one_line(call, made, tmp_path):
     for folders in ([tmp_path / "empty"], [made, tmp_path / "empty"]):
         done = call("report", *map(str, folders))
         assert done.code == 2 and done.out == "" and done.err.count("\n") == 1 and str(tmp_path / "empty") in done.err
+
+
+def test_an_index_and_a_stitcher_of_one_name_are_each_described_by_their_own_words():
+    registry = simbench.load()
+    words = said(registry, tables(["procrustes", "cka", "zero"], ["procrustes"]))
+    for kind, plural in (("index", "indices"), ("stitcher", "stitchers")):
+        described = inspect.getdoc(type(registry.get(plural, "procrustes")))
+        assert described and words.formulas[kind, "procrustes"] == described
+    assert words.formulas["index", "procrustes"] != words.formulas["stitcher", "procrustes"]

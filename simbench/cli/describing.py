@@ -20,11 +20,12 @@ WIDTHS = (None, None, 34, 22, 24, 36, None, 40)
 def line(name: str, entry: Entry) -> tuple[str, ...]:
     """A row of the table of indices."""
     from simbench.contracts.case import parameters
+    from simbench.results import claims
 
     index: Index = entry.plugin
     try:
         direction = "similarity" if index.claims.direction > 0 else "distance"
-        shown = (direction, _claims(index), _views(index), cost(index))
+        shown = (direction, claims.of_index(index).words(), _views(index), cost(index))
     except Exception as error:  # of a plugin, whose package stands in the same row
         shown = ("", f"cannot be read: {type(error).__name__}", "", "")
     return (name, *shown, parameters(index).replace(",", ", "), entry.owner, index.source)
@@ -50,30 +51,15 @@ def in_full(plugin: Plugin, entry: Entry) -> Iterator[str]:
 
 
 def _of_index(index: Index) -> Iterator[tuple[str, str]]:
-    from simbench.results.claims import least
+    from simbench.results import claims
 
-    claims, (low, high) = index.claims, index.claims.range
-    larger = "a similarity: larger is more similar"
-    yield "direction", larger if claims.direction > 0 else "a distance: smaller is more similar"
-    yield "range", f"{low:g} to {high:g}" if high < float("inf") else f"from {low:g}, unbounded"
-    yield "symmetric", "yes" if claims.symmetric else "no: s(a, b) and s(b, a) differ"
-    for side in ("a", "b"):
-        yield f"invariances of {side}", least(getattr(claims, f"invariances_{side}"))
-    yield "differentiable", "yes" if claims.differentiable else "no"
+    yield from claims.of_index(index).in_full().items()
     yield "views", _views(index)
     yield "cost", cost(index)
     if index.needs == "samples":
         yield "rows", "all" if index.max_rows is None else f"at most {index.max_rows}, drawn with a seed"
     if index.control:
         yield "control", "yes: it is there to be beaten"
-
-
-def _claims(index: Index) -> str:
-    """In a few words: symmetry and invariances, without those that others imply."""
-    from simbench.results import claims
-
-    made = index.claims
-    return claims.words(index.control, made.symmetric, made.invariances_a, made.invariances_b)
 
 
 def _views(index: Index) -> str:

@@ -55,14 +55,14 @@ def said(registry: Registry, tables: Tables) -> Words:
     from simbench.report.tables import Words
 
     costs: dict[str, str] = {}
-    formulas: dict[str, str] = {}
+    formulas: dict[tuple[str, str], str] = {}
     for kind, methods in tables.methods.groupby("kind"):
         plural = {"index": "indices"}.get(str(kind), f"{kind}s")
         for name, spec in methods[["method", "spec"]].itertuples(index=False, name=None):
             entry = registry.entries[plural].get(name)
             if entry is None:
                 continue
-            formulas[name] = inspect.getdoc(type(entry.plugin)) or ""
+            formulas[str(kind), name] = inspect.getdoc(type(entry.plugin)) or ""
             if plural == "indices":
                 try:
                     costs[spec] = cost(registry.get(plural, spec))

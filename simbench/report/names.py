@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from simbench.columns import GROUP, INDEX
-from simbench.results.claims import words
+from simbench.results.claims import of_row
 from simbench.results.text import specs
 
 #: What names an index on a leaderboard.
@@ -56,16 +56,14 @@ def about(keys: Mapping[Key, str], methods: pd.DataFrame, timings: pd.DataFrame,
         row = rows.get(key[:2], {})
         seconds = spent.get(key)
         cost = costs.get(row.get("spec", ""), row.get("needs", ""))
-        symmetric = row.get("symmetric")
+        claims = of_row(row)
         found.append(
             {
                 "name": name,
                 "method": key[0],
                 "view": key[2],
                 "control": truth(row.get("control")),
-                "claims": ""
-                if symmetric is None or pd.isna(symmetric)
-                else words(truth(row.get("control")), truth(symmetric), *(_split(row, side) for side in "ab")),
+                "claims": claims.words() if claims else "",
                 "cost": cost,
                 "milliseconds": None if seconds is None else round(1000 * float(seconds), 1),
                 "source": row.get("source", ""),
@@ -93,7 +91,3 @@ def address(source: str) -> str:
     if found[1]:
         return f"https://arxiv.org/abs/{found[1]}"
     return found[0] if found[0].lower().startswith("http") else f"https://doi.org/{found[0]}"
-
-
-def _split(row: Mapping, side: str) -> list[str]:
-    return str(row.get(f"invariances_{side}") or "").split()

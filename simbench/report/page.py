@@ -17,6 +17,7 @@ from simbench.report.heat import heat_maps
 from simbench.report.names import labels, settings
 from simbench.report.still import first, pairwise
 from simbench.report.tables import Tables, Words
+from simbench.results.claims import of_row
 from simbench.system import atomic
 from simbench.system.stopwatch import stage
 
@@ -84,4 +85,9 @@ def _hash(text: str) -> str:
 
 
 def _method(row: Mapping[str, Any], words: Words) -> dict[str, Any]:
-    return {name: row[name] for name in METHODS} | {"formula": words.formulas.get(row["method"], "")}
+    claims = of_row(row)
+    said = {
+        "formula": words.formulas.get((row["kind"], row["method"]), ""),
+        "claims": claims.in_full() if claims else {},
+    }
+    return {name: row[name] for name in METHODS} | said

@@ -21,11 +21,11 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Words:
-    """What installed plugins say. costs: spec of an index -> its cost. formulas: name of an index or stitcher -> its
-    description. captions: spec or name of an experiment -> what its figure shows."""
+    """What installed plugins say. costs: spec of an index -> its cost. formulas: kind and name of an index or stitcher
+    -> its description. captions: spec or name of an experiment -> what its figure shows."""
 
     costs: Mapping[str, str] = field(default_factory=dict)
-    formulas: Mapping[str, str] = field(default_factory=dict)
+    formulas: Mapping[tuple[str, str], str] = field(default_factory=dict)
     captions: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import io
 import shutil
 from dataclasses import fields
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import pytest
 from PIL import Image
 from small_pages import tables
 
+import simbench
 from simbench import columns
+from simbench.cli import main
+from simbench.cli.reporting import said
 from simbench.results import folder as publish
 
 
@@ -108,6 +115,51 @@ def test_one_folder_is_one_page(call, made, tmp_path):
     assert "bures leads with 0.50" in (tmp_path / "r" / "report.html").read_text()
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def again(call, finished, warm, tmp_path) -> Path:
+    """The results folder of a copy of the finished run, in the folder that `call` works in."""
+    shutil.copytree(finished.folder, tmp_path / "work", dirs_exist_ok=True)
+    return tmp_path / "work" / "simbench-results"
+
+
+def test_a_page_that_cannot_be_written_is_one_line_and_fails_no_run(call, again, tiny):
+    (again / "report.html").unlink()
+    (again / "report.html").mkdir()
+    done = call(*tiny)
+    lines = [line for line in done.err.splitlines() if "page" in line]
+    assert done.code == 0 and len(lines) == 1 and "page in" not in done.out
+    assert lines[0].startswith("simbench: the page could not be written (") and lines[0].endswith("tables are complete")
+    assert "Traceback" not in done.err and "nothing to compute" in done.out
+
+
+def test_a_page_of_tables_that_are_not_there_fails_no_run_either(call, again, tiny, capsys):
+    from simbench.cli.running import _page
+
+    class Outcome:  # of a run whose leaderboard could not be derived
+        folder, measured, declared = again, 0, {}
+        paths: ClassVar = {"leaderboard": again / "leaderboard.csv"}
+
+    (again / "leaderboard.csv").unlink()
+    _page(Outcome, simbench.load())
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "the page could not be written (" in err
+
+
+def test_a_terminal_is_shown_the_same_report_below_the_board(call, again, tiny, finished):
+    plain, out = call(*tiny).out, Terminal()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as end:
+        main(list(tiny))
+    below = plain[plain.index("\nmatching\n") :]
+    assert not end.value.code and out.getvalue().endswith(below)
+    head = plain[: plain.index("\nmatching\n")]
+    assert " ".join(out.getvalue()[: -len(below)].split()) == " ".join(head.split())  # two networks have no interval
+
+
 def shifted(of, index: str):
     """The same cells, with another index measured on them."""
     rows = of.measurements
@@ -148,3 +200,12 @@ def test_a_folder_without_tables_is_one_line(call, made, tmp_path):
     for folders in ([tmp_path / "empty"], [made, tmp_path / "empty"]):
         done = call("report", *map(str, folders))
         assert done.code == 2 and done.out == "" and done.err.count("\n") == 1 and str(tmp_path / "empty") in done.err
+
+
+def test_an_index_and_a_stitcher_of_one_name_are_each_described_by_their_own_words():
+    registry = simbench.load()
+    words = said(registry, tables(["procrustes", "cka", "zero"], ["procrustes"]))
+    for kind, plural in (("index", "indices"), ("stitcher", "stitchers")):
+        described = inspect.getdoc(type(registry.get(plural, "procrustes")))
+        assert described and words.formulas[kind, "procrustes"] == described
+    assert words.formulas["index", "procrustes"] != words.formulas["stitcher", "procrustes"]

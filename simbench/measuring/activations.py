@@ -15,11 +15,10 @@ from simbench.contracts.task import Rows, take
 from simbench.cutting import cut
 from simbench.measuring.fronts import joined, normalised_batches, run, run_front
 from simbench.measuring.held import Held, OnDemand
-from simbench.measuring.sources import Sources
+from simbench.measuring.sources import WHOLE, Sources
 from simbench.moments import views
 from simbench.moments.layers import LayerMoments
 from simbench.networks import sampling
-from simbench.networks.front import WHOLE
 from simbench.networks.inputs import BATCH
 from simbench.networks.stages import in_a_row
 from simbench.networks.stages import stages as stages_of

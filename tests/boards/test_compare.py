@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from small_tokens import Tokens
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import simbench
 from simbench import InputError
+from simbench.cutting import cutter
+from simbench.cutting.parts import HookedFront
 
 INPUTS = torch.randn(64, 3, 6, 6, generator=torch.Generator().manual_seed(1))
 LABELS = torch.randint(0, 4, (64,), generator=torch.Generator().manual_seed(2))
@@ -189,3 +192,30 @@ def test_what_is_no_network_is_refused(nets, tmp_path):
 def test_a_quantity_that_was_not_measured_is_refused(board):
     with pytest.raises(InputError, match="did you mean 'accuracy'"):
         board.matrix("acuracy")
+
+
+@pytest.fixture(scope="module")
+def across(tmp_path_factory):
+    """A network of tokens behind one of images, and how often networks were traced."""
+    torch.manual_seed(3)
+    nets, traced = (Bypassed().eval(), Tokens().eval()), []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("by_fx", "by_export"):
+            trace = getattr(cutter, name)
+            patch.setattr(cutter, name, lambda probe, name=name, trace=trace: traced.append(name) or trace(probe))
+        given = {"indices": "cka", "view": "pooled", "results": tmp_path_factory.mktemp("results"), "untrained": False}
+        return nets, simbench.compare(*nets, data=INPUTS[:32], test=INPUTS[32:], **given), traced
+
+
+def test_layers_of_tokens_are_compared_and_stitched_with_layers_of_images(across):
+    (images, tokens), board, _ = across
+    with torch.no_grad():
+        a = images.first(INPUTS[32:]).mean((2, 3))
+        b = HookedFront(tokens, "blocks.0")(INPUTS[32:]).mean(1)
+    assert board.matrix("cka").loc["first", "blocks.0"] == pytest.approx(simbench.similarity("cka", a, b), abs=1e-4)
+    assert board.matrix("agreement").loc[["first", "second"], ["blocks.0", "blocks.1"]].notna().all(axis=None)
+
+
+def test_a_network_is_traced_once_for_all_of_its_layers(across):
+    _, board, traced = across
+    assert board.matrix("agreement").shape[1] > 1 and 1 <= len(traced) == len(set(traced))

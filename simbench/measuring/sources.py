@@ -115,7 +115,10 @@ class Sources:
         except InputError as error:
             raise Inapplicable(f"{network.name} has no end: {error}") from None
         if found.reads_input:
-            raise Inapplicable(f"{network.name} has no end above {layer} that takes activations alone")
+            raise Inapplicable(
+                f"{network.name} reads its inputs again above {layer} (ids or masks), and ends that take activations "
+                "alone are stitched; its layers are compared by indices"
+            )
         return found.front, found.end
 
     def layout(self, network: Network, layer: str) -> Layout | None:

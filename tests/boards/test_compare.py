@@ -220,3 +220,25 @@ def test_layers_of_tokens_are_compared_and_stitched_with_layers_of_images(across
 def test_a_network_is_traced_once_for_all_of_its_layers(across):
     _, board, traced = across
     assert board.matrix("agreement").shape[1] > 1 and 1 <= len(traced) == len(set(traced))
+
+
+class Masked(nn.Module):
+    """Token ids, whose padding is read again behind the layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.layer, self.top = nn.Embedding(10, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, ids):
+        return (self.top(self.layer(self.table(ids))) * (ids != 0)[..., None]).sum(1)
+
+
+def test_token_ids_are_compared_by_indices_where_the_end_reads_them_again(tmp_path):
+    ids, nets = torch.arange(320).reshape(64, 5) ** 2 % 10, (Masked().eval(), Masked().eval())
+    given = {"layers": "layer", "indices": "cka", "view": "pooled", "untrained": False, "results": tmp_path}
+    board = simbench.compare(*nets, data=ids[:32], test=ids[32:], **given)
+    with torch.no_grad():
+        a, b = (net.layer(net.table(ids[32:])).mean(1) for net in nets)
+    assert board.matrix("cka").iloc[0, 0] == pytest.approx(simbench.similarity("cka", a, b), abs=1e-4)
+    (note,) = board.rows["note"][board.rows["kind"] == "stitcher"]
+    assert "reads its inputs again above layer" in note

@@ -103,12 +103,12 @@ def leaderboard_command(
     """
     if folders:
         return _together(folders, target, scope)
+    from simbench.cli.showing import show
     from simbench.results import folder as publish
-    from simbench.results.board import board
 
     with _derived(results, results_to, target, scope) as (tables, declared):
         methods, comparisons = (publish.read(tables, f"{name}.csv") for name in ("methods", "comparisons"))
-        click.echo(board(publish.read(tables, "leaderboard.csv", declared), comparisons, methods, declared))
+        show(publish.read(tables, "leaderboard.csv", declared), comparisons, methods, declared)
     click.echo(f"\nleaderboard in {tables / 'leaderboard.csv'}" if tables.is_dir() else NOT_WRITTEN)
     return 0
 
@@ -116,8 +116,8 @@ def leaderboard_command(
 def _together(folders: tuple[Path, ...], target: str, scope: str) -> int:
     """Show the leaderboard of several folders."""
     from simbench.cli.installed import installed
+    from simbench.cli.showing import show
     from simbench.publishing.joining import joined
-    from simbench.results.board import board
     from simbench.runs.declared import board_columns
     from simbench.statistics.correlate import correlate
     from simbench.statistics.leaderboard import leaderboard
@@ -125,7 +125,7 @@ def _together(folders: tuple[Path, ...], target: str, scope: str) -> int:
     tables, declared = joined(folders), board_columns(installed())
     correlations = correlate(tables.measurements, tables.methods, reliability=tables.reliability)
     ranked = leaderboard(correlations, tables.methods, tables.measurements, declared, target, scope)
-    click.echo(board(ranked.table, ranked.comparisons, tables.methods, declared))
+    show(ranked.table, ranked.comparisons, tables.methods, declared)
     click.echo(f"\n{len(folders)} folders ranked together: {', '.join(map(str, folders))}")
     return 0
 

@@ -1,4 +1,4 @@
-"""`simbench report` and `simbench plot`"""
+"""`simbench report`"""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def report_command(folders: tuple[Path, ...], to: Path | None) -> int:
     together, by their tables.
     """
     from simbench.cli.installed import installed
+    from simbench.errors import InputError
     from simbench.report.page import write
     from simbench.report.tables import PAGE, of_folder
     from simbench.runs.declared import board_columns
@@ -36,7 +37,11 @@ def report_command(folders: tuple[Path, ...], to: Path | None) -> int:
         from simbench.publishing.together import of_folders
 
         tables = of_folders(folders, declared)
-    path = write(tables, to or folders[0] / PAGE, said(registry, tables))
+    path = to or folders[0] / PAGE
+    try:
+        write(tables, path, said(registry, tables))
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be written ({error.strerror}); name another file with --to") from None
     click.echo(f"page in {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
 

@@ -118,7 +118,10 @@ def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
     outcome = whole.run(Request(**options), registry=registry, progress=progress(), command=command, dry_run=dry_run)
     if dry_run:
         return 0
-    click.echo(outcome)
+    from simbench.cli.showing import show
+
+    show(outcome.leaderboard, outcome.comparisons, outcome.methods, outcome.declared, end="\n\n")
+    click.echo(outcome.below)
     _page(outcome, registry)
     if profile and outcome.measured:
         from simbench.results import text
@@ -129,17 +132,20 @@ def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
 
 def _page(outcome: Outcome, registry: Registry) -> None:
     """Write the page of the results folder and say where it is; a page that cannot be written fails no run."""
-    from simbench.cli.reporting import said
-    from simbench.report.page import write
     from simbench.report.tables import PAGE, of_folder
 
     page, leaders = outcome.folder / PAGE, outcome.paths["leaderboard"]
-    if not outcome.measured and page.is_file() and page.stat().st_mtime_ns >= leaders.stat().st_mtime_ns:
-        click.echo(f"page in {page}")
-        return
     try:
-        tables = of_folder(outcome.folder, outcome.declared)
-        click.echo(f"page in {write(tables, page, said(registry, tables))}")
+        if not outcome.measured and page.is_file() and page.stat().st_mtime_ns >= leaders.stat().st_mtime_ns:
+            click.echo(f"page in {page}")
+            return
+        with stage("page"):
+            from simbench.cli.reporting import said
+            from simbench.report.page import write
+
+            tables = of_folder(outcome.folder, outcome.declared)
+            write(tables, page, said(registry, tables))
+        click.echo(f"page in {page}")
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         click.echo(f"simbench: the page could not be written ({reason}); the tables are complete", err=True)

@@ -34,7 +34,8 @@ class Analysis:
         self.flow = Flow(trace, reread, integers=integers)
         self.chain = self.flow.chain()
         self.paths = {node: path_of(node) + "." for node in trace.nodes}
-        self.held: list[dict[fx.Node, Any]] = []
+        self.held: list[dict[fx.Node, Any]] = []  # of tensors only while cuts are verified
+        self._rows: list[dict[fx.Node, int]] = []
         with torch.no_grad():
             try:
                 prints = [self._run(number) for number in range(len(probe.calls))]
@@ -44,6 +45,7 @@ class Analysis:
                 raise Untraceable(f"the graph of torch.{trace.engine} does not run: {line_of(error)}") from None
             self.nodes = self._matched(prints)
             self._verify()
+        self.held = [{node: x for node, x in held.items() if not isinstance(x, Tensor)} for held in self.held]
 
     def _run(self, number: int) -> dict[fx.Node, tuple]:
         """Run the whole graph on a batch; hold the values of the chain, and all that are no tensors."""
@@ -70,6 +72,7 @@ class Analysis:
                 f"the graph of torch.{trace.engine} gives other numbers for {self.probe.calls[number].rows} inputs"
             )
         self.held.append(held)
+        self._rows.append({node: len(x) for node, x in held.items() if isinstance(x, Tensor) and x.ndim})
         return prints
 
     def _matched(self, prints: list[dict[fx.Node, tuple]]) -> dict[str, fx.Node]:
@@ -115,7 +118,7 @@ class Analysis:
 
     def statement(self, node: fx.Node, cut: fx.Node) -> Any:
         """A number or shape as a function of the number of rows of the value at a cut. Raises Bypassed."""
-        rows = [len(held[cut]) for held in self.held]
+        rows = [counts[cut] for counts in self._rows]
         if rows[0] * VERIFIED != rows[1] * TRACED:
             raise Bypassed(f"{node.name}, which depends on the number of inputs")
         return stated(self.held[0][node], self.held[1][node], rows)

@@ -23,6 +23,7 @@ def cut(net: nn.Module, layer: str, inputs: Any = None, engine: str = "auto") ->
     is traced with 2 of these inputs, and the cut verified with 3.
     engine: one of ENGINES, or "auto": the first that can cut here. "hook" can cut wherever a layer runs once, but its
     end runs the whole network on its own inputs and replaces the output of the layer; it is only taken when named.
+    A network, or a part of it, that torch.compile made runs as it was before, whose last bits may differ.
     Front and end are in eval mode, share the parameters of `net`, and overwrite neither x nor activations. The end of
     a cut that `reads_input` takes the network's inputs after the activations.
     Raises InputError where no engine can, with the reason: by what the layer is bypassed, that it runs several times.

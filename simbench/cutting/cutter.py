@@ -48,13 +48,13 @@ class Cutter:
             return None, fault
         if self.row is not None and layer in stages(self.row) and engine in ("auto", "sequential"):
             return "sequential", ""
-        reason = untraced = ""
+        reason, untraced = "", []
         for each in ENGINES[1:4] if engine == "auto" else (engine,):
             if each == "export with input" and all(x.is_floating_point() for x in self.probe.tensors(0)):
                 continue
             analysis = self.analysis(each)
             if isinstance(analysis, str):
-                untraced = untraced or analysis
+                untraced += [analysis] if analysis not in untraced else []
                 continue
             if layer in analysis.nodes:
                 return each, ""
@@ -62,7 +62,7 @@ class Cutter:
             reason = why if final or not reason else reason
             if final and not analysis.flow.rereadable:
                 break
-        reason = reason or untraced
+        reason = reason or "cannot be cut: " + "; ".join(untraced)
         return None, reason
 
     def cut(self, layer: str, engine: str = "auto") -> Cut:

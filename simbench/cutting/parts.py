@@ -101,7 +101,7 @@ class Structured(nn.Module):
 
 
 class _Stop(BaseException):
-    """Ends a forward pass at the output of a layer. Not an Exception, which a network may catch."""
+    """Ends a forward pass at a layer. Not an Exception, which a network may catch."""
 
 
 class HookedFront(nn.Module):

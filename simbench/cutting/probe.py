@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from simbench.cutting.convention import Convention, Structure, call_of, print_of, sized, tensors_of
-from simbench.cutting.copies import own_copy
+from simbench.cutting.copies import bare, own_copy
 from simbench.errors import InputError, unknown
 from simbench.tracing.flow import Flow
 
@@ -47,6 +47,10 @@ class Probe:
     def __post_init__(self) -> None:
         if not isinstance(self.net, nn.Module):
             raise InputError(f"the network is a {type(self.net).__name__}; give a torch.nn.Module")
+        if _scripted(bare(self.net)):
+            raise InputError(
+                "the network is a ScriptModule, whose layers cannot be read; give the module it was made of"
+            )
         self.twin = own_copy(self.net)
         place = next((x.device for x in (*self.twin.parameters(), *self.twin.buffers())), None)
         call = call_of(self.twin, self.inputs)
@@ -84,19 +88,24 @@ class Probe:
         """Why the output of a layer cannot be read, or ""."""
         module, seen = self.modules[layer], self.seen[0][layer]
         names = [name for name, other in self.modules.items() if other is module]
-        holder = next((name for name in _above(layer) if _scripted(self._at(name))), None)
-        if _scripted(module) and holder is None:
-            return "is a ScriptModule, whose output no hook can read"
-        if seen.runs == 0 and holder is not None:
-            what = f"the ScriptModule {holder!r}" if holder else "a ScriptModule"
-            return f"is part of {what}, whose parts cannot be read"
         if seen.runs == 0:
-            return "does not run as a module when the network does"
+            return self._idle(layer)
         if len(names) > 1:
             return f"is one module that occurs as {' and '.join(names)}"
         if seen.runs > 1:
             return f"runs {seen.runs} times in a pass"
         return seen.fault
+
+    def _idle(self, layer: str) -> str:
+        """Why no run of a module was seen."""
+        if _scripted(self.modules[layer]) and not any(_scripted(self._at(name)) for name in _above(layer)):
+            return "is a ScriptModule, whose output no hook can read"
+        holder = next((name for name in _above(layer) if _scripted(self._at(name))), None)
+        if holder is None:
+            return "does not run as a module when the network does"
+        return (
+            f"is part of {f'the ScriptModule {holder!r}' if holder else 'a ScriptModule'}, whose parts cannot be read"
+        )
 
     def _at(self, name: str) -> nn.Module:
         return self.modules[name] if name else self.twin

@@ -32,7 +32,7 @@ def reasons(contents: Contents, failed: Container[str] = ()) -> Iterator[str]:
     for name in sorted({record.run for record in contents.records.values()} - contents.runs.keys()):
         yield f"run {name} is not described: runs/{name}.json is missing; measure its cases again with --force"
     for name, description in sorted(contents.runs.items()):
-        missing = [field for field in PROVENANCE if description.get(field) in (None, {})]
+        missing = [field for field in PROVENANCE if not description.get(field)]
         if missing:
             yield f"run {name} says nothing of {', '.join(missing)}; measure its cases again with --force"
 

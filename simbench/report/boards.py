@@ -46,7 +46,7 @@ def ranked(tables: Tables, words: Words) -> dict[str, Any]:
         "targets": {name: TARGETS.get(name, name) for name in (ranked_by, SHOWN)},
         "scope": scope,
         "scopes": SCOPES,
-        "least": _least(board, scope),
+        "least": least(board, scope),
         "indices": about(keys, methods, tables.timings, words.costs),
         "families": {row["spec"]: row["family"] for row in methods.to_dict("records") if row["kind"] != INDEX},
         "added": [
@@ -87,7 +87,7 @@ def places(value: float, least: float, width: float = 150) -> float:
     return round((min(max(value, least), 1.0) - least) / (1 - least) * width, 1)
 
 
-def _least(board: pd.DataFrame, scope: str) -> float:
+def least(board: pd.DataFrame, scope: str) -> float:
     """Where the axis of drawn intervals begins: a tenth at or below all of them, and below zero."""
     ends = board[[scope, f"{scope}_low"]].min().min()
     return -0.1 if pd.isna(ends) else max(-1.0, min(-0.1, math.floor(10 * ends) / 10))

@@ -94,11 +94,11 @@ def matrix(frame: pd.DataFrame, axes: Axes) -> None:
     """
     if frame.empty:
         raise ValueError("no two indices were compared")
-    names = sorted({*frame["index_a"], *frame["index_b"]})
-    places = {name: at for at, name in enumerate(names)}
+    sides = [_variants(frame, side) for side in "ab"]
+    keys = list(dict.fromkeys(sorted([*sides[0], *sides[1]])))
+    names, places = _called(keys), {key: at for at, key in enumerate(keys)}
     gaps, sure = np.full((len(names), len(names)), np.nan), []
-    wanted = frame[["index_a", "index_b", "difference", "adjusted"]]
-    for a, b, gap, p in wanted.itertuples(index=False, name=None):
+    for a, b, gap, p in zip(*sides, frame["difference"], frame["adjusted"], strict=True):
         i, j = places[a], places[b]
         gaps[i, j], gaps[j, i] = gap, -gap
         sure += [(i, j), (j, i)] if p <= LEVEL else []
@@ -124,6 +124,27 @@ def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:
     axes.set_xticks(range(len(columns)), columns, rotation=90)
     axes.set_yticks(range(len(rows)), rows)
     figures.describe(axes, title, "layer of Model 2", "layer of Model 1")
+
+
+def _variants(frame: pd.DataFrame, side: str) -> list[tuple[str, str, str]]:
+    """Name, parameters and view of an index in each row."""
+    return list(frame[[f"index_{side}", f"index_{side}_params", f"view_{side}"]].itertuples(index=False, name=None))
+
+
+def _called(keys: list[tuple[str, str, str]]) -> list[str]:
+    """Names of indices, with their parameters and views where names alone are not enough."""
+    found = []
+    for name, params, view in keys:
+        others = {key[1:] for key in keys if key[0] == name}
+        shown = f"{name}[{params}]" if params and len({each for each, _ in others}) > 1 else name
+        found.append(f"{shown} ({view})" if len({each for _, each in others}) > 1 else shown)
+    return found
+
+
+def named(frame: pd.DataFrame) -> set[str]:
+    """The names that texts of a figure may hold, for `figures.literal`."""
+    columns = frame.select_dtypes(exclude="number")
+    return {value for name in columns for value in columns[name].unique() if isinstance(value, str)}
 
 
 def in_order(name: str) -> list:

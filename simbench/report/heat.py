@@ -23,18 +23,24 @@ def heat_maps(measurements: pd.DataFrame, methods: pd.DataFrame) -> list[dict[st
     stitched = (rows["kind"] == STITCHER) & (rows["quantity"] == "relative_accuracy")
     rows = rows[compared | stitched]
     names, found = specs(methods), []
+    views = rows.groupby(["kind", "method", "params"])["view"].nunique()
+    rows = rows.sort_values("kind", ascending=False, kind="stable")  # however many indices, stitched accuracy is there
     apart = ["dataset", "experiment", "model_a", "model_b", "view", "kind", "method", "params"]
-    for (dataset, experiment, model_a, model_b, _, kind, method, params), part in rows.groupby(apart, sort=False):
+    for (dataset, experiment, model_a, model_b, view, kind, method, params), part in rows.groupby(apart, sort=False):
         if (part["layer_a"] == part["layer_b"]).all():
             continue
         what = f"{names.get((method, params), method)}" + (": relative accuracy" if kind == STITCHER else "")
-        title = f"{what}\n{experiment}, {model_a} on {dataset}"
+        what += f" ({view})" if views[kind, method, params] > 1 else ""
+        models = model_a if model_a == model_b else f"{model_a} to {model_b}"
+        title = f"{what}\n{experiment}, {models} on {dataset}"
         means = part.groupby(["layer_a", "layer_b"])["value"].mean()
-        best = " and ".join(means.idxmax())
+        best = " and ".join(
+            f"{layer} of {model}" for layer, model in zip(means.idxmax(), (model_a, model_b), strict=True)
+        )
         found.append(
             {
                 "title": title.replace("\n", ", "),
-                "alt": f"Heat map of {what} between layers of {model_a} and {model_b}; largest between {best}",
+                "alt": f"Heat map of {what} between layers of two networks; largest between {best}",
                 "picture": _picture(part, title),
             }
         )
@@ -44,10 +50,11 @@ def heat_maps(measurements: pd.DataFrame, methods: pd.DataFrame) -> list[dict[st
 
 
 def _picture(rows: pd.DataFrame, title: str) -> str:
-    from simbench.report.drawings import heat
+    from simbench.report.drawings import heat, named
 
     figure, (axes,) = figures.panels(1, 1, width=3.4, height=3.4)
     heat(rows, axes, title)
+    figures.literal(figure, named(rows))
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
 from simbench.columns import GROUP, STITCHER
-from simbench.report.drawings import curves, scatter
+from simbench.report.drawings import curves, named, scatter
 from simbench.report.names import settings
+from simbench.report.points import SHOWN
 from simbench.report.tables import Tables
 from simbench.results import figures
 from simbench.statistics.comparisons import LEVEL
@@ -28,20 +29,29 @@ def first(tables: Tables, data: Mapping[str, Any]) -> list[dict[str, str]]:
     index = data["indices"][min(ranked, key=lambda row: row[fields["rank"]])[fields["index"]]]["method"]
     group = settings(tables.leaderboard)[0]
     mine = tables.measurements[(tables.measurements[GROUP] == list(group)).all(axis=1)]
-    stitchers = list(mine.loc[mine["kind"] == STITCHER, "method"].unique())
-    stitcher = next((name for name in stitchers if name == "least_squares"), stitchers[0])
+    stitched = mine[(mine["kind"] == STITCHER) & (mine["status"] == "ok")]
+    target = SHOWN if SHOWN in set(stitched["quantity"]) else data["target"]  # data without labels have no accuracy
+    stitchers = list(stitched.loc[stitched["quantity"] == target, "method"].unique())
+    stitcher = "least_squares" if "least_squares" in stitchers else stitchers[0]
     drawn: tuple[tuple[str, Callable], ...] = (
         (
-            f"{index} against relative accuracy behind {stitcher}, coloured by layer",
-            lambda a: scatter(mine, a, index, stitcher),
+            f"{index} against {target.replace('_', ' ')} behind {stitcher}, coloured by layer",
+            lambda a: scatter(mine, a, index, stitcher, target),
         ),
         (f"{index}, and relative accuracy behind each stitcher, by layer", lambda a: curves(mine, a, index)),
     )
-    return [{"title": title, "alt": f"Plot of {title}", "picture": picture(draw)} for title, draw in drawn]
+    names, found = named(mine), []
+    for title, draw in drawn:
+        try:
+            found.append({"title": title, "alt": f"Plot of {title}", "picture": picture(draw, names)})
+        except ValueError:  # nothing to draw: the index and that stitcher share no cell
+            continue
+    return found
 
 
-def picture(draw: Callable) -> str:
-    """The data URI of an SVG of one panel, which `draw` draws; its points are pixels, because thousands are large."""
+def picture(draw: Callable, names: Iterable[str] = ()) -> str:
+    """The data URI of an SVG of one panel, which `draw` draws; its points are pixels, because thousands are large.
+    names: those that its texts hold."""
     import matplotlib
 
     figure, axes = figures.panels(1, 1)
@@ -49,6 +59,7 @@ def picture(draw: Callable) -> str:
     for marks in axes[0].collections:
         marks.set_rasterized(True)
     figures.legend(figure, figure.axes)
+    figures.literal(figure, names)
     buffer = io.BytesIO()
     with matplotlib.rc_context(figures.STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=figures.DOTS)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import pandas as pd
 from tabulate import tabulate
 
 from simbench.columns import GROUP, INDEX, NONE
 from simbench.contracts import BoardColumn
+from simbench.results.leader import called, certain, estimate, short, whole
 from simbench.results.text import specs
 from simbench.statistics.comparisons import LEVEL
 
@@ -29,6 +31,24 @@ TARGETS = {
 _INDEX = ["index", "index_params", "view"]
 
 
+class Block(NamedTuple):
+    """What is said of one data set and pair of models.
+
+    group: its data set, experiment, models and panel. leaders: its rows of the leaderboard. comparisons: of the mean
+    over stitchers. names: (method, parameters) -> what to call it. shown: quantity -> its column, where it has values.
+    scope: what is ranked by. notes: lines below the table.
+    """
+
+    group: tuple
+    title: str
+    leaders: pd.DataFrame
+    comparisons: pd.DataFrame
+    names: dict[tuple[str, str], str]
+    shown: Mapping[str, BoardColumn]
+    scope: str
+    notes: list[str]
+
+
 def board(
     leaders: pd.DataFrame, comparisons: pd.DataFrame, methods: pd.DataFrame, declared: Mapping[str, BoardColumn] = NONE
 ) -> str:
@@ -36,7 +56,17 @@ def board(
 
     declared: quantity -> its column; a table leaves out quantities without a value.
     """
-    names, blocks = _marked(methods), []
+    return "\n\n".join(
+        block if isinstance(block, str) else "\n".join([block.title, _table(block), *block.notes])
+        for block in blocks(leaders, comparisons, methods, declared)
+    )
+
+
+def blocks(
+    leaders: pd.DataFrame, comparisons: pd.DataFrame, methods: pd.DataFrame, declared: Mapping[str, BoardColumn] = NONE
+) -> Iterator[Block | str]:
+    """For each data set and pair of models what its table shows, or a line that says why there is none."""
+    names = _marked(methods)
     for group, part in leaders.groupby(GROUP, sort=False):
         scope, target = part["scope"].iloc[0], part["target"].iloc[0]
         dataset, experiment, model_a, model_b, panel = group
@@ -44,7 +74,7 @@ def board(
         where = f"{dataset} (panel {panel})" if panel else dataset
         head = f"{experiment}, {models} on {where}, {_networks(part)}"
         if part[["within", "pooled"]].isna().all(axis=None):
-            blocks.append(
+            yield (
                 f"{head}: no index can be correlated with {TARGETS.get(target, target)}; `note` in leaderboard.csv "
                 "says why. Three networks give a value, six an interval."
             )
@@ -56,11 +86,9 @@ def board(
             for quantity, column in declared.items()
             if quantity in part and part[quantity].notna().any()  # an older leaderboard.csv may lack the column
         }
-        legends = [_legend(part, quantity, column) for quantity, column in shown.items()]
-        blocks.append(
-            "\n".join([title, _table(part, same, names, shown, scope), *_notes(part, names, scope, methods), *legends])
-        )
-    return "\n\n".join(blocks)
+        notes = _notes(part, names, scope, methods)
+        notes += [_legend(part, quantity, column) for quantity, column in shown.items()]
+        yield Block(group, title, part, same, names, shown, scope, notes)
 
 
 def _marked(methods: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -79,25 +107,24 @@ def _networks(part: pd.DataFrame) -> str:
     return f"{part['networks'].max():.0f} networks, {part['pairs'].max():.0f} pairs{named}"
 
 
-def _table(
-    part: pd.DataFrame, comparisons: pd.DataFrame, names: dict, shown: Mapping[str, BoardColumn], scope: str
-) -> str:
+def _table(block: Block) -> str:
     """A row per index, by rank in the mean over stitchers, and a column per stitcher."""
-    part = part.assign(label=_labels(part, names))
+    names, scope = block.names, block.scope
+    part = block.leaders.assign(label=_labels(block.leaders, names))
     stitchers = [name for name in part["label"].unique() if name != "all"]
     others = [name for name in COLUMNS if name != scope]
     rows = []
     for leader in part[part["label"] == "all"].to_dict("records"):
         key = tuple(leader[name] for name in _INDEX)
         same = part[(part[_INDEX] == list(key)).all(axis=1)].set_index("label")
-        row = {"rank": _whole(leader["rank"]), "certain": _range(leader)}
-        row |= {"index": names.get(key[:2], key[0]) + _partly(leader), "view": key[2]}
-        row |= {column.heading: _short(leader[quantity]) for quantity, column in shown.items()}
-        row["mean"] = _cell(leader, scope)
-        row |= {COLUMNS[name]: _short(leader[name]) for name in others}
-        row["accuracy"] = _short(leader["relative_accuracy"])
-        row |= {name: _short(same.at[name, scope]) if name in same.index else "" for name in stitchers}
-        rows.append(row | {"better than": _beaten(key, comparisons, names)})
+        row = {"rank": whole(leader["rank"]), "certain": certain(leader)}
+        row |= {"index": called(leader, names), "view": key[2]}
+        row |= {column.heading: short(leader[quantity]) for quantity, column in block.shown.items()}
+        row["mean"] = estimate(leader, scope)
+        row |= {COLUMNS[name]: short(leader[name]) for name in others}
+        row["accuracy"] = short(leader["relative_accuracy"])
+        row |= {name: short(same.at[name, scope]) if name in same.index else "" for name in stitchers}
+        rows.append(row | {"better than": _beaten(key, block.comparisons, names)})
     return tabulate(rows, headers="keys", disable_numparse=True)
 
 
@@ -139,14 +166,6 @@ def _beaten(key: tuple[str, str, str], comparisons: pd.DataFrame, names: dict[tu
     return ", ".join(dict.fromkeys(found))
 
 
-def _range(leader: dict) -> str:
-    """The ranks that are certain."""
-    if pd.isna(leader["best_rank"]) or pd.isna(leader["worst_rank"]):
-        return ""
-    best, worst = int(leader["best_rank"]), int(leader["worst_rank"])
-    return str(best) if best == worst else f"{best} to {worst}"
-
-
 def _legend(part: pd.DataFrame, quantity: str, column: BoardColumn) -> str:
     """The line below the table that explains a column declared by an experiment."""
     rows = part[part[quantity].notna()]
@@ -156,24 +175,3 @@ def _legend(part: pd.DataFrame, quantity: str, column: BoardColumn) -> str:
     count = " to ".join(map(str, networks[:1] + networks[1:][-1:]))
     meaning = column.legend.replace("{where}", where)
     return f"{column.heading}: {meaning}, mean over {count} network{'s' if networks[-1] > 1 else ''}"
-
-
-def _partly(leader: dict) -> str:
-    """A mark for an index that has values on some of the stitched pairs alone: its mean is over fewer than others'."""
-    covered = leader.get("coverage")
-    return "" if covered is None or pd.isna(covered) or covered >= 1 else f" (coverage {int(covered * 100) / 100:.2f})"
-
-
-def _whole(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.0f}"
-
-
-def _short(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.2f}"
-
-
-def _cell(leader: dict, scope: str) -> str:
-    value, low, high = (leader[scope + end] for end in ("", "_low", "_high"))
-    if pd.isna(value):
-        return ""
-    return f"{value:.2f}" + ("" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]")

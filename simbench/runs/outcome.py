@@ -100,11 +100,14 @@ class Outcome:
         return notebook(Tables(**{name: getattr(self, name) for name in names}, declared=self.declared))
 
     def __str__(self) -> str:
-        """The report that `simbench run` prints: board, summaries, warnings, reasons for rows that are not ok, counts,
-        and where the files are."""
-        blocks = [board(self.leaderboard, self.comparisons, self.methods, self.declared)]
-        blocks += [f"{spec}\n{text.table(frame)}" for spec, frame in self.summaries.items()]
-        lines = [f"{block}\n" for block in blocks if block]
+        """The report that `simbench run` prints: the board, and what stands below it."""
+        shown = board(self.leaderboard, self.comparisons, self.methods, self.declared)
+        return f"{shown}\n\n{self.below}" if shown else self.below
+
+    @property
+    def below(self) -> str:
+        """What the report says below the board: summaries, warnings, reasons for rows without values, counts, files."""
+        lines = [f"{spec}\n{text.table(frame)}\n" for spec, frame in self.summaries.items()]
         lines += [f"warning: {line}" for line in self.warnings]
         for status in ("degenerate", "skipped", "failed"):
             lines += text.reasons(self.rows, status)

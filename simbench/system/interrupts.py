@@ -21,11 +21,19 @@ class _Watch:
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Remember inside whether SIGINT came, and handle it as before. Other threads than the main one, and processes
-    that ignore SIGINT, are not watched; an inner `watched` changes nothing."""
+    """Remember inside whether SIGINT came, and handle it as before. Other threads than the main one are not watched; an
+    inner `watched` changes nothing. In a process that ignores SIGINT, as one that a shell started in the background,
+    every KeyboardInterrupt is a plugin's."""
     before = signal.getsignal(signal.SIGINT)
-    if _Watch.on or threading.current_thread() is not threading.main_thread() or not callable(before):
+    if _Watch.on or threading.current_thread() is not threading.main_thread() or before is None:
         yield
+        return
+    if not callable(before):  # SIG_IGN or SIG_DFL: SIGINT raises nothing
+        _Watch.on = True
+        try:
+            yield
+        finally:
+            _Watch.on = False
         return
 
     def remember(number: int, frame: object) -> None:

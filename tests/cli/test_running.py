@@ -68,7 +68,7 @@ def test_stderr_has_plain_lines_with_the_time_left(finished):
 def test_every_table_is_there_and_the_command_is_on_record(finished, tiny):
     results = finished.folder / "simbench-results"
     assert {path.name for path in results.glob("*.csv")} == set(publish.FILES)
-    assert {path.name for path in results.iterdir()} == {*publish.FILES, "records", "runs", "figures"}
+    assert {path.name for path in results.iterdir()} == {*publish.FILES, "records", "runs", "figures", "report.html"}
     assert {path.name for path in (results / "figures").iterdir()} == {"matching.png", "matching.svg"}
     assert publish.read(results, "runs.csv").loc[0, "command"] == " ".join(["simbench", *tiny])
 
@@ -120,7 +120,7 @@ def test_a_failing_index_is_exit_1_with_the_reason_and_the_rest_stands(again, pa
     where = "matching fails tiny10-0 -> tiny10-1 bn8 spatial"
     assert f"failed: RuntimeError: out of luck (2 rows, e.g. {where})" in done.out
     assert done.err.count("failed: matching fails ") == 2 and "Traceback" not in done.err
-    assert done.out.splitlines()[-4].split() == ["30", "0", "0", "2", "32"]
+    assert done.out.splitlines()[-5].split() == ["30", "0", "0", "2", "32"]
     assert again(*tiny, "--indices", "fails").out.count("measured 2 of 12") == 1, "failed is not done"
     assert again(*tiny).code == 0, "what is not selected does not count"
 
@@ -196,6 +196,7 @@ def test_every_option_has_a_variable(option, monkeypatch):
         "train": ("1", True),
         "profile": ("1", True),
         "results": ("a b", "a b"),
+        "timeout": ("60", 60.0),
     }.get(option.name, ("a[b= c],d", "a[b= c],d"))
     monkeypatch.setenv("SIMBENCH_RUN_" + option.opts[0].strip("-").upper().replace("-", "_"), text)
     found = run_command.make_context("run", [], auto_envvar_prefix="SIMBENCH_RUN").params[option.name]

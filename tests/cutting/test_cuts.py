@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from simbench import InputError, cut
-from simbench.cutting import Cutter, front, survey
+from simbench import Affine, InputError, cut
+from simbench.cutting import Cutter, front, survey, surveyed
 
 
 def flops(run):
@@ -23,8 +23,8 @@ def flops(run):
 def test_front_and_end_give_the_network_at_a_third_size_of_batch_and_its_multiply_adds(name):
     net, inputs, engines = small(name)
     cutter = Cutter(net, inputs)
-    exact = [layer for layer in (layer.name for layer in survey(net, inputs)) if cutter.engine(layer)[0]]
-    assert {cutter.engine(layer)[0] for layer in exact} == engines
+    exact = {layer.name: layer.engine for layer in surveyed(cutter) if layer.exact}
+    assert set(exact.values()) == engines
     x = torch.cat([inputs, inputs.flip(0)])[:5]
     with torch.no_grad():
         wanted = net(x)
@@ -137,8 +137,18 @@ def test_the_arguments_and_the_outputs_are_those_of_the_network():
         first(batch["x"])
 
 
+def test_a_stitch_of_tokens_is_applied_by_hand_in_any_dtype():
+    net, inputs, _ = small("tokens")
+    first, end = cut(net, "layers.0", inputs)
+    stitch = Affine.identity(8, bias=True, dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.equal(end(stitch(first(inputs))), net(inputs))
+
+
 @pytest.mark.parametrize(
-    "wrap", [torch.compile, nn.DataParallel, lambda net: nn.Sequential(torch.compile(net))[0]], ids=str
+    "wrap",
+    [torch.compile, nn.DataParallel, lambda net: nn.Sequential(torch.compile(net))[0]],
+    ids=["compiled", "parallel", "compiled in a row"],
 )
 def test_wrappers_are_seen_through(wrap):
     net = Block(4).eval()

@@ -68,6 +68,8 @@ def test_the_parts_of_a_script_module_have_a_reason():
     found = {layer.name: (layer.cut, layer.reason) for layer in survey(Holder(), torch.randn(2, 3))}
     assert found["head"] == ("exact", "")
     assert found["scripted"] == ("none", "is a ScriptModule, whose output no hook can read")
+    with pytest.raises(InputError, match="the network is a ScriptModule, whose layers cannot be read"):
+        survey(Holder().scripted, torch.randn(2, 3))
     assert found["scripted.0"] == ("none", "is part of the ScriptModule 'scripted', whose parts cannot be read")
 
 
@@ -106,3 +108,25 @@ def test_a_survey_without_values_finds_the_same_shapes_and_layouts():
 def test_activations_of_uncertain_axes_are_unfit():
     (mix,) = (layer for layer in survey(Tokens(), torch.randn(2, 3, 6, 6)) if layer.name == "mix")
     assert mix.unfit == "gives activations of shape (n, 40, 2), whose axes are not certain"
+
+
+def test_a_network_of_chance_has_a_reason():
+    class Random(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.head = nn.Linear(3, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.head(nn.functional.dropout(self.inner(x)))
+
+    found = {layer.name: layer for layer in survey(Random(), torch.randn(2, 3))}
+    assert found["inner"].engine == "hook" and "gives other numbers for 2 inputs" in found["inner"].reason
+
+
+def test_a_cutter_holds_no_activations():
+    cutter = Cutter(Block(4), IMAGES)
+    surveyed(cutter)
+    for engine in ("fx", "export"):
+        values = [x for held in cutter.analysis(engine).held for x in held.values()]
+        assert not any(isinstance(x, torch.Tensor) for x in values)
+        assert cutter.cut("two", engine).engine == engine

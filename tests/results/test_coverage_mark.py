@@ -2,7 +2,7 @@
 
 import pytest
 
-from simbench.results.board import _partly
+from simbench.results.leader import called
 
 
 @pytest.mark.parametrize(
@@ -10,4 +10,5 @@ from simbench.results.board import _partly
     [(0.25, " (coverage 0.25)"), (1.0, ""), (float("nan"), ""), (None, ""), (0.999, " (coverage 0.99)")],
 )
 def test_coverage_below_one_is_marked(covered, mark):
-    assert _partly({"coverage": covered}) == mark
+    leader = {"index": "cka", "index_params": "p", "coverage": covered}
+    assert called(leader, {("cka", "p"): "cka[p]"}) == f"cka[p]{mark}"

@@ -14,6 +14,7 @@ MEASURED = RESUMED | {
     "fitting stitches",
     "evaluating stitches",
     "writing records",
+    "page",
 }
 
 #: Networks were trained, too.

@@ -1,0 +1,114 @@
+"""Layer by layer maps of a page, from rows of the experiment `layers`, and names that would be formulas."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_pages import tables
+
+from simbench import columns
+from simbench.report import heat, page
+from simbench.report.drawings import heat as draw
+from simbench.report.heat import heat_maps
+from simbench.report.tables import Words
+from simbench.results import figures
+
+FRONTS, ENDS = ("bn1", "bn2", "bn10"), ("stem", "layer1", "layer2", "layer3")
+
+
+def crossed(index: str = "cka", views: tuple[str, ...] = ("spatial",), models=("tiny", "wide")) -> pd.DataFrame:
+    """Rows of two pairs of networks, all layers of one by all of the other; the value says where it stands."""
+    methods = [("index", index, "similarity", view) for view in views]
+    methods += [("stitcher", "ls", "relative_accuracy", "spatial"), ("untrained", "ls", "relative_accuracy", "spatial")]
+    rows = [
+        {"dataset": "digits", "experiment": "layers", "model_a": models[0], "model_b": models[1], "seed_a": "0",
+         "seed_b": str(pair), "layer_a": a, "layer_b": b, "kind": kind, "method": method, "quantity": quantity,
+         "view": view, "status": "ok", "value": i + 10 * j + pair, "panel": "", "params": ""}
+        for kind, method, quantity, view in methods
+        for i, a in enumerate(FRONTS) for j, b in enumerate(ENDS) for pair in (0, 1)
+    ]  # fmt: skip
+    return pd.DataFrame(rows).reindex(columns=list(columns.MEASUREMENTS)).sample(frac=1, random_state=0)
+
+
+def methods(*specs: str) -> pd.DataFrame:
+    kinds = ["index"] * (len(specs) - 1) + ["stitcher"]
+    given = [
+        {"kind": kind, "method": spec, "params": "", "spec": spec} for kind, spec in zip(kinds, specs, strict=True)
+    ]
+    return pd.DataFrame(given).reindex(columns=list(columns.METHODS))
+
+
+def test_each_index_stands_beside_the_stitched_accuracy():
+    found = heat_maps(crossed(), methods("cka", "ls"))
+    assert [each["title"] for each in found] == [
+        "ls: relative accuracy, layers, tiny to wide on digits",
+        "cka, layers, tiny to wide on digits",
+    ]
+    assert all("largest between bn10 of tiny and layer3 of wide" in each["alt"] for each in found)
+    assert all(b"<svg" in base64.b64decode(each["picture"].partition(",")[2]) for each in found)
+
+
+def test_a_map_holds_the_mean_over_pairs_at_its_layers_in_order_of_depth():
+    rows = crossed()
+    figure, (axes,) = figures.panels(1)
+    draw(rows[rows["kind"] == "index"], axes, "cka")
+    assert [text.get_text() for text in axes.get_yticklabels()] == list(FRONTS)
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["layer1", "layer2", "layer3", "stem"]
+    expected = [[i + 10 * ENDS.index(b) + 0.5 for b in ("layer1", "layer2", "layer3", "stem")] for i in range(3)]
+    np.testing.assert_allclose(axes.images[0].get_array(), expected)
+
+
+def test_views_of_an_index_are_maps_of_their_own_and_say_so():
+    titles = [each["title"] for each in heat_maps(crossed(views=("spatial", "pooled")), methods("cka", "ls"))]
+    assert len(titles) == len(set(titles)) == 3 and any("cka (pooled)" in title for title in titles)
+
+
+def test_layers_that_were_not_crossed_have_no_map():
+    rows = crossed()
+    assert heat_maps(rows[rows["layer_a"] == rows["layer_b"]], methods("cka", "ls")) == []
+    made = tables(["bures", "cka", "zero"], ["ls"])
+    assert heat_maps(made.measurements, made.methods) == []
+
+
+def test_layers_paired_by_depth_leave_the_other_cells_empty():
+    rows = crossed()
+    paired = rows[[FRONTS.index(a) == ENDS.index(b) for a, b in zip(rows["layer_a"], rows["layer_b"], strict=True)]]
+    assert len(heat_maps(paired, methods("cka", "ls"))) == 2
+
+
+def test_stitched_accuracy_is_shown_however_many_indices_there_are(monkeypatch):
+    monkeypatch.setattr(heat, "MOST", 1)
+    assert "relative accuracy" in heat_maps(crossed(), methods("cka", "ls"))[0]["title"]
+
+
+@pytest.mark.parametrize("name", ["a$\\frac$b", "x_$_y$_", "a\x07b"])
+def test_a_name_that_would_be_a_formula_is_drawn_as_it_is(name):
+    assert len(heat_maps(crossed(name), methods(name, "ls"))) == 2
+    of = tables([name, "cka", "zero"], ["ls"])
+    text = page.page(of, Words())
+    pictures = re.findall(r'class="plot" src="data:image/svg\+xml;base64,([^"]*)"', text)
+    shown = "".join(base64.b64decode(picture).decode() for picture in pictures)
+    assert len(pictures) == 2 and (name if name.isprintable() else r"a\x07b") in html.unescape(shown)
+
+
+def test_the_page_has_the_section_where_layers_were_crossed():
+    made = tables(["bures", "cka", "zero"], ["ls"])
+    without = page.page(made, Words())
+    assert 'id="layers"' not in without and 'href="#layers"' not in without
+    both = pd.concat([made.measurements, crossed().astype(made.measurements.dtypes)], ignore_index=True)
+    object.__setattr__(made, "measurements", both)
+    text = page.page(made, Words())
+    section = re.search(r'<section id="layers".*?</section>', text, re.DOTALL)[0]
+    assert section.count("<figure>") == 2 and 'href="#layers"' in text
+
+
+def test_a_page_is_made_where_stitched_networks_have_no_relative_accuracy():
+    made = tables(["bures", "cka", "zero"], ["ls"])
+    object.__setattr__(made, "measurements", made.measurements[made.measurements["quantity"] != "relative_accuracy"])
+    text = page.page(made, Words())  # of data without labels
+    assert "bures against kl divergence behind ls" in text

@@ -6,15 +6,11 @@ import importlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from simbench_plugins.models import training
 
 from simbench import Dataset, InputError, Model, Preprocess, Recipe, number
-
-if TYPE_CHECKING:
-    from torch import nn
-
 
 #: Pixels per side of images for the survey of a network that takes any.
 SIDE = 224
@@ -112,12 +108,12 @@ class Foreign(Model):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Every module that runs once and gives activations, below the output."""
+        """Every module that runs once and gives activations of images, tokens or vectors, below the output."""
         return surveyed(self)[0]
 
     @property
     def default_layers(self) -> tuple[str, ...]:
-        """Outputs of repeated blocks, or where there are none those of pooling and of the outermost modules."""
+        """As in `simbench.cutting.default_layers`."""
         return surveyed(self)[1]
 
     def published(self) -> Dataset | None:
@@ -134,45 +130,28 @@ class Foreign(Model):
 
 @lru_cache(maxsize=64)
 def surveyed(model: Foreign) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """All layers of a network, and the default ones, from a pass without values on the meta device."""
+    """All layers of a network, and the default ones, from a pass without values on the meta device, or from one with
+    values where the network reads them."""
     import torch
 
-    from simbench.networks.front import readable
+    from simbench.cutting import Cutter, default_layers
+    from simbench.cutting import surveyed as layers_of
 
-    channels, classes = model.vocabulary or 3, 10
     published = model.published()
-    with torch.device("meta"), torch.no_grad():
-        net = model.build(channels, published.classes if published else classes).eval()
-        side = model.preprocess.size if model.preprocess and model.preprocess.size else (SIDE, SIDE)
-        x = torch.zeros(2, 16, dtype=torch.int64) if model.vocabulary else torch.zeros(2, 3, *side)
+    side = model.preprocess.size if model.preprocess and model.preprocess.size else (SIDE, SIDE)
+    for device in ("meta", "cpu"):
         try:
-            found = tuple(readable(net, x)[0])
+            with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
+                net = model.build(model.vocabulary or 3, published.classes if published else 10).eval()
+                x = torch.zeros(2, 16, dtype=torch.int64) if model.vocabulary else torch.zeros(2, 3, *side)
+                layers = layers_of(Cutter(net, x), "hook")
+            break
         except Exception:  # a forward that reads values cannot run without them
-            found = tuple(name for name, _ in net.named_modules() if name)
+            if device == "cpu":
+                raise
     last = list(net._modules)[-1]
-    found = tuple(name for name in found if name != last)
-    return found, usual(net, found) or found
-
-
-def usual(net: nn.Module, found: tuple[str, ...]) -> tuple[str, ...]:
-    """The layers among those found that are outputs of repeated blocks: of two or more modules with parts of one class,
-    side by side; or else of pooling and of the outermost modules."""
-    from torch import nn
-
-    rows = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-    blocks = {
-        f"{name}.{child}" if name else child
-        for name, module in net.named_modules()
-        for child, block in module.named_children()
-        if any(block.children())
-        and not isinstance(block, rows)
-        and sum(type(other) is type(block) for other in module.children()) > 1
-    }
-    chosen = {name for name in blocks if not any(name.startswith(f"{outer}.") for outer in blocks)}
-    if not chosen:
-        pools = {name for name, module in net.named_modules() if "Pool" in type(module).__name__}
-        chosen = pools | {name for name, _ in net.named_children()}
-    return tuple(name for name in found if name in chosen)
+    found = tuple(layer.name for layer in layers if not layer.unfit and layer.name != last)
+    return found, tuple(name for name in default_layers(layers) if name in found) or found
 
 
 def package(name: str, extra: str) -> ModuleType:

@@ -44,12 +44,13 @@ def compare(
     """Compare layers of two networks, of any classes: values of indices, and how well net_a up to a layer works as a
     front of net_b above a layer, through the stitches of each stitcher. Nothing is trained but the stitches.
 
-    data: what both networks take, as (x, y), x, or a DataLoader or data set of these; stitches are fitted on it. It is
-        read once. y: classes (n,), or (n, outputs) of 0 and 1; without labels, stitched networks are scored by
-        agreement with net_b. test: data of the same kind, which indices and scores are computed on; by default, half of
-        `data` is set aside.
-    layers: "auto" (stages, and the blocks in them), "all", or names and patterns. pairing: "all", or "depth" for layers
-        of similar relative depth alone. untrained: also stitch a front of net_a with initial weights.
+    data: what both networks take, as (x, y), x, a dict of these, or a DataLoader or data set of them; stitches are
+        fitted on it. It is read once. y: classes (n,), or (n, outputs) of 0 and 1; without labels, stitched networks
+        are scored by agreement with net_b. test: data of the same kind, which indices and scores are computed on; by
+        default, half of `data` is set aside.
+    layers: "auto" (those of `simbench.cutting.default_layers`: stages, and the blocks in them), "all", or names and
+        patterns. pairing: "all", or "depth" for layers of similar relative depth alone. untrained: also stitch a front
+        of net_a with initial weights.
     preprocess_a, preprocess_b: what a network is called with for a batch of inputs (n, ...), where that is not the
         batch: its normalisation, another size.
     names: in results; by default the names of the classes. max_samples: inputs of each split at most.
@@ -68,7 +69,7 @@ def compare(
     import torch
 
     from simbench.boards.data import Given, collected, halves
-    from simbench.networks.live import Live
+    from simbench.boards.live import Live
 
     train = collected(data, "data")
     parts = halves(*train) if test is None else [train, collected(test, "test")]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from simbench.contracts import Dataset, Split
 from simbench.contracts.splits import content
+from simbench.data.reading import inputs_and_labels
 from simbench.errors import InputError
 from simbench.networks.sampling import draw
-
-ALLOWED = "give inputs x, a pair (x, y), or a DataLoader or data set of x or (x, y), as tensors or arrays (n, ...)"
 
 
 class Given(Dataset):
@@ -73,42 +69,11 @@ def _check(what: str, labels: np.ndarray, outputs: int) -> None:
 
 def collected(data: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Inputs and labels of everything that is given, read once and in its order, so that the rows of both networks are
-    of the same inputs. what: the name of the argument in messages."""
-    if isinstance(data, (Tensor, np.ndarray)):
-        return _array(data, what), None
-    if isinstance(data, (tuple, list)) and len(data) == 2 and all(isinstance(x, (Tensor, np.ndarray)) for x in data):
-        x, y = (_array(part, what) for part in data)
-        if len(x) != len(y):
-            raise InputError(f"{what} has {len(x)} inputs and {len(y)} labels; give one label for each input")
-        return x, y
-    one = isinstance(data, torch.utils.data.Dataset) and not isinstance(data, torch.utils.data.IterableDataset)
-    if (not isinstance(data, Iterable) and not one) or isinstance(data, (str, Mapping)):
-        raise InputError(f"{what} is a {type(data).__name__}; {ALLOWED}")
-    parts = [data[at] for at in range(len(data))] if one else list(data)  # type: ignore[index, arg-type]
-    return _joined(parts, what, np.stack if one else np.concatenate)
-
-
-def _joined(parts: list[Any], what: str, join) -> tuple[np.ndarray, np.ndarray | None]:
-    """Batches or samples, of x or of (x, y), in one piece."""
-    if not parts:
-        raise InputError(f"{what} is empty; {ALLOWED}")
-    labelled = [isinstance(part, (tuple, list)) and len(part) == 2 for part in parts]
-    if all(labelled):
-        xs, ys = zip(*parts, strict=True)
-        return join([_array(x, what) for x in xs]), join([_array(y, what) for y in ys])
-    parts = [part[0] if isinstance(part, (tuple, list)) and len(part) == 1 else part for part in parts]
-    return join([_array(part, what) for part in parts]), None
-
-
-def _array(x: Any, what: str) -> np.ndarray:
-    if isinstance(x, Tensor):
-        x = x.detach().cpu()
-        x = (x.float() if x.dtype in (torch.bfloat16, torch.float16) else x).numpy()
-    elif isinstance(x, (int, float, np.generic)):
-        x = np.asarray(x)
-    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiub":
-        raise InputError(f"{what} holds a {type(x).__name__}; {ALLOWED}")
-    return x.astype(np.float32) if x.dtype == np.float64 and x.ndim > 1 else x
+    of the same inputs. Floats are float32. what: the name of the argument in messages."""
+    x, y = inputs_and_labels(data, what)
+    if y is not None and len(x) != len(y):
+        raise InputError(f"{what} has {len(x)} inputs and {len(y)} labels; give one label for each input")
+    return x.astype(np.float32, copy=False) if x.dtype.kind == "f" else x, y
 
 
 def halves(x: np.ndarray, y: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray | None]]:

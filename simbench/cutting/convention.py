@@ -105,6 +105,9 @@ def sized(call: Call, rows: int, device: torch.device | None) -> Call:
 
 
 def print_of(x: Tensor) -> tuple:
-    """Shape, dtype and checksum of the bits of a tensor: equal for tensors that are equal bitwise."""
+    """Shape, dtype and checksum of the bits of a tensor: equal for tensors that are equal bitwise. On the meta device,
+    where tensors have no values, shape and dtype alone."""
+    if x.is_meta:
+        return tuple(x.shape), x.dtype, 0
     data = x.detach().contiguous().cpu().flatten().view(torch.uint8) if x.numel() else x.new_empty(0)
     return tuple(x.shape), x.dtype, zlib.crc32(data.numpy().data) if x.numel() else 0

@@ -12,7 +12,8 @@ def default_layers(survey: Sequence[Layer]) -> list[str]:
 
     These are the outputs of repeated blocks (children with a number in their names that hold modules and share a class
     with a sibling), and the ends of the stages that hold them; of a stage and its last block, which give the same, the
-    stage. A network without such blocks has its own children. Where exact cuts exist, the others are left out.
+    stage. A network without such blocks has its own children and the outputs of pooling. Where exact cuts exist, the
+    others are left out.
     """
     readable = [layer for layer in survey if layer.engine is not None]
     readable = [layer for layer in readable if layer.exact] or readable
@@ -24,7 +25,8 @@ def default_layers(survey: Sequence[Layer]) -> list[str]:
         name for name in chosen if _closes(name, survey) and name.rpartition(".")[0] in {x.name for x in readable}
     }
     found = [layer.name for layer in readable if layer.name in chosen]
-    return found or [layer.name for layer in readable if "." not in layer.name] or [layer.name for layer in readable]
+    outer = [layer.name for layer in readable if "." not in layer.name or "Pool" in layer.kind]
+    return found or outer or [layer.name for layer in readable]
 
 
 def _repeated(layer: Layer, survey: Sequence[Layer], holders: set[str]) -> bool:

@@ -10,6 +10,7 @@ from torch.utils import _pytree as pytree
 
 from simbench.cutting.analysis import Analysis, Rows
 from simbench.cutting.convention import Convention, Structure
+from simbench.errors import InputError
 
 
 def front_of(analysis: Analysis, node: fx.Node) -> nn.Module:
@@ -121,10 +122,10 @@ class HookedFront(nn.Module):
         try:
             self.net(*args, **kwargs)
         except _Stop:
-            pass
+            return found[0]
         finally:
             handle.remove()
-        return found[0]
+        raise InputError(f"layer {self.layer!r} does not run when the network does; name layers that do")
 
 
 class HookedEnd(nn.Module):

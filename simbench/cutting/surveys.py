@@ -35,6 +35,15 @@ class Layer:
         return "exact" if self.exact else self.engine or "none"
 
     @property
+    def unfit(self) -> str:
+        """Why the bench cannot take the output as activations: of images, tokens or vectors; "" where it can."""
+        if self.engine is None or self.shape is None:
+            return self.reason
+        if len(self.shape) in (1, 3) or self.layout == "ntc":
+            return ""
+        return f"gives activations of shape (n, {', '.join(map(str, self.shape))}), whose axes are not certain"
+
+    @property
     def exact(self) -> bool:
         """True where front and end together compute what the network does, and nothing twice."""
         return self.engine not in (None, "hook")

@@ -21,25 +21,43 @@ WANTED = (
 )
 
 
+#: Inputs (n, ...), and labels (n, ...) or None.
+Read = tuple["numpy.ndarray", "numpy.ndarray | None"]
+
+
 def arrays(given: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Inputs (n, ...) and labels (n, ...) of arrays or tensors, of a mapping of them, or of an iterable of batches or
     of single items, which is read once, to its end. Token ids have -1 where an attention mask is 0.
 
-    what: the name of the data in messages. Raises InputError for anything else."""
+    what: the name of the data in messages. Raises InputError for anything else, and for data without labels."""
+    x, y = inputs_and_labels(given, what)
+    if y is None and isinstance(given, Mapping):
+        raise _keys(given, what)
+    if y is None:
+        raise InputError(f"{what} is a {type(given).__name__} without labels; {WANTED}")
+    return x, y
+
+
+def inputs_and_labels(given: Any, what: str) -> Read:
+    """The same of data that may have no labels. Raises InputError where a part of the items has some."""
     if isinstance(given, Mapping):
         return _mapping(given, what)
-    if isinstance(given, tuple) and len(given) == 2 and all(map(_is_array, given)):
+    if isinstance(given, (tuple, list)) and len(given) == 2 and all(map(_is_array, given)):
         return _array(given[0], what), _array(given[1], what)
-    if _is_array(given) or isinstance(given, (str, bytes)):
-        raise InputError(f"{what} is a {type(given).__name__} without labels; {WANTED}")
+    if _is_array(given):
+        return _array(given, what), None
+    if isinstance(given, (str, bytes)):
+        raise InputError(f"{what} is a {type(given).__name__}; {WANTED}")
     return _read(given, what)
 
 
-def _read(given: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+def _read(given: Any, what: str) -> Read:
     """The items of an iterable, or of a torch Dataset, one after the other."""
     import numpy as np
 
-    if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
+    indexed = hasattr(given, "__getitem__") and hasattr(given, "__len__")
+    one_by_one = indexed and not isinstance(given, (list, tuple))  # a list may hold batches
+    if indexed:
         items = (given[i] for i in range(len(given)))  # a Dataset need not end when it is iterated
     elif isinstance(given, Iterable):
         items = iter(given)
@@ -48,9 +66,9 @@ def _read(given: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
     xs, ys = [], []
     for item in items:
         x, y = _pair(item, what)
-        single = y.ndim == 0
+        single = one_by_one or (y is not None and y.ndim == 0)
         xs.append(x[None] if single else x)
-        ys.append(y[None] if single else y)
+        ys += [] if y is None else [y[None] if single else y]
     if not xs:
         raise InputError(f"{what} is empty; {WANTED}")
     if xs[0].ndim == 2 and xs[0].dtype.kind in "iu":
@@ -61,28 +79,34 @@ def _read(given: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
             f"{what} has inputs of shapes {', '.join(map(str, sorted(shapes)[:3]))}; one shape is wanted: resize "
             "images to one size"
         )
-    return np.concatenate(xs), np.concatenate(ys)
+    if ys and len(ys) < len(xs):
+        raise InputError(f"{what} has {len(xs)} items, and {len(ys)} of them have labels; give labels with all or none")
+    return np.concatenate(xs), np.concatenate(ys) if ys else None
 
 
-def _pair(item: Any, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+def _pair(item: Any, what: str) -> Read:
     if isinstance(item, Mapping):
         return _mapping(item, what)
     if isinstance(item, (tuple, list)) and len(item) == 2:
         return _array(item[0], what), _array(item[1], what)
+    if _is_array(item) or (isinstance(item, (tuple, list)) and len(item) == 1):
+        return _array(item if _is_array(item) else item[0], what), None
     raise InputError(f"{what} has items that are {type(item).__name__}; {WANTED}")
 
 
-def _mapping(given: Mapping, what: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+def _mapping(given: Mapping, what: str) -> Read:
     x, y = (next((key for key in keys if key in given), None) for keys in (INPUTS, LABELS))
-    if x is None or y is None:
-        raise InputError(
-            f"{what} has the keys {', '.join(map(repr, given))}; one of {', '.join(INPUTS)} and one of "
-            f"{', '.join(LABELS)} are wanted"
-        )
+    if x is None:
+        raise _keys(given, what)
     inputs = _array(given[x], what)
     if x == "input_ids" or MASK in given:
         inputs = masked(inputs, None if given.get(MASK) is None else _array(given[MASK], what))
-    return inputs, _array(given[y], what)
+    return inputs, None if y is None else _array(given[y], what)
+
+
+def _keys(given: Mapping, what: str) -> InputError:
+    wanted = f"one of {', '.join(INPUTS)} and one of {', '.join(LABELS)} are wanted"
+    return InputError(f"{what} has the keys {', '.join(map(repr, given))}; {wanted}")
 
 
 def _padded(parts: list[numpy.ndarray]) -> list[numpy.ndarray]:

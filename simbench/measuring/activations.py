@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Container, Iterable, Iterator
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +14,13 @@ from torch import Tensor, nn
 from simbench.contracts.selection import Network, Setting
 from simbench.contracts.task import Rows, take
 from simbench.cutting import cut
-from simbench.measuring.fronts import joined, normalised_batches, run, run_front
+from simbench.measuring.aligned import Aligned
+from simbench.measuring.fronts import finite, joined, normalised_batches, run, run_front
 from simbench.measuring.held import Held, OnDemand
-from simbench.measuring.sources import Sources
+from simbench.measuring.sources import WHOLE, Sources
 from simbench.moments import views
 from simbench.moments.layers import LayerMoments
 from simbench.networks import sampling
-from simbench.networks.front import WHOLE
 from simbench.networks.inputs import BATCH
 from simbench.networks.stages import in_a_row
 from simbench.networks.stages import stages as stages_of
@@ -110,6 +111,9 @@ class Activations(Sources):
         return x
 
     def _of_chosen(self, network: Network, layer: str, split: str, chosen: Tensor) -> Tensor:
+        if isinstance(layer, Aligned):
+            rows = cast("Tensor", self.tensor(network, layer.layer, split, chosen))
+            return joined([run(layer.alone, part, self.batch) for part in rows.split(self.batch)])
         below, stages = self._below(network, layer, split)
         if below is None:
             return run_front(self, network, layer, self.inputs(split)[chosen.cpu()])
@@ -127,7 +131,9 @@ class Activations(Sources):
 
     def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
         """Batches of the deepest held activations below the layer, or of the inputs, and the stages from there to the
-        layer."""
+        layer. Aligned layers, of which there may be many, start from those of the layer itself."""
+        if isinstance(layer, Aligned):
+            return self.batches(network, layer.layer, split, hold=True), layer.alone
         below, stages = self._below(network, layer, split)
         if below is None:
             return normalised_batches(self, network, self.inputs(split)), stages
@@ -191,10 +197,3 @@ class Activations(Sources):
             (one,) = normalised_batches(self, network, self.inputs("test")[:1])
             self._shapes[key] = tuple(run(self.front(network, layer), one, 1).shape[1:])
         return self._shapes[key]
-
-
-def finite(x: Tensor, name: str) -> Tensor:
-    """x itself. ArithmeticError if it holds NaN or infinite values."""
-    if not bool(torch.isfinite(x).all()):
-        raise ArithmeticError(f"{name} holds NaN or infinite activations")
-    return x

@@ -34,6 +34,11 @@ class Aligned(str):
         """Front and end of the aligned layer, from those of the layer itself."""
         return followed(front, self.after), preceded(self.before, end)
 
+    @property
+    def alone(self) -> nn.Sequential:
+        """What the activations of the layer itself pass through."""
+        return in_order([("aligned", Step(self.after))]).eval()
+
     def resized(self, alignment: Alignment) -> Aligned:
         """The same, resized on its way out."""
         after = self.after

@@ -43,3 +43,10 @@ def run(stages: nn.Sequential, x: Tensor, batch: int) -> Tensor:
 def joined(parts: list[Tensor]) -> Tensor:
     """The batches as one tensor, without a copy where there is only one."""
     return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def finite(x: Tensor, name: str) -> Tensor:
+    """x itself. ArithmeticError if it holds NaN or infinite values."""
+    if not bool(torch.isfinite(x).all()):
+        raise ArithmeticError(f"{name} holds NaN or infinite activations")
+    return x

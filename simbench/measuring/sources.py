@@ -13,18 +13,20 @@ from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Network, Setting
 from simbench.cutting import cut
 from simbench.cutting.cutter import Cutter
+from simbench.cutting.parts import HookedFront
 from simbench.errors import Inapplicable, InputError
 from simbench.measuring.aligned import Aligned, followed, preceded
 from simbench.moments.layout import Layout
 from simbench.networks import inputs, weights
 from simbench.networks.fold import fold
-from simbench.networks.front import WHOLE, Front
 from simbench.networks.stages import in_a_row
 from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 from simbench.system.surroundings import abroad
 from simbench.tracing.named import layouts_of
 
+#: The layer that stands for the whole network.
+WHOLE = ""
 #: Inputs that a network is traced with, and its cut is verified with.
 FEW = 4
 
@@ -75,7 +77,7 @@ class Sources:
             return self.halves(network, layer)[0]
         if isinstance(layer, Aligned):
             return followed(self.front(network, layer.layer), layer.after)
-        front, axes = net if layer == WHOLE else Front(net, layer), self.axes(network, layer)
+        front, axes = net if layer == WHOLE else HookedFront(net, layer), self.axes(network, layer)
         return front if axes is None else followed(front, axes.canonical)
 
     def halves(self, network: Network, layer: str) -> tuple[nn.Sequential, nn.Sequential]:
@@ -113,7 +115,10 @@ class Sources:
         except InputError as error:
             raise Inapplicable(f"{network.name} has no end: {error}") from None
         if found.reads_input:
-            raise Inapplicable(f"{network.name} has no end above {layer} that takes activations alone")
+            raise Inapplicable(
+                f"{network.name} reads its inputs again above {layer} (ids or masks), and ends that take activations "
+                "alone are stitched; its layers are compared by indices"
+            )
         return found.front, found.end
 
     def layout(self, network: Network, layer: str) -> Layout | None:

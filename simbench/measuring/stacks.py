@@ -10,7 +10,8 @@ import torch
 
 from simbench.contracts.selection import Network, Selection
 from simbench.errors import InputError
-from simbench.measuring.activations import Activations, finite
+from simbench.measuring.activations import Activations
+from simbench.measuring.fronts import finite
 from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
 from simbench.statistics.reliability import half_splits

@@ -15,8 +15,8 @@ from simbench.contracts.selection import Network
 from simbench.contracts.task import Task
 from simbench.errors import Inapplicable
 from simbench.isolation.loans import lend
-from simbench.measuring.activations import finite
 from simbench.measuring.augmented import Augmented
+from simbench.measuring.fronts import finite
 from simbench.measuring.held import Later, shown
 from simbench.measuring.pairs import Pairs
 from simbench.measuring.stitched import Score, score, stitched_logits

@@ -176,7 +176,11 @@ class Flow(TorchDispatchMode):
 
 
 def _key(x: Tensor) -> tuple:
-    return (x.data_ptr(), tuple(x.shape), x.stride()) if x.layout == torch.strided else (id(x),)
+    if x.layout != torch.strided:
+        return (id(x),)
+    # On the meta device all memory has the address 0.
+    place = (x.untyped_storage()._cdata, x.storage_offset()) if x.is_meta else (x.data_ptr(),)
+    return (*place, tuple(x.shape), x.stride())
 
 
 def _flat(values: Iterable) -> Iterator[Tensor]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from small_tokens import Tokens
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import simbench
 from simbench import InputError
+from simbench.cutting import cutter
+from simbench.cutting.parts import HookedFront
 
 INPUTS = torch.randn(64, 3, 6, 6, generator=torch.Generator().manual_seed(1))
 LABELS = torch.randint(0, 4, (64,), generator=torch.Generator().manual_seed(2))
@@ -168,7 +171,8 @@ def test_layers_of_similar_depth(nets, tmp_path):
         ({"data": (INPUTS, LABELS[:5])}, "64 inputs and 5 labels"),
         ({"data": (INPUTS, LABELS + 3)}, "0 to 3 are allowed"),
         ({"data": INPUTS[:8]}, "at least 32"),
-        ({"data": {"x": INPUTS}}, "data is a dict"),
+        ({"data": {"z": INPUTS}}, "data has the keys 'z'"),
+        ({"data": [INPUTS, (INPUTS, LABELS)]}, "2 items, and 1 of them have labels"),
         ({"data": torch.randn(64, 5)}, "cannot run on inputs of shape"),
         ({"data": INPUTS, "layers": "nowhere"}, "nowhere"),
         ({"data": INPUTS, "indices": "ckaa"}, "did you mean 'cka'"),
@@ -189,3 +193,52 @@ def test_what_is_no_network_is_refused(nets, tmp_path):
 def test_a_quantity_that_was_not_measured_is_refused(board):
     with pytest.raises(InputError, match="did you mean 'accuracy'"):
         board.matrix("acuracy")
+
+
+@pytest.fixture(scope="module")
+def across(tmp_path_factory):
+    """A network of tokens behind one of images, and how often networks were traced."""
+    torch.manual_seed(3)
+    nets, traced = (Bypassed().eval(), Tokens().eval()), []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("by_fx", "by_export"):
+            trace = getattr(cutter, name)
+            patch.setattr(cutter, name, lambda probe, name=name, trace=trace: traced.append(name) or trace(probe))
+        given = {"indices": "cka", "view": "pooled", "results": tmp_path_factory.mktemp("results"), "untrained": False}
+        return nets, simbench.compare(*nets, data=INPUTS[:32], test=INPUTS[32:], **given), traced
+
+
+def test_layers_of_tokens_are_compared_and_stitched_with_layers_of_images(across):
+    (images, tokens), board, _ = across
+    with torch.no_grad():
+        a = images.first(INPUTS[32:]).mean((2, 3))
+        b = HookedFront(tokens, "blocks.0")(INPUTS[32:]).mean(1)
+    assert board.matrix("cka").loc["first", "blocks.0"] == pytest.approx(simbench.similarity("cka", a, b), abs=1e-4)
+    assert board.matrix("agreement").loc[["first", "second"], ["blocks.0", "blocks.1"]].notna().all(axis=None)
+
+
+def test_a_network_is_traced_once_for_all_of_its_layers(across):
+    _, board, traced = across
+    assert board.matrix("agreement").shape[1] > 1 and 1 <= len(traced) == len(set(traced))
+
+
+class Masked(nn.Module):
+    """Token ids, whose padding is read again behind the layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.layer, self.top = nn.Embedding(10, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, ids):
+        return (self.top(self.layer(self.table(ids))) * (ids != 0)[..., None]).sum(1)
+
+
+def test_token_ids_are_compared_by_indices_where_the_end_reads_them_again(tmp_path):
+    ids, nets = torch.arange(320).reshape(64, 5) ** 2 % 10, (Masked().eval(), Masked().eval())
+    given = {"layers": "layer", "indices": "cka", "view": "pooled", "untrained": False, "results": tmp_path}
+    board = simbench.compare(*nets, data=ids[:32], test=ids[32:], **given)
+    with torch.no_grad():
+        a, b = (net.layer(net.table(ids[32:])).mean(1) for net in nets)
+    assert board.matrix("cka").iloc[0, 0] == pytest.approx(simbench.similarity("cka", a, b), abs=1e-4)
+    (note,) = board.rows["note"][board.rows["kind"] == "stitcher"]
+    assert "reads its inputs again above layer" in note

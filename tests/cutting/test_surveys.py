@@ -3,6 +3,7 @@
 import pytest
 import torch
 from cut_networks import IMAGES, Block
+from small_tokens import Tokens
 from torch import nn
 
 from simbench import InputError
@@ -94,6 +95,19 @@ def test_the_network_is_as_it_was():
 def test_inputs_that_it_does_not_take_are_one_line():
     with pytest.raises(InputError, match=r"cannot run on inputs \(2, 5\) of float32"):
         survey(nn.Sequential(nn.Linear(3, 3)), torch.randn(2, 5))
+
+
+def test_a_survey_without_values_finds_the_same_shapes_and_layouts():
+    """On the meta device, where all memory has one address."""
+    x = torch.randn(2, 3, 6, 6)
+    given = (Tokens(), x), (Tokens().to("meta"), x.to("meta"))
+    found = [surveyed(Cutter(*each), "hook") for each in given]
+    assert found[0] == found[1] and {"nchw", "ntc", "nc"} <= {layer.layout for layer in found[0]}
+
+
+def test_activations_of_uncertain_axes_are_unfit():
+    (mix,) = (layer for layer in survey(Tokens(), torch.randn(2, 3, 6, 6)) if layer.name == "mix")
+    assert mix.unfit == "gives activations of shape (n, 40, 2), whose axes are not certain"
 
 
 def test_a_network_of_chance_has_a_reason():

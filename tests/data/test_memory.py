@@ -6,6 +6,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from simbench.data.memory import in_memory
+from simbench.data.reading import inputs_and_labels
 from simbench.errors import InputError
 from simbench.networks.inputs import draw, normalised
 
@@ -118,3 +119,35 @@ def test_what_cannot_be_read_is_one_line(given):
     with pytest.raises(InputError) as caught:
         in_memory(make(), (X / 255, Y) if given == "two types" else None)
     assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x, y: torch.utils.data.TensorDataset(x, y),
+        lambda x, y: torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), 3),
+        lambda x, y: [(x[:3], y[:3]), (x[3:], y[3:])],
+        lambda x, y: [x, y],
+        lambda x, y: {"images": x, "labels": y},
+    ],
+)
+def test_items_with_several_labels_are_told_from_batches(make):
+    x, y = torch.randn(5, 3, 2, 2), torch.randint(0, 2, (5, 4))
+    found = inputs_and_labels(make(x, y), "data")
+    assert (found[0] == x.numpy()).all() and (found[1] == y.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x,
+        lambda x: torch.utils.data.TensorDataset(x),
+        lambda x: torch.utils.data.DataLoader(x, 2),
+        lambda x: [x[:2], x[2:4], x[4:]],
+        lambda x: {"images": x},
+    ],
+)
+def test_data_may_have_no_labels(make):
+    x = torch.randn(5, 3, 2, 2)
+    found, labels = inputs_and_labels(make(x), "data")
+    assert labels is None and (found == x.numpy()).all()

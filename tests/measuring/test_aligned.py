@@ -15,6 +15,8 @@ from torch import nn
 import simbench
 from simbench import Inapplicable, InputError
 from simbench.contracts.selection import Network
+from simbench.measuring.activations import Activations
+from simbench.measuring.aligned import resized
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.moments.alignment import Alignment
@@ -265,3 +267,18 @@ def test_a_network_that_is_no_row_of_stages_shows_its_layouts_in_a_pass(mixed, t
     grid = raw_tokens(mixed, 3, "test")[:, 1:].mT.unflatten(2, (2, 2))
     expected = simbench.similarity("cka", slowly(grid, 3, 3), activations(mixed, 0, "conv2"))
     assert bench.similarity(one.method, one).value == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("budget", [0, 10**9])
+def test_layers_resized_from_one_layer_are_the_same_however_they_are_held(small, budget):
+    """And where there is room, the network runs once for all of them."""
+    network, held = small.networks[0], Activations(small.setting, budget=budget)
+    calls, chosen = [], torch.tensor([5, 1])
+    held.shape(network, "bn1")
+    held.front(network, "bn1")[-1].register_forward_hook(lambda *_: calls.append("bn1"))
+    layers = [resized("bn1", Alignment((8, 8), size)) for size in ((3, 3), (4, 5), (2, 2))]
+    found = [held.tensor(network, layer, "test") for layer in layers]
+    assert len(calls) == 1 or not budget
+    for layer, x in zip(layers, found, strict=True):
+        assert torch.equal(x, layer.after(Activations(small.setting).tensor(network, "bn1", "test")))
+        assert torch.equal(held.tensor(network, layer, "test", chosen), x[chosen])

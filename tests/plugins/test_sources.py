@@ -221,9 +221,9 @@ def test_ids_that_a_network_does_not_know_are_refused(bert):
 # Layers
 
 
-def test_default_layers_are_outputs_of_repeated_blocks_and_all_others_can_be_named():
+def test_default_layers_are_stages_and_blocks_and_all_others_can_be_named():
     chosen = model("torchvision:resnet18")
-    assert chosen.default_layers == tuple(f"layer{i}.{j}" for i in (1, 2, 3, 4) for j in (0, 1))
+    assert chosen.default_layers == tuple(f"layer{i}{block}" for i in (1, 2, 3, 4) for block in (".0", ""))
     assert {"conv1", "layer1", "layer1.0.conv1"} <= set(chosen.layers) and "layer1.0.relu" not in chosen.layers
     assert "fc" not in chosen.layers
 
@@ -231,3 +231,9 @@ def test_default_layers_are_outputs_of_repeated_blocks_and_all_others_can_be_nam
 def test_a_network_without_repeated_blocks_has_those_of_pooling():
     pools = tuple(f"features.{i}" for i in (2, 5, 10, 15, 20))
     assert model("torchvision:vgg11").default_layers == (*pools, "features", "avgpool")
+
+
+def test_layers_of_tokens_are_offered():
+    chosen = model("torchvision:vit_b_16")
+    blocks = [f"encoder.layers.encoder_layer_{i}" for i in range(11)]
+    assert chosen.default_layers == (*blocks, "encoder.layers") and f"{blocks[0]}.mlp.0" in chosen.layers

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from simbench.contracts import Model
 from simbench.contracts.selection import Network
+from simbench.cutting.cutter import Cutter
+from simbench.cutting.defaults import default_layers
+from simbench.cutting.surveys import surveyed
 from simbench.errors import Inapplicable, InputError
 from simbench.networks.checkpoints import content_hash
-from simbench.networks.front import readable
 from simbench.networks.graphs import graph
 from simbench.networks.stages import in_a_row, stages
 from simbench.system.codes import HOST, Description
@@ -25,7 +27,7 @@ class Live(Model):
     """A network that is given as an object. `build` copies it with its weights, whatever the channels and classes.
 
     name: in results. net: not changed; copied when it is built. preprocess: batch of inputs -> what the network takes.
-    layers: those that can be read (`simbench.networks.front.readable`) below its output. skipped: layer -> why not.
+    layers: those that can be read (`simbench.cutting.Layer.unfit`) below its output. skipped: layer -> why not.
     """
 
     source = "given as an object"
@@ -43,7 +45,6 @@ class Live(Model):
             own = self.build(0, 0)
             try:
                 given = self.adapted(inputs)
-                shapes, self.skipped = readable(own, given)
                 output = own(given)
             except Exception as error:
                 what = f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -55,7 +56,10 @@ class Live(Model):
             shape = f" of shape {tuple(output.shape)}" if isinstance(output, Tensor) else ""
             raise InputError(f"{name} gives a {type(output).__name__}{shape}; float outputs (n, outputs) are wanted")
         self.outputs = output.shape[1]
-        self.shapes = {layer: shapes[layer] for layer in _below_the_output(own, shapes)}
+        found = surveyed(Cutter(own, given), "hook")  # looks at the layers; where the network is cut it is traced
+        self.skipped = {layer.name: layer.unfit for layer in found if layer.unfit}
+        self._layers = _below_the_output(own, [layer.name for layer in found if not layer.unfit])
+        self._default_layers = tuple(layer for layer in default_layers(found) if layer in self._layers)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -64,18 +68,12 @@ class Live(Model):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return tuple(self.shapes)
+        return self._layers
 
     @property
     def default_layers(self) -> tuple[str, ...]:
-        """The stages, and the blocks in them: children of the network and of the nn.Sequential or nn.ModuleList in it
-        that have children themselves, and all stages of a row of layers."""
-        net = self._net
-        chosen = [name for name, module in net.named_children()]
-        for name, child in net.named_children():
-            if isinstance(child, (nn.Sequential, nn.ModuleList)):
-                chosen += [f"{name}.{inner}" for inner, block in child.named_children() if any(block.children())]
-        return tuple(layer for layer in self.layers if layer in chosen)
+        """As in `simbench.cutting.default_layers`: the stages, and the blocks in them."""
+        return self._default_layers or self._layers
 
     @property
     def untrained(self) -> Live:
@@ -106,12 +104,12 @@ def _seen_through(net: nn.Module) -> nn.Module:
     return net
 
 
-def _below_the_output(net: nn.Module, shapes: dict[str, tuple[int, ...]]) -> list[str]:
+def _below_the_output(net: nn.Module, layers: list[str]) -> tuple[str, ...]:
     """The layers with something above them: of a row of stages all but the last, of other networks all."""
     if not in_a_row(net):
-        return list(shapes)
+        return tuple(layers)
     last = list(net._modules)[-1]
-    return [name for name in stages(net) if name in shapes and name.partition(".")[0] != last]
+    return tuple(name for name in stages(net) if name in layers and name.partition(".")[0] != last)
 
 
 def _initialise(net: nn.Module, name: str) -> None:

@@ -1,14 +1,15 @@
-"""Networks in memory, and fronts of networks of any class."""
+"""Networks in memory, and their fronts."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from small_tokens import Tokens
 from torch import nn
 
 from simbench import Inapplicable, InputError
-from simbench.networks.front import Front, readable
-from simbench.networks.live import Live
+from simbench.boards.live import Live
+from simbench.cutting.parts import HookedFront
 
 X = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 
@@ -38,27 +39,36 @@ def net() -> Bypassed:
 
 def test_a_front_is_the_output_of_the_layer_and_runs_nothing_above_it(net):
     want = net.act(net.norm(net.first(X)))
-    assert torch.equal(Front(net, "act")(X), want)
+    assert torch.equal(HookedFront(net, "act")(X), want)
     assert net.ran == [] and not net.act._forward_hooks
 
 
 def test_a_front_leaves_no_hook_behind_an_error(net):
     with pytest.raises(RuntimeError):
-        Front(net, "act")(X[:, :2])
+        HookedFront(net, "act")(X[:, :2])
     assert not net.act._forward_hooks
 
 
-def test_a_front_of_no_submodule_is_refused(net):
-    with pytest.raises(InputError, match="did you mean 'act'"):
-        Front(net, "atc")
+def test_a_front_of_a_layer_that_does_not_run_is_refused(net):
     with pytest.raises(InputError, match="'unused' does not run"):
-        Front(net, "unused")(X)
+        HookedFront(net, "unused")(X)
 
 
-def test_readable_layers_run_once_and_give_maps_or_vectors(net):
-    shapes, reasons = readable(net, X)
-    assert shapes == {"first": (6, 4, 4), "norm": (6, 4, 4), "act": (6, 4, 4), "head": (2,)}
-    assert reasons == {"twice": "runs several times", "pair": "gives a tuple", "unused": "does not run"}
+def test_layers_are_those_that_run_once_and_give_activations(net):
+    model = Live("net", net, X)
+    assert model.layers == ("first", "norm", "act", "head")
+    assert model.skipped == {
+        "twice": "runs 2 times in a pass",
+        "pair": "gives 3 tensors",
+        "unused": "does not run as a module when the network does",
+    }
+
+
+def test_layers_of_tokens_are_offered_and_blocks_are_the_default():
+    model = Live("net", Tokens(), X)
+    assert {"blocks.0", "blocks.1", "blocks.0.norm"} <= set(model.layers)
+    assert model.default_layers == ("blocks.0", "blocks.1")
+    assert model.skipped["mix"] == "gives activations of shape (n, 20, 2), whose axes are not certain"
 
 
 def test_a_live_network_is_a_copy_with_its_weights(net):

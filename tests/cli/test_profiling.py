@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from command_line import here
-from run_stages import MEASURED, RESUMED
+from run_stages import COMMAND, RESUMED
 
 from simbench.results import folder as publish
 from simbench.results import text as report
@@ -40,7 +40,7 @@ def profiled(warm_cache, tiny, tmp_path_factory):
 
 def test_the_stages_sum_to_the_wall_time_and_few_seconds_are_of_no_stage(profiled, finished):
     found = stages_of(profiled.out)
-    assert profiled.code == 0 and set(found) == MEASURED
+    assert profiled.code == 0 and set(found) == COMMAND
     seconds = [seconds for seconds, _, _ in found.values()]
     assert seconds == sorted(seconds, reverse=True)
     assert sum(seconds) == pytest.approx(wall(profiled.out), abs=0.005 * (len(found) + 1))

@@ -14,8 +14,10 @@ MEASURED = RESUMED | {
     "fitting stitches",
     "evaluating stitches",
     "writing records",
-    "page",
 }
+
+#: The command measured them, and wrote the page.
+COMMAND = MEASURED | {"page"}
 
 #: Networks were trained, too.
 TRAINED = MEASURED | {"training networks"}

@@ -13,6 +13,14 @@ from simbench.system.raised import LONGEST, Ended, clean, message, told, trace
 from simbench.system.surroundings import abroad, at_home
 
 
+@pytest.fixture(autouse=True)
+def handled():
+    """SIGINT is handled as Python does, also where a shell started this process in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Mute(Exception):
     def __str__(self):
         raise SystemExit(3)

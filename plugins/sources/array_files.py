@@ -99,7 +99,7 @@ class Loaded(Dataset):
 
     def _read(self) -> tuple[Any, Any]:
         """What `in_memory` takes for the train split, and for the test split or None."""
-        raise NotImplementedError
+        raise TypeError(f"data set {self.name!r} reads nothing")
 
 
 @dataclass(frozen=True)

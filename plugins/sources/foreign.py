@@ -88,7 +88,7 @@ class Foreign(Model):
     @property
     def own(self) -> Preprocess:
         """What the transforms of the published weights say, or what the network needs."""
-        raise NotImplementedError
+        raise TypeError(f"model {self.name!r} says nothing of its images")
 
     @property
     def needs_size(self) -> bool:
@@ -122,7 +122,7 @@ class Foreign(Model):
     @property
     def outputs(self) -> int:
         """Number of outputs of the published weights."""
-        raise NotImplementedError
+        raise TypeError(f"model {self.name!r} has no published weights")
 
     def recipe(self, dataset: Dataset) -> Recipe:
         return training.recipe(self, dataset, {"sgd": 0.05, "adam": 0.001}, clip=1.0)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from simbench.columns import INDEX, Column
+from simbench.columns import INDEX, STITCHER, Column
 from simbench.columns import recorded as told
 from simbench.contracts.case import SCHEMA
 
@@ -64,8 +64,16 @@ def _method(data: Mapping[str, Any]) -> str:
     for name, value in bounds.items():
         if value not in ("", "inf", "-inf") and not _is(value, "number"):
             return _wrong("method", name, "number", value)
+    if data["kind"] not in (INDEX, STITCHER):
+        return f"invalid (method: kind is {_short(data['kind'])}; {INDEX} or {STITCHER} is allowed)"
     if data["kind"] == INDEX and data.get("direction") not in (1, -1):
         return f"invalid (method: direction is {_short(data.get('direction'))}; 1 or -1 is allowed)"
+    if data["kind"] == INDEX and bounds.keys() == set(told.BOUNDS) and "" not in bounds.values():
+        low, high = (None if bounds[name] is None else float(bounds[name]) for name in told.BOUNDS)
+        if low is None or high is None or low > high:
+            return (
+                f"invalid (method: range is {_short(low)} to {_short(high)}; two numbers are wanted, the lower first)"
+            )
     return ""
 
 

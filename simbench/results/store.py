@@ -15,7 +15,6 @@ from simbench.columns import TABLES
 from simbench.contracts import Row
 from simbench.errors import InputError
 from simbench.results import schema
-from simbench.results.described import flaw
 from simbench.system.provenance import digest
 from simbench.system.seals import content, put, sealed, unsealed
 from simbench.system.stopwatch import stage
@@ -142,8 +141,6 @@ class Store:
         if data is None or data.get("key") != path.stem or digest(data.get("identity")) != path.stem:
             return None, _CORRUPT
         fault = schema.fault(data)
-        if not fault and flaw(data["method"]):
-            fault = f"invalid (method: {flaw(data['method'])})"
         if fault:
             return None, fault
         labels = {"panel": ""} | data["labels"]  # records of before there were panels

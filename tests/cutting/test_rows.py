@@ -5,6 +5,7 @@ from collections import OrderedDict
 import pytest
 import torch
 from simbench_plugins.models.tiny10 import Tiny10
+from small_blocks import settled
 from torch import nn
 
 from simbench import InputError, cut, fold
@@ -43,21 +44,6 @@ class PreActivation(nn.Module):
 
     def forward(self, x):
         return self.conv(self.act(x))
-
-
-def settled(net, seed=0):
-    """The net in eval mode with batch norms as after training: no statistic at its initial value."""
-    generator = torch.Generator().manual_seed(seed)
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor, low in (
-                (module.weight, 0.5),
-                (module.bias, -1),
-                (module.running_mean, -1),
-                (module.running_var, 0.2),
-            ):
-                tensor.data = low + 1.5 * torch.rand(tensor.shape, generator=generator)
-    return net.eval()
 
 
 def tiny10():

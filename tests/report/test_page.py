@@ -116,3 +116,9 @@ def test_a_layer_in_which_a_side_is_constant_tells_nothing():
 )
 def test_sources_link_to_what_they_name(source, found):
     assert address(source) == found
+
+
+def test_no_text_ends_the_block_of_data():
+    hostile = {"name": "</script><script>alert(1)</script><!-- & \u2028\u2029"}
+    text = page.inert(hostile)
+    assert not set("<>&\u2028\u2029") & set(text) and json.loads(text) == hostile

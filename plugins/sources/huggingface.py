@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,7 @@ from simbench_plugins.sources.foreign import Foreign, package
 
 from simbench import Dataset, InputError, Preprocess, Source, hookimpl
 from simbench.errors import unknown
+from simbench.tracing.logits import of_one_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -116,8 +117,7 @@ class TransformersNetwork(Foreign):
                 config.image_size = self.size
             made = transformers.AutoModelForImageClassification
         net = made.from_config(config)
-        net.__class__ = logits_of(type(net), self.reads_text)
-        return net
+        return of_one_tensor(net)
 
     def fetch(self) -> dict[str, Tensor]:
         """By transformers' own download, into its own cache."""
@@ -132,21 +132,6 @@ class TransformersNetwork(Foreign):
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"the weights of {self.spec} cannot be fetched ({reason}); give a checkpoint") from None
-
-
-@lru_cache(maxsize=64)
-def logits_of(kind: type, text: bool) -> type:
-    """A class of networks that take one tensor, ids (n, t) with -1 where masked or images, and return logits. The
-    names of modules stay those of transformers."""
-
-    def of_ids(self, ids: Tensor) -> Tensor:
-        given = ids.masked_fill(ids < 0, self.config.pad_token_id)
-        return kind.forward(self, input_ids=given, attention_mask=(ids >= 0).long()).logits
-
-    def of_images(self, images: Tensor) -> Tensor:
-        return kind.forward(self, pixel_values=images).logits
-
-    return type(kind.__name__, (kind,), {"forward": of_ids if text else of_images, "__module__": __name__})
 
 
 class HuggingFace(Source):

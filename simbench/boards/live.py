@@ -21,6 +21,7 @@ from simbench.networks.graphs import graph
 from simbench.networks.stages import in_a_row, stages
 from simbench.system.codes import HOST, Description
 from simbench.system.provenance import digest
+from simbench.tracing.logits import of_one_tensor
 
 
 class Live(Model):
@@ -82,7 +83,7 @@ class Live(Model):
         return twin
 
     def build(self, channels: int, classes: int) -> nn.Module:
-        net = copy.deepcopy(self._net).eval()
+        net = of_one_tensor(copy.deepcopy(self._net).eval())
         if self._fresh:
             _initialise(net, self.name)
         return net

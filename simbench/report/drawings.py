@@ -1,34 +1,61 @@
 """Figures of results, each of a data frame, drawn on the Axes that it is given.
 
-Data frames have the columns of measurements.csv, leaderboard.csv or comparisons.csv (`simbench.columns`).
+Data frames have the columns of measurements.csv or comparisons.csv (`simbench.columns`). An index that was measured
+with several parameters or in several views counts as several: `called` gives every one a name of its own.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from simbench.columns import INDEX, LOGARITHMIC, SIMILARITY, STITCHER
 from simbench.results import figures
+from simbench.results.text import specs
 from simbench.statistics.comparisons import LEVEL
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 #: What names a stitch, whichever method is measured on it.
 CELL = ["dataset", "model_a", "seed_a", "layer_a", "model_b", "seed_b", "layer_b"]
 
 
+def called(frame: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:
+    """Measurements or comparisons whose methods are named by their specs, such as `cka[kernel=rbf]`, and indices of
+    several views by spec and view, such as `cka (pooled)`; columns of parameters are empty.
+
+    methods: of methods.csv.
+    """
+    sides = [["method", "params", "view"]]
+    if "index_a" in frame:
+        sides = [[f"index_{side}", f"index_{side}_params", f"view_{side}"] for side in "ab"]
+    indices = frame["kind"] == INDEX if "kind" in frame else pd.Series(True, frame.index)
+    rows = [list(frame[side].itertuples(index=False, name=None)) for side in sides]
+    views = Counter(key[:2] for key in {key for side in rows for key, one in zip(side, indices, strict=True) if one})
+    names = specs(methods)
+
+    def name(key: tuple[str, str, str], index: bool) -> str:
+        spec = names.get(key[:2]) or (f"{key[0]}[{key[1]}]" if key[1] else key[0])
+        return f"{spec} ({key[2]})" if index and views[key[:2]] > 1 else spec
+
+    for (method, params, _), keys in zip(sides, rows, strict=True):
+        frame = frame.assign(**{method: list(map(name, keys, indices)), params: ""})
+    return frame
+
+
 def scatter(frame: pd.DataFrame, axes: Axes, index: str, stitcher: str, target: str = "relative_accuracy") -> None:
     """Index against stitched networks: a point for each pair of networks and layer, coloured by layer.
 
-    frame: measurements. index, stitcher: names. ValueError where no cell has both.
+    frame: measurements. index, stitcher: names. ValueError where no cell has both, or where a name stands for several.
     """
-    ok = frame[frame["status"] == "ok"]
-    xs = ok[(ok["kind"] == INDEX) & (ok["method"] == index) & (ok["quantity"] == SIMILARITY)]
-    ys = ok[(ok["kind"] == STITCHER) & (ok["method"] == stitcher) & (ok["quantity"] == target)]
+    ok = frame[(frame["status"] == "ok") & frame["step"].isna()]
+    xs = _one(ok[(ok["kind"] == INDEX) & (ok["quantity"] == SIMILARITY)], index)
+    ys = _one(ok[(ok["kind"] == STITCHER) & (ok["quantity"] == target)], stitcher, ["params"])
     both = xs.merge(ys, on=CELL, suffixes=("", "_y"))
     if both.empty:
         raise ValueError(f"no cell holds both index {index!r} and {target} of stitcher {stitcher!r}")
@@ -46,15 +73,16 @@ def curves(frame: pd.DataFrame, axes: Axes, index: str) -> None:
 
     An index with values beyond 1.5 has the left axis for itself.
 
-    frame: measurements. ValueError where the index has no value.
+    frame: measurements. ValueError where the index has no value, or where its name stands for several.
     """
     ok = frame[(frame["status"] == "ok") & (frame["layer_a"] == frame["layer_b"]) & frame["step"].isna()]
-    drawn = ok[(ok["kind"] == INDEX) & (ok["method"] == index) & (ok["quantity"] == SIMILARITY)]
+    drawn = _one(ok[(ok["kind"] == INDEX) & (ok["quantity"] == SIMILARITY)], index)
     if drawn.empty:
         raise ValueError(f"index {index!r} has no value")
     layers = sorted(drawn["layer_a"].unique(), key=in_order)
     stitched = ok[(ok["kind"] == STITCHER) & (ok["quantity"] == "relative_accuracy")]
-    parts = [(index, drawn), *stitched.groupby("method", sort=False)]
+    behind = dict(list(stitched.groupby(["method", "params"], sort=False)))
+    parts = [(index, drawn), *zip(_called([(*key, "") for key in behind]), behind.values(), strict=True)]
     beside = axes.twinx() if drawn["value"].abs().max() > 1.5 and len(parts) > 1 else axes
     if beside is not axes:
         beside.set_ylabel("relative accuracy")
@@ -75,8 +103,8 @@ def trajectory(frame: pd.DataFrame, axes: Axes, index: str) -> None:
 
     frame: measurements. ValueError where it was not measured along a training.
     """
-    rows = frame[(frame["status"] == "ok") & frame["step"].notna() & (frame["method"] == index)]
-    rows = rows[rows["quantity"] == SIMILARITY]
+    rows = frame[(frame["status"] == "ok") & frame["step"].notna() & (frame["quantity"] == SIMILARITY)]
+    rows = _one(rows, index, ["params"])
     if rows.empty:
         raise ValueError(f"index {index!r} was not measured along a training")
     for at, ((experiment, layer, view), part) in enumerate(rows.groupby(["experiment", "layer_a", "view"], sort=False)):
@@ -124,6 +152,15 @@ def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:
     axes.set_xticks(range(len(columns)), columns, rotation=90)
     axes.set_yticks(range(len(rows)), rows)
     figures.describe(axes, title, "layer of Model 2", "layer of Model 1")
+
+
+def _one(rows: pd.DataFrame, name: str, apart: Sequence[str] = ("params", "view")) -> pd.DataFrame:
+    """The rows of a method. ValueError where they are of several parameters or views."""
+    rows = rows[rows["method"] == name]
+    keys = rows[list(apart)].drop_duplicates().agg(" ".join, axis=1)
+    if len(keys) > 1:
+        raise ValueError(f"{name!r} stands for several ({'; '.join(keys)}); give the rows of one, or those of `called`")
+    return rows
 
 
 def _variants(frame: pd.DataFrame, side: str) -> list[tuple[str, str, str]]:

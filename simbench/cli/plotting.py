@@ -38,7 +38,7 @@ def plot_command(kind: str, index: str, stitcher: str, target: str, results: Pat
     import matplotlib
 
     from simbench.errors import InputError
-    from simbench.report import drawings
+    from simbench.report import drawings, variants
     from simbench.results import figures, folder
 
     table = "comparisons.csv" if kind == "matrix" else "measurements.csv"
@@ -46,7 +46,7 @@ def plot_command(kind: str, index: str, stitcher: str, target: str, results: Pat
         if not (results / name).is_file():
             raise InputError(f"{str(results)!r} holds no {name}; name a folder of `simbench run` with --results")
     methods = folder.read(results, "methods.csv")
-    frame = drawings.called(folder.read(results, table), methods)
+    frame = variants.called(folder.read(results, table), methods)
     draw = {
         "scatter": lambda part, axes, name: drawings.scatter(part, axes, name, _spelt(stitcher, part), target),
         "curves": lambda part, axes, name: drawings.curves(part, axes, name),
@@ -82,7 +82,7 @@ def _views(spec: str, frame: pd.DataFrame) -> list[str]:
 
 
 def _bare(name: str) -> str:
-    """Without the view that `drawings.called` adds."""
+    """Without the view that `variants.called` adds."""
     return name.rpartition(" (")[0] or name if name.endswith(")") else name
 
 

@@ -9,10 +9,11 @@ from itertools import combinations
 from typing import Any
 
 from simbench.columns import GROUP, INDEX, STITCHER
-from simbench.report.drawings import called, curves, named, scatter
+from simbench.report.drawings import curves, named, scatter
 from simbench.report.names import settings
 from simbench.report.points import SHOWN
 from simbench.report.tables import Tables
+from simbench.report.variants import called
 from simbench.results import figures
 from simbench.statistics.comparisons import LEVEL
 

@@ -12,8 +12,8 @@ import pytest
 from small_pages import tables, variants
 
 from simbench.report import drawings, page
-from simbench.report.drawings import called
 from simbench.report.tables import Words
+from simbench.report.variants import called
 from simbench.results import figures
 
 CELLS = 3 * 96

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from simbench_plugins.datasets import decoded
 from simbench_plugins.datasets.archives import Archive, fetching
+from simbench_plugins.datasets.pictures import upright
 from simbench_plugins.datasets.published import Published
 
 from simbench import Dataset, InputError, Split, hookimpl, number
@@ -153,7 +154,7 @@ class CelebA(Published):
             decoded.write(
                 folder,
                 {name: (part.filename, part.attr.numpy().astype(np.int64)) for name, part in parts.items()},
-                lambda _, name: _pixels(images / name, self.size),
+                lambda _, name: face(images / name, self.size),
                 self.size,
                 threaded=True,
                 pace=self.pace,
@@ -177,14 +178,13 @@ def _unpack(archives: list[Archive]) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _pixels(file: Path, size: int) -> numpy.ndarray:
+def face(file: Path, size: int) -> numpy.ndarray:
     """uint8 (3, size, size) of one image. Raises InputError that names the file when it cannot be read."""
     import numpy as np
     from PIL import Image
 
     try:
-        with Image.open(file) as opened:
-            image = opened.convert("RGB")
+        image = upright(file)
     except Exception as error:  # each decoder raises its own
         raise InputError(
             f"celeba: {file} cannot be read as an image ({error}); remove the folder {file.parent}, and "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from simbench_plugins.datasets.pictures import upright
 
 from simbench import InputError
 
@@ -66,17 +67,12 @@ def files_of(folder: Path, classes: list[str]) -> list[File]:
 
 
 def pixels(file: Path, size: int) -> numpy.ndarray:
-    """uint8 (3, size, size) of one image. Raises InputError that names the file when it cannot be read."""
+    """uint8 (3, size, size) of one image, upright. Raises InputError that names the file when it cannot be read."""
     import numpy as np
     from PIL import Image
 
     try:
-        with Image.open(file) as image:
-            if image.mode.startswith(("I", "F")):  # Pillow would clip these to 0-255
-                raise ValueError(f"mode {image.mode} has more than 8 bits a channel")
-            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):  # Pillow only warns up to twice that
-                raise ValueError(f"{image.width} x {image.height} pixels are over Pillow's limit")
-            image = image.convert("RGB")
+        image = upright(file)
     except Exception as error:  # each decoder raises its own
         raise InputError(f"{file} cannot be read as an image ({error}); replace or remove it") from error
     if image.size != (size, size):

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
+from simbench_plugins.datasets.pictures import strict
+
 from simbench import InputError, Split
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 
@@ -65,7 +67,7 @@ def write(
     temporary, contents = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}"), {}
     temporary.mkdir(parents=True)
     try:
-        with ThreadPoolExecutor((pace.threads or os.cpu_count()) if threaded else 1) as pool:
+        with strict(), ThreadPoolExecutor((pace.threads or os.cpu_count()) if threaded else 1) as pool:
             for name, (images, labels) in splits.items():
                 with open(temporary / f"{name}-images.npy", "wb") as file:
                     _images(out := Hashed(file), images, partial(pixels, name), size, pool, pace)

@@ -29,8 +29,8 @@ class ImageFolder(Dataset):
     """Images in DIR/train/<class>/ and DIR/test/<class>/, converted to RGB.
 
     Classes are numbered in the order of their names, images follow each other by class and name; names that
-    begin with a dot are ignored. Files are decoded once and then read from the cache; the fingerprint is that of the
-    pixels, not of the path.
+    begin with a dot are ignored. Images are turned as their EXIF orientation says. Files are decoded once and then read
+    from the cache; the fingerprint is that of the pixels as turned, not of the path.
 
     path: DIR. size: pixels per side; other images are resized bilinearly (antialiased), whatever their shape.
     normalisation: mean and std of the inputs, fixed rather than computed from the images, so that networks trained
@@ -48,6 +48,7 @@ class ImageFolder(Dataset):
 
     name = "imagefolder"
     source = "torchvision.datasets.ImageFolder"
+    version = 2  # 1 did not turn images; folders in which none is turned have the fingerprint that they had
     channels = 3
     epochs, augment = 30, True
 

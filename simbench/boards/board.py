@@ -58,12 +58,12 @@ class Board:
     def matrix(self, quantity: str, stitcher: str | None = None, view: str | None = None) -> pd.DataFrame:
         """Values by layer of a (rows) and layer of b (columns), NaN where there is none.
 
-        quantity: an index, such as "cka", in one `view`; or a score of a stitched network ("accuracy",
-        "relative_accuracy", "agreement", "kl_divergence", "cross_entropy", "residual", ...) by one `stitcher`. Either
-        may be left out where there is one only. Raises InputError for a name that has no rows.
+        quantity: an index, such as "cka" or "cka[kernel=rbf]", in one `view`; or a score of a stitched network
+        ("accuracy", "relative_accuracy", "agreement", "kl_divergence", "cross_entropy", "residual", ...) by one
+        `stitcher`. Either may be left out where there is one only. Raises InputError for a name that has no rows.
         """
-        rows, methods = self.rows, self.rows["method"]
-        of_index = rows["kind"] == "index"
+        rows = self._named
+        methods, of_index = rows["method"], rows["kind"] == "index"
         if quantity in set(methods[of_index]):
             if stitcher is not None:
                 raise InputError(f"{quantity} is an index, and no stitcher belongs to it; leave stitcher= out")
@@ -75,7 +75,6 @@ class Board:
             if quantity not in names:
                 raise unknown("quantity of the board", quantity, names)
             some = _one(stitched[stitched["quantity"] == quantity], "method", stitcher)
-        some = _one(some, "params", None)
         order_a, order_b = (list(dict.fromkeys(rows.loc[rows[name] != "", name])) for name in ("layer_a", "layer_b"))
         wide = some.assign(value=pd.to_numeric(some["value"])).pivot(index="layer_a", columns="layer_b", values="value")
         return wide.reindex(index=in_depth(self.a, order_a), columns=in_depth(self.b, order_b))
@@ -89,6 +88,15 @@ class Board:
 
     def __str__(self) -> str:
         return "\n\n".join(self._blocks())
+
+    @cached_property
+    def _named(self) -> pd.DataFrame:
+        """The rows with methods named by their specs, so that configurations of one are told apart; by their names
+        where there is one configuration."""
+        rows, names = self.rows, text.specs(self.outcome.methods)
+        several = rows.groupby(["kind", "method"])["params"].transform("nunique") > 1
+        keys = zip(rows["method"], rows["params"], several, strict=True)
+        return rows.assign(method=[names.get(key[:2], key[0]) if key[2] else key[0] for key in keys])
 
     def _blocks(self) -> Iterator[str]:
         yield f"{self.a.name} in front of {self.b.name}, on {self.dataset}"
@@ -106,7 +114,7 @@ class Board:
 
     def _chosen(self) -> Iterator[tuple[str, str | None, str | None]]:
         """Quantity, stitcher and view of the two maps."""
-        ok = self.rows[self.rows["status"] == "ok"]
+        ok = self._named[self._named["status"] == "ok"]
         for kind, quantities in (("index", ("similarity",)), ("stitcher", ("accuracy", "agreement"))):
             some = ok[(ok["kind"] == kind) & ok["quantity"].isin(quantities)]
             if len(some) and kind == "index":
@@ -146,7 +154,7 @@ def side_by_side(blocks: list[str], gap: str = "    ") -> str:
 def _one(rows: pd.DataFrame, column: str, wanted: str | None) -> pd.DataFrame:
     """The rows with one value of a column. Raises InputError where it is not known, or is to be chosen."""
     names = list(dict.fromkeys(rows[column]))
-    noun = {"method": "stitcher", "params": "set of parameters"}.get(column, column)
+    noun = {"method": "stitcher"}.get(column, column)
     if wanted is not None and wanted not in names:
         raise unknown(noun, wanted, names)
     if wanted is None and len(names) > 1:

@@ -13,6 +13,7 @@ from simbench.registry import Registry, load
 from simbench.runs.named import named
 from simbench.runs.request import Request
 from simbench.runs.whole import run
+from simbench.system.names import unfit
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -74,6 +75,8 @@ def compare(
     train = collected(data, "data")
     parts = halves(*train) if test is None else [train, collected(test, "test")]
     called = names or _names(net_a, net_b)
+    for name in filter(unfit, called):
+        raise InputError(f"the name of a network {unfit(name)}; give two names with names=")
     sample = torch.from_numpy(parts[1][0][:4])
     models = [
         Live(name, net, sample, prepare)

@@ -72,10 +72,15 @@ def main(arguments: list[str] | None = None) -> None:
     used (one line on stderr, nothing written), 130 when interrupted. arguments: by default those of this process,
     whose end is then safe from Ctrl-C, too."""
     from simbench.cli import streams
+    from simbench.system.interrupts import watched
 
     with streams.unfailing():
         try:
-            _main((sys.argv[1:] if arguments is None else arguments) or ["--help"])
+            with watched(final=arguments is None):
+                _main((sys.argv[1:] if arguments is None else arguments) or ["--help"])
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("simbench: interrupted; the same command goes on from here", err=True)
+            sys.exit(130)
         finally:
             if arguments is None:
                 streams.leave()
@@ -102,9 +107,6 @@ def _main(arguments: list[str]) -> None:
     except click.ClickException as error:
         verb = " ".join(["simbench", *(word for word in arguments[:1] if word in VERBS)])
         _refuse(f"{error.format_message()} ({verb} --help shows what is allowed)")
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("simbench: interrupted; the same command goes on from here", err=True)
-        sys.exit(130)
     except Ended as error:
         click.echo(f"simbench: a plugin failed where the run cannot go on without it: {error}", err=True)
         sys.exit(1)

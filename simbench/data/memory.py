@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from simbench.contracts import Dataset, Split
 from simbench.data.reading import arrays
 from simbench.errors import InputError
+from simbench.system.names import unfit
 
 if TYPE_CHECKING:
     import numpy
@@ -66,6 +67,8 @@ def in_memory(
         divided by 255, and floats unchanged.
     Raises InputError for data that cannot be read so.
     """
+    if unfit(label):
+        raise InputError(f"the label of the data {unfit(label)}; give another one with label=")
     x, y = arrays(train, f"{label} (train)")
     if len(x) != len(y):
         raise InputError(f"{label} has {len(x)} inputs and {len(y)} labels; one label for each input is wanted")

@@ -24,11 +24,12 @@ from simbench.contracts import (
     Stitcher,
 )
 from simbench.contracts.fields import NOUNS
+from simbench.system.names import LONGEST, unfit
 from simbench.system.provenance import canonical
 from simbench.system.raised import clean, told
 
-#: Most characters of a name; letters that mean something where names are typed.
-LONGEST, RESERVED = 100, "[],=*?:"
+#: Letters that mean something where names are typed.
+RESERVED = "[],=*?:"
 
 
 def conforms(item: object, contract: type[Plugin]) -> None:
@@ -147,8 +148,7 @@ def _shown(value: object) -> str:
 
 
 def _is_name(value: Any) -> bool:
-    plain = isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable() and value != "all"
-    return plain and not any(letter in RESERVED or letter.isspace() for letter in value)
+    return not unfit(value) and value != "all" and not any(letter in RESERVED or letter.isspace() for letter in value)
 
 
 def _is_whole(value: object) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from simbench.contracts import Dataset, Model, Recipe, splits
 from simbench.errors import InputError
+from simbench.system import interrupts
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad, known
 
@@ -47,6 +48,7 @@ def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: st
     objective = Objective.of(dataset)
     for _ in range(recipe.epochs):
         for chosen in torch.randperm(len(images), generator=generator).split(recipe.batch):
+            interrupts.check()
             batch = pixels(images[chosen.numpy()], dataset.range)
             batch = augmented(batch, generator) if recipe.augment and batch.ndim == 4 else batch
             loss = objective.cross_entropy(net(prepared(batch, model, dataset, device)), labels[chosen].to(device))

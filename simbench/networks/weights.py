@@ -17,6 +17,7 @@ from simbench.networks.panels import PanelFile, built
 from simbench.networks.training import recipe_of, train
 from simbench.networks.wrappings import renamed, report
 from simbench.system.cache import cache_folder
+from simbench.system.names import unfit
 from simbench.system.provenance import digest, machine, versions
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 from simbench.system.stopwatch import stage
@@ -163,6 +164,8 @@ def checkpoint(model: Model, file: Path) -> Network:
         raise InputError(
             f"checkpoint {str(file)!r} is not a file; give a state dict saved by torch.save, or a .safetensors file"
         )
+    if unfit(file.stem):
+        raise InputError(f"checkpoint {str(file)!r}: the name of its network {unfit(file.stem)}; rename the file")
     content = content_of(file)
     if not content:
         raise InputError(f"checkpoint {str(file)!r} cannot be read; make it readable")

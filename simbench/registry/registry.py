@@ -14,6 +14,8 @@ from simbench.errors import InputError, unknown
 from simbench.families import elsewhere
 from simbench.grammar import arguments, parse, split_list
 from simbench.registry.entries import Broken, Entry
+from simbench.system.names import LONGEST, unfit
+from simbench.system.raised import clean
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Registry:
         """The configured plugin that `spec` names: `get("indices", "svcca[variance=0.9]")`. Raises InputError for an
         unknown name or parameter and for a value that is not allowed."""
         name, given = parse(spec)
+        last = name.rpartition("/")[2]  # a path may be long
+        for fault in filter(None, (unfit(last), unfit(spec, len(spec) or 1))):
+            raise InputError(f"{NOUNS[kind]} {clean(repr(spec), LONGEST)}: its name {fault}; give another")
         prototype = self._prototype(kind, name)
         values = arguments(prototype, given, spec, self.get)
         try:

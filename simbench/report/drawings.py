@@ -1,6 +1,7 @@
 """Figures of results, each of a data frame, drawn on the Axes that it is given.
 
-Data frames have the columns of measurements.csv, leaderboard.csv or comparisons.csv (`simbench.columns`).
+Data frames have the columns of measurements.csv or comparisons.csv (`simbench.columns`). An index that was measured
+with several parameters or in several views counts as several: `variants.called` gives every one a name of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simbench.columns import INDEX, LOGARITHMIC, SIMILARITY, STITCHER
+from simbench.report.variants import of_side, one, told_apart
 from simbench.results import figures
 from simbench.statistics.comparisons import LEVEL
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+#: Most layers on a side of a map with numbers in its cells.
+WRITTEN = 8
 #: What names a stitch, whichever method is measured on it.
 CELL = ["dataset", "model_a", "seed_a", "layer_a", "model_b", "seed_b", "layer_b"]
 
@@ -24,11 +28,11 @@ CELL = ["dataset", "model_a", "seed_a", "layer_a", "model_b", "seed_b", "layer_b
 def scatter(frame: pd.DataFrame, axes: Axes, index: str, stitcher: str, target: str = "relative_accuracy") -> None:
     """Index against stitched networks: a point for each pair of networks and layer, coloured by layer.
 
-    frame: measurements. index, stitcher: names. ValueError where no cell has both.
+    frame: measurements. index, stitcher: names. ValueError where no cell has both, or where a name stands for several.
     """
-    ok = frame[frame["status"] == "ok"]
-    xs = ok[(ok["kind"] == INDEX) & (ok["method"] == index) & (ok["quantity"] == SIMILARITY)]
-    ys = ok[(ok["kind"] == STITCHER) & (ok["method"] == stitcher) & (ok["quantity"] == target)]
+    ok = frame[(frame["status"] == "ok") & frame["step"].isna()]
+    xs = one(ok[(ok["kind"] == INDEX) & (ok["quantity"] == SIMILARITY)], index)
+    ys = one(ok[(ok["kind"] == STITCHER) & (ok["quantity"] == target)], stitcher, ["params"])
     both = xs.merge(ys, on=CELL, suffixes=("", "_y"))
     if both.empty:
         raise ValueError(f"no cell holds both index {index!r} and {target} of stitcher {stitcher!r}")
@@ -46,15 +50,16 @@ def curves(frame: pd.DataFrame, axes: Axes, index: str) -> None:
 
     An index with values beyond 1.5 has the left axis for itself.
 
-    frame: measurements. ValueError where the index has no value.
+    frame: measurements. ValueError where the index has no value, or where its name stands for several.
     """
     ok = frame[(frame["status"] == "ok") & (frame["layer_a"] == frame["layer_b"]) & frame["step"].isna()]
-    drawn = ok[(ok["kind"] == INDEX) & (ok["method"] == index) & (ok["quantity"] == SIMILARITY)]
+    drawn = one(ok[(ok["kind"] == INDEX) & (ok["quantity"] == SIMILARITY)], index)
     if drawn.empty:
         raise ValueError(f"index {index!r} has no value")
     layers = sorted(drawn["layer_a"].unique(), key=in_order)
     stitched = ok[(ok["kind"] == STITCHER) & (ok["quantity"] == "relative_accuracy")]
-    parts = [(index, drawn), *stitched.groupby("method", sort=False)]
+    behind = dict(list(stitched.groupby(["method", "params"], sort=False)))
+    parts = [(index, drawn), *zip(told_apart([(*key, "") for key in behind]), behind.values(), strict=True)]
     beside = axes.twinx() if drawn["value"].abs().max() > 1.5 and len(parts) > 1 else axes
     if beside is not axes:
         beside.set_ylabel("relative accuracy")
@@ -75,8 +80,8 @@ def trajectory(frame: pd.DataFrame, axes: Axes, index: str) -> None:
 
     frame: measurements. ValueError where it was not measured along a training.
     """
-    rows = frame[(frame["status"] == "ok") & frame["step"].notna() & (frame["method"] == index)]
-    rows = rows[rows["quantity"] == SIMILARITY]
+    rows = frame[(frame["status"] == "ok") & frame["step"].notna() & (frame["quantity"] == SIMILARITY)]
+    rows = one(rows, index, ["params"])
     if rows.empty:
         raise ValueError(f"index {index!r} was not measured along a training")
     for at, ((experiment, layer, view), part) in enumerate(rows.groupby(["experiment", "layer_a", "view"], sort=False)):
@@ -94,9 +99,9 @@ def matrix(frame: pd.DataFrame, axes: Axes) -> None:
     """
     if frame.empty:
         raise ValueError("no two indices were compared")
-    sides = [_variants(frame, side) for side in "ab"]
+    sides = [of_side(frame, side) for side in "ab"]
     keys = list(dict.fromkeys(sorted([*sides[0], *sides[1]])))
-    names, places = _called(keys), {key: at for at, key in enumerate(keys)}
+    names, places = told_apart(keys), {key: at for at, key in enumerate(keys)}
     gaps, sure = np.full((len(names), len(names)), np.nan), []
     for a, b, gap, p in zip(*sides, frame["difference"], frame["adjusted"], strict=True):
         i, j = places[a], places[b]
@@ -115,30 +120,23 @@ def matrix(frame: pd.DataFrame, axes: Axes) -> None:
 
 
 def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:
-    """Layer against layer: mean over pairs of networks. frame: measurements of one quantity of one method."""
+    """Layer against layer: mean over pairs of networks; of few layers with the numbers in the cells. Colours of values
+    between 0 and 1 have that range, so that maps can be compared. frame: measurements of one quantity of one method."""
     means = frame.pivot_table(index="layer_a", columns="layer_b", values="value", aggfunc="mean")
     rows, columns = sorted(means.index, key=in_order), sorted(means.columns, key=in_order)
-    image = axes.imshow(means.loc[rows, columns].to_numpy(float), cmap="viridis")
+    values = means.loc[rows, columns].to_numpy(float)
+    share = np.nanmin(values) >= 0 and np.nanmax(values) <= 1
+    image = axes.imshow(values, cmap="viridis", **({"vmin": 0, "vmax": 1} if share else {}))
     axes.figure.colorbar(image, ax=axes, shrink=0.7)
     axes.grid(False)
     axes.set_xticks(range(len(columns)), columns, rotation=90)
     axes.set_yticks(range(len(rows)), rows)
+    if max(values.shape) <= WRITTEN:
+        for (i, j), value in np.ndenumerate(values):
+            bright = image.norm(value) > 0.6  # black on yellow and green, white on blue
+            if not np.isnan(value):
+                axes.text(j, i, f"{value:.2f}", ha="center", va="center", color="black" if bright else "white")
     figures.describe(axes, title, "layer of Model 2", "layer of Model 1")
-
-
-def _variants(frame: pd.DataFrame, side: str) -> list[tuple[str, str, str]]:
-    """Name, parameters and view of an index in each row."""
-    return list(frame[[f"index_{side}", f"index_{side}_params", f"view_{side}"]].itertuples(index=False, name=None))
-
-
-def _called(keys: list[tuple[str, str, str]]) -> list[str]:
-    """Names of indices, with their parameters and views where names alone are not enough."""
-    found = []
-    for name, params, view in keys:
-        others = {key[1:] for key in keys if key[0] == name}
-        shown = f"{name}[{params}]" if params and len({each for each, _ in others}) > 1 else name
-        found.append(f"{shown} ({view})" if len({each for _, each in others}) > 1 else shown)
-    return found
 
 
 def named(frame: pd.DataFrame) -> set[str]:

@@ -23,6 +23,7 @@ def heat_maps(measurements: pd.DataFrame, methods: pd.DataFrame) -> list[dict[st
     stitched = (rows["kind"] == STITCHER) & (rows["quantity"] == "relative_accuracy")
     rows = rows[compared | stitched]
     names, found = specs(methods), []
+    distances = {(row["method"], row["params"]) for row in methods.to_dict("records") if row["direction"] == -1}
     views = rows.groupby(["kind", "method", "params"])["view"].nunique()
     rows = rows.sort_values("kind", ascending=False, kind="stable")  # however many indices, stitched accuracy is there
     apart = ["dataset", "experiment", "model_a", "model_b", "view", "kind", "method", "params"]
@@ -32,16 +33,16 @@ def heat_maps(measurements: pd.DataFrame, methods: pd.DataFrame) -> list[dict[st
         what = f"{names.get((method, params), method)}" + (": relative accuracy" if kind == STITCHER else "")
         what += f" ({view})" if views[kind, method, params] > 1 else ""
         models = model_a if model_a == model_b else f"{model_a} to {model_b}"
-        title = f"{what}\n{experiment}, {models} on {dataset}"
+        far = (method, params) in distances and kind == INDEX
         means = part.groupby(["layer_a", "layer_b"])["value"].mean()
         best = " and ".join(
             f"{layer} of {model}" for layer, model in zip(means.idxmax(), (model_a, model_b), strict=True)
         )
         found.append(
             {
-                "title": title.replace("\n", ", "),
+                "title": f"{what}, {experiment}, {models} on {dataset}" + ("; small is similar" if far else ""),
                 "alt": f"Heat map of {what} between layers of two networks; largest between {best}",
-                "picture": _picture(part, title),
+                "picture": _picture(part, what),
             }
         )
         if len(found) == MOST:

@@ -60,7 +60,7 @@ def about(keys: Mapping[Key, str], methods: pd.DataFrame, timings: pd.DataFrame,
         found.append(
             {
                 "name": name,
-                "method": key[0],
+                "spec": specs(methods).get(key[:2], key[0]),
                 "view": key[2],
                 "control": truth(row.get("control")),
                 "claims": claims.words() if claims else "",

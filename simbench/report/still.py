@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
-from simbench.columns import GROUP, STITCHER
+from simbench.columns import GROUP, INDEX, STITCHER
 from simbench.report.drawings import curves, named, scatter
 from simbench.report.names import settings
 from simbench.report.points import SHOWN
 from simbench.report.tables import Tables
+from simbench.report.variants import called
 from simbench.results import figures
 from simbench.statistics.comparisons import LEVEL
 
@@ -26,9 +27,10 @@ def first(tables: Tables, data: Mapping[str, Any]) -> list[dict[str, str]]:
     ranked = [row for row in ranked if row[fields["rank"]] is not None]
     if not ranked:
         return []
-    index = data["indices"][min(ranked, key=lambda row: row[fields["rank"]])[fields["index"]]]["method"]
-    group = settings(tables.leaderboard)[0]
+    best = data["indices"][min(ranked, key=lambda row: row[fields["rank"]])[fields["index"]]]
+    index, group = best["spec"], settings(tables.leaderboard)[0]
     mine = tables.measurements[(tables.measurements[GROUP] == list(group)).all(axis=1)]
+    mine = called(mine[(mine["kind"] != INDEX) | (mine["view"] == best["view"])], tables.methods)
     stitched = mine[(mine["kind"] == STITCHER) & (mine["status"] == "ok")]
     target = SHOWN if SHOWN in set(stitched["quantity"]) else data["target"]  # data without labels have no accuracy
     stitchers = list(stitched.loc[stitched["quantity"] == target, "method"].unique())

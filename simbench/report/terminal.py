@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
     from simbench.contracts import BoardColumn
 
-#: Cells that a drawn interval takes, widest first: what fits is taken.
-WIDTHS = (41, 31, 21)
+#: Cells that a drawn interval takes, widest first: what fits is taken, the last on the narrowest terminals only.
+WIDTHS = (41, 31, 21, 13)
 #: The column of drawn intervals.
 AXIS = "axis"
-#: Columns that a narrow terminal leaves out, first to last; those that experiments add go after the first three.
-SPARE = ("accuracy", COLUMNS["pooled"], COLUMNS["within_end"], "certain", "mean", AXIS, "tied with")
+#: Columns that a narrow terminal leaves out, first to last; those that experiments add go after the first three. In the
+#: place of `mean`, which has an interval, stands the value alone.
+SPARE = ("accuracy", COLUMNS["pooled"], COLUMNS["within_end"], "certain", "mean", "tied with", AXIS, "rank")
+VALUE = "value"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +60,9 @@ class Drawn:
             marks = ASCII if options.ascii_only else LINES
             yield _text(block.title, "bold")
             yield _text(answer(block.leaders, block.comparisons, block.group, names, set(controls["method"])))
-            yield _fitting(block, set(controls["method"]), marks, console, options)
-            yield _text("\n".join(_legends(block, marks)), "dim")
+            table, shown = _fitting(block, set(controls["method"]), marks, console, options)
+            yield table
+            yield _text("\n".join(_legends(block, marks, shown)), "dim")
 
 
 def alike(comparisons: pd.DataFrame, ranks: Mapping[Key, int], dash: str = "–") -> dict[Key, str]:
@@ -94,20 +97,23 @@ def _runs(numbers: Iterable[int], dash: str) -> str:
     return ", ".join(dash.join(map(str, run)) for run in runs)
 
 
-def _fitting(block: Block, controls: set[str], marks: Marks, console: Console, options: ConsoleOptions) -> Table:
-    """The table with as much as the terminal is wide enough for."""
+def _fitting(
+    block: Block, controls: set[str], marks: Marks, console: Console, options: ConsoleOptions
+) -> tuple[Table, list[str]]:
+    """The table with as much as the terminal is wide enough for, and the names of its columns."""
     spare = [*SPARE[:3], *(column.heading for column in block.shown.values()), *SPARE[3:]]
     wide = options.update(max_width=10_000)
     for count in range(len(spare) + 1):
-        for width in WIDTHS:
-            table = _table(block, controls, marks, width, set(spare[:count]))
+        without = set(spare[:count])
+        for width in WIDTHS if "tied with" in without else WIDTHS[:-1]:
+            table, shown = _table(block, controls, marks, width, without)
             if Measurement.get(console, wide, table).maximum <= options.max_width:
-                return table
-    return table
+                return table, shown
+    return table, shown
 
 
-def _table(block: Block, controls: set[str], marks: Marks, width: int, without: set[str]) -> Table:
-    """A row per index, by rank in the mean over stitchers."""
+def _table(block: Block, controls: set[str], marks: Marks, width: int, without: set[str]) -> tuple[Table, list[str]]:
+    """A row per index, by rank in the mean over stitchers; the names of its columns."""
     scope, part = block.scope, block.leaders[block.leaders["stitcher"] == "all"]
     start, means = least(part, scope), part.to_dict("records")
     axis = f"{start:g} to 1".replace("-", "-" if marks is ASCII else "−")
@@ -120,7 +126,7 @@ def _table(block: Block, controls: set[str], marks: Marks, width: int, without: 
         row |= {"tied with": same.get(_key(leader), ""), "index": called(leader, block.names)}
         row |= {"view": leader["view"]} if len(views) > 1 else {}
         row[AXIS] = interval(leader, scope, start, width, marks)
-        row |= {"mean": estimate(leader, scope)}
+        row |= {"mean": estimate(leader, scope)} if "mean" not in without else {VALUE: short(leader[scope])}
         row |= {name: short(leader[quantity]) for quantity, name in _headings(block)}
         row |= {COLUMNS[name]: short(leader[name]) for name in COLUMNS if name != scope}
         row |= {"accuracy": short(leader["relative_accuracy"])}
@@ -130,24 +136,27 @@ def _table(block: Block, controls: set[str], marks: Marks, width: int, without: 
     for name in shown:
         left = name in ("index", "view", "tied with", AXIS)
         table.add_column(
-            _text(axis if name == AXIS else name), justify="left" if left else "right", no_wrap=name == AXIS
+            _text({AXIS: axis, VALUE: "mean"}.get(name, name)),
+            justify="left" if left else "right",
+            no_wrap=name == AXIS,
         )
     for leader, row in zip(means, rows, strict=True):
         table.add_row(*(_text(row[name]) for name in shown), style="dim" if leader["index"] in controls else "")
-    return table
+    return table, shown
 
 
 def _headings(block: Block) -> list[tuple[str, str]]:
     return [(quantity, column.heading) for quantity, column in block.shown.items()]
 
 
-def _legends(block: Block, marks: Marks) -> list[str]:
-    """What the drawing and the columns say."""
+def _legends(block: Block, marks: Marks, shown: list[str]) -> list[str]:
+    """What the drawing and the columns say, of those that are shown."""
     drawing = f"{marks.dot} correlation, {marks.low}{marks.line}{marks.high} its 95 % interval, {marks.zero} zero"
     if block.scope == "within" and block.leaders["ceiling"].notna().any():
         drawing += f", {marks.beyond} above the noise ceiling"
     ranks = "tied with: ranks of the indices that it cannot be told apart from at 95 %"
-    return [drawing, ranks, *block.notes, "behind each stitcher: leaderboard.csv, or this output piped"]
+    own = [said for name, said in ((AXIS, drawing), ("tied with", ranks)) if name in shown]
+    return [*own, *block.notes, "behind each stitcher: leaderboard.csv, or this output piped"]
 
 
 def _key(leader: Mapping) -> Key:

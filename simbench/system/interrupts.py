@@ -1,7 +1,9 @@
-"""Interruptions: whether a KeyboardInterrupt is the user's Ctrl-C, or was raised by a plugin.
+"""Interruptions: whether a KeyboardInterrupt is the user's Ctrl-C, or was raised by a plugin; and that none is lost.
 
-Inside `watched`, the handler of SIGINT remembers that the user pressed Ctrl-C. A plugin that catches the interruption,
-or an interruption that fell into a destructor, which Python ignores, therefore does not swallow it.
+Python raises a KeyboardInterrupt wherever the main thread happens to be. In a destructor, or in a callback of the
+garbage collector or of the import system, it is reported and ignored; an extension module under way of being imported
+turns it into an ImportError; a plugin may catch it. Inside `watched`, the handler of SIGINT therefore remembers that
+the user pressed Ctrl-C, and whatever was made of it, `check` and the end of `watched` raise it again.
 """
 
 from __future__ import annotations
@@ -20,10 +22,14 @@ class _Watch:
 
 
 @contextmanager
-def watched() -> Iterator[None]:
-    """Remember inside whether SIGINT came, and handle it as before. Other threads than the main one are not watched; an
-    inner `watched` changes nothing. In a process that ignores SIGINT, as one that a shell started in the background,
-    every KeyboardInterrupt is a plugin's."""
+def watched(final: bool = False) -> Iterator[None]:
+    """Remember inside whether SIGINT came, and handle it as before; at the end raise KeyboardInterrupt if it came, also
+    in place of another exception. Other threads than the main one are not watched; an inner `watched` changes nothing.
+    In a process that ignores SIGINT, as one that a shell started in the background, every KeyboardInterrupt is a
+    plugin's.
+
+    final: the process ends with it. A second Ctrl-C kills the process at once, and so does one after the end.
+    """
     before = signal.getsignal(signal.SIGINT)
     if _Watch.on or threading.current_thread() is not threading.main_thread() or before is None:
         yield
@@ -37,6 +43,9 @@ def watched() -> Iterator[None]:
         return
 
     def remember(number: int, frame: object) -> None:
+        if final and _Watch.pressed:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
         _Watch.pressed = True
         before(number, frame)
 
@@ -44,9 +53,31 @@ def watched() -> Iterator[None]:
     _Watch.on = True
     try:
         yield
+        check()
+    except BaseException as raised:
+        if _Watch.pressed and not isinstance(raised, KeyboardInterrupt):
+            raise KeyboardInterrupt from raised
+        raise
     finally:
-        _Watch.on = _Watch.pressed = False
-        signal.signal(signal.SIGINT, before)
+        after = signal.SIG_DFL if final else before
+        try:
+            signal.signal(signal.SIGINT, after)
+        finally:  # a Ctrl-C at this very moment leaves no watch behind
+            signal.signal(signal.SIGINT, after)
+            _Watch.on = _Watch.pressed = False
+
+
+@contextmanager
+def delayed() -> Iterator[None]:
+    """Hold SIGINT back inside, to have it at the end. A process that is started inside never has it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def watching() -> bool:

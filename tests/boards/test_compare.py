@@ -117,6 +117,18 @@ def test_the_same_comparison_is_on_record(board, nets):
     assert again.matrix("cka").equals(board.matrix("cka"))
 
 
+def test_variants_of_an_index_have_matrices_of_their_own(nets, tmp_path):
+    variants = {"cka": {}, "cka[kernel=rbf]": {"kernel": "rbf"}}
+    both = simbench.compare(
+        *nets, data=(INPUTS, LABELS), indices=",".join(variants), stitchers="identity", layers="conv", untrained=False,
+        results=tmp_path,
+    )  # fmt: skip
+    values = [float(both.matrix(name).loc["conv", "conv"]) for name in variants]
+    assert abs(values[0] - values[1]) > 1e-3 and "cka, spatial" in str(both)
+    found = both.rows[both.rows["method"] == "cka"].set_index("params")["value"].astype(float)
+    assert found[[("kernel=rbf" in params) for params in found.index]].tolist() == [values[1]]
+
+
 def test_any_module_has_fronts_and_is_an_end_where_it_can_be_cut(nets, tmp_path):
     board = simbench.compare(
         nets[0], Bypassed(), data=(INPUTS, LABELS), view="pooled", layers="conv,first,second", results=tmp_path

@@ -13,7 +13,7 @@ from typing import ClassVar
 import pandas as pd
 import pytest
 from PIL import Image
-from small_pages import tables
+from small_pages import RBF, tables, variants
 
 import simbench
 from simbench import columns
@@ -98,6 +98,22 @@ def test_variants_of_an_index_are_rows_of_their_own(call, tmp_path):
     )  # fmt: skip
     assert call("plot", "matrix", "--results", str(written(of, tmp_path / "r")), "--to", "a.svg").code == 0
     assert "cka[estimator=debiased]" in Path("a.svg").read_text()
+
+
+def test_variants_of_an_index_have_figures_of_their_own_and_views_panels(call, tmp_path):
+    of = variants()
+    rows = of.measurements
+    extra = rows[(rows["method"] == "cka") & (rows["params"] == RBF)].assign(view="pooled")
+    object.__setattr__(of, "measurements", pd.concat([rows, extra], ignore_index=True))
+    where = ("--stitcher", "ls", "--results", str(written(of, tmp_path / "r")))
+    for kind in ("scatter", "curves"):
+        assert call("plot", kind, *where, "--to", "a.svg").code == 0
+        assert "kernel=rbf" not in Path("a.svg").read_text()
+        assert call("plot", kind, "--index", "cka[kernel=rbf]", *where, "--to", "b.svg").code == 0
+        text = Path("b.svg").read_text()
+        assert "cka[kernel=rbf] (spatial)" in text and "cka[kernel=rbf] (pooled)" in text
+    assert call("plot", "matrix", *where, "--to", "c.svg").code == 0
+    assert "cka[kernel=rbf]" in Path("c.svg").read_text() and "batch=128" not in Path("c.svg").read_text()
 
 
 def test_a_name_with_dollars_is_drawn_as_it_is(call, tmp_path):

@@ -112,3 +112,21 @@ def test_a_page_is_made_where_stitched_networks_have_no_relative_accuracy():
     object.__setattr__(made, "measurements", made.measurements[made.measurements["quantity"] != "relative_accuracy"])
     text = page.page(made, Words())  # of data without labels
     assert "bures against kl divergence behind ls" in text
+
+
+@pytest.mark.parametrize(
+    ("scale", "limits", "largest"), [(1 / 40, (0, 1), "0.81"), (1, (0.5, 32.5), "32.50"), (-1, (-32.5, -0.5), "-0.50")]
+)
+def test_shares_have_one_range_of_colours_and_cells_hold_their_numbers(scale, limits, largest):
+    rows = crossed()
+    figure, (axes,) = figures.panels(1)
+    rows = rows[rows["kind"] == "index"]
+    draw(rows.assign(value=rows["value"] * scale), axes, "cka")
+    assert (axes.images[0].norm.vmin, axes.images[0].norm.vmax) == limits
+    assert len(axes.texts) == 12 and max((text.get_text() for text in axes.texts), key=float) == largest
+
+
+def test_a_distance_says_that_small_is_similar():
+    of = methods("cka", "ls").assign(direction=[-1, np.nan])
+    titles = [each["title"] for each in heat_maps(crossed(), of)]
+    assert [title.endswith("; small is similar") for title in titles] == [False, True]

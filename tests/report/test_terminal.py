@@ -98,7 +98,7 @@ def test_no_line_is_wider_than_the_terminal_and_every_index_is_there(made, width
 
 
 def test_a_wider_terminal_shows_all_that_a_narrower_one_does(made):
-    heads = [next(line for line in lines(made, width) if "tied with" in line) for width in (60, 80, 100, 160)]
+    heads = [next(line for line in lines(made, width) if line.startswith("rank")) for width in (60, 80, 100, 160)]
     words = [set(head.split()) - {"−0.5", "to", "1"} for head in heads]
     assert words[0] < words[-1] and all(a <= b for a, b in pairwise(words))
 
@@ -142,3 +142,13 @@ def test_a_board_without_rows_prints_nothing(made):
     with contextlib.redirect_stdout(out):
         show(made.leaderboard.iloc[:0], made.comparisons, made.methods, {}, end="\n\n")
     assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 160])
+def test_a_terminal_of_any_width_shows_each_value_and_explains_what_it_shows(made, width):
+    shown = lines(made, width)
+    text = " ".join("\n".join(shown).split())
+    assert all(value in text for value in ("0.50", "0.20", "-0.10", "-0.40"))
+    head = next(line for line in shown if line.startswith("rank"))
+    assert ("tied with" in head) == ("tied with: ranks" in text) and ("to 1" in head) == ("its 95 % interval" in text)
+    assert ("to 1" in head) == (width > 40) and head.split()[-1] == ("mean" if width < 160 else head.split()[-1])

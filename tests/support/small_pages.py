@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from simbench.results.tables import empty
 NETWORKS, LAYERS = 24, ("bn1", "bn2", "bn10")
 #: A plugin's name that would be markup, were it not escaped.
 HOSTILE = "</script><script>window.hurt=1</script>"
+#: Parameters of variants of an index.
+FULL, RBF = "kernel=linear,batch=128", "kernel=rbf,batch=128"
 
 
 def tables(
@@ -61,6 +64,28 @@ def tables(
         comparisons=_frame(gaps, columns.COMPARISONS),
         declared={},
         figures=figures,
+    )
+
+
+def variants(view: str = "spatial") -> Tables:
+    """Tables in which `bures`, which leads, is `cka[kernel=rbf]`, in another view if one is given."""
+    made = tables(["bures", "cka", "svcca", "zero"], ["ls"])
+    params = {"bures": RBF, "cka": FULL}
+
+    def renamed(frame: pd.DataFrame, method: str, given: str, of: str) -> pd.DataFrame:
+        old = frame[method]
+        frame = frame.assign(**{given: old.map(params).fillna(frame[given]), method: old.replace({"bures": "cka"})})
+        return frame.assign(**{of: frame[of].where(old != "bures", view)}) if of else frame
+
+    methods = renamed(made.methods, "method", "params", "")
+    return replace(
+        made,
+        measurements=renamed(made.measurements, "method", "params", "view"),
+        methods=methods.replace({"spec": {"bures": "cka[kernel=rbf]"}}),
+        leaderboard=renamed(made.leaderboard, "index", "index_params", "view"),
+        comparisons=renamed(
+            renamed(made.comparisons, "index_a", "index_a_params", "view_a"), "index_b", "index_b_params", "view_b"
+        ),
     )
 
 

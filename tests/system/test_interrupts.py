@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import suppress
 
@@ -28,15 +29,73 @@ def test_an_interruption_without_a_signal_is_a_plugin_s_in_any_process(handler):
     assert not interrupts.watching() and signal.getsignal(signal.SIGINT) is handler
 
 
-def test_a_signal_that_something_swallows_is_remembered():
+@pytest.fixture
+def raising():
+    """Python's own handler of SIGINT."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_DFL)
+    assert not interrupts.watching() and not interrupts.pressed()
+    signal.signal(signal.SIGINT, before)
+
+
+def caught() -> None:
+    """As a plugin would."""
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def in_a_destructor() -> None:
+    """Python reports what is raised there, and goes on."""
+
+    class Dies:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    Dies()
+
+
+def in_an_import() -> None:
+    """An extension module does so with what is raised while it is made."""
     try:
-        with watched():
-            with suppress(KeyboardInterrupt):  # as a plugin would
-                signal.raise_signal(signal.SIGINT)
-            assert interrupts.pressed()
-            with pytest.raises(KeyboardInterrupt):
-                interrupts.check()
-        assert not interrupts.pressed()
-    finally:
-        signal.signal(signal.SIGINT, before)
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("no module") from None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("swallow", [caught, in_a_destructor, in_an_import])
+@pytest.mark.parametrize("final", [False, True])
+def test_a_signal_that_something_swallows_comes_out_at_the_end(raising, swallow, final):
+    with pytest.raises(KeyboardInterrupt), watched(final):
+        swallow()
+        assert interrupts.pressed()
+    assert signal.getsignal(signal.SIGINT) == (signal.SIG_DFL if final else signal.default_int_handler)
+
+
+def test_other_exceptions_go_on(raising):
+    with pytest.raises(ImportError), watched():
+        raise ImportError
+    with pytest.raises(KeyboardInterrupt), watched():
+        caught()
+        interrupts.check()
+
+
+def test_a_signal_that_is_delayed_comes_at_the_end(raising):
+    came = []
+    with pytest.raises(KeyboardInterrupt), watched(), interrupts.delayed():
+        os.kill(os.getpid(), signal.SIGINT)
+        came.append("later")
+    assert came == ["later"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("swallow", [caught, in_a_destructor, in_an_import])
+def test_no_command_goes_on_after_a_ctrl_c(raising, swallow, monkeypatch, capsys):
+    from simbench.cli import main
+    from simbench.system import cache
+
+    monkeypatch.setattr(cache, "contents", lambda: swallow() or {})
+    with pytest.raises(SystemExit) as end:
+        main(["cache"])
+    assert end.value.code == 130 and "simbench: interrupted" in capsys.readouterr().err

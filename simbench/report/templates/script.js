@@ -268,7 +268,7 @@
         $("disagree").append(element("h3", {}, `Where ${one.name} disagrees most with ${stitcher}`), element("div", { class: "scroll", role: "region", "aria-label": "Largest disagreements", tabindex: "0" }, element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body))), element("p", { class: "aside" }, "Ranks within a layer, from 1 for the least similar."));
       }
     } else plots.append(element("p", {}, "This index and this stitcher were not measured together."));
-    for (const panel of data.along.filter(each => each.method === one.name.replace(/ \(\w+\)$/, "") || each.method === one.method)) {
+    for (const panel of data.along.filter(each => each.method === one.spec)) {
       const list = Object.entries(panel.series).map(([name, ys], k) => ({ xs: panel.steps, ys, colour: OKABE[k], dashed: k ? "6 3" : "none", label: name.replaceAll("_", " ") }));
       plots.append(figure(series(list, null, "step", "mean over pairs", `Along training: ${panel.title}`), `Along training: ${panel.title}`, legend(list.map(each => [each.label, each.colour, each.dashed]))));
     }

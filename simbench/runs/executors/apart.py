@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from simbench.contracts.case import Case
+from simbench.system import interrupts
 from simbench.system.raised import told, trace
 
 if TYPE_CHECKING:
@@ -83,7 +84,11 @@ class Apart:
         served = "forkserver" in get_all_start_methods()
         context: Any = get_context("forkserver" if served else "spawn")
         if served:
+            from multiprocessing import forkserver
+
             context.set_forkserver_preload(["simbench.runs.executors.worker"])
+            with interrupts.delayed():  # it would show a traceback for the Ctrl-C of this process
+                forkserver.ensure_running()
         from simbench.runs.executors.worker import serve
 
         self._pipe, theirs = context.Pipe()

@@ -1,0 +1,99 @@
+"""Image files: turned ones are upright, damaged and too large ones are refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from simbench_plugins.datasets import celeba
+from simbench_plugins.datasets.classfolders import pixels
+from simbench_plugins.datasets.imagefolder import SPLITS, ImageFolder
+
+from simbench import InputError
+
+#: EXIF orientation -> how its pixels (height, width) are to be shown, by the table of the standard.
+SHOWN = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.T,
+    6: lambda a: a.T[:, ::-1],
+    7: lambda a: a.T[::-1, ::-1],
+    8: lambda a: a.T[::-1],
+}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def oriented(file: Path, grey: np.ndarray, orientation: int | None) -> Path:
+    """An image file of grey pixels, with an EXIF orientation."""
+    exif = Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(grey).save(file, exif=exif, **({"quality": 95} if file.suffix == ".jpg" else {}))
+    return file
+
+
+def folders(root: Path, orientation: int | None) -> ImageFolder:
+    """A data set whose first image has an orientation."""
+    rng = np.random.default_rng(0)
+    for split in SPLITS:
+        for name in ("a", "b"):
+            oriented(root / split / name / "0.png", rng.integers(0, 256, (32, 32), np.uint8), orientation)
+            orientation = None
+    return ImageFolder(str(root))
+
+
+@pytest.mark.parametrize("orientation", SHOWN)
+def test_an_image_is_turned_as_its_orientation_says(tmp_path, orientation):
+    grey = np.random.default_rng(1).integers(0, 256, (16, 16), np.uint8)
+    file = oriented(tmp_path / "a.png", grey, orientation)
+    assert np.array_equal(pixels(file, 16), [SHOWN[orientation](grey)] * 3)
+
+
+def test_a_turned_jpeg_has_its_sides_exchanged_before_it_is_resized(tmp_path):
+    grey = np.repeat(np.array([[0], [255]], np.uint8), 20, axis=0).repeat(16, axis=1)  # dark above, bright below
+    turned = pixels(oriented(tmp_path / "a.jpg", grey, 6), 8)[0]
+    assert (turned[:, :3] > 200).all() and (turned[:, -3:] < 50).all()
+
+
+def test_the_fingerprint_says_whether_an_image_was_turned(tmp_path):
+    plain, said, turned = (folders(tmp_path / str(o), o).fingerprint() for o in (None, 1, 3))
+    assert plain == said != turned
+
+
+def spoilt(file: Path) -> Path:
+    """A JPEG whose EXIF data end too early: Pillow warns of it."""
+    oriented(file, np.zeros((32, 32), np.uint8), 6)
+    whole = file.read_bytes()
+    at = whole.index(b"\x01\x12\x00\x03")  # the tag of the orientation, and its type
+    file.write_bytes(whole[:at] + b"\x01\x12\x00\x02\x00\x00\xff\xff\x00\x00\xff\xff" + whole[at + 12 :])
+    return file
+
+
+@pytest.mark.filterwarnings("ignore:Possibly corrupt EXIF", "ignore:Tag data larger", "ignore:Tag offset")
+@pytest.mark.parametrize("threaded", [0, 4096])
+def test_a_damaged_image_that_pillow_only_warns_of_is_refused_by_name(tmp_path, monkeypatch, threaded):
+    data = folders(tmp_path / "pets", None)
+    broken = spoilt(tmp_path / "pets/test/b/1.jpg")
+    pixels(broken, 8)  # Pillow reads it
+    monkeypatch.setattr(ImageFolder, "threaded", threaded)
+    with pytest.raises(InputError, match=r"1\.jpg cannot be read as an image \(.*\); replace or remove it"):
+        data.prepare()
+
+
+@pytest.mark.filterwarnings("ignore:Image size")  # as outside of tests: Pillow warns once, and reads it
+@pytest.mark.parametrize("read", [pixels, celeba.face])
+def test_an_image_over_the_limit_is_refused_by_name(tmp_path, monkeypatch, read):
+    Image.new("RGB", (30, 20)).save(tmp_path / "large.png")
+    assert read(tmp_path / "large.png", 8).shape == (3, 8, 8)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 599)
+    with pytest.raises(InputError, match=r"large.png cannot be read .*30 x 20 pixels are over Pillow's limit"):
+        read(tmp_path / "large.png", 8)

@@ -11,26 +11,28 @@ import torch
 Side = Callable[[], object]
 
 
-def alternate(sides: Mapping[str, Side], repeats: int = 7, warmups: int = 1) -> dict[str, list[float]]:
-    """Seconds of every call, by side, `repeats` each. The order is reversed at every repeat, so that neither side
-    always follows the other."""
+def alternate(
+    sides: Mapping[str, Side], repeats: int = 7, warmups: int = 1, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
+    """Seconds of every call by a clock, by side, `repeats` each. The order is reversed at every repeat, so that neither
+    side always follows the other."""
     for side in sides.values():
         for _ in range(warmups):
-            timed(side)
+            timed(side, clock)
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for repeat in range(repeats):
         for name in list(sides)[:: 1 if repeat % 2 else -1]:
-            seconds[name].append(timed(sides[name]))
+            seconds[name].append(timed(sides[name], clock))
     return seconds
 
 
-def timed(side: Side) -> float:
+def timed(side: Side, clock: Callable[[], float] = time.perf_counter) -> float:
     """Seconds of one call, including the work of the accelerator."""
-    start = time.perf_counter()
+    start = clock()
     side()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def ratio(seconds: Mapping[str, list[float]], ours: str, theirs: str) -> tuple[float, float, float]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import record
 from record import Figure
 
 
-def asked(description: str, words: Sequence[str] | None = None) -> argparse.Namespace:
-    """quick: sizes that take seconds and say nothing about speed. out: folder for results, None with --quick alone."""
+def asked(
+    description: str,
+    words: Sequence[str] | None = None,
+    more: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
+) -> argparse.Namespace:
+    """quick: sizes that take seconds and say nothing about speed. out: folder for results, None with --quick alone.
+    more: adds a script's own options."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to test the script; writes only to --out")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder for tables  [default: results/speed]")
+    more(parser)
     given = parser.parse_args(words)
     if given.out is None and not given.quick:
         given.out = record.FOLDER

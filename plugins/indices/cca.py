@@ -38,20 +38,23 @@ class CCA(Index):
         return Claims(symmetric=True, invariances_a=invariances, invariances_b=invariances, reflexive=not self.ridge)
 
     def from_moments(self, m: Moments) -> Tensor:
-        rho = self._regularised(m.defined()) if self.ridge else m.defined().correlations
-        return rho.mean() if self.mean == "rho" else rho.square().mean()
-
-    def _regularised(self, m: Moments) -> Tensor:
-        """The singular values above, largest first: in principal directions, of variance v, each side's whitened
-        coordinates times sqrt(v / (v + k))."""
         import torch
 
+        m = m.defined()
+        if self.mean == "rho2":  # the squared singular values of a matrix add up to its squared entries
+            cross = self._regularised(m) if self.ridge else m.cross(m.a.whitened, m.b.whitened)
+            return (cross.square().sum() / min(cross.shape)).clamp_max(1)
+        return (torch.linalg.svdvals(self._regularised(m)) if self.ridge else m.correlations).mean()
+
+    def _regularised(self, m: Moments) -> Tensor:
+        """The matrix above, in principal directions: of variance v, each side's whitened coordinates times
+        sqrt(v / (v + k))."""
         shares = []
         for side in (m.a, m.b):
             values = side.principal.values
             shares.append((values / (values + self.ridge * values.mean())).sqrt())
         cross = m.cross(m.a.principal, m.b.principal)
-        return torch.linalg.svdvals(shares[0][:, None] * cross * shares[1])
+        return shares[0][:, None] * cross * shares[1]
 
     def degenerate(self, m: Moments) -> str | None:
         return None if self.ridge else _too_few_rows(m, m.a.whitened.rank, m.b.whitened.rank)

@@ -6,10 +6,11 @@ import numpy as np
 import oracle
 import pytest
 import scipy.linalg
+import torch
 from paired_rows import PAIRS, conditioned, correlated, rotation
 from simbench_plugins.indices.cca import CCA, PWCCA, SVCCA
 
-from simbench import DegenerateWarning, InputError, similarity
+from simbench import DegenerateWarning, InputError, Moments, similarity
 
 ORACLES = {
     CCA(): oracle.cca,
@@ -61,6 +62,16 @@ def test_cca_is_the_mean_of_planted_correlations(p, q):
     a, b = planted(rho, p, q)
     assert similarity("cca", a, b) == pytest.approx(rho.mean(), abs=1e-10)
     assert similarity("cca[mean=rho2]", a, b) == pytest.approx((rho**2).mean(), abs=1e-10)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_mean_squared_correlation_takes_no_decomposition_of_a_pair(ridge, monkeypatch):
+    a, b = (torch.from_numpy(x) for x in planted(np.array([0.95, 0.8, 0.5, 0.1]), 4, 7))
+    m, expected = Moments.of(a, b), float(CCA("rho2", ridge).from_moments(Moments.of(a, b)))
+    assert m.a.whitened.rank == m.a.principal.rank == 4 and m.b.whitened.rank == m.b.principal.rank == 7
+    for name in ("eigh", "eigvalsh", "svd", "svdvals"):  # those of the sides are in the moments by now
+        monkeypatch.setattr(torch.linalg, name, lambda *given, **more: pytest.fail("a decomposition"))
+    assert float(CCA("rho2", ridge).from_moments(m)) == expected
 
 
 def test_dead_and_duplicate_features_do_not_dilute_the_mean_correlation():

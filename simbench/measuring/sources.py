@@ -15,7 +15,7 @@ from simbench.cutting import cut
 from simbench.cutting.cutter import Cutter
 from simbench.cutting.parts import HookedFront
 from simbench.errors import Inapplicable, InputError
-from simbench.measuring.aligned import Aligned, followed, preceded
+from simbench.measuring.aligned import Aligned, Rereading, followed, preceded
 from simbench.moments.layout import Layout
 from simbench.networks import inputs, weights
 from simbench.networks.fold import fold
@@ -114,12 +114,7 @@ class Sources:
             found = self._cutters[network.content].cut(layer)
         except InputError as error:
             raise Inapplicable(f"{network.name} has no end: {error}") from None
-        if found.reads_input:
-            raise Inapplicable(
-                f"{network.name} reads its inputs again above {layer} (ids or masks), and ends that take activations "
-                "alone are stitched; its layers are compared by indices"
-            )
-        return found.front, found.end
+        return found.front, Rereading(found.end) if found.reads_input else found.end
 
     def layout(self, network: Network, layer: str) -> Layout | None:
         """The layout of a layer's output: what the model declares (`Model.layouts`), else for a network that is not a
@@ -140,7 +135,8 @@ class Sources:
         return None if layout is None else Layout(layout.kind)
 
     def end(self, network: Network, layer: str) -> nn.Sequential:
-        """Task map T_L: everything above the layer, batch norms folded."""
+        """Task map T_L: everything above the layer, batch norms folded. It takes activations, and after them the inputs
+        of the network where it is `Rereading`."""
         return self.halves(network, layer)[1]
 
     def inputs(self, split: str) -> Tensor:

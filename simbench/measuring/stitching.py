@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from simbench.contracts import Row, Stitcher
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network
-from simbench.contracts.task import Task
+from simbench.contracts.task import Rows, Task
 from simbench.errors import Inapplicable
 from simbench.isolation.loans import lend
+from simbench.measuring.aligned import Rereading
 from simbench.measuring.augmented import Augmented
-from simbench.measuring.fronts import finite
-from simbench.measuring.held import Later, shown
+from simbench.measuring.fronts import finite, reread, reread_at_once
+from simbench.measuring.held import Later, OnDemand, shown
 from simbench.measuring.pairs import Pairs
 from simbench.measuring.stitched import Score, score, stitched_logits
 from simbench.measuring.value import Side
@@ -47,7 +48,15 @@ class Stitching(Pairs):
             held.outputs(a, "train") if fits else None,
             Later(lambda: held.tensor(b, layer_b, "train", lazy=True)),
             lambda *wanted: augmented(*wanted),
+            inputs=self._reread(b, layer_b),
         )
+
+    def _reread(self, network: Network, layer: str) -> Rows | None:
+        """The train inputs as the end above a layer takes them, made when asked for; None where it takes none."""
+        held, inputs = self.activations, self.activations.inputs("train")
+        if not isinstance(held.end(network, layer), Rereading):
+            return None
+        return Later(lambda: OnDemand(lambda chosen: reread_at_once(held, network, layer, inputs[chosen.cpu()])))
 
     def fit(
         self, stitcher: Stitcher, case: Case, half: int | None = None, front: Tensor | None = None, **options
@@ -86,7 +95,8 @@ class Stitching(Pairs):
         batches = self.activations.batches(*a, "test", hold=True)
         batches = batches if front is None else self.parts(self.placed(front, case))
         affine = affine.to(self.activations.device, torch.float32)
-        return finite(stitched_logits(affine, end, batches), "the last layer of the stitched network")
+        again = reread(self.activations, *b, self.activations.inputs("test"))
+        return finite(stitched_logits(affine, end, batches, again), "the last layer of the stitched network")
 
     def score(self, logits: Tensor, case: Case) -> Score:
         """Score of stitched outputs (n, outputs) on the test split."""

@@ -233,12 +233,13 @@ class Masked(nn.Module):
         return (self.top(self.layer(self.table(ids))) * (ids != 0)[..., None]).sum(1)
 
 
-def test_token_ids_are_compared_by_indices_where_the_end_reads_them_again(tmp_path):
+def test_token_ids_are_compared_and_stitched_where_the_end_reads_them_again(tmp_path):
     ids, nets = torch.arange(320).reshape(64, 5) ** 2 % 10, (Masked().eval(), Masked().eval())
     given = {"layers": "layer", "indices": "cka", "view": "pooled", "untrained": False, "results": tmp_path}
     board = simbench.compare(*nets, data=ids[:32], test=ids[32:], **given)
     with torch.no_grad():
         a, b = (net.layer(net.table(ids[32:])).mean(1) for net in nets)
     assert board.matrix("cka").iloc[0, 0] == pytest.approx(simbench.similarity("cka", a, b), abs=1e-4)
-    (note,) = board.rows["note"][board.rows["kind"] == "stitcher"]
-    assert "reads its inputs again above layer" in note
+    assert 0 <= board.matrix("agreement").iloc[0, 0] < 1
+    same = simbench.compare(nets[0], nets[0], data=ids[:32], test=ids[32:], **given | {"stitchers": "identity"})
+    assert same.matrix("agreement").iloc[0, 0] == 1 and same.matrix("kl_divergence").iloc[0, 0] == 0

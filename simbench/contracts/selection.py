@@ -17,6 +17,9 @@ from simbench.contracts.model import Model
 from simbench.contracts.stitcher import Stitcher
 from simbench.system.provenance import digest
 
+#: Ways to cut networks for stitches.
+CUTS = ("exact", "hook")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -88,12 +91,15 @@ class Setting:
     """The data every case of a selection is measured on.
 
     fingerprint: of the data set. limit: largest number of inputs of each split; they are drawn with `seed`.
+    cut: one of CUTS, where ends come from: "exact", networks are cut where nothing runs twice; "hook", where there is
+        no such cut, the end is the whole network, in which the output of the layer is replaced.
     """
 
     dataset: Dataset
     fingerprint: str
     limit: int
     seed: int = 0
+    cut: str = "exact"
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Network:
     def misfit(self, setting: Setting) -> str:
         """Why the labels of a setting do not fit the outputs of this network, or ""."""
         trained, measured = self.home(setting), setting.dataset
-        if (trained.classes, tuple(trained.attributes)) == (measured.classes, tuple(measured.attributes)):
+        if _kind(trained) == _kind(measured):
             return ""
         return f"{self.name} was trained for {_outputs(trained)}; the labels of {_outputs(measured)} do not fit"
 
@@ -175,5 +175,10 @@ def _natural(text: str) -> list[int | str]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", text)]
 
 
+def _kind(dataset: Dataset) -> tuple:
+    return dataset.classes, tuple(dataset.attributes), dataset.regression
+
+
 def _outputs(dataset: Dataset) -> str:
-    return f"{dataset.label}, {dataset.classes} {'attributes' if dataset.attributes else 'classes'}"
+    what = "numbers" if dataset.regression else "attributes" if dataset.attributes else "classes"
+    return f"{dataset.label}, {dataset.classes} {what}"

@@ -72,11 +72,11 @@ class Score:
 @stage("evaluating stitches")
 def score(logits: Tensor, own: Tensor, labels: Tensor, objective: Objective = Objective()) -> Score:
     """Score of stitched logits (n, outputs) against Model 2's `own` logits and the labels."""
-    relative = objective.shares(logits, labels) / objective.shares(own, labels)
+    relative = objective.relative(logits, own, labels)
     return Score(
         float(objective.accuracy(logits, labels)),
         float(relative.mean()) if bool(relative.isfinite().all()) else float("nan"),
-        float(objective.cross_entropy(logits.double(), objective.probabilities(own.double()))),
+        float(objective.error(logits, own, labels)),
         float(objective.divergence(logits, own).mean()),
         float(objective.accuracy(logits, objective.predictions(own))),
         dict(zip(objective.attributes, relative.tolist(), strict=True)) if objective.attributes else {},

@@ -25,9 +25,6 @@ from simbench.measuring.value import Side
 from simbench.moments.affine import Affine
 from simbench.system import stopwatch
 
-#: What a stitched network is scored by.
-QUANTITIES = ("accuracy", "relative_accuracy", "cross_entropy", "kl_divergence", "agreement")
-
 
 @stopwatch.stages(fit="fitting stitches")
 class Stitching(Pairs):
@@ -123,12 +120,13 @@ class Stitching(Pairs):
     def scored(self, logits: Tensor, case: Case) -> list[Row]:
         """Rows of the score of stitched outputs (n, outputs) on the test split."""
         scored = self.score(logits, case)
-        values = {name: getattr(scored, name) for name in QUANTITIES}
+        objective = self.activations.objective
+        values = {quantity: getattr(scored, name) for name, quantity in objective.quantities.items()}
         values |= {f"relative_accuracy/{name}": value for name, value in scored.per_attribute.items()}
         return [
             Row(quantity, value)
             if math.isfinite(value)
-            else Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, is right on no image: undefined")
+            else Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, {objective.useless}: undefined")
             for quantity, value in values.items()
         ]
 
@@ -136,6 +134,8 @@ class Stitching(Pairs):
         """Arrays `right`, `agrees` and `divergence` of stitched outputs (n, outputs), by input of the test split."""
         self._answers(case.b)
         own, objective = self.activations.outputs(case.b, "test"), self.activations.objective
+        if not objective.decides:
+            return {"divergence": _float16(objective.divergence(logits, own))}
         return {
             "right": _bits(objective.right(logits, self.activations.labels("test"))),
             "agrees": _bits(objective.right(logits, objective.predictions(own))),
@@ -146,6 +146,8 @@ class Stitching(Pairs):
         """Arrays `right` and `entropy` of an unstitched network, by input of the test split."""
         self._answers(network)
         outputs, objective = self.activations.outputs(network, "test"), self.activations.objective
+        if not objective.decides:
+            return {}
         return {
             "right": _bits(objective.right(outputs, self.activations.labels("test"))),
             "entropy": _float16(objective.entropy(outputs)),

@@ -175,7 +175,7 @@ def _natural(text: str) -> list[int | str]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", text)]
 
 
-def _kind(dataset: Dataset) -> tuple:
+def _kind(dataset: Dataset) -> tuple[int, tuple[str, ...], bool]:
     return dataset.classes, tuple(dataset.attributes), dataset.regression
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simbench.contracts import Kept
 
 #: Numbers of a stitched network that need no labels.
-UNLABELLED = ("cross_entropy", "kl_divergence", "agreement", "residual")
+UNLABELLED = ("cross_entropy", "kl_divergence", "agreement", "agreement_r2", "residual")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Layers(Experiment):
     Rows of kind "network" hold the accuracy of each network alone, and those of kind "untrained" the scores with an
     untrained front. Stitched networks also have the row `end_multiply_adds`: multiply-adds of the end for one input.
     Where the data have no labels, stitched networks are scored by agreement with Model 2 and divergence from it alone.
+    Of a regression, R2 and the mean squared error stand in place of accuracy and cross-entropy.
     """
 
     pairing: Literal["all", "depth"] = "all"
@@ -91,7 +92,8 @@ class Layers(Experiment):
         if case.kind == "network":
             if not labelled:
                 raise Inapplicable("the data have no labels")
-            return Result([Row("accuracy", bench.accuracy(case.a))], bench.own_outcomes(case.a))
+            quantity = "r2" if case.setting.dataset.regression else "accuracy"
+            return Result([Row(quantity, bench.accuracy(case.a))], bench.own_outcomes(case.a))
         if case.kind == "index":
             return [bench.similarity(case.method, case)]
         if not labelled and case.method.needs == "task":

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 PAIR = ["dataset", "model_a", "seed_a", "model_b", "seed_b"]
 LAYERS = ["layer_a", "layer_b"]
 #: Scores of a stitched network that stand in the table.
-SCORES = ("accuracy", "relative_accuracy", "agreement")
+SCORES = ("accuracy", "relative_accuracy", "agreement", "r2", "relative_r2", "mean_squared_error", "agreement_r2")
+#: Those of untrained fronts, and of a network alone.
+FRESH, OWN = ("accuracy", "agreement", "r2", "agreement_r2"), ("accuracy", "r2")
+#: What a heat map shows: the first that there is.
+SHOWN = ("accuracy", "agreement", "r2", "agreement_r2")
 
 
 def table(rows: pandas.DataFrame) -> pandas.DataFrame:
@@ -33,21 +37,18 @@ def table(rows: pandas.DataFrame) -> pandas.DataFrame:
     for quantity in SCORES:
         for kind, suffix in (("stitcher", f": {quantity}"), ("untrained", f": {quantity}, untrained")):
             some = curves.numbers(rows[rows["kind"] == kind], quantity)
-            if len(some) and (kind == "stitcher" or quantity in ("accuracy", "agreement")):
+            if len(some) and (kind == "stitcher" or quantity in FRESH):
                 parts.append(_wide(curves.named(some), suffix))
     if not parts:
         return rows[[]]
     wide = pd.concat(parts, axis=1, sort=False).reset_index()
-    alone = curves.numbers(rows[rows["kind"] == "network"], "accuracy")
-    own = {
-        key: value
-        for *key, value in alone[["dataset", "model_a", "seed_a", "value"]].itertuples(index=False)
-        for key in [tuple(key)]
-    }
-    for side in "ab":
-        if own:
+    for quantity in OWN:
+        alone = curves.numbers(rows[rows["kind"] == "network"], quantity)
+        named = zip(alone["dataset"], alone["model_a"], alone["seed_a"], strict=True)
+        own = dict(zip(named, alone["value"], strict=True))
+        for side in "ab" if own else "":
             keys = zip(wide["dataset"], wide[f"model_{side}"], wide[f"seed_{side}"], strict=True)
-            wide[f"accuracy of {side}"] = [own.get(key) for key in keys]
+            wide[f"{quantity} of {side}"] = [own.get(key) for key in keys]
     same = [name for name in PAIR if wide[name].nunique() == 1]
     return wide.drop(columns=same)
 
@@ -58,8 +59,8 @@ def _wide(rows: pandas.DataFrame, suffix: str) -> pandas.DataFrame:
 
 
 def figure(rows: pandas.DataFrame) -> Figure | None:
-    """For each two networks two heat maps side by side: an index, and the accuracy of stitched networks, or where there
-    are no labels their agreement with Model 2. They stand for the first index and the first stitcher."""
+    """For each two networks two heat maps side by side: an index, and the accuracy (R2) of stitched networks, or where
+    there are no labels their agreement with Model 2. They stand for the first index and the first stitcher."""
     maps = [(title, part) for title, part in _maps(rows) if not part.empty]
     if not maps:
         return None
@@ -80,9 +81,8 @@ def _maps(rows: pandas.DataFrame):
     for _, pair in rows[rows["kind"] != "network"].groupby([*PAIR, "samples"], sort=False):
         values = curves.named(curves.numbers(pair[pair["kind"] == "index"], "similarity"))
         stitched = curves.named(pair[pair["kind"] == "stitcher"])
-        scores = curves.numbers(stitched, "accuracy")
-        quantity = "accuracy" if len(scores) else "agreement"
-        scores = scores if len(scores) else curves.numbers(stitched, "agreement")
+        quantity = next((name for name in SHOWN if len(curves.numbers(stitched, name))), SHOWN[0])
+        scores = curves.numbers(stitched, quantity)
         if len(values):
             first = values["stitcher"].iloc[0]
             yield first, values[(values["stitcher"] == first) & (values["view"] == values["view"].iloc[0])]

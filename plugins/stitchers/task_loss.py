@@ -182,7 +182,7 @@ class TaskLoss(Stitcher):
 
         objective = task.objective
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            moved, logits = pass_together(affine, task.end, batch.x)
+            moved, logits = pass_together(affine, task.end, batch.x, batch.inputs)
         soft = [
             objective.probabilities(getattr(batch, name).double(), self.temperature) for name in LABELS[self.labels]
         ]

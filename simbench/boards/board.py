@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from simbench.runs.outcome import Outcome
 
 
+#: Scores of stitched networks, of which a map shows the first that there is.
+SHOWN = ("accuracy", "agreement", "r2", "agreement_r2")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Board:
     """What `simbench.compare` returns: network a in front of network b.
@@ -59,8 +63,9 @@ class Board:
         """Values by layer of a (rows) and layer of b (columns), NaN where there is none.
 
         quantity: an index, such as "cka" or "cka[kernel=rbf]", in one `view`; or a score of a stitched network
-        ("accuracy", "relative_accuracy", "agreement", "kl_divergence", "cross_entropy", "residual", ...) by one
-        `stitcher`. Either may be left out where there is one only. Raises InputError for a name that has no rows.
+        ("accuracy", "relative_accuracy", "agreement", "kl_divergence", "cross_entropy", "residual", ...; of a
+        regression "r2", "relative_r2", "agreement_r2", "mean_squared_error") by one `stitcher`. Either may be left
+        out where there is one only. Raises InputError for a name that has no rows.
         """
         rows = self._named
         methods, of_index = rows["method"], rows["kind"] == "index"
@@ -115,7 +120,7 @@ class Board:
     def _chosen(self) -> Iterator[tuple[str, str | None, str | None]]:
         """Quantity, stitcher and view of the two maps."""
         ok = self._named[self._named["status"] == "ok"]
-        for kind, quantities in (("index", ("similarity",)), ("stitcher", ("accuracy", "agreement"))):
+        for kind, quantities in (("index", ("similarity",)), ("stitcher", SHOWN)):
             some = ok[(ok["kind"] == kind) & ok["quantity"].isin(quantities)]
             if len(some) and kind == "index":
                 yield some["method"].iloc[0], None, some["view"].iloc[0]

@@ -34,6 +34,7 @@ def compare(
     preprocess_a: Callable[[Tensor], Tensor] | None = None,
     preprocess_b: Callable[[Tensor], Tensor] | None = None,
     names: tuple[str, str] | None = None,
+    task: str = "auto",
     view: str | Iterable[str] = VIEW,
     pairing: str = "all",
     untrained: bool = True,
@@ -46,14 +47,16 @@ def compare(
     front of net_b above a layer, through the stitches of each stitcher. Nothing is trained but the stitches.
 
     data: what both networks take, as (x, y), x, a dict of these, or a DataLoader or data set of them; stitches are
-        fitted on it. It is read once. y: classes (n,), or (n, outputs) of 0 and 1; without labels, stitched networks
-        are scored by agreement with net_b. test: data of the same kind, which indices and scores are computed on; by
-        default, half of `data` is set aside.
+        fitted on it. It is read once. y: classes (n,), (n, outputs) of 0 and 1, or numbers to predict; without labels,
+        stitched networks are scored by agreement with net_b. test: data of the same kind, which indices and scores are
+        computed on; by default, half of `data` is set aside.
     layers: "auto" (those of `simbench.cutting.default_layers`: stages, and the blocks in them), "all", or names and
         patterns. pairing: "all", or "depth" for layers of similar relative depth alone. untrained: also stitch a front
         of net_a with initial weights.
     preprocess_a, preprocess_b: what a network is called with for a batch of inputs (n, ...), where that is not the
         batch: its normalisation, another size.
+    task: "classification", "regression" (scored by R2 and the mean squared error), or "auto": floats that can be no
+        classes are numbers to predict.
     names: in results; by default the names of the classes. max_samples: inputs of each split at most.
     results, options: as for `simbench.run`; the records have hashes of weights, code and data, and no pickles.
 
@@ -82,7 +85,7 @@ def compare(
         Live(name, net, sample, prepare)
         for name, net, prepare in zip(called, (net_a, net_b), (preprocess_a, preprocess_b), strict=True)
     ]
-    dataset = Given(parts[0], parts[1], models[1].outputs)
+    dataset = Given(parts[0], parts[1], models[1].outputs, task)
     networks = tuple(model.network() for model in models)
     registry = registry or load()
     experiment = _experiment(registry, pairing=pairing, untrained=untrained)

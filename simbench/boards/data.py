@@ -9,13 +9,16 @@ import numpy as np
 from simbench.contracts import Dataset, Split
 from simbench.contracts.splits import content
 from simbench.data.reading import inputs_and_labels
-from simbench.errors import InputError
+from simbench.errors import InputError, unknown
 from simbench.networks.sampling import draw
+
+#: What labels are.
+TASKS = ("auto", "classification", "regression")
 
 
 class Given(Dataset):
-    """Inputs as they are, with or without labels: floats or whole numbers (n, ...); labels (n,) of one class, or
-    (n, labels) of 0 and 1, or None.
+    """Inputs as they are, with or without labels: floats or whole numbers (n, ...); labels (n,) of one class,
+    (n, labels) of 0 and 1, numbers (n, outputs) to predict, or None.
 
     Its name holds a part of the hash of its content, so that results of other data do not mix with its own.
     """
@@ -27,21 +30,35 @@ class Given(Dataset):
     mean, std = (0.0,), (1.0,)
 
     def __init__(
-        self, train: tuple[np.ndarray, np.ndarray | None], test: tuple[np.ndarray, np.ndarray | None], outputs: int
+        self,
+        train: tuple[np.ndarray, np.ndarray | None],
+        test: tuple[np.ndarray, np.ndarray | None],
+        outputs: int,
+        task: str = "auto",
     ) -> None:
-        """outputs: of the networks. Raises InputError for labels of unlike kinds, or more than there are outputs."""
+        """outputs: of the networks. task: one of TASKS; "auto" takes floats that can be no classes for numbers to
+        predict. Raises InputError for labels of unlike kinds, or more than there are outputs."""
+        if task not in TASKS:
+            raise unknown("task", task, TASKS)
         inputs, labels = zip(train, test, strict=True)
         if (labels[0] is None) != (labels[1] is None):
             raise InputError("data or test has no labels and the other has some; give both with labels or without")
         self.labelled = labels[0] is not None
+        self.regression = task == "regression"
         if labels[0] is not None and labels[1] is not None:
+            self.regression |= task == "auto" and any(_numbers(y, outputs) for y in labels)
+            if self.regression:
+                labels = tuple(y[:, None] if y.ndim == 1 else y for y in labels)
+            check = _check_numbers if self.regression else _check
             for what, y in (("data", labels[0]), ("test", labels[1])):
-                _check(what, y, outputs)
-            self.attributes = tuple(map(str, range(outputs))) if labels[0].ndim == 2 else ()
-        known = [np.zeros(len(x), np.int64) if y is None else y for x, y in zip(inputs, labels, strict=True)]
+                check(what, y, outputs)
+            several = labels[0].ndim == 2 and not self.regression
+            self.attributes = tuple(map(str, range(outputs))) if several else ()
+        kind, shape = (np.float32, (outputs,)) if self.regression else (np.int64, ())
+        known = [np.zeros((len(x), *shape)) if y is None else y for x, y in zip(inputs, labels, strict=True)]
         self.classes = outputs
         self._splits = {
-            name: Split(x, y.astype(np.int64)) for name, x, y in zip(("train", "test"), inputs, known, strict=True)
+            name: Split(x, y.astype(kind)) for name, x, y in zip(("train", "test"), inputs, known, strict=True)
         }
         self.name = f"given-{content(inputs[1])[:6]}"
 
@@ -65,6 +82,25 @@ def _check(what: str, labels: np.ndarray, outputs: int) -> None:
             f"labels of {what} reach from {labels.min():g} to {labels.max():g}; 0 to {most} are allowed for networks "
             f"with {outputs} outputs"
         )
+
+
+def _numbers(labels: np.ndarray, outputs: int) -> bool:
+    """True for floats that are neither classes of so many outputs nor 0 and 1."""
+    if labels.dtype.kind != "f":
+        return False
+    most = outputs - 1 if labels.ndim == 1 else 1
+    return bool((labels != np.round(labels)).any() or labels.min() < 0 or labels.max() > most)
+
+
+def _check_numbers(what: str, labels: np.ndarray, outputs: int) -> None:
+    """Raise InputError unless labels are finite numbers (n, outputs)."""
+    if labels.ndim != 2 or labels.shape[1] != outputs or labels.dtype.kind not in "fiub":
+        raise InputError(
+            f"labels of {what} are {labels.dtype} of shape {labels.shape}; numbers (n, {outputs}) are wanted for a "
+            f"regression by networks with {outputs} outputs"
+        )
+    if not np.isfinite(labels).all():
+        raise InputError(f"labels of {what} hold NaN or infinite values; finite numbers are wanted")
 
 
 def collected(data: Any, what: str) -> tuple[np.ndarray, np.ndarray | None]:

@@ -26,6 +26,13 @@ from simbench.cli.running import MANY, Whole
 )
 @click.option("--untrained/--no-untrained", default=True, show_default=True, help="Stitch untrained fronts, too.")
 @click.option("--train", is_flag=True, help="Train networks that are not trained yet.")
+@click.option(
+    "--cut",
+    type=click.Choice(["exact", "hook"]),
+    default="exact",
+    show_default=True,
+    help="hook: where a layer has no exact cut, stitch into the whole network with one output replaced.",
+)
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")

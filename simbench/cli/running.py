@@ -69,6 +69,13 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
     metavar="NETWORKS",
     help="Networks in place of models, seeds and weights: MODEL@FILE or MODEL@SEED.",
 )
+@click.option(
+    "--cut",
+    type=click.Choice(["exact", "hook"]),
+    default="exact",
+    show_default=True,
+    help="hook: where a layer has no exact cut, stitch into the whole network with one output replaced.",
+)
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option(

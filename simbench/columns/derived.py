@@ -13,7 +13,8 @@ panel: text: panel of the networks, with its version; empty for networks of no p
 stitcher: text: name of the stitcher
 stitcher_params: text: its parameters
 target: text: what is predicted, oriented so that larger is better: kl_divergence (minus the logarithm of the
-    divergence of stitched outputs from Model 2's), relative_accuracy, agreement, or cross_entropy (negated)
+    divergence of stitched outputs from Model 2's), relative_accuracy, agreement, or cross_entropy (negated); of a
+    regression relative_r2, agreement_r2 or mean_squared_error (negated) beside the divergence
 index: text: name of the index that predicts, oriented so that larger is more similar
 index_params: text: its parameters
 view: text: how activations became rows for the index: spatial, flat or pooled

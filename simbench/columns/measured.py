@@ -13,6 +13,9 @@ INDEX, STITCHER, NETWORK = "index", "stitcher", "network"
 SIMILARITY = "similarity"
 #: Quantity of a row of kind "stitcher" that an index should predict -> +1 if larger is better, -1 if smaller is.
 TARGETS = {"kl_divergence": -1, "relative_accuracy": 1, "agreement": 1, "cross_entropy": -1}
+#: Those of a regression, beside the divergence.
+NUMERIC = {"relative_r2": 1, "agreement_r2": 1, "mean_squared_error": -1}
+TARGETS |= NUMERIC
 #: Those that span orders of magnitude: correlations are with their logarithm.
 LOGARITHMIC = ("kl_divergence",)
 #: The target that decides the ranking.

@@ -27,7 +27,9 @@ class Score(Protocol):
     where inputs have several labels; NaN where Model 2 is never right. cross_entropy: to Model 2's soft labels, mean
     over inputs (and attributes), in nats. kl_divergence: of the outputs from Model 2's, the cross-entropy less the
     entropy of Model 2's outputs, mean over inputs, in nats. agreement: share of labels on which the stitched network
-    and Model 2 predict the same. per_attribute: relative accuracy by name.
+    and Model 2 predict the same. per_attribute: relative accuracy by name. Of a regression, accuracy is R2,
+    cross_entropy the mean squared error, and agreement the R2 with Model 2's outputs as the truth; their rows are r2,
+    relative_r2, mean_squared_error, kl_divergence and agreement_r2 (`simbench.contracts.objective`).
     """
 
     accuracy: float

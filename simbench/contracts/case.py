@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from simbench.contracts.fields import texts
+from simbench.contracts.index import Index
 from simbench.contracts.plugin import Plugin
 from simbench.contracts.selection import Network, Pair, Setting
 from simbench.system.provenance import digest
@@ -74,7 +75,13 @@ class Case:
             "split": self.split,
             **({"control": self.control.identity} if self.control else {}),
             **({"resize": self.resize} if self.resize else {}),
+            **({"cut": self.setting.cut} if self.setting.cut != "exact" and self._stitches else {}),
         }
+
+    @property
+    def _stitches(self) -> bool:
+        """Whether the case needs an end: indices and unstitched networks do not."""
+        return self.kind != "network" and not isinstance(self.method, Index)
 
     @cached_property
     def key(self) -> str:

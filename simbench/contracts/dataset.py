@@ -18,6 +18,7 @@ class Dataset(Plugin):
         and float images require a range.
     mean, std: per channel, of images scaled to [0, 1]; networks see ((image - low) / (high - low) - mean) / std.
     raw: True gives networks the inputs as they are: floats (n, ...) of any shape and range, without mean and std.
+    regression: True where labels are numbers (n, outputs) that networks predict; `classes` is then the number of them.
     labelled: False where nobody knows the labels, which are then all 0: networks are compared by what they give.
     vocabulary: number of token ids, for a data set of text; None: of images. `channels` is then the same number, inputs
         are ids (n, t) with -1 at masked positions, and mean and std are not used.
@@ -34,6 +35,7 @@ class Dataset(Plugin):
     range: tuple[float, float] | None = None
     attributes: tuple[str, ...] = ()
     raw: bool = False
+    regression: bool = False
     labelled: bool = True
     vocabulary: int | None = None
     as_given: bool = False
@@ -59,5 +61,6 @@ class Dataset(Plugin):
         return digest(
             [[str(array.shape), content(array)] for array in arrays]
             + ([list(self.mean), list(self.std)] if self.vocabulary is None else [["vocabulary", self.vocabulary]])
+            + (["regression"] if self.regression else [])
             + ([floats, list(self.range)] if self.range is not None else [])
         )

@@ -17,6 +17,9 @@ from simbench.contracts.model import Model
 from simbench.contracts.stitcher import Stitcher
 from simbench.system.provenance import digest
 
+#: Ways to cut networks for stitches.
+CUTS = ("exact", "hook")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -52,7 +55,7 @@ class Network:
     def misfit(self, setting: Setting) -> str:
         """Why the labels of a setting do not fit the outputs of this network, or ""."""
         trained, measured = self.home(setting), setting.dataset
-        if (trained.classes, tuple(trained.attributes)) == (measured.classes, tuple(measured.attributes)):
+        if _kind(trained) == _kind(measured):
             return ""
         return f"{self.name} was trained for {_outputs(trained)}; the labels of {_outputs(measured)} do not fit"
 
@@ -88,12 +91,15 @@ class Setting:
     """The data every case of a selection is measured on.
 
     fingerprint: of the data set. limit: largest number of inputs of each split; they are drawn with `seed`.
+    cut: one of CUTS, where ends come from: "exact", networks are cut where nothing runs twice; "hook", where there is
+        no such cut, the end is the whole network, in which the output of the layer is replaced.
     """
 
     dataset: Dataset
     fingerprint: str
     limit: int
     seed: int = 0
+    cut: str = "exact"
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -169,5 +175,10 @@ def _natural(text: str) -> list[int | str]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", text)]
 
 
+def _kind(dataset: Dataset) -> tuple[int, tuple[str, ...], bool]:
+    return dataset.classes, tuple(dataset.attributes), dataset.regression
+
+
 def _outputs(dataset: Dataset) -> str:
-    return f"{dataset.label}, {dataset.classes} {'attributes' if dataset.attributes else 'classes'}"
+    what = "numbers" if dataset.regression else "attributes" if dataset.attributes else "classes"
+    return f"{dataset.label}, {dataset.classes} {what}"

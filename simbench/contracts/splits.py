@@ -24,8 +24,8 @@ class Split:
     """One split of a data set: numpy arrays of any memory order, read-only arrays and memory maps included.
 
     inputs: (n, c, h, w) uint8, or floats where the data set states their range; or token ids (n, t), with -1 at masked
-    positions, where it states a vocabulary. labels: (n,) whole numbers below the
-    number of classes, or (n, attributes) of 0 and 1; simbench reads them as int64.
+    positions, where it states a vocabulary. labels: (n,) whole numbers below the number of classes, or (n, attributes)
+    of 0 and 1, read as int64; or finite numbers (n, outputs), as float32.
     """
 
     inputs: numpy.ndarray
@@ -45,6 +45,7 @@ class Described(Protocol):
     range: tuple[float, float] | None
     attributes: tuple[str, ...]
     raw: bool
+    regression: bool
     vocabulary: int | None
 
     def split(self, name: str) -> Split: ...
@@ -151,23 +152,24 @@ def whole(span: tuple[float, float] | None) -> bool:
 
 
 def _labels(dataset: Described, name: str, labels: numpy.ndarray, n: int) -> numpy.ndarray:
-    """The labels as contiguous int64."""
+    """The labels as contiguous int64, or float32 of a regression."""
     import numpy as np
 
-    shape = (n, dataset.classes) if dataset.attributes else (n,)
+    shape = (n, dataset.classes) if dataset.attributes or dataset.regression else (n,)
     if labels.shape != shape:
-        expected = "(n, attributes)" if dataset.attributes else "(n,)"
+        expected = "(n,)" if len(shape) == 1 else "(n, attributes)" if dataset.attributes else "(n, outputs)"
         raise _refusal(dataset, f"{name} labels are {labels.shape} for {n} images; {expected} = {shape} is wanted")
+    if dataset.regression:
+        if labels.dtype.kind in "fiu" and np.isfinite(labels).all():
+            return np.ascontiguousarray(labels, np.float32)
+        raise _refusal(dataset, f"{name} labels are {labels.dtype}; finite numbers are wanted")
     if labels.dtype.kind not in "iu":
         raise _refusal(dataset, f"{name} labels are {labels.dtype}; whole numbers, such as int64, are wanted")
     outputs = 2 if dataset.attributes else dataset.classes
     least, most = int(labels.min()), int(labels.max())
     if least < 0 or most >= outputs:
-        raise _refusal(
-            dataset,
-            f"{name} labels reach from {least} to {most}; 0 to {outputs - 1} are allowed"
-            + (", without or with the attribute" if dataset.attributes else ""),
-        )
+        more = ", without or with the attribute" if dataset.attributes else ""
+        raise _refusal(dataset, f"{name} labels reach from {least} to {most}; 0 to {outputs - 1} are allowed{more}")
     return np.ascontiguousarray(labels, np.int64)
 
 

@@ -25,13 +25,15 @@ class Rows(Protocol):
 
 class Batch(NamedTuple):
     """The inputs of one training step. x: activations of the front. own: those of Model 2 at its layer. logits_a,
-    logits_b: outputs of Model 1 and of Model 2. Parts that were not requested are None."""
+    logits_b: outputs of Model 1 and of Model 2. inputs: what the end takes after the activations, if it does (`Task`).
+    Parts that were not requested are None."""
 
     x: Tensor
     labels: Tensor
     logits_a: Tensor | None = None
     logits_b: Tensor | None = None
     own: Tensor | None = None
+    inputs: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +41,19 @@ class Task:
     """The Frankenstein learning task at one layer (paper, definition 3.2), with the activations of the front.
 
     activations: of the front on the n train inputs, (n, c, h, w) or (n, p).
-    end: Model 2 above the layer, frozen, in eval mode, folded.
+    end: Model 2 above the layer, frozen, in eval mode, folded. It takes activations; and the inputs of Model 2 after
+        them where `inputs` is not None: ids and masks may be read again above the layer.
     logits_b: (n, outputs) of Model 2. labels: (n,) int64, or (n, outputs) of 0 and 1; see `objective`.
     moments: of (front, Model 2's own representation) on the same inputs, in view spatial.
     seed: fixes the order of the batches, augmentation and a random initialisation.
     logits_a: (n, outputs) of Model 1, None where it has other outputs. own: activations of Model 2 at its layer.
     augmented: (positions of inputs, generator, names of parts) -> Batch of these inputs after random augmentation,
         with activations and outputs of both networks computed again.
+    inputs: (n, ...) as Model 2 takes them, where its end does.
     """
 
     activations: Rows
-    end: nn.Sequential
+    end: nn.Module
     logits_b: Tensor
     labels: Tensor
     moments: Moments
@@ -58,6 +62,7 @@ class Task:
     logits_a: Tensor | None = None
     own: Rows | None = None
     augmented: Callable[[Tensor, torch.Generator, Set[str]], Batch] | None = None
+    inputs: Rows | None = None
 
     @cached_property
     def soft(self) -> Tensor:
@@ -89,6 +94,7 @@ class Task:
                         take(self.activations, chosen),
                         self.labels[chosen],
                         **{name: take(getattr(self, name), chosen) for name in parts},
+                        inputs=None if self.inputs is None else take(self.inputs, chosen),
                     )
 
 

@@ -67,12 +67,17 @@ def _tensors(net: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _structure(net: torch.nn.Module) -> Iterator[tuple]:
-    """Every module by name: its class, its mode, how many hooks it has, a `forward` of its own, plain attributes."""
+    """Every module by name: its class, its mode, how many hooks it has, a `forward` of its own, plain attributes.
+
+    Each torch.fx.GraphModule has a class of its own; its code is among the plain attributes."""
+    from torch.fx import GraphModule
+
     for name, part in net.named_modules(remove_duplicate=False):
         told: dict[str, Any] = vars(part)
         plain = {key: value for key, value in told.items() if _plain(value)}
         hooks = {key: len(value) for key, value in told.items() if key.endswith("_hooks") and isinstance(value, dict)}
-        yield name, type(part), plain, hooks, "forward" in told
+        kind = GraphModule if isinstance(part, GraphModule) else type(part)
+        yield name, kind, plain, hooks, "forward" in told
 
 
 def _plain(value: Any) -> bool:

@@ -30,7 +30,7 @@ class Aligned(str):
         made.layer, made.after, made.before = layer, after, before
         return made
 
-    def parts(self, front: nn.Module, end: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
+    def parts(self, front: nn.Module, end: nn.Module) -> tuple[nn.Sequential, nn.Module]:
         """Front and end of the aligned layer, from those of the layer itself."""
         return followed(front, self.after), preceded(self.before, end)
 
@@ -89,7 +89,20 @@ def followed(front: nn.Module, act: Callable[[Tensor], Tensor]) -> nn.Sequential
     return in_order([*stages, (f"aligned {len(stages)}", Step(act))]).eval()
 
 
-def preceded(act: Callable[[Tensor], Tensor] | None, end: nn.Module) -> nn.Sequential:
-    """An end, and what its input passes through before."""
+class Rereading(nn.Module):
+    """An end that takes the inputs of its network after the activations, because it reads ids or masks again."""
+
+    def __init__(self, end: nn.Module, before: Callable[[Tensor], Tensor] | None = None) -> None:
+        super().__init__()
+        self.end, self.before, self.training = end, before, False
+
+    def forward(self, activations: Tensor, inputs: Tensor) -> Tensor:
+        return self.end(self.before(activations) if self.before else activations, inputs)
+
+
+def preceded(act: Callable[[Tensor], Tensor] | None, end: nn.Module) -> nn.Module:
+    """An end, and what its activations pass through before."""
+    if isinstance(end, Rereading):
+        return Rereading(end, act) if act else end
     stages = list(end._modules.items()) if in_a_row(end) else [("end", end)]
     return in_order([*([(f"aligned {len(stages)}", Step(act))] if act else []), *stages]).eval()

@@ -11,7 +11,7 @@ from torch import Tensor
 from simbench.contracts.selection import Network
 from simbench.contracts.task import Batch
 from simbench.measuring.aligned import Aligned
-from simbench.measuring.fronts import run_front
+from simbench.measuring.fronts import reread_at_once, run_front
 from simbench.measuring.sources import Sources
 from simbench.networks.inputs import augmented
 from simbench.system.stopwatch import stage
@@ -40,7 +40,16 @@ class Augmented:
             return Batch(
                 x,
                 source.labels("train")[chosen.to(source.device)],
-                source.end(self.a, aligned.layer if aligned else self.layer_a)(raw) if "logits_a" in parts else None,
-                source.end(self.b, self.layer_b)(own) if "logits_b" in parts else None,
+                self._outputs(self.a, aligned.layer if aligned else self.layer_a, raw, images)
+                if "logits_a" in parts
+                else None,
+                self._outputs(self.b, self.layer_b, own, images) if "logits_b" in parts else None,
                 own if "own" in parts else None,
+                reread_at_once(source, self.b, self.layer_b, images),
             )
+
+    def _outputs(self, network: Network, layer: str, activations: Tensor, images: Tensor) -> Tensor:
+        """(m, outputs) of a network from its activations at a layer."""
+        given = reread_at_once(self.source, network, layer, images)
+        end = self.source.end(network, layer)
+        return end(activations) if given is None else end(activations, given)

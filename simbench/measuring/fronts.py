@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from simbench.contracts.selection import Network
 from simbench.contracts.task import take
+from simbench.measuring.aligned import Rereading
 from simbench.measuring.sources import Sources
 from simbench.networks.inputs import prepared
 from simbench.system.surroundings import abroad
@@ -25,6 +26,20 @@ def normalised_batches(sources: Sources, network: Network, inputs: Tensor) -> It
     """Raw inputs in batches, as the network wants them: in its own size, normalised as where it was trained."""
     home, model = network.home(sources.setting), network.model
     return (model.adapted(prepared(part, model, home, sources.device)) for part in inputs.split(sources.batch))
+
+
+def reread(sources: Sources, network: Network, layer: str, inputs: Tensor) -> Iterator[Tensor | None]:
+    """For each batch of raw inputs what the end above a layer takes after the activations: the inputs as the network
+    takes them, or None where activations are all that it reads."""
+    if isinstance(sources.end(network, layer), Rereading):
+        return normalised_batches(sources, network, inputs)
+    return (None for _ in inputs.split(sources.batch))
+
+
+def reread_at_once(sources: Sources, network: Network, layer: str, inputs: Tensor) -> Tensor | None:
+    """The same in one piece."""
+    parts = [part for part in reread(sources, network, layer, inputs) if part is not None]
+    return joined(parts) if parts else None
 
 
 def run(stages: nn.Sequential, x: Tensor, batch: int) -> Tensor:

@@ -121,4 +121,6 @@ def failed(case: Case, note: str) -> Row:
 
 def quantity_of(case: Case) -> str:
     """What the one row of a case without numbers stands for."""
-    return "similarity" if isinstance(case.method, Index) else "accuracy"
+    if isinstance(case.method, Index):
+        return "similarity"
+    return "r2" if case.setting.dataset.regression else "accuracy"

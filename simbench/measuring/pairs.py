@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from simbench.contracts import Stitcher
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection
 from simbench.errors import Inapplicable
@@ -127,6 +128,8 @@ class Pairs:
             return ""
         both = zip("ab", self.members(case, case.view), strict=True)
         said = [f"{name}: {layer.said}" for name, (_, layer) in both if isinstance(layer, Aligned)]
+        if isinstance(case.method, Stitcher) and self.activations.engine(case.b, case.layer_b) == "hook":
+            said.append("cut by hook: the end is the whole of b, with one output replaced")
         return "; ".join(said)
 
     def must_pair(self, case: Case, view: str) -> None:

@@ -15,7 +15,7 @@ from simbench.cutting import cut
 from simbench.cutting.cutter import Cutter
 from simbench.cutting.parts import HookedFront
 from simbench.errors import Inapplicable, InputError
-from simbench.measuring.aligned import Aligned, followed, preceded
+from simbench.measuring.aligned import Aligned, Rereading, followed, preceded
 from simbench.moments.layout import Layout
 from simbench.networks import inputs, weights
 from simbench.networks.fold import fold
@@ -42,6 +42,7 @@ class Sources:
         self._layouts: dict[str, dict[str, Layout]] = {}
         self._cutters: dict[str, Cutter] = {}
         self._cuts: dict[tuple[str, str], tuple[nn.Sequential, nn.Sequential]] = {}
+        self._engines: dict[tuple[str, str], str] = {}
         if self.device.type == "cuda":  # TF32 keeps 10 bits, and records of all devices are one
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
@@ -110,16 +111,16 @@ class Sources:
         if network.content not in self._cutters:
             few = inputs.prepared(self.inputs("test")[:FEW], network.model, network.home(self.setting), self.device)
             self._cutters[network.content] = Cutter(self.net(network), network.model.adapted(few))
+        cutter = self._cutters[network.content]
+        hooked = self.setting.cut == "hook" and cutter.engine(layer)[0] is None and not cutter.probe.fault(layer)
         try:
-            found = self._cutters[network.content].cut(layer)
+            found = cutter.cut(layer, "hook" if hooked else "auto")
         except InputError as error:
-            raise Inapplicable(f"{network.name} has no end: {error}") from None
-        if found.reads_input:
-            raise Inapplicable(
-                f"{network.name} reads its inputs again above {layer} (ids or masks), and ends that take activations "
-                "alone are stitched; its layers are compared by indices"
-            )
-        return found.front, found.end
+            told = str(error).partition("; cut at a layer")[0]
+            advice = "" if cutter.probe.fault(layer) else "; cut=hook (--cut hook) stitches into the whole network"
+            raise Inapplicable(f"{network.name} has no end: {told}{advice}") from None
+        self._engines[network.content, layer] = found.engine
+        return found.front, Rereading(found.end) if found.reads_input else found.end
 
     def layout(self, network: Network, layer: str) -> Layout | None:
         """The layout of a layer's output: what the model declares (`Model.layouts`), else for a network that is not a
@@ -140,8 +141,14 @@ class Sources:
         return None if layout is None else Layout(layout.kind)
 
     def end(self, network: Network, layer: str) -> nn.Sequential:
-        """Task map T_L: everything above the layer, batch norms folded."""
+        """Task map T_L: everything above the layer, batch norms folded. It takes activations, and after them the inputs
+        of the network where it is `Rereading`."""
         return self.halves(network, layer)[1]
+
+    def engine(self, network: Network, layer: str) -> str:
+        """The engine of `simbench.cutting` that cut a network at a layer."""
+        self.halves(network, layer)
+        return self._engines.get((network.content, getattr(layer, "layer", layer)), "sequential")
 
     def inputs(self, split: str) -> Tensor:
         """(n, c, h, w) uint8, or float32 in [0, 1]."""

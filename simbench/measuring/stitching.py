@@ -12,20 +12,18 @@ from torch import Tensor, nn
 from simbench.contracts import Row, Stitcher
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network
-from simbench.contracts.task import Task
+from simbench.contracts.task import Rows, Task
 from simbench.errors import Inapplicable
 from simbench.isolation.loans import lend
+from simbench.measuring.aligned import Rereading
 from simbench.measuring.augmented import Augmented
-from simbench.measuring.fronts import finite
-from simbench.measuring.held import Later, shown
+from simbench.measuring.fronts import finite, reread, reread_at_once
+from simbench.measuring.held import Later, OnDemand, shown
 from simbench.measuring.pairs import Pairs
 from simbench.measuring.stitched import Score, score, stitched_logits
 from simbench.measuring.value import Side
 from simbench.moments.affine import Affine
 from simbench.system import stopwatch
-
-#: What a stitched network is scored by.
-QUANTITIES = ("accuracy", "relative_accuracy", "cross_entropy", "kl_divergence", "agreement")
 
 
 @stopwatch.stages(fit="fitting stitches")
@@ -47,7 +45,15 @@ class Stitching(Pairs):
             held.outputs(a, "train") if fits else None,
             Later(lambda: held.tensor(b, layer_b, "train", lazy=True)),
             lambda *wanted: augmented(*wanted),
+            inputs=self._reread(b, layer_b),
         )
+
+    def _reread(self, network: Network, layer: str) -> Rows | None:
+        """The train inputs as the end above a layer takes them, made when asked for; None where it takes none."""
+        held, inputs = self.activations, self.activations.inputs("train")
+        if not isinstance(held.end(network, layer), Rereading):
+            return None
+        return Later(lambda: OnDemand(lambda chosen: reread_at_once(held, network, layer, inputs[chosen.cpu()])))
 
     def fit(
         self, stitcher: Stitcher, case: Case, half: int | None = None, front: Tensor | None = None, **options
@@ -86,7 +92,8 @@ class Stitching(Pairs):
         batches = self.activations.batches(*a, "test", hold=True)
         batches = batches if front is None else self.parts(self.placed(front, case))
         affine = affine.to(self.activations.device, torch.float32)
-        return finite(stitched_logits(affine, end, batches), "the last layer of the stitched network")
+        again = reread(self.activations, *b, self.activations.inputs("test"))
+        return finite(stitched_logits(affine, end, batches, again), "the last layer of the stitched network")
 
     def score(self, logits: Tensor, case: Case) -> Score:
         """Score of stitched outputs (n, outputs) on the test split."""
@@ -113,12 +120,13 @@ class Stitching(Pairs):
     def scored(self, logits: Tensor, case: Case) -> list[Row]:
         """Rows of the score of stitched outputs (n, outputs) on the test split."""
         scored = self.score(logits, case)
-        values = {name: getattr(scored, name) for name in QUANTITIES}
+        objective = self.activations.objective
+        values = {quantity: getattr(scored, name) for name, quantity in objective.quantities.items()}
         values |= {f"relative_accuracy/{name}": value for name, value in scored.per_attribute.items()}
         return [
             Row(quantity, value)
             if math.isfinite(value)
-            else Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, is right on no image: undefined")
+            else Row(quantity, None, status="failed", note=f"Model 2, {case.b.name}, {objective.useless}: undefined")
             for quantity, value in values.items()
         ]
 
@@ -126,6 +134,8 @@ class Stitching(Pairs):
         """Arrays `right`, `agrees` and `divergence` of stitched outputs (n, outputs), by input of the test split."""
         self._answers(case.b)
         own, objective = self.activations.outputs(case.b, "test"), self.activations.objective
+        if not objective.decides:
+            return {"divergence": _float16(objective.divergence(logits, own))}
         return {
             "right": _bits(objective.right(logits, self.activations.labels("test"))),
             "agrees": _bits(objective.right(logits, objective.predictions(own))),
@@ -136,6 +146,8 @@ class Stitching(Pairs):
         """Arrays `right` and `entropy` of an unstitched network, by input of the test split."""
         self._answers(network)
         outputs, objective = self.activations.outputs(network, "test"), self.activations.objective
+        if not objective.decides:
+            return {}
         return {
             "right": _bits(objective.right(outputs, self.activations.labels("test"))),
             "entropy": _float16(objective.entropy(outputs)),

@@ -27,6 +27,9 @@ TARGETS = {
     "relative_accuracy": "relative accuracy",
     "agreement": "agreement with Model 2",
     "cross_entropy": "the cross-entropy to Model 2",
+    "relative_r2": "relative R2",
+    "agreement_r2": "R2 of the outputs of Model 2",
+    "mean_squared_error": "the mean squared error",
 }
 _INDEX = ["index", "index_params", "view"]
 

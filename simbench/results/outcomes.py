@@ -60,7 +60,9 @@ def _scored(stitched: Mapping[str, ndarray], own: Mapping[str, ndarray]) -> dict
         bits = np.unpackbits(arrays[name], axis=0, count=len(divergence))
         return mean(bits.reshape(len(divergence), -1).astype(np.float64))
 
-    scored = {"kl_divergence": mean(divergence), "agreement": shares(stitched, "agrees").mean(-1)}
+    scored = {"kl_divergence": mean(divergence)}
+    if "agrees" in stitched:
+        scored["agreement"] = shares(stitched, "agrees").mean(-1)
     if "entropy" in own:
         scored["cross_entropy"] = scored["kl_divergence"] + mean(own["entropy"].astype(np.float64))
         with np.errstate(divide="ignore", invalid="ignore"):

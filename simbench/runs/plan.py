@@ -89,7 +89,7 @@ def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str], 
     else:
         found = (_networks(scope, model, dataset, origins, fingerprints, resolved) for model in scope.models)
         networks = tuple(chain.from_iterable(found))
-    setting = Setting(dataset, fingerprints[dataset.label], scope.limit)
+    setting = Setting(dataset, fingerprints[dataset.label], scope.limit, cut=resolved.request.cut)
     selection = Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
     controls = tuple(_controls(scope, selection))
     return replace(selection, design=_design(scope, selection), controls=controls)

@@ -27,6 +27,7 @@ class Request:
     layers, view: names or patterns. weights: checkpoint files to use in place of training.
     networks: trained networks, in place of models, seeds and weights: MODEL@FILE of a checkpoint or MODEL@SEED as
         typed, or `simbench.Network` objects.
+    cut: "exact", or "hook": where a layer has no exact cut, stitch into the whole network with one output replaced.
     max_samples: number of images drawn of each split at most. device: "cpu", "cuda" or "cuda:N".
     timeout: seconds that a case may take; cases are then measured in a process of their own.
     memory: limit for activations. threads: number of threads of torch during the run; None does not change it.
@@ -51,6 +52,7 @@ class Request:
     view: str | Iterable[str] = ()
     weights: str | Path | Iterable[str | Path] = ()
     networks: str | Network | Iterable[str | Network] = ()
+    cut: str = "exact"
     max_samples: int | None = None
     device: str = "cpu"
     memory: str = "1GB"

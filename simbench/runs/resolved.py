@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simbench.contracts import Dataset, Design, Experiment, Index, Model, Preset, Stitcher
+from simbench.contracts.selection import CUTS
 from simbench.errors import InputError, unknown
 from simbench.grammar import memory, seeds, split_list
 from simbench.moments.views import VIEWS
@@ -64,6 +65,8 @@ def resolve(request: Request, registry: Registry) -> Resolved:
     files, room = _files(request.weights), memory(request.memory)
     if request.timeout is not None and not 0 < request.timeout < float("inf"):
         raise InputError(f"--timeout is {request.timeout}; a number of seconds above 0 is allowed")
+    if request.cut not in CUTS:
+        raise unknown("cut", request.cut, CUTS)
     if files and request.seeds is not None:
         raise InputError("--weights and --seeds are both given; --weights uses trained networks, --seeds trains them")
     for option in ("models", "weights", "seeds", "panel") if request.networks else ():

@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simbench.columns import IDENTITY, LOGARITHMIC, STITCHER, TARGETS
+from simbench.columns import IDENTITY, LOGARITHMIC, NUMERIC, STITCHER, TARGETS
 
 
 def target_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of every target. A row that is not ok and has no target as its quantity counts for all targets."""
+    """The rows of every target: of those of a classification, or where there are others, of those that there are. A row
+    that is not ok and has no target as its quantity counts for all targets."""
     rows = rows[rows["kind"] == STITCHER]
     nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
-    parts = {target: rows[nothing | (rows["quantity"] == target)] for target in TARGETS}
+    found = set(rows["quantity"])
+    numeric = not found.isdisjoint(NUMERIC)
+    targets = [target for target in TARGETS if target in found or not (numeric or target in NUMERIC)]
+    parts = {target: rows[nothing | (rows["quantity"] == target)] for target in targets}
     return pd.concat(
         [part.assign(value=_oriented(part["value"], target), variable=target) for target, part in parts.items()]
     )

@@ -85,7 +85,7 @@ class Description:
             return parts
         if isinstance(value, types.CodeType):
             return ["code", text(value) or self._bytecode(value)]
-        if hasattr(value, "__array__") and hasattr(value, "dtype"):
+        if hasattr(value, "__array__") and hasattr(value, "dtype") and not isinstance(value, type):
             return array(value)
         if id(value) in self._seen:
             return ["see", self._seen[id(value)]]

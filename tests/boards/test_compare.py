@@ -140,6 +140,30 @@ def test_any_module_has_fronts_and_is_an_end_where_it_can_be_cut(nets, tmp_path)
     assert set(stitched["status"][~cut]) == {"skipped"} and stitched["note"][~cut].str.contains("Bypassed").all()
 
 
+def test_a_layer_without_an_exact_cut_is_an_end_by_hook_where_that_is_asked_for(nets, tmp_path):
+    other = Bypassed().eval()
+    given = {"layers": "pool,second", "indices": "cka", "results": tmp_path, "untrained": False}
+    exact = simbench.compare(nets[0], other, data=(INPUTS, LABELS), **given)
+    hook = simbench.compare(nets[0], other, data=(INPUTS, LABELS), cut="hook", **given)
+    (row,) = hook.rows[hook.rows["quantity"] == "agreement"].itertuples()
+    assert row.status == "ok" and "cut by hook" in row.note
+    assert exact.outcome.measured and hook.outcome.measured == 1  # the index and the networks are on record
+    (skipped,) = exact.rows[exact.rows["status"] == "skipped"].itertuples()
+    assert "'second' is bypassed" in skipped.note and "--cut hook" in skipped.note
+
+
+def test_a_stitch_by_hook_gives_the_outputs_of_the_network_with_the_layer_replaced(tmp_path):
+    """The identity from a network into itself behind other weights of the layer below, by hand."""
+    a, b = Bypassed().eval(), Bypassed().eval()
+    given = {"layers": "second", "stitchers": "identity", "untrained": False, "results": tmp_path, "cut": "hook"}
+    board = simbench.compare(a, b, data=(INPUTS[:32], LABELS[:32]), test=(INPUTS[32:], LABELS[32:]), **given)
+    with torch.no_grad():
+        x = INPUTS[32:]
+        logits = b.head((b.first(x) + a.second(a.first(x))).mean((2, 3)))
+        entropy = -(b(x).softmax(1) * logits.log_softmax(1)).sum(1).mean()
+    assert board.matrix("cross_entropy").iloc[0, 0] == pytest.approx(float(entropy), rel=1e-3)
+
+
 def test_without_labels_networks_are_compared_by_what_they_give(nets, tmp_path):
     board = simbench.compare(*nets, data=INPUTS, layers="flat", untrained=False, results=tmp_path)
     ok = board.rows[board.rows["status"] == "ok"]
@@ -189,6 +213,7 @@ def test_layers_of_similar_depth(nets, tmp_path):
         ({"data": INPUTS, "layers": "nowhere"}, "nowhere"),
         ({"data": INPUTS, "indices": "ckaa"}, "did you mean 'cka'"),
         ({"data": (INPUTS, LABELS), "test": INPUTS}, "labels"),
+        ({"data": INPUTS, "cut": "hok"}, "did you mean 'hook'"),
     ],
 )
 def test_bad_input_is_one_line(nets, tmp_path, given, message):
@@ -245,12 +270,14 @@ class Masked(nn.Module):
         return (self.top(self.layer(self.table(ids))) * (ids != 0)[..., None]).sum(1)
 
 
-def test_token_ids_are_compared_by_indices_where_the_end_reads_them_again(tmp_path):
-    ids, nets = torch.arange(320).reshape(64, 5) ** 2 % 10, (Masked().eval(), Masked().eval())
+def test_token_ids_are_compared_and_stitched_where_the_end_reads_them_again(tmp_path):
+    ids = torch.randint(0, 10, (64, 5), generator=torch.Generator().manual_seed(5))
+    nets = Masked().eval(), Masked().eval()
     given = {"layers": "layer", "indices": "cka", "view": "pooled", "untrained": False, "results": tmp_path}
     board = simbench.compare(*nets, data=ids[:32], test=ids[32:], **given)
     with torch.no_grad():
         a, b = (net.layer(net.table(ids[32:])).mean(1) for net in nets)
     assert board.matrix("cka").iloc[0, 0] == pytest.approx(simbench.similarity("cka", a, b), abs=1e-4)
-    (note,) = board.rows["note"][board.rows["kind"] == "stitcher"]
-    assert "reads its inputs again above layer" in note
+    assert 0 < board.matrix("kl_divergence").iloc[0, 0] < 10
+    same = simbench.compare(nets[0], nets[0], data=ids[:32], test=ids[32:], **given | {"stitchers": "identity"})
+    assert same.matrix("agreement").iloc[0, 0] == 1 and same.matrix("kl_divergence").iloc[0, 0] == 0

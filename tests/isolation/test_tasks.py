@@ -76,3 +76,23 @@ def test_large_activations_are_handed_by_the_images_asked_for(small):
     assert not isinstance(task.activations, torch.Tensor)
     assert torch.equal(task.activations[:4], Workbench(small).task(one).activations[:4])
     assert torch.equal(large.weight, Workbench(small).fit(one.method, one).weight)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_copy_of_a_traced_end_is_like_it_until_it_is_changed(changed):
+    """Every torch.fx.GraphModule, copies included, has a class of its own."""
+    traced = torch.fx.symbolic_trace(nn.Sequential(nn.ReLU(), nn.Linear(3, 2)))
+    given = replace(task_for(Trains(None), EQUAL), end=traced)
+
+    def rewritten(task):
+        graph = task.end.graph
+        first = next(node for node in graph.nodes if node.op == "call_module")
+        first.replace_all_uses_with(first.args[0])
+        task.end.recompile()
+
+    stitcher = Trains(rewritten if changed else lambda task: task.end(torch.ones(1, 3)))
+    if not changed:
+        assert isinstance(lend(stitcher, stitcher.from_task, given), Affine)
+        return
+    with pytest.raises(Spoilt, match="changed what it was handed"):
+        lend(stitcher, stitcher.from_task, given)

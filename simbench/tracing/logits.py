@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,7 +27,7 @@ def of_one_tensor(net: nn.Module) -> nn.Module:
 
 
 @lru_cache(maxsize=64)
-def logits_of(kind: type, text: bool) -> type:
+def logits_of(kind: Any, text: bool) -> type:
     """A subclass of `kind` whose networks take one tensor and return logits."""
 
     def of_ids(self, ids: Tensor) -> Tensor:

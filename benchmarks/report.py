@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import index_tables
 import record
 
 from simbench.results import figures
@@ -31,8 +32,9 @@ RATIOS = ("x", "share")
 
 
 def rows(folder: Path) -> list[Row]:
-    """Every figure of every script, as text, sorted by target and otherwise in the order of the scripts."""
-    names = sorted(path.stem for path in folder.glob("*.csv") if path.stem != "runs")
+    """Every figure of the scripts but those of indices, which have tables of their own: as text, sorted by target and
+    otherwise in the order of the scripts."""
+    names = sorted(path.stem for path in folder.glob("*.csv") if path.stem not in ("runs", *index_tables.MARKS))
     return sorted((row for name in names for row in record.read(name, folder)), key=lambda row: int(row["target"]))
 
 
@@ -90,16 +92,17 @@ def _with(value: str, unit: str) -> str:
 
 
 def texts(measured: Sequence[Row], root: Path) -> dict[Path, str]:
-    """file -> its text with current figures: the three lines of README.md, the table of benchmarks/README.md."""
-    return {
-        root / name: marked((root / name).read_text(), between)
-        for name, between in (("README.md", summary(measured)), ("benchmarks/README.md", table(measured)))
-    }
+    """file -> its text with current figures: the three lines of README.md, the tables of benchmarks/README.md."""
+    main, own = root / "README.md", root / "benchmarks" / "README.md"
+    tables = marked(own.read_text(), table(measured))
+    for name, marks in index_tables.MARKS.items():
+        tables = marked(tables, getattr(index_tables, name)(record.read(name)), marks)
+    return {main: marked(main.read_text(), summary(measured)), own: tables}
 
 
-def marked(text: str, between: str) -> str:
+def marked(text: str, between: str, marks: tuple[str, str] = MARKS) -> str:
     """The text with `between` between its marks. Raises ValueError unless each mark occurs exactly once."""
-    start, end = MARKS
+    start, end = marks
     if text.count(start) != 1 or text.count(end) != 1:
         raise ValueError(f"the marks {start.strip()} and {end.strip()} must be there, once each")
     before, after = text.split(start)

@@ -16,7 +16,7 @@ from simbench.moments.deferred import Deferred, product
 from simbench.moments.precision import precision
 from simbench.moments.reals import require_reals
 from simbench.moments.scatter import Scatter, streamable
-from simbench.moments.singular import left_singular, singular_values
+from simbench.moments.singular import Singular
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,22 +159,21 @@ class Moments:
     def canonical(self) -> tuple[Tensor, Tensor]:
         """(rank_a, r) coordinates of the canonical variates of a in its whitened basis, and the r = min(rank_a,
         rank_b) `correlations`."""
-        c = self.cross(self.a.whitened, self.b.whitened)
-        if self._exact:
-            variates, rho, _ = torch.linalg.svd(c, full_matrices=False)
-        else:
-            variates, rho = left_singular(c)
+        variates, rho = self._whitened.left
         return variates, rho.clamp_max(1)
 
     @cached_property
     def correlations(self) -> Tensor:
         """(min(rank_a, rank_b),) canonical correlations, largest first (Hotelling, 1936)."""
-        return self.correlations_within(self.a.whitened, self.b.whitened)
+        return self._whitened.values.clamp_max(1)
 
     def correlations_within(self, left: Basis, right: Basis) -> Tensor:
         """(min(rank_a, rank_b),) canonical correlations of the directions of two bases, largest first."""
-        c = self.cross(left, right)
-        return (torch.linalg.svdvals(c) if self._exact else singular_values(c)).clamp_max(1)
+        return Singular(self.cross(left, right), self._exact).values.clamp_max(1)
+
+    @cached_property
+    def _whitened(self) -> Singular:
+        return Singular(self.cross(self.a.whitened, self.b.whitened), self._exact)
 
     @property
     def _exact(self) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -10,28 +13,40 @@ from torch import Tensor
 _SMALLEST = 1e-5
 
 
-def singular_values(c: Tensor) -> Tensor:
-    """(min(p, q),) of c (p, q) in float64, largest first, to 1e-10 of the largest."""
-    squares: Tensor = torch.linalg.eigvalsh(_smaller(c)).flip(0)
-    if _accurate(squares):
-        return squares.sqrt()
-    values: Tensor = torch.linalg.svdvals(c)
-    return values
+@dataclass(frozen=True, eq=False)
+class Singular:
+    """Singular values and vectors of c (p, q) in float64, r = min(p, q), to 1e-10 of the largest value; exact: to
+    rounding, by a singular value decomposition. What both take, the square, is computed once."""
 
+    c: Tensor
+    exact: bool = False
 
-def left_singular(c: Tensor) -> tuple[Tensor, Tensor]:
-    """Left singular vectors (p, r) and the r = min(p, q) singular values of c (p, q) in float64, largest first."""
-    squares, vectors = torch.linalg.eigh(_smaller(c))
-    squares, vectors = squares.flip(0), vectors.flip(1)
-    if not _accurate(squares):
-        left, values, _ = torch.linalg.svd(c, full_matrices=False)
+    @property
+    def values(self) -> Tensor:
+        """(r,), largest first."""
+        if not self.exact:
+            squares: Tensor = torch.linalg.eigvalsh(self._square).flip(0)
+            if _accurate(squares):
+                return squares.sqrt()
+        values: Tensor = torch.linalg.svdvals(self.c)
+        return values
+
+    @property
+    def left(self) -> tuple[Tensor, Tensor]:
+        """Left singular vectors (p, r) and the values (r,), largest first."""
+        if not self.exact:
+            squares, vectors = torch.linalg.eigh(self._square)
+            squares, vectors = squares.flip(0), vectors.flip(1)
+            if _accurate(squares):
+                values = squares.sqrt()
+                return (vectors if self.c.shape[0] <= self.c.shape[1] else self.c @ vectors / values), values
+        left, values, _ = torch.linalg.svd(self.c, full_matrices=False)
         return left, values
-    values = squares.sqrt()
-    return (vectors if c.shape[0] <= c.shape[1] else c @ vectors / values), values
 
-
-def _smaller(c: Tensor) -> Tensor:
-    return c @ c.mT if c.shape[0] <= c.shape[1] else c.mT @ c
+    @cached_property
+    def _square(self) -> Tensor:
+        """The smaller of c c^T and c^T c."""
+        return self.c @ self.c.mT if self.c.shape[0] <= self.c.shape[1] else self.c.mT @ self.c
 
 
 def _accurate(squares: Tensor) -> bool:

@@ -216,3 +216,16 @@ def test_a_bias_does_not_move_moments_that_have_lost_their_mean():
     m = Moments.of(torch.randn(30, 3), torch.randn(30, 5)).uncentred()
     with pytest.raises(InputError, match="take the map first, then `uncentred"):
         m.through(Affine(torch.ones(3, 5), torch.ones(5)))
+
+
+def test_correlations_and_variates_share_what_they_decompose(monkeypatch):
+    """The value of an index does not depend on what was asked before, and one product serves both."""
+    a, b = pair()
+    alone = Moments.of(a, b).correlations, *Moments.of(a, b).canonical
+    asked, cross = [], Moments.cross
+    monkeypatch.setattr(Moments, "cross", lambda self, *bases: asked.append(bases) or cross(self, *bases))
+    m, turned = Moments.of(a, b), Moments.of(a, b)
+    forth, (*variates, rho) = (m.correlations, *m.canonical), (*turned.canonical, turned.correlations)
+    for found in (forth, (rho, *variates)):
+        assert all(map(torch.equal, found, alone))
+    assert len(asked) == 2

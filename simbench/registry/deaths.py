@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from simbench.results.started import Started
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest
+from simbench.system.trial import death
 
 #: Seconds that a plugin may take to load where it is tried.
 PATIENCE = 120
-#: What the other process runs: it loads one plugin of an owner as this one would, and says that it is still there.
-_TRIAL = """
-import json, sys
-sys.path[:], name, owner = map(json.loads, sys.argv[1:])
-from simbench.registry.loading import attempt
-attempt(name, owner)
-sys.__stdout__.write("alive"), sys.__stdout__.flush()
-"""
+#: What the other process runs: it loads one plugin of an owner as this one would.
+_TRIAL = "import sys; from simbench.registry.loading import attempt; attempt(*sys.argv[1:])"
 
 
 class Deaths:
@@ -45,11 +36,12 @@ class Deaths:
         mark = self._left.get(_key(name, owner))
         if mark is None:
             return ""
-        reason = _tried(name, owner)
-        if not reason:
-            with contextlib.suppress(OSError):
-                mark.unlink(missing_ok=True)
-        return reason
+        reason = death(_TRIAL, name, owner, patience=PATIENCE)
+        if reason:
+            return f"loading it {reason}; uninstall it, or install another version"
+        with contextlib.suppress(OSError):
+            mark.unlink(missing_ok=True)
+        return ""
 
     @contextlib.contextmanager
     def loading(self, name: str, owner: str) -> Iterator[None]:
@@ -69,24 +61,3 @@ class Deaths:
 
 def _key(name: str, owner: str) -> str:
     return digest(["plugin", name, owner])
-
-
-def _tried(name: str, owner: str) -> str:
-    """How a process ended that loaded the plugin, or "" if it did not."""
-    given = [json.dumps(each) for each in (sys.path, name, owner)]
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _TRIAL, *given], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE,
-            check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return f"it takes more than {PATIENCE} s to load; {_ADVICE}"
-    if done.stdout.endswith(b"alive"):
-        return ""
-    code = done.returncode
-    with contextlib.suppress(ValueError):
-        return f"it kills the process that loads it (signal {-code}, {signal.Signals(-code).name}); {_ADVICE}"
-    return f"it ends the process that loads it (exit code {code}); {_ADVICE}"
-
-
-_ADVICE = "uninstall it, or install another version"

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import Counter
 
 import pytest
 
@@ -84,7 +83,7 @@ def judged(found: list[tuple[int, bool, str]]) -> None:
         assert "Traceback" not in said or "ignored" in said, (
             said
         )  # Python reports what it ignores; the command ends all the same
-    assert len({code for code, _, _ in rest}) > 1, Counter(code for code, _, _ in rest)
+    assert any(code == 130 for code, _, _ in rest)
 
 
 def test_a_list_that_is_interrupted_ends(tmp_path):

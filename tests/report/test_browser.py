@@ -95,18 +95,39 @@ def test_without_javascript_there_are_tables_and_figures(opened):
 
 
 def test_a_board_of_a_hundred_indices_is_small_and_sorts_at_once(browser, tmp_path):
+    """Under 10 MB, sorted in under 100 ms of the processor, and painted after less than 1 s. A sort is the median of
+    several, in the time of its thread; a paint has no such clock, and is the fastest of several: others only delay it.
+    """
     many = tables([f"index{k}" for k in range(100)], [f"stitcher{k}" for k in range(5)], settings=10)
     path = write(many, tmp_path / "many.html")
     assert path.stat().st_size < 10e6
-    page = browser.new_page()
-    page.goto(path.as_uri() + "#stitcher=*")
-    page.wait_for_selector("#plots svg.plot")
-    button = 'document.querySelector("#board th[data-sort=pooled] button")'
-    times = [page.evaluate(f"(() => {{ const t = performance.now(); {button}.click(); document.body.offsetHeight; return performance.now() - t }})()") for _ in range(5)]  # fmt: skip # noqa: E501
-    paint = page.evaluate("performance.getEntriesByName('first-paint')[0].startTime")
-    print(f"{path.stat().st_size / 1e6:.1f} MB, sorted in {sorted(times)[2]:.0f} ms, first paint after {paint:.0f} ms")
+    paints = []
+    for _ in range(6):
+        page = browser.new_page()
+        clock = page.context.new_cdp_session(page)
+        clock.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
+        clock.send("Performance.enable")
+        page.goto(path.as_uri() + "#stitcher=*")
+        page.wait_for_selector("#plots svg.plot")
+        paints.append(page.evaluate("performance.getEntriesByName('first-paint')[0].startTime") / 1000)
+        if len(paints) < 6:
+            page.close()
+
+    def spent() -> float:
+        return next(m["value"] for m in clock.send("Performance.getMetrics")["metrics"] if m["name"] == "TaskDuration")
+
+    sorts = []
+    for column in ("pooled", "within", "coverage", "index", "rank", "source", "pooled", "within_end"):
+        before = spent()
+        page.evaluate(
+            f"document.querySelector('#board th[data-sort={column}] button').click(); document.body.offsetHeight"
+        )
+        sorts.append(spent() - before)
     page.close()
-    assert sorted(times)[2] < 100 * 3 and paint < 1000 * 3  # three times what it may take: others use the processor
+    sort, paint = np.median(sorts[1:]), min(paints[1:])
+    print(f"{path.stat().st_size / 1e6:.1f} MB, sorted in {1000 * sort:.0f} ms, first paint after {paint:.2f} s")
+    assert sort > 0 and paint > 0
+    assert sort < 0.1 and paint < 1
 
 
 def test_axe_finds_no_serious_violation(opened, tmp_path):

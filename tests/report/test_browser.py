@@ -95,39 +95,35 @@ def test_without_javascript_there_are_tables_and_figures(opened):
 
 
 def test_a_board_of_a_hundred_indices_is_small_and_sorts_at_once(browser, tmp_path):
-    """Under 10 MB, sorted in under 100 ms of the processor, and painted after less than 1 s. A sort is the median of
-    several, in the time of its thread; a paint has no such clock, and is the fastest of several: others only delay it.
+    """Under 10 MB, sorted in under 100 ms, first painted in under 1 s. A sort is the median in the processor's time of
+    the page's thread, to which others do not count. A paint has no such clock: the fastest is taken, as others only
+    delay it.
     """
     many = tables([f"index{k}" for k in range(100)], [f"stitcher{k}" for k in range(5)], settings=10)
     path = write(many, tmp_path / "many.html")
     assert path.stat().st_size < 10e6
-    paints = []
-    for _ in range(6):
+
+    def spent(clock) -> float:
+        return next(m["value"] for m in clock.send("Performance.getMetrics")["metrics"] if m["name"] == "ThreadTime")
+
+    paints, sorts = [], []
+    for _ in range(4):
         page = browser.new_page()
+        page.set_default_timeout(120_000)
         clock = page.context.new_cdp_session(page)
-        clock.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
         clock.send("Performance.enable")
         page.goto(path.as_uri() + "#stitcher=*")
         page.wait_for_selector("#plots svg.plot")
         paints.append(page.evaluate("performance.getEntriesByName('first-paint')[0].startTime") / 1000)
-        if len(paints) < 6:
-            page.close()
-
-    def spent() -> float:
-        return next(m["value"] for m in clock.send("Performance.getMetrics")["metrics"] if m["name"] == "TaskDuration")
-
-    sorts = []
-    for column in ("pooled", "within", "coverage", "index", "rank", "source", "pooled", "within_end"):
-        before = spent()
-        page.evaluate(
-            f"document.querySelector('#board th[data-sort={column}] button').click(); document.body.offsetHeight"
-        )
-        sorts.append(spent() - before)
-    page.close()
-    sort, paint = np.median(sorts[1:]), min(paints[1:])
+        for column in ("pooled", "within", "coverage"):
+            before = spent(clock)
+            head = f"document.querySelector('#board th[data-sort={column}] button')"
+            page.evaluate(f"{head}.click(); document.body.offsetHeight")
+            sorts.append(spent(clock) - before)
+        page.close()
+    paint, sort = min(paints), np.median(sorts[3:])
     print(f"{path.stat().st_size / 1e6:.1f} MB, sorted in {1000 * sort:.0f} ms, first paint after {paint:.2f} s")
-    assert sort > 0 and paint > 0
-    assert sort < 0.1 and paint < 1
+    assert 0 < sort < 0.1 and 0 < paint < 1
 
 
 def test_axe_finds_no_serious_violation(opened, tmp_path):

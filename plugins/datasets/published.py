@@ -64,7 +64,8 @@ class Published(Dataset):
             return known["fingerprint"]
         value = super().fingerprint()
         contents = {name: content_of(self._home / name) for name in self._files()}
-        put(self._sidecar, sealed({"key": self._key(), "fingerprint": value, "contents": contents}))
+        known = {"key": self._key(), "fingerprint": value, "folder": self.unpacked, "contents": contents}
+        put(self._sidecar, sealed(known))
         return value
 
     def known(self) -> dict | None:

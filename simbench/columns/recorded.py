@@ -41,4 +41,5 @@ threads: whole: threads of torch
 commit: text: commit of simbench
 machine: plain: hardware class
 versions: plain: versions of Python and of packages
+trained: list: recipes of networks, each with the hashes of the weights trained by it; not in runs of before
 """)

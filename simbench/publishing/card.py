@@ -27,8 +27,8 @@ def card(
     failed: Sequence[str],
 ) -> dict[str, Any]:
     """Plain data: title, authors, licence; what was measured (commands, data sets, networks with hashes of their
-    weights, panels), by what (methods with versions, packages and outcomes of their checks), where (hardware class,
-    versions), how many rows of each status, and the sha256 of every file in `folder`.
+    weights, how they were trained, panels), by what (methods with versions, packages and outcomes of their checks),
+    where (hardware class, versions), how many rows of each status, and the sha256 of every file in `folder`.
 
     checked: (kind, spec) -> how many checks were passed. failed: methods whose failed rows are published.
     """
@@ -59,6 +59,7 @@ def card(
             for record in records
             for side in "ab"
         ),
+        "trained": _each(entry for run in runs for entry in run.get("trained", ())),
         "methods": [
             {name: record.method[name] for name in ("kind", "spec", "version", "package", "package_version", "source")}
             | {"checks": checked.get(key, "")}

@@ -42,6 +42,7 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
     yield from _weights()
     yield from _checkpoints()
     yield from _datasets()
+    yield from _panels()
 
 
 def heal(finding: Finding) -> None:
@@ -98,12 +99,13 @@ def _checkpoints() -> Iterator[Finding]:
 
 
 def _datasets() -> Iterator[Finding]:
-    """Sealed notes beside data sets, and decoded images, by the hashes in them. What was fetched or put there by hand
-    is not removed: the note alone is, and the data set looks at its files when it is used next."""
+    """Sealed notes beside data sets, decoded images and fetched files, by the hashes in them. What was fetched or put
+    there by hand is not removed: a bad note alone is, and the data set mends its files when it is used next."""
     for file in _named("datasets", "**/*.json"):
         if file.name != CONTENTS:
             if file.name.startswith("fingerprint-") or file.parent == cache_folder("datasets"):
-                yield from [Finding(file, "corrupt", (file,))] if unsealed(file) is None else ()
+                note = unsealed(file)
+                yield from [Finding(file, "corrupt", (file,))] if note is None else _fetched(note)
             continue
         hashes = unsealed(file)
         if hashes is None:
@@ -112,6 +114,22 @@ def _datasets() -> Iterator[Finding]:
         for name, content in hashes.items():
             if content_of(file.parent / name) != content:
                 yield Finding(file.parent / name, "missing or corrupt", (file.parent / name, file))
+
+
+def _fetched(note: dict) -> Iterator[Finding]:
+    """Files of a data set that differ from what they were when it was fetched. Older notes name no folder."""
+    if isinstance(note.get("folder"), str) and isinstance(note.get("contents"), dict):
+        for name, content in note["contents"].items():
+            path = cache_folder("datasets", note["folder"], name)
+            if content and content_of(path) != content:
+                yield Finding(path, "missing or not what was fetched (the data set mends it when it is used next)")
+
+
+def _panels() -> Iterator[Finding]:
+    """Fetched panels, each named by its own hash."""
+    for file in _named("panels", "*.safetensors"):
+        if content_of(file) != file.stem:
+            yield Finding(file, "not what was fetched", (file,))
 
 
 def _named(folder: str, pattern: str) -> list[Path]:

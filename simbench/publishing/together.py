@@ -10,7 +10,7 @@ import pandas as pd
 from simbench import columns
 from simbench.contracts import BoardColumn
 from simbench.publishing.joining import joined
-from simbench.report.tables import Tables, figures, hashes
+from simbench.report.tables import Tables, figures, hashes, recipes
 from simbench.results import folder as results
 from simbench.statistics.correlate import correlate
 from simbench.statistics.leaderboard import leaderboard
@@ -40,4 +40,5 @@ def of_folders(folders: Sequence[Path], declared: Mapping[str, BoardColumn] = co
         folders=tuple(folders),
         figures=figures(folders),
         weights=hashes(folders),
+        recipes=recipes(folders),
     )

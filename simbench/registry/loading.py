@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any
@@ -15,43 +16,45 @@ from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError
 from simbench.families import members
 from simbench.isolation.declarations import conforms
+from simbench.registry.deaths import Deaths
 from simbench.registry.entries import CONTRACTS, Broken, Entry
 from simbench.registry.registry import Registry
 from simbench.system.interrupts import watched
 from simbench.system.raised import clean
 from simbench.system.surroundings import abroad
 
-GROUP = "simbench"
+GROUP, IN_PROCESS = "simbench", "in process"
 
 
 def load(extra: Iterable[object] = ()) -> Registry:
     """Load every installed plugin, one entry point at a time, and then the `extra` plugin objects.
 
     A plugin module that raises on import or misspells a hook is listed in `broken`, by name, with its traceback; so is
-    an object that breaks its contract, and the others of its module stay. Two plugins of one kind and name raise
+    an object that breaks its contract, and the others of its module stay; and so is one that kills the process, from
+    the second time on. Two plugins of one kind and name raise
     InputError, which names both owners.
     """
-    with watched():
-        return _load(extra)
+    with watched(), closing(Deaths()) as deaths:
+        return _load(extra, deaths)
 
 
-def _load(extra: Iterable[object]) -> Registry:
+def _load(extra: Iterable[object], deaths: Deaths) -> Registry:
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
     broken: list[Broken] = []
-    found = []
-    for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value):
-        # Each look at a distribution's name or version reads and parses its file of metadata.
-        package, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
-        found += [(name, package, version, make) for name, make in members(point)]
+    found = _installed()
     found += [
-        (getattr(plugin, "__name__", type(plugin).__name__), "in process", "", lambda plugin=plugin: plugin)
+        (getattr(plugin, "__name__", type(plugin).__name__), IN_PROCESS, "", lambda plugin=plugin: plugin)
         for plugin in extra
     ]
     seen = set()
     for name, package, version, make in found:
         owner = f"{package} {version}".strip()
+        fatal = deaths.of(name, owner)
+        if fatal:
+            broken.append(Broken(name, owner, fatal, f"{fatal}\n"))
+            continue
         try:
-            with abroad():
+            with deaths.loading(name, owner), abroad():
                 plugin = make()
                 if id(plugin) in seen:
                     continue
@@ -62,7 +65,7 @@ def _load(extra: Iterable[object]) -> Registry:
             continue
         for item, contract in objects:
             try:
-                with abroad():
+                with deaths.loading(name, owner), abroad():
                     conforms(item, contract)
                     entry = Entry(item, package, version)
                     clash = entries[contract.kind].setdefault(item.name, entry)
@@ -78,6 +81,27 @@ def _load(extra: Iterable[object]) -> Registry:
         MappingProxyType({kind: MappingProxyType(dict(sorted(named.items()))) for kind, named in entries.items()}),
         tuple(broken),
     )
+
+
+def attempt(name: str, owner: str) -> None:
+    """Load the plugin of a name and owner as `load` does, whatever became of it before. What it raises is ignored."""
+    for each, package, version, make in _installed():
+        if (each, f"{package} {version}".strip()) != (name, owner):
+            continue
+        with suppress(Exception), abroad():
+            for item, contract in _objects(make()):
+                with suppress(Exception):
+                    conforms(item, contract)
+
+
+def _installed() -> list[tuple[str, str, str, Callable[[], object]]]:
+    """(name, package, its version, function that loads it) of every installed plugin module, or object."""
+    found = []
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value):
+        # Each look at a distribution's name or version reads and parses its file of metadata.
+        package, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+        found += [(name, package, version, make) for name, make in members(point)]
+    return found
 
 
 def _objects(plugin: object) -> list[tuple[Any, type[Plugin]]]:

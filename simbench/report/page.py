@@ -44,7 +44,7 @@ def page(tables: Tables, words: Words) -> str:
         "pictures": pictures,
         "first": first(tables, data),
         "pairwise": pairwise(data),
-        "networks": provenance.networks(tables.measurements, tables.weights),
+        "networks": provenance.networks(tables.measurements, tables.weights, tables.recipes),
         "problems": provenance.problems(tables.measurements, tables.methods),
         "timings": provenance.timed(tables.timings, tables.methods),
         "runs": tables.runs.astype(object).where(tables.runs.notna(), "").to_dict("records"),

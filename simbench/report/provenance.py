@@ -11,14 +11,17 @@ from simbench.columns import NETWORK
 from simbench.results.text import specs
 
 
-def networks(measurements: pd.DataFrame, weights: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
-    """Data set, model, name, panel, accuracy, hash of the weights and how it was trained, of each network."""
+def networks(
+    measurements: pd.DataFrame, weights: Mapping[tuple[str, str], str], recipes: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Data set, model, name, panel, accuracy, hash of the weights and how it was trained, of each network. recipes: by
+    hash of the weights, where known."""
     rows = measurements[(measurements["kind"] == NETWORK) & (measurements["quantity"] == "accuracy")]
     rows = rows.drop_duplicates(["dataset", "model_a", "seed_a", "panel"])
     rows = rows.assign(number=pd.to_numeric(rows["seed_a"], errors="coerce")).sort_values(
         ["dataset", "model_a", "panel", "number", "seed_a"], kind="stable"
     )
-    return [
+    found = [
         {
             "dataset": row["dataset"],
             "model": row["model_a"],
@@ -35,6 +38,24 @@ def networks(measurements: pd.DataFrame, weights: Mapping[tuple[str, str], str])
         }
         for row in rows.to_dict("records")
     ]
+    return [
+        each | {"trained": "; ".join(filter(None, (each["trained"], in_words(recipes.get(each["weights"], {})))))}
+        for each in found
+    ]
+
+
+def in_words(recipe: Mapping[str, Any]) -> str:
+    """
+    >>> in_words({"optimizer": "sgd", "epochs": 8, "learning_rate": 0.1, "schedule": "one_cycle", "augment": False})
+    'optimizer sgd, epochs 8, learning rate 0.1, schedule one cycle, augment no'
+    """
+    shown = {True: "yes", False: "no"}
+    texts = [
+        (name, shown[value] if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value))
+        for name, value in recipe.items()
+        if value is not None
+    ]
+    return ", ".join(f"{name} {text}".replace("_", " ") for name, text in texts)
 
 
 def problems(measurements: pd.DataFrame, methods: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -34,7 +36,8 @@ class Tables:
     """The tables of a results folder with the columns of `simbench.columns`.
 
     declared: quantity -> column that experiments add to the leaderboard. folders: where they come from. figures: SVG
-    files. weights: (model, name of a network) -> hash of its weights, where known.
+    files. weights: (model, name of a network) -> hash of its weights, where known. recipes: hash of weights -> recipe
+    that they were trained by (fields of `simbench.Recipe`), where known.
     """
 
     measurements: pd.DataFrame
@@ -48,6 +51,7 @@ class Tables:
     folders: tuple[Path, ...] = ()
     figures: tuple[Path, ...] = ()
     weights: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def of_folder(folder: Path, declared: Mapping[str, BoardColumn] = columns.NONE) -> Tables:
@@ -61,7 +65,14 @@ def of_folder(folder: Path, declared: Mapping[str, BoardColumn] = columns.NONE) 
     frames = {Path(name).stem: results.read(folder, name, declared) for name in results.FILES}
     # an older leaderboard.csv may lack the column of an experiment
     shown = {name: column for name, column in declared.items() if name in frames["leaderboard"]}
-    return Tables(**frames, declared=shown, folders=(folder,), figures=figures([folder]), weights=hashes([folder]))
+    return Tables(
+        **frames,
+        declared=shown,
+        folders=(folder,),
+        figures=figures([folder]),
+        weights=hashes([folder]),
+        recipes=recipes([folder]),
+    )
 
 
 def figures(folders: Sequence[Path]) -> tuple[Path, ...]:
@@ -85,3 +96,19 @@ def hashes(folders: Sequence[Path]) -> dict[tuple[str, str], str]:
                 labels = record["labels"]
                 found[labels["model_a"], labels["seed_a"]] = str(record["identity"]["a"][2])
     return found
+
+
+def recipes(folders: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
+    """Hash of weights -> recipe, from the cards of publications and the descriptions of runs."""
+    told: list[Mapping[str, Any]] = []
+    for folder in folders:
+        if (folder / "card.json").is_file():
+            told.append(json.loads((folder / "card.json").read_text()))
+        told += [unsealed(path) or {} for path in sorted((folder / "runs").glob("*.json"))]
+    found = {}
+    for each in told:
+        trained = each.get("trained")
+        for entry in trained if isinstance(trained, list) else ():
+            with suppress(AttributeError, KeyError, TypeError):  # of a later form
+                found |= dict.fromkeys(entry["weights"], entry["recipe"])
+    return {str(weights): recipe for weights, recipe in found.items() if isinstance(recipe, dict)}

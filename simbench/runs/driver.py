@@ -18,6 +18,7 @@ from simbench.results.store import Record, Store
 from simbench.results.tables import describe
 from simbench.runs.job import Job
 from simbench.runs.progress import Progress
+from simbench.runs.recipes import recipes
 from simbench.runs.request import Request
 from simbench.runs.training import trained
 from simbench.runs.units import measured, units
@@ -66,6 +67,7 @@ def run(
         records = dict(job.contents.records)
         if job.pending:
             name, description = _describe(request, command)
+            description["trained"] = recipes(job)
             store.put_run(name, description | {"seconds": None, "measured": 0})
             progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(units(job))))
         for result in measured(job, progress, executor):

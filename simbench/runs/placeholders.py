@@ -12,6 +12,7 @@ from simbench.errors import InputError
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
 from simbench.networks.panels import PanelFile
+from simbench.runs import fatal
 
 #: Placeholder for the hash of weights that are not trained yet.
 UNTRAINED = ""
@@ -35,18 +36,28 @@ def trained_as(network: Network, setting: Setting) -> tuple:
 
 
 def train(network: Network, setting: Setting, device: str) -> Network:
-    """The network of a placeholder, trained (or fetched) and cached."""
+    """The network of a placeholder, trained (or fetched) and cached. Raises InputError where the training diverged, or
+    kills its process: one that a process died of is done in another one."""
+    with fatal.marked(["training", *trained_as(network, setting), network.model.identity]) as before:
+        if before:
+            reason = fatal.tried(_here, network, setting, device)
+            if reason:
+                raise InputError(
+                    f"training {network.name} on {network.home(setting).label} {reason}; leave that model or seed out"
+                )
+            before()
+        return _here(network, setting, device, again=not before)
+
+
+def _here(network: Network, setting: Setting, device: str, again: bool = True) -> Network:
+    """again: False takes the network from the cache if it is there."""
     origin = network.home(setting)
     if network.model.published():
         trained = weights.fetched(network.model, origin)
     else:
-        trained = weights.trained(
-            network.model,
-            origin,
-            network.fingerprint or setting.fingerprint,
-            int(network.seed.partition("@")[0]),
-            device,
-        )
+        fingerprint, seed = network.fingerprint or setting.fingerprint, int(network.seed.partition("@")[0])
+        known = None if again else weights.cached(network.model, origin, fingerprint, seed)
+        trained = known or weights.trained(network.model, origin, fingerprint, seed, device)
     return replace(network, weights=trained.weights, file=trained.file)
 
 

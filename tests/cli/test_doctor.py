@@ -22,6 +22,13 @@ def results(finished, tmp_path, monkeypatch):
     images.mkdir(parents=True)
     (images / "train-images.npy").write_bytes(b"images")
     (images / "contents.json").write_text(sealed({"train-images.npy": hashlib.sha256(b"images").hexdigest()}))
+    (cache / "panels").mkdir()
+    (cache / "panels" / f"{hashlib.sha256(b'panel').hexdigest()}.safetensors").write_bytes(b"panel")
+    (cache / "datasets" / "letters").mkdir()
+    (cache / "datasets" / "letters" / "train.bin").write_bytes(b"letters")
+    contents = {"train.bin": hashlib.sha256(b"letters").hexdigest()}
+    note = {"key": "k", "fingerprint": "f", "folder": "letters", "contents": contents}
+    (cache / "datasets" / "letters.json").write_text(sealed(note))
     monkeypatch.setenv("SIMBENCH_CACHE", str(cache))
     shutil.copytree(finished.folder / "simbench-results", tmp_path / "r")
     return tmp_path / "r"
@@ -43,6 +50,8 @@ BAD = {
     "weights": "cache/weights/w.pt",
     "sidecar": "cache/weights/w.json",
     "images": "cache/datasets/some/train-images.npy",
+    "panel": "cache/panels/*.safetensors",
+    "note": "cache/datasets/letters.json",
     "hashes": "cache/datasets/some/contents.json",
 }
 
@@ -61,6 +70,15 @@ def test_what_cannot_be_computed_again_is_kept(call, results):
     run.write_text("{}")
     done = call("doctor", str(results), "--heal")
     assert done.code == 1 and f"{run} is corrupt; cannot be computed again: kept" in done.out and run.exists()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_fetched_file_that_is_damaged_or_lost_is_named_and_kept(call, results, tmp_path, lost):
+    bad = tmp_path / "cache/datasets/letters/train.bin"
+    bad.unlink() if lost else bad.write_bytes(b"lettres")
+    done = call("doctor", str(results), "--heal")
+    assert done.code == 1 and f"{bad} is missing or not what was fetched" in done.out and bad.exists() != lost
+    assert done.out.splitlines()[0].endswith("kept")
 
 
 def test_a_folder_that_is_not_there_is_one_line(call):

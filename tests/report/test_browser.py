@@ -95,18 +95,35 @@ def test_without_javascript_there_are_tables_and_figures(opened):
 
 
 def test_a_board_of_a_hundred_indices_is_small_and_sorts_at_once(browser, tmp_path):
+    """Under 10 MB, sorted in under 100 ms, first painted in under 1 s. A sort is the median in the processor's time of
+    the page's thread, to which others do not count. A paint has no such clock: the fastest is taken, as others only
+    delay it.
+    """
     many = tables([f"index{k}" for k in range(100)], [f"stitcher{k}" for k in range(5)], settings=10)
     path = write(many, tmp_path / "many.html")
     assert path.stat().st_size < 10e6
-    page = browser.new_page()
-    page.goto(path.as_uri() + "#stitcher=*")
-    page.wait_for_selector("#plots svg.plot")
-    button = 'document.querySelector("#board th[data-sort=pooled] button")'
-    times = [page.evaluate(f"(() => {{ const t = performance.now(); {button}.click(); document.body.offsetHeight; return performance.now() - t }})()") for _ in range(5)]  # fmt: skip # noqa: E501
-    paint = page.evaluate("performance.getEntriesByName('first-paint')[0].startTime")
-    print(f"{path.stat().st_size / 1e6:.1f} MB, sorted in {sorted(times)[2]:.0f} ms, first paint after {paint:.0f} ms")
-    page.close()
-    assert sorted(times)[2] < 100 * 3 and paint < 1000 * 3  # three times what it may take: others use the processor
+
+    def spent(clock) -> float:
+        return next(m["value"] for m in clock.send("Performance.getMetrics")["metrics"] if m["name"] == "ThreadTime")
+
+    paints, sorts = [], []
+    for _ in range(4):
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        clock = page.context.new_cdp_session(page)
+        clock.send("Performance.enable")
+        page.goto(path.as_uri() + "#stitcher=*")
+        page.wait_for_selector("#plots svg.plot")
+        paints.append(page.evaluate("performance.getEntriesByName('first-paint')[0].startTime") / 1000)
+        for column in ("pooled", "within", "coverage"):
+            before = spent(clock)
+            head = f"document.querySelector('#board th[data-sort={column}] button')"
+            page.evaluate(f"{head}.click(); document.body.offsetHeight")
+            sorts.append(spent(clock) - before)
+        page.close()
+    paint, sort = min(paints), np.median(sorts[3:])
+    print(f"{path.stat().st_size / 1e6:.1f} MB, sorted in {1000 * sort:.0f} ms, first paint after {paint:.2f} s")
+    assert 0 < sort < 0.1 and 0 < paint < 1
 
 
 def test_axe_finds_no_serious_violation(opened, tmp_path):

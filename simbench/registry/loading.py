@@ -39,9 +39,12 @@ def _load(extra: Iterable[object]) -> Registry:
     entries: dict[str, dict[str, Entry]] = {kind: {} for kind in CONTRACTS}
     broken: list[Broken] = []
     found = []
+    owners = {0: ("", "")}
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value):
-        # Each look at a distribution's name or version reads and parses its file of metadata.
-        package, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+        at = id(point.dist) if point.dist else 0
+        if at not in owners:  # each look at a distribution's name or version reads and parses its file of metadata
+            owners[at] = (point.dist.name, point.dist.version)
+        package, version = owners[at]
         found += [(name, package, version, make) for name, make in members(point)]
     found += [
         (getattr(plugin, "__name__", type(plugin).__name__), "in process", "", lambda plugin=plugin: plugin)

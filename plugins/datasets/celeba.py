@@ -77,8 +77,7 @@ class CelebA(Published):
 
     The central 7/8 of the width and of the height of the aligned 178x218 images, resized to a square (bilinear,
     antialiased). With size=224, these are the inputs on which the code of the matching paper evaluates: a crop of 224
-    of 256x256. Its random crops and rotations in training are not applied. The 19,867 images for validation are not
-    used.
+    of 256x256. Its random crops and rotations in training are not applied, and the 19,867 validation images not used.
 
     Downloaded once (1.5 GB) from Google Drive, for which torchvision needs the package gdown, into the cache folder; a
     copy put there by hand, zipped or not, is used as well. Decoded once for each size, into a file that is mapped

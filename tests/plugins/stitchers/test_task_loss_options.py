@@ -173,7 +173,6 @@ def test_noise_is_gaussian_and_added_to_the_weight_alone():
         assert (noise.abs() < 1).double().mean().item() == pytest.approx(0.683, abs=0.04)
 
 
-@pytest.mark.any_rounding
 @pytest.mark.parametrize("spec", ["init=random", "noise=0.1", "augment=true,optimizer=sgd"])
 def test_a_seed_is_that_of_the_task(task, spec):
     """Order, crops, random start and noise."""
@@ -219,7 +218,6 @@ def test_starts_side_by_side_end_where_each_ends_alone(task, spec):
         assert (alone.weight - weight[i]).abs().max() > 1e-3
 
 
-@pytest.mark.any_rounding
 @pytest.mark.parametrize("spec", EVERY)
 def test_every_option_takes_part(task, spec):
     """No option leaves the map as it is without it."""
@@ -227,7 +225,6 @@ def test_every_option_takes_part(task, spec):
     assert not torch.equal(get(f"learning_rate=0.01,batch=100,{spec}").from_task(task).weight, default.weight)
 
 
-@pytest.mark.any_rounding
 def test_augmented_training_sees_other_images_and_runs_the_networks_it_needs(small):
     context = Workbench(small)
     a, b = small.networks[:2]

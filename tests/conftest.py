@@ -11,7 +11,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import fcntl
-from collections.abc import Callable
+import gc
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,10 @@ import simbench
 
 if TYPE_CHECKING:
     from simbench.contracts.selection import Selection
+
+# Every worker, and every program that a test starts, would compile all modules anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # What needs torch is imported in the fixtures: the process that starts the workers runs no test.
 
@@ -55,6 +61,17 @@ LONG = (
     "cli/test_along_training",
     "plugins/test_simbench_example",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """The garbage collector leaves alone what is collected here: thousands of tests and all modules, which stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
@@ -94,20 +111,21 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
 @pytest.fixture(scope="session")
 def warm_cache(made_once, registry: simbench.Registry) -> Path:
-    """A cache folder in which the first two default networks lie, trained for one epoch in place of eight."""
+    """A cache folder in which the first two default networks lie as if they had been trained here: those of the panel
+    that comes with simbench."""
     import torch
 
-    from simbench.contracts import Recipe
     from simbench.networks import weights
+    from simbench.networks.panels import built, read_panel
 
     model, dataset = registry.get("models", "tiny10"), registry.get("datasets", "digits")
-    short = Recipe(epochs=1)
+    panel = registry.get("panels", "tiny10-digits-1")
 
     def make(folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SIMBENCH_CACHE", str(folder))
-            whole = weights.train
-            patch.setattr(weights, "train", lambda m, d, recipe, seed, device: whole(m, d, short, seed, device))
+            file = read_panel(panel.file, panel.sha256)
+            patch.setattr(weights, "train", lambda m, d, recipe, seed, device: built(file.network(m, d, seed), d))
             for seed in (0, 1):
                 weights.trained(model, dataset, dataset.fingerprint(), seed)
 

@@ -1,6 +1,7 @@
-"""Archives of published data sets: fetched by torchvision, verified, and unpacked again where files are damaged.
+"""Archives of published data sets: downloaded by torchvision, verified, and unpacked again if files are damaged.
 
-`data` is a `simbench_plugins.datasets.published.Published` everywhere, `original` its class of torchvision.datasets.
+In all functions, `data` is a `simbench_plugins.datasets.published.Published` and `original` its class in
+torchvision.datasets.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from simbench.system.seals import content_of
 
 
 class Archive(NamedTuple):
-    """A file as published. file: where torchvision looks for it. url: where it comes from. md5: of its content."""
+    """A published file. file: path at which torchvision looks for it. url: its source. md5: hash of its content."""
 
     file: Path
     url: str
@@ -32,8 +33,8 @@ class Archive(NamedTuple):
 
 
 def mend(data: Any, original: Any, folder: Path) -> None:
-    """Unpack again the files that differ from their first content or from their archive; without an archive remove
-    them, so that they are fetched."""
+    """Unpack again the files that differ from their first content or from their archive. Without an archive, remove
+    them, so that they are downloaded again."""
     home, known = folder / data.unpacked, data.known()
     contents = known["contents"] if known is not None else {}
     archives = data.archives(original, folder)
@@ -75,8 +76,8 @@ def mend(data: Any, original: Any, folder: Path) -> None:
 
 @contextlib.contextmanager
 def fetching(data: Any, folder: Path) -> Iterator[Any]:
-    """torchvision's class, for which new connections fail after `data.patience` seconds without an answer. Whatever it
-    raises becomes an InputError of one line."""
+    """torchvision's class, with a timeout of `data.patience` seconds for new connections. Its exceptions become an
+    InputError of one line."""
     from torchvision import datasets
 
     original = getattr(datasets, data.original)
@@ -91,7 +92,7 @@ def fetching(data: Any, folder: Path) -> Iterator[Any]:
 
 
 def _unavailable(data: Any, archives: list[Archive], error: Exception) -> InputError:
-    """One line: what was tried, why it failed and what to do."""
+    """The error, in one line: what was tried, why it failed and what to do."""
     home = archives[0].file.parent
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     if data.unverified(archives):

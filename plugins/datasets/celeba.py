@@ -76,9 +76,9 @@ ATTRIBUTES = (
 class CelebA(Published):
     """Faces (3, size, size) with 40 binary labels: 162,770 train and 19,962 test images.
 
-    Of the aligned 178x218 images, the middle 7/8 of the width and of the height, stretched to a square bilinearly
-    (antialiased): with size=224 what the code of the matching paper evaluates on, a crop of 224 out of 256x256.
-    Its random crops and rotations in training are not taken. The 19,867 images for validation are not used.
+    The central 7/8 of the width and of the height of the aligned 178x218 images, resized to a square (bilinear,
+    antialiased). With size=224, these are the inputs on which the code of the matching paper evaluates: a crop of 224
+    of 256x256. Its random crops and rotations in training are not applied, and the 19,867 validation images not used.
 
     Downloaded once (1.5 GB) from Google Drive, for which torchvision needs the package gdown, into the cache folder; a
     copy put there by hand, zipped or not, is used as well. Decoded once for each size, into a file that is mapped
@@ -129,7 +129,7 @@ class CelebA(Published):
         return decoded.read(self._decoded, name, self._decode)
 
     def fingerprint(self) -> str:
-        """As of every data set; stored beside the decoded images."""
+        """The fingerprint, as for every data set; it is stored beside the decoded images."""
         return decoded.fingerprint(self._decoded, self.normalisation, partial(Dataset.fingerprint, self), self._decode)
 
     @cached_property
@@ -164,7 +164,7 @@ class CelebA(Published):
 
 
 def _unpack(archives: list[Archive]) -> None:
-    """Unpack images put there by hand as published: torchvision unpacks only what it has fetched itself."""
+    """Unpack an archive that was placed there by hand: torchvision unpacks only archives that it downloaded itself."""
     from torchvision.datasets.utils import extract_archive
 
     zipped = [archive for archive in archives if archive.file.name == ARCHIVE and archive.intact()]

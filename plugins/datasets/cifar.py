@@ -16,9 +16,9 @@ from simbench import hookimpl
 class Cifar10(Published):
     """Photographs (3, 32, 32) of 10 classes: 50,000 train and 10,000 test images.
 
-    Fetched once (170 MB) into the cache folder, where a copy put there by hand is taken as well.
-    mean, std: the customary ones, with which the authors of the matching paper trained. This std is the mean
-    of the images' own deviations; that of all pixels is (0.2470, 0.2435, 0.2616).
+    Downloaded once (170 MB) into the cache folder. A copy that was placed there by hand is used as well.
+    mean, std: the customary values, with which the authors of the matching paper trained. This std is the mean of the
+    standard deviations of single images; that of all pixels is (0.2470, 0.2435, 0.2616).
     """
 
     name = "cifar10"
@@ -42,9 +42,9 @@ class Cifar10(Published):
 class Cifar100(Cifar10):
     """Photographs (3, 32, 32) of 100 classes (the fine labels): 50,000 train and 10,000 test images.
 
-    Fetched once (170 MB) into the cache folder, where a copy put there by hand is taken as well.
-    mean, std: the customary ones, which the code of the matching paper has too: of all pixels of the train images,
-    to within 2e-4; unlike cifar10's, this std is not that of single images.
+    Downloaded once (170 MB) into the cache folder. A copy that was placed there by hand is used as well.
+    mean, std: the customary values, which the code of the matching paper also uses: those of all pixels of the train
+    images, to within 2e-4. Unlike that of cifar10, this std is not a mean over single images.
     """
 
     name = "cifar100"

@@ -1,4 +1,4 @@
-"""Images decoded once: arrays of both splits, in files that processes share and verify."""
+"""Images that are decoded once: arrays of both splits, in files that processes share and verify."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Pace:
 
 
 class Hashed:
-    """An open file and the sha256 of the bytes written to it, with which the file on disk is compared later."""
+    """An open file and the sha256 of the bytes written to it, for later comparison with the file on disk."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.sha = file, hashlib.sha256()
@@ -59,8 +59,8 @@ def write(
     new folder, appears whole or not at all. Existing files are replaced; processes that have them open keep the old
     ones.
 
-    splits: name -> (a name of each image, labels). pixels(split, image): uint8 (3, size, size). threaded: as many
-    threads as `pace` says, else one. Raises OSError where there is no room, and what `pixels` raises.
+    splits: name -> (a name of each image, labels). pixels(split, image): uint8 (3, size, size). threaded: use
+    the number of threads in `pace`, otherwise one. Raises OSError if the disk is full, and what `pixels` raises.
     """
     import numpy as np
 
@@ -126,8 +126,8 @@ def _images(
 
 
 def damage(folder: Path) -> str:
-    """The first file that differs from what was written, or "". Each file is read whole once in a process, and again
-    when it has changed."""
+    """The first file that differs from what was written, or "". A process reads each file once, and again if it has
+    changed."""
     contents = unsealed(folder / CONTENTS)
     if contents is None:
         return CONTENTS
@@ -137,8 +137,8 @@ def damage(folder: Path) -> str:
 def read(folder: Path, name: str, again: Callable[[Path], None]) -> Split:
     """images (n, 3, size, size) as a private memory map, shared by processes as long as none writes to it.
 
-    again: decodes what is damaged, which one line on stderr tells. Raises InputError when that is of no use, and what
-    `again` raises."""
+    again: decodes damaged files again, which one line on stderr reports. Raises InputError if they are still damaged
+    afterwards, and what `again` raises."""
     import numpy as np
 
     _mend(folder, again)
@@ -169,7 +169,7 @@ def _mend(folder: Path, again: Callable[[Path], None]) -> None:
 
 
 def fingerprint(folder: Path, normalisation: str, compute: Callable[[], str], again: Callable[[Path], None]) -> str:
-    """The value of `compute`, stored beside the images and read from there as long as none of their files changes."""
+    """The value of `compute`, stored beside the images and reused as long as none of their files changes."""
     file = folder / f"fingerprint-{normalisation}.json"
     known = unsealed(file)
     if known is not None and known["stamps"] == _stamps(folder):

@@ -1,4 +1,4 @@
-"""The embedded default: 1,797 real scans of handwritten digits, no download."""
+"""The default data set: 1,797 scans of handwritten digits that come with scikit-learn, without a download."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Digits(Dataset):
     1,437 train and 360 test images of one channel; a fixed split, stratified by digit, the same for every task.
     mean, std: of all pixels of the train images.
     task: the meaning of the labels. "digit": 10 classes. "parity": even (0) or odd (1). "size": up to four (0) or
-        above (1). "attributes": six binary labels, each a function of the digit, for work with several labels an image.
+        above (1). "attributes": six binary labels, each a function of the digit, for experiments with several labels
+        per image.
     """
 
     task: Literal["digit", "parity", "size", "attributes"] = "digit"
@@ -65,7 +66,8 @@ class Digits(Dataset):
 
 @cache  # of the process, not of the object, which would carry the images into every pickle
 def _splits() -> dict[str, Split]:
-    """Images (n, 1, 32, 32) uint8; every product below is exact in float64, so the pixels are the same anywhere."""
+    """Images (n, 1, 32, 32) uint8; all products below are exact in float64, so the pixels are the same on every
+    machine."""
     import numpy as np
 
     scans, labels = _scans()

@@ -1,4 +1,4 @@
-"""What each index is by chance, for inputs that do not pair."""
+"""Chance level of each index: its value for inputs that do not correspond."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Calibration(Experiment):
     """Every index on pairs of networks at every layer, and on the same activations with the test images of Model 2 in
     random orders.
 
-    Rows of a case: `similarity`; `null_similarity`, the mean over the random orders, which is what the index finds by
-    chance in two representations of these shapes; `p_value`, (1 + number of orders that give at least the value) / (1 +
-    permutations); `calibrated_similarity`, (value - mean) / (most similar value - mean). Whole images change places; in
-    view spatial with all their pixels.
+    Rows of a case: `similarity`; `null_similarity`, the mean over the random orders, which is the value by chance for
+    two representations of these shapes; `p_value`, (1 + number of orders that give at least the value) / (1 +
+    permutations); `calibrated_similarity`, (value - mean) / (most similar value - mean). Whole images are permuted; in
+    view spatial, with all their pixels.
 
     permutations: number of random orders, the same for every index, pair and layer. pairs: number of ordered pairs of
     networks at every layer. slow: whether to compute indices that take more than a second for one value.

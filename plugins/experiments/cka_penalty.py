@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CKAPenalty(Experiment):
-    """A network stitched with itself, pushed to look different while it works the same.
+    """A network stitched with itself whose stitch is trained to lower an index while the network keeps its accuracy.
 
     From near the identity, Adam minimises cross-entropy + weight * index(stitched, own activations), by task_loss.
     The identity itself is a stationary point of both terms, so training starts from a seeded Gaussian perturbation
@@ -46,13 +46,13 @@ class CKAPenalty(Experiment):
     `pushed_to` is the least similar value of the index among the logged steps at which relative accuracy is at least
     1 - tolerance: how far the index can be lowered before accuracy falls. A longer training may lower it further.
 
-    index, view: the index that every network is pushed to lower, and its view ("flat", images by all neurons, in the
-        authors' code). The penalty is the index of a batch, biased by its few rows; logged is that of the test images.
+    index, view: the index that training lowers for every network, and its view ("flat", images by all neurons, in the
+        authors' code). The penalty is the index of a batch, biased by its few rows; that of the test images is logged.
     weight, batch, epochs, learning_rate, schedule, augment, labels: of the training, as in task_loss.
-    layer: "middle" is the middle one of the selected layers; a model without the layer is not pushed.
-    networks: number of networks of each model, the first by seed or name, that are also pushed to lower each selected
+    layer: "middle" is the middle one of the selected layers; a model without the layer is left out.
+    networks: number of networks of each model, the first by seed or name, that are also trained to lower each selected
         index that a stitch can change (differentiable and not invariant to the stitch), in the selected views. An index
-        that needs samples is not pushed where a batch has more rows than its `max_rows`, as in view spatial.
+        that needs samples is left out if a batch has more rows than its `max_rows`, as in view spatial.
     pairs, baseline: for comparison, the index between stitched A and B, for this number of ordered pairs of networks
         at every selected layer, stitched by `baseline`.
 
@@ -115,7 +115,7 @@ class CKAPenalty(Experiment):
             yield Case.compare(self, setting, self.index, pair, self.view, "baseline")
 
     def _places(self, selection: Selection) -> Iterator[tuple[Network, str]]:
-        """Networks, each with the layer it is pushed at."""
+        """Networks, each with the layer at which it is stitched."""
         models = {network.model.spec: network.model for network in selection.networks}
         if self.layer != "middle" and not any(self.layer in model.layers for model in models.values()):
             allowed = dict.fromkeys(layer for model in models.values() for layer in model.layers)

@@ -1,4 +1,4 @@
-"""What the pushes of `cka_penalty` look like: a table and a figure."""
+"""The table and the figure of `cka_penalty`."""
 
 from __future__ import annotations
 

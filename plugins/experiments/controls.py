@@ -1,4 +1,4 @@
-"""Stitches of fronts that share nothing with Model 2: what stitched accuracy must be compared with."""
+"""Stitches of fronts that share nothing with Model 2: a baseline for stitched accuracy."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Controls(Experiment):
-    """Stitched accuracy with trained fronts above that with fronts that have nothing to share with Model 2.
+    """Stitched accuracy with trained fronts, compared with fronts that share nothing with Model 2.
 
-    Into the same end, at the same layer and by the same stitcher go
+    Four fronts are stitched to the same end, at the same layer, by the same stitcher:
 
     - "trained": the front of the pair, as in `matching`;
     - "untrained": a front of its architecture with initial weights (`Network.untrained`);
@@ -35,11 +35,11 @@ class Controls(Experiment):
       input and nothing else (`simbench_plugins.experiments.noise`).
 
     Rows of each kind hold the scores of the stitched network, and those of a control `accuracy_above_control`: the
-    relative accuracy with the trained front less that with the control. A stitch that gets as far without a trained
-    front says nothing about it.
+    relative accuracy with the trained front less that with the control. If a stitch
+    is as accurate without a trained front, its accuracy says nothing about the front.
 
     shuffled: number of networks of each model that are trained on permuted labels, with the first of the selected
-    seeds; fronts of other seeds take turns with them. noise: standard deviation within a cluster of the clustered
+    seeds; fronts of other seeds use them in turn. noise: standard deviation within a cluster of the clustered
     noise; Smith et al. do not fix it.
     Preset paper: CIFAR-10, and Tiny-10 and the stitches trained as by the authors of Csiszarik et al.
     """
@@ -102,7 +102,8 @@ class Controls(Experiment):
 
 
 def _partner(network: Network, selection: Selection) -> Network | None:
-    """The control of the model of a network: of its own seed, or else at its place; None where there is none."""
+    """The control of the model of a network: of the same seed if there is one, otherwise the one at its position; None
+    if there is none."""
     own = [other for other in selection.controls if other.model == network.model]
     same = [other for other in own if other.seed.partition("@")[0] == network.seed]
     place = [other for other in selection.ordered if other.model == network.model].index(network)

@@ -28,12 +28,12 @@ BASELINE = "identity"
 class CrossDataset(Experiment):
     """Every stitcher from the front of a network trained on one data set to the end of one trained on another.
 
-    Networks of every selected data set (and those with published weights, of theirs) are fronts; images, labels and
-    the networks at the end are of one data set at a time, each in turn. Kind `foreign`: the front was trained on
-    another data set, which stands behind the @ in `seed_a`, and sees the images normalised as there. Kind `home`, the
-    reference: it was trained on this one. At every layer both networks have; fitted on train images, scored on test
-    images against Model 2, the end. Where images have several labels, the relative accuracy is the mean over them,
-    and `relative_accuracy/NAME` that of one.
+    Networks of every selected data set (and those with published weights, of theirs) are fronts; images, labels and the
+    networks that supply the end are of one data set at a time, each in turn. Kind `foreign`: the front was trained on
+    another data set, named after the @ in `seed_a`, and sees the images normalised as there. Kind `home`, the
+    reference: it was trained on this one. Every layer that both networks have is stitched. Stitches are fitted on train
+    images and scored on test images against Model 2, which supplies the end. Where images have several labels, the
+    relative accuracy is the mean over them, and `relative_accuracy/NAME` that of one.
 
     The figure shows relative accuracy by layer, mean and standard deviation over pairs of networks, a panel for each
     (data set of the front -> data set of the end); dotted, the reference.

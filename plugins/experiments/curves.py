@@ -1,4 +1,4 @@
-"""Means and standard deviations over pairs of networks, by layer or width: what figures of stitching draw."""
+"""Means and standard deviations over pairs of networks, by layer or width, for figures of stitching."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def depths(kept: Iterable[Kept]) -> dict[str, tuple[str, ...]]:
 
 
 def in_depth(layers: Iterable[str], model: str, known: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The layers, each once, in the model's order where that is known, else sorted with numbers in numeric order."""
+    """The layers, each once, in the order of the model if known, otherwise sorted with numbers in numeric order."""
     order = known.get(model, ())
     return sorted(
         dict.fromkeys(layers),

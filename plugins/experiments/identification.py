@@ -1,4 +1,4 @@
-"""Identification of layers: is the corresponding layer of another network the most similar of all?"""
+"""Identification of layers: whether the corresponding layer of another network is the most similar one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EQUAL = 1e-9
 
 
 def identification(case: Case, bench: Bench) -> Result:
-    """The share of identified layers, of all default layers of the model, and the values that it follows from."""
+    """The share of the default layers of the model that are identified, and the values from which it is computed."""
     import numpy as np
 
     layers = case.a.model.default_layers

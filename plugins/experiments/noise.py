@@ -1,4 +1,4 @@
-"""Clustered noise: activations that know the class of an input and nothing else."""
+"""Clustered noise: activations that depend on the class of an input and on nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs of networks that an experiment stitches, and the settings that its figure keeps apart."""
+"""Pairs of networks that an experiment stitches, and the settings that its figure shows separately."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def first_pairs(selection: Selection, most: int, who: str) -> list[Pair]:
-    """`selection.pairs(most)`. Raises InputError, in the name of `who`, when there is no pair at all."""
+    """`selection.pairs(most)`. Raises InputError, in the name of `who`, if there is no pair."""
     pairs = list(selection.pairs(most))
     if not pairs:
         raise InputError(
@@ -28,7 +28,7 @@ def first_pairs(selection: Selection, most: int, who: str) -> list[Pair]:
 
 
 def parameter(rows: pandas.DataFrame, name: str) -> list[float]:
-    """The value of a numeric parameter of each row's method, NaN where it has none of that name."""
+    """The value of a numeric parameter of each row's method, NaN if it has no parameter of that name."""
     return [
         float(parse(f"{method}[{params}]")[1].get(name, "nan")) if params else float("nan")
         for method, params in zip(rows["method"], rows["params"], strict=True)

@@ -1,4 +1,5 @@
-"""Changes of a layer: principal components removed, noise added; what they cost, and how similar an index calls it."""
+"""Perturbations of a layer (principal components removed, noise added), their cost in accuracy, and the similarity of
+the perturbed layer to the original by an index."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class Change:
 
 
 def changes(case: Case, bench: Bench) -> Iterator[Change]:
-    """All changes of a at layer_a, with what they cost on the test images.
+    """All changes of a at layer_a, with their cost in accuracy on the test images.
 
     Components are those of the channels of the train images. Removed are the first 1, 2, 4, ... of r, or all but these;
     what is left keeps the mean. Noise is drawn for each test input and channel, the same at every position, so that it

@@ -1,4 +1,4 @@
-"""How much of a stitched network's score is the fit of its stitch."""
+"""How much the score of a stitched network depends on the sample to which its stitch is fitted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Refits(Experiment):
         return rows
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
-        """The reliability of the target that is ranked by, of stitches fitted anew."""
+        """Reliability of the target of the ranking under refits of the stitches."""
         found = self._reliabilities(rows)
         if found.empty:
             return found[[]]

@@ -1,4 +1,4 @@
-"""What a similarity index should pass whatever it is used for: identification of layers, sensitivity, specificity."""
+"""Tests that every similarity index should pass: identification of layers, sensitivity, specificity."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Sanity(Experiment):
         return self._perturbation(case, bench)
 
     def _perturbation(self, case: Case, bench: Bench) -> list[Row]:
-        """Means over layers of what an index sees of the changes of each layer."""
+        """Means over layers of the results of an index on the changes of each layer."""
         found: dict[str, list[float]] = {}
         for layer in case.a.model.default_layers:
             at = replace(case, layer_a=layer, layer_b=layer)

@@ -1,4 +1,4 @@
-"""What sparse stitches look like: a table and a figure."""
+"""The table and the figure of `sparsity`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves of quantities along a training, over several runs of it."""
+"""Curves of quantities during training, over several runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an experiment asks of a stitcher that it trains: that it is trained, and parameters by their names."""
+"""Requirements of experiments on a stitcher: that it is trained, and has certain parameters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simbench import InputError, Stitcher
 
 def check(stitcher: Stitcher, *parameters: str, example: str = "task_loss") -> None:
     """Raise InputError, in one line, for a stitcher that is not trained or lacks one of the parameters. example: spec
-    of a stitcher that would do."""
+    of a stitcher that meets the requirements."""
     if stitcher.needs != "task":
         raise InputError(
             f"stitcher is {stitcher.spec}, which is not trained; a stitcher trained on the task is wanted, such as "
@@ -25,7 +25,8 @@ def check(stitcher: Stitcher, *parameters: str, example: str = "task_loss") -> N
 
 
 def varied(stitcher: Stitcher, **parameters: object) -> Stitcher:
-    """The stitcher with other values of some parameters. Raises InputError that names it where it refuses them."""
+    """The stitcher with other values of some parameters. Raises InputError, with the name of the stitcher, if it
+    refuses them."""
     try:
         return replace(stitcher, **parameters)
     except InputError as error:
@@ -33,5 +34,6 @@ def varied(stitcher: Stitcher, **parameters: object) -> Stitcher:
 
 
 def with_bias(stitcher: Stitcher) -> bool:
-    """Whether the maps that a stitcher trains have a bias: its parameter `bias`, True where it has none."""
+    """Whether the maps that a stitcher trains have a bias: its parameter `bias`, or True if it has no such
+    parameter."""
     return bool(getattr(stitcher, "bias", True))

@@ -1,4 +1,4 @@
-"""What indices along the training of a stitch look like: a table and a figure."""
+"""The table and the figure of `trajectory`."""
 
 from __future__ import annotations
 

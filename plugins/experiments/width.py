@@ -125,7 +125,7 @@ class Width(Experiment):
 
 
 def width_of(model: Model) -> float | None:
-    """The width multiplier of a model; None where it has none."""
+    """The width multiplier of a model, or None."""
     width = getattr(model, "width", None)
     return float(width) if isinstance(width, (int, float)) and not isinstance(width, bool) else None
 

@@ -150,7 +150,7 @@ def _page(outcome: Outcome, registry: Registry) -> None:
             from simbench.cli.reporting import said
             from simbench.report.page import write
 
-            tables = of_folder(outcome.folder, outcome.declared)
+            tables = of_folder(outcome.folder, outcome.declared, outcome.frames)
             write(tables, page, said(registry, tables))
         click.echo(f"page in {page}")
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Copies of cases and selections, for the experiments that plan and measure them."""
+"""Copies of cases and selections, which experiments receive when they plan and measure."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection, Setting
 
 Whole = TypeVar("Whole", Case, Selection)
-#: What of a case may be a copy: not its experiment, which is handed the case.
+#: Fields of a case that are copied. The experiment is not: it receives the copy.
 PARTS = ("setting", "method", "a", "b", "control")
 
 
 def _split(data: Dataset, name: str) -> Split:
-    """A split of a data set, of which others may hold the arrays, in arrays of its own."""
+    """A split of a data set with copies of its arrays, which other code may hold."""
     part = data.split(name)
     return Split(part.inputs.copy(), part.labels.copy())
 
 
 def handed(whole: Whole) -> tuple[Whole, Callable[[Any], Any]]:
-    """A copy of a case or a selection, with copies of the networks, settings and plugins in it, and of the arrays of
-    data sets where they are asked for; and the way back: what of these is a copy, or a case made of copies -> what it
-    is a copy of."""
+    """(copy, back) of a case or a selection.
+
+    The copy contains copies of its networks, settings and plugins; arrays of data sets are copied when a split is read.
+    back(x) returns the original of a copy, and for a new case made of copies, a case made of the originals. Other
+    objects are returned as they are."""
     copies: dict[int, Any] = {}
     originals: dict[int, Any] = {}
 

@@ -1,4 +1,4 @@
-"""Likeness: whether a copy still is, to the last bit, what it is a copy of."""
+"""Likeness: whether a copy is still equal to its original, bit for bit."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     import numpy
     import torch
 
-#: Elements that are compared at a time where the original is in another dtype.
+#: Number of elements that are compared at a time if the dtypes differ.
 BLOCK = 2**20
 
 
 def alike(
     twin: torch.Tensor | numpy.ndarray, original: torch.Tensor | numpy.ndarray, dtype: torch.dtype | None = None
 ) -> bool:
-    """Whether two tensors, or two arrays, are the same numbers in the same shape. dtype: of the twin, which is then
-    what the original gives in it. NaN is NaN."""
+    """Whether two tensors, or two arrays, have the same shape and the same bits. dtype: of the twin, if it is the
+    original converted to another dtype. NaN equals NaN."""
     import torch
 
     if not isinstance(original, torch.Tensor):
@@ -43,7 +43,7 @@ def alike(
 
 
 def _bits(x: torch.Tensor) -> torch.Tensor:
-    """The numbers as integers of their size, so that NaN equals itself and 0.0 is not -0.0."""
+    """The bits of floats as integers, so that NaN equals itself and 0.0 differs from -0.0."""
     import torch
 
     whole = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -51,7 +51,7 @@ def _bits(x: torch.Tensor) -> torch.Tensor:
 
 
 def alike_modules(twin: torch.nn.Module, original: torch.nn.Module) -> bool:
-    """Whether two networks are built and set up alike, and hold the same numbers."""
+    """Whether two networks have the same modules, settings, parameters and buffers."""
     if any(x != y for x, y in zip_longest(_structure(twin), _structure(original))):
         return False
     left, right = list(_tensors(twin)), list(_tensors(original))
@@ -67,9 +67,8 @@ def _tensors(net: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _structure(net: torch.nn.Module) -> Iterator[tuple]:
-    """Every module by name: its class, its mode, how many hooks it has, a `forward` of its own, plain attributes.
-
-    Each torch.fx.GraphModule has a class of its own; its code is among the plain attributes."""
+    """For every module: its name, class, plain attributes (mode included), number of hooks, and whether its instance
+    overrides `forward`. Each torch.fx.GraphModule has a class of its own; its code is among the plain attributes."""
     from torch.fx import GraphModule
 
     for name, part in net.named_modules(remove_duplicate=False):

@@ -1,10 +1,10 @@
 """Loans: copies of the host's objects lent to plugins, and whether a plugin changed them.
 
-A plugin gets stand-ins for the records of the host (`Moments`, `Scatter`, `Basis`, `Affine`, `Task`): of the same
-class, with every part copied when it is first looked at. What a record computes once for all who ask, such as the bases
-of a `Scatter`, the original computes, in the surroundings of the host, and the plugin gets a copy. Whatever is done to
-a stand-in, at once or later, reaches nobody else; after the call the copies are compared with what they are copies of,
-to the last bit, and a plugin that changed one has failed.
+A plugin receives placeholders for the records of the host (`Moments`, `Scatter`, `Basis`, `Affine`, `Task`). A
+placeholder has the same class, and copies each field when the plugin first reads it. Properties that a record computes
+once, such as the bases of a `Scatter`, are computed by the original with the settings of the host; the plugin receives
+a copy. Changes to a placeholder, during the call or later, affect no other code. After the call, the copies are
+compared with their originals bit for bit; the call has failed if the plugin changed one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from simbench.contracts import Plugin
 
-#: Bytes up to which what was made for one call alone is copied all the same, to see whether it is changed.
+#: Objects made for a single call are copied too, to detect changes, unless they are larger than this (in bytes).
 SMALL = 2**26
 
 
@@ -38,11 +38,11 @@ def lend(
     own: bool = False,
     **options: Any,
 ) -> Any:
-    """What a method of a plugin returns for copies of what it is given, called in surroundings of its own.
+    """Call a method of a plugin with copies of the arguments; settings that it changes are restored after the call.
 
-    dtype: of the copies of tensors among the given. own: what is given was made for this call alone, and where it takes
-    more than `SMALL` bytes it is handed as it is. Raises Spoilt where the method changed something, else what it
-    raises.
+    dtype: of the copies of positional tensors. own: the arguments were made for this call alone; if they are larger
+    than `SMALL` bytes, they are passed without copying. Raises Spoilt if the method changed an argument, otherwise what
+    the method raises.
     """
     loan = Loan()
     if not own or size(given) <= SMALL:
@@ -53,14 +53,14 @@ def lend(
 
 
 class Loan:
-    """Copies that are out, and what each is a copy of."""
+    """The copies that a plugin holds, each with its original."""
 
     def __init__(self) -> None:
         self._unchanged: list[tuple[str, Callable[[], bool]]] = []
 
     def copy(self, x: Any, path: str = "", dtype: torch.dtype | None = None) -> Any:
-        """A copy of a tensor, an array, a network, a record, or of a tuple, list or mapping of them; anything else
-        itself. path: what to call it where it is changed."""
+        """A copy of a tensor, an array, a network, a record, or of a tuple, list or dict of these. Other objects are
+        returned as they are. path: its name in the message if the plugin changes it."""
         import numpy as np
         import torch
 
@@ -88,8 +88,8 @@ class Loan:
 
     @contextmanager
     def settled(self, plugin: Plugin) -> Iterator[None]:
-        """The plugin runs inside. Raises Spoilt in the end, whatever it raised itself, but an interruption, with the
-        names of what is no longer what was handed out."""
+        """A context in which the plugin runs. At its end, raises Spoilt with the names of changed copies, also if the
+        plugin raised an exception itself; interruptions are passed on."""
         try:
             yield
         except Exception as error:
@@ -99,7 +99,7 @@ class Loan:
 
     def _settle(self, plugin: Plugin, error: Exception | None = None) -> None:
         changed = list(dict.fromkeys(path for path, unchanged in self._unchanged if not unchanged()))
-        self._unchanged.clear()  # copies point at the loan and it at them: they would stay until the collector comes
+        self._unchanged.clear()  # breaks reference cycles between loan and copies, so that memory is freed now
         if changed:
             told = ", ".join(path or "rows" for path in changed[:4]) + (" ..." if len(changed) > 4 else "")
             raise Spoilt(
@@ -108,14 +108,14 @@ class Loan:
             ) from error
 
     def _plain(self, x: Any, path: str) -> Any:
-        """A copy of the dataclass alone, whose fields are the same objects."""
+        """A shallow copy of a dataclass: its fields are the same objects."""
         twin, told = copy.copy(x), dict(vars(x))
         names = [f.name for f in fields(x)]
         self._unchanged.append((path, lambda: all(vars(twin).get(name) is told.get(name) for name in names)))
         return twin
 
     def _stand_in(self, x: Any, path: str) -> Any:
-        """An object of x's class whose parts are copied when they are looked at."""
+        """A placeholder of x's class, which copies each field when it is first read."""
         kind = _stand_ins(type(x))
         twin, out = object.__new__(kind), {}
 
@@ -139,12 +139,12 @@ class Loan:
 
 
 def _is_record(x: Any) -> bool:
-    """True for a dataclass that is compared by identity, as those that hold tensors are."""
+    """Whether x is a dataclass that is compared by identity, as those that contain tensors are."""
     return is_dataclass(x) and not isinstance(x, type) and not type(x).__dataclass_params__.eq
 
 
 class _Lent:
-    """A part of a record, or what it computes once; asked of the original where there is one."""
+    """A field or cached property of a placeholder; the original provides its value, if there is one."""
 
     def __init__(self, name: str, compute: Callable[[Any], Any] | None) -> None:
         self.name, self.compute = name, compute
@@ -161,7 +161,7 @@ class _Lent:
 
 @cache
 def _stand_ins(kind: type) -> type:
-    """The class of the stand-ins for records of a class: its subclass, under its name."""
+    """The class of placeholders for records of a class: a subclass of the same name."""
     if hasattr(kind, "lent"):
         return kind
     parts = {f.name for f in fields(kind)}
@@ -194,7 +194,7 @@ def _frozen(twin: Any, name: str, *value: Any) -> None:
 
 
 def size(x: Any) -> int:
-    """Bytes of the tensors in records, tuples and lists."""
+    """Size in bytes of the tensors in records, tuples and lists."""
     if isinstance(x, (list, tuple)):
         return sum(map(size, x))
     return sum(size(value) for value in vars(x).values()) if _is_record(x) else getattr(x, "nbytes", 0)

@@ -1,4 +1,4 @@
-"""The half of the bench that compares: values of indices on pairs."""
+"""The part of the bench that computes values of indices on pairs of layers."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from simbench.networks import sampling
 from simbench.system import stopwatch
 from simbench.system.surroundings import abroad
 
-#: Asks an index: what it returned, why that is degenerate, and its claims where they are known.
+#: Calls an index. Returns its answer, the reason why that is degenerate ("" if it is not), and its claims if known.
 Answer = Callable[[], tuple[Any, str, Claims | None]]
 
 
 @stopwatch.stages(similarity="indices", stitched_similarity="indices")
 class Comparing(Sides):
-    """Values of indices on the pairs of one selection."""
+    """Computes values of indices on the pairs of one selection."""
 
     def __init__(self, *given, **options) -> None:
         super().__init__(*given, **options)
@@ -68,7 +68,8 @@ class Comparing(Sides):
         )
 
     def _on_states(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:
-        """What the index prepares of each side: of its principal coordinates in view flat, if it does not see them."""
+        """Compare the states that the index prepares from each side. In view flat, an index that is invariant to
+        rotations prepares them from principal coordinates."""
         self.must_pair(case, case.view)
         turned = case.view == "flat" and turnable(index)
         drawn = (index.max_rows, case.setting.seed)
@@ -88,7 +89,7 @@ class Comparing(Sides):
         return (self.side(case, place, split, turned) for place in (0, 1)), answer
 
     def _on_coordinates(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:
-        """Both sides in view flat rotated to their principal coordinates, which such an index does not see."""
+        """Compare both sides in view flat in their principal coordinates; the index is invariant to this rotation."""
 
         def answer() -> tuple[Any, str, Claims | None]:
             x, y, m = self.coordinates(case, split)
@@ -97,7 +98,7 @@ class Comparing(Sides):
         return (self.turned(case, place, split)[0] for place in (0, 1)), answer
 
     def _on_rows(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:
-        """The rows themselves."""
+        """Compare the rows themselves."""
         x, y = self.rows(case, split, case.view)
 
         def answer() -> tuple[Any, str, Claims | None]:
@@ -116,7 +117,7 @@ class Comparing(Sides):
         ), answer
 
     def _of_case(self, index: Index, case: Case) -> tuple[Any, str, None]:
-        """What an index of a case returns, which works on copies of it, as an experiment does."""
+        """Call an index that takes a case. It receives a copy of the case, as an experiment does."""
         loan, (copied, back) = Loan(), handed(replace(case, method=index))
         with loan.settled(index), abroad():
             return index.from_case(copied, Window(self, loan, back)), "", None
@@ -127,9 +128,10 @@ class Comparing(Sides):
 
     @torch.no_grad()
     def stitched_similarity(self, index: Index, affine: Affine, case: Case, front: Tensor | None = None) -> float:
-        """Index of the stitched a against b on the test split, in the case's view: through the moments
-        where a 1x1 stitch acts on the rows of the view, else from the moved activations. front: activations of the test
-        inputs in place of those of a."""
+        """Value of an index between the stitched activations of a and those of b, on the test split in the case's view.
+
+        It is computed from moments if a 1x1 stitch acts on the rows of the view, otherwise from the stitched
+        activations. front: activations of the test inputs that replace those of a."""
         if index.needs == "case":
             raise Inapplicable(f"{index.spec} is computed from networks and layers, and does not see a stitch")
         if case.view != "flat" and index.needs == "moments":
@@ -144,23 +146,23 @@ class Comparing(Sides):
         return number(index, evaluate(index, *(self._drawn(index, side, case) for side in pair))[0])
 
     def samples(self, case: Case) -> int:
-        """Number of inputs a case is measured on."""
+        """Number of inputs on which a case is measured."""
         return self._inputs(case.split, case.view)
 
     def _inputs(self, split: str, view: str) -> int:
-        """Number of inputs that a view is taken of."""
+        """Number of inputs that a view uses."""
         drawn = self.activations.drawn(split, view)
         return self.activations.count(split) if drawn is None else len(drawn)
 
     def _drawn(self, index: Index, x: Tensor, case: Case) -> Tensor:
-        """At most `max_rows` of a side's rows, drawn with the setting's seed, for an index that needs samples; the same
-        of both sides."""
+        """The rows of a side, at most `max_rows` for an index that needs samples. The setting's seed draws them, so
+        that both sides have the same rows."""
         if index.needs != "samples" or index.max_rows is None or len(x) <= index.max_rows:
             return x
         return x[sampling.draw(len(x), index.max_rows, case.setting.seed)]
 
     def _drawn_note(self, index: Index, case: Case, split: str) -> str:
-        """How many rows were drawn, where not all were taken."""
+        """A note that says how many rows were drawn; "" if all rows are used."""
         if index.needs != "samples" or index.max_rows is None:
             return ""
         n = self._inputs(split, case.view)

@@ -1,13 +1,12 @@
-"""An order of pairs in which neighbours share sides."""
+"""An order of pairs in which consecutive pairs share sides."""
 
 from __future__ import annotations
 
 
 def place(x: int, y: int) -> int:
-    """The place of a pair of whole numbers on a Z-curve: their bits in turns (Morton 1966).
+    """The position of two non-negative integers on a Z-curve: their interleaved bits (Morton 1966).
 
-    Whatever number of sides fits in memory, pairs in this order use most of them several times before they are
-    forgotten.
+    However many sides fit in memory, pairs in this order use most sides several times before these are evicted.
 
     >>> sorted([(1, 1), (0, 2), (1, 0), (0, 0), (0, 1)], key=lambda pair: place(*pair))
     [(0, 0), (0, 1), (1, 0), (1, 1), (0, 2)]

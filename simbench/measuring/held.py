@@ -1,6 +1,6 @@
-"""Activations and states held, made when first asked for, or made at every call.
+"""A cache of activations and states of limited size, and activations that are computed on demand.
 
-Of all that is made those are held that fit, and of these those that cost most to make again.
+If not everything fits, the cache keeps what costs most to compute again per byte.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Sized(Protocol):
 
 @dataclass
 class _Kept:
-    """price: seconds a byte that making it took. worth: the price, and what was given up until it was last used."""
+    """price: seconds per byte that computing it took. worth: the price, plus the worth of the entry that had been
+    evicted last when this one was last used."""
 
     x: Any
     price: float
@@ -35,10 +36,11 @@ class _Kept:
 
 
 class Held:
-    """Tensors and states by key, of at most `budget` bytes together.
+    """A cache of tensors and states by key, of at most `budget` bytes in total.
 
-    Where one more does not fit in, those are forgotten that cost least to make again for their size; what has not been
-    used for long counts for less (GreedyDual-Size, Cao and Irani 1997), and of equals the one unused for longest goes.
+    If a new entry does not fit, the entries that cost least to compute again per byte are evicted. Entries that have
+    not been used for long lose worth (GreedyDual-Size, Cao and Irani 1997). Among equals, the least recently used is
+    evicted.
     """
 
     def __init__(self, budget: int) -> None:
@@ -53,18 +55,18 @@ class Held:
         return iter(self._kept)
 
     def __getitem__(self, key: Hashable) -> Any:
-        """KeyError for what is not held."""
-        kept = self._kept[key] = self._kept.pop(key)  # the last of equals
+        """The entry of a key. Raises KeyError if it is not in the cache."""
+        kept = self._kept[key] = self._kept.pop(key)  # now the most recently used
         kept.worth = self._given_up + kept.price
         return kept.x
 
     @property
     def nbytes(self) -> int:
-        """Of all together."""
+        """Size of all entries in bytes."""
         return sum(kept.x.nbytes for kept in self._kept.values())
 
     def make_room(self, size: int, spared: Container[Hashable] = ()) -> None:
-        """Forget until `size` bytes fit in, but for the spared ones; nothing where they never will."""
+        """Evict entries, except the spared ones, until `size` bytes fit. Does nothing if `size` exceeds the budget."""
         if size > self.budget:
             return
         cheapest = sorted((key for key in self._kept if key not in spared), key=lambda key: self._kept[key].worth)
@@ -72,11 +74,11 @@ class Held:
             self._given_up = self._kept.pop(cheapest.pop(0)).worth
 
     def forget(self, key: Hashable) -> None:
-        """Hold it no longer."""
+        """Remove the entry of a key, if there is one."""
         self._kept.pop(key, None)
 
     def keep(self, key: Hashable, x: Sized, seconds: float) -> None:
-        """Hold what took so long to make, if it fits beside the others."""
+        """Add an entry that took `seconds` to compute, if it fits beside the others."""
         if self.nbytes + x.nbytes <= self.budget:
             price = seconds / max(x.nbytes, 1)
             self._kept[key] = _Kept(x, price, self._given_up + price)
@@ -84,7 +86,7 @@ class Held:
 
 @dataclass(frozen=True)
 class OnDemand:
-    """Activations of chosen images (m,), computed at every call."""
+    """Activations of chosen images (m,), computed at every access."""
 
     make: Callable[[Tensor], Tensor]
 
@@ -93,8 +95,7 @@ class OnDemand:
 
 
 class Later:
-    """Activations that are made when they are first asked for, in the surroundings of the host, and of which copies are
-    given."""
+    """Activations that are computed at the first access, with the settings of the host. Each access returns a copy."""
 
     def __init__(self, make: Callable[[], Rows]) -> None:
         self._rows = cache(make)
@@ -109,6 +110,6 @@ class Later:
 
 
 def shown(held: Rows, small: int = SMALL) -> Rows:
-    """What a task shows of activations: large ones by the images that are asked for, as those that are computed at
-    every call, so that nobody needs a copy of all."""
+    """The activations of a task as a plugin sees them: a tensor of at most `small` bytes as it is. A larger one returns
+    copies of the images that are indexed, so that no copy of the whole tensor is needed."""
     return held if isinstance(held, Tensor) and held.nbytes <= small else Later(lambda: held)

@@ -1,10 +1,10 @@
-"""Inputs in random orders: what an index is when nothing says which input of b belongs to which of a.
+"""Values of an index for inputs of b in random orders, which destroy the correspondence between the inputs of a and b.
 
-Whole inputs change places. In view spatial the pixels of an input stay together, each in its position: pixels of one
-image resemble each other, and permuting them one by one would make any value look significant.
+Whole inputs are permuted. In view spatial, the pixels of an input stay together and keep their positions: pixels of one
+image are similar to each other, and permuting single pixels would make any value look significant.
 
-The representations themselves do not change, so that their moments, ranks and bases are computed once; for an index of
-moments only the comoments of a with b follow each order.
+Permutations leave the representations themselves unchanged, so their moments, ranks and bases are computed once. For an
+index of moments, only the comoments of a with b are computed for each order.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from simbench.isolation.loans import lend
 from simbench.moments.pair import Moments
 from simbench.system.surroundings import abroad
 
-#: Fewest inputs whose order says something.
+#: Smallest number of inputs that can be permuted.
 FEWEST = 4
-#: Most bytes of comoments that are held.
+#: Maximum size in bytes of the comoments that are in memory together.
 HELD = 2**27
-#: Rows that are multiplied at a time.
+#: Number of rows in one matrix product.
 _ROWS = 2**14
 
 
 def orders(inputs: int, permutations: int, seed: int) -> Tensor:
-    """(permutations, inputs) random orders, which depend on the three numbers alone: they are the same for every index
-    and every pair. InputError for fewer than one permutation, and fewer than FEWEST inputs."""
+    """(permutations, inputs) random orders. They depend on the three arguments only, so every index and every pair gets
+    the same. Raises InputError for fewer than one permutation or fewer than FEWEST inputs."""
     if permutations != int(permutations) or permutations < 1:
         raise InputError(f"permutations is {permutations}; a whole number from 1 is allowed")
     if inputs < FEWEST:
@@ -43,7 +43,8 @@ def orders(inputs: int, permutations: int, seed: int) -> Tensor:
 
 
 def of_rows(order: Tensor, rows: int) -> Tensor:
-    """(rows,) the order of rows, of which every input has equally many in succession.
+    """(rows,) order of the rows that follows from an order of the inputs. Every input has the same number of
+    consecutive rows.
 
     >>> of_rows(torch.tensor([1, 0]), 4).tolist()
     [2, 3, 0, 1]
@@ -53,8 +54,8 @@ def of_rows(order: Tensor, rows: int) -> Tensor:
 
 
 def null(index: Index, value: float, answers: Iterable[Any]) -> Null:
-    """The value of an index beside its answers for inputs in random orders. ArithmeticError for an answer that is no
-    finite number in the claimed range."""
+    """The value of an index together with its values for inputs in random orders. Raises ArithmeticError if an answer
+    is not a finite number in the claimed range."""
     with abroad():
         claims = index.claims
     best = claims.range[1 if claims.direction > 0 else 0]
@@ -62,18 +63,18 @@ def null(index: Index, value: float, answers: Iterable[Any]) -> Null:
 
 
 def size(m: Moments, orders: Tensor) -> int:
-    """Bytes of the comoments of a with b in all orders."""
+    """Size in bytes of the comoments of a with b in all orders."""
     return 8 * len(orders) * m.a.width * m.b.width
 
 
 def moments(m: Moments, x: Tensor, y: Tensor, orders: Tensor) -> Iterator[Moments]:
-    """Moments m of rows x (n, p) and y (n, q) with those of b in each order (permutations, inputs)."""
+    """The moments m of rows x (n, p) and y (n, q), with b in each order (permutations, inputs)."""
     for some in orders.split(max(1, HELD // size(m, orders[:1]))):
         yield from (Moments(m.a, m.b, ab) for ab in _comoments(m, x, y, some))
 
 
 def _comoments(m: Moments, x: Tensor, y: Tensor, orders: Tensor) -> Tensor:
-    """(permutations, p, q) comoments of a with b in each order. It is enough to centre a."""
+    """(permutations, p, q) comoments of a with b in each order. Centring a is sufficient."""
     inputs = orders.shape[1]
     x, y = (rows.reshape(inputs, -1, rows.shape[1]) for rows in (x, y))
     total = torch.zeros(len(orders), m.a.width, m.b.width, dtype=torch.float64, device=x.device)
@@ -86,15 +87,15 @@ def _comoments(m: Moments, x: Tensor, y: Tensor, orders: Tensor) -> Tensor:
 
 
 def of_exact(index: Index, m: Moments, orders: Iterable[Tensor]) -> Iterator[Any]:
-    """Answers of an index of moments for moments that store their rows, with those of b in each order."""
-    lend(index, index.from_moments, m, own=True)  # the bases it needs, which all orders share
+    """Answers of an index of moments, with b in each order. m stores its rows."""
+    lend(index, index.from_moments, m, own=True)  # computes the bases, which all orders share
     for order in orders:
         yield lend(index, index.from_moments, Moments.between(m.a, m.b.reordered(of_rows(order, m.n))), own=True)
 
 
 def of_samples(index: Index, a: Tensor, b: Callable[[Tensor], Tensor], orders: Iterable[Tensor]) -> Iterator[Any]:
-    """Answers of an index of samples for rows a (n, p) and the rows (n, q) that b gives for each order. The state of a
-    is prepared once."""
+    """Answers of an index of samples for rows a (n, p) and rows b(order) (n, q) for each order. The state of a is
+    prepared once."""
     if not index.prepares:
         yield from (lend(index, index.from_samples, a, b(order)) for order in orders)
         return

@@ -10,9 +10,9 @@ from simbench.contracts.bench import Bench
 from simbench.isolation.loans import Loan
 from simbench.system.surroundings import at_home
 
-#: What the protocol offers.
+#: Names in the protocol `Bench`.
 OFFERED = tuple(sorted({*Bench.__annotations__, *(name for name in vars(Bench) if not name.startswith("_"))}))
-#: Methods whose results are new at every call, or made by the experiment itself: they are not copied.
+#: Methods that return a new object at every call, or one that the experiment itself made. Their results are not copied.
 NEW = frozenset(
     {
         "similarity",
@@ -34,10 +34,10 @@ NEW = frozenset(
 
 
 class Window:
-    """What `simbench.Bench` offers of a bench; it runs in the surroundings of the host, and gives copies.
+    """A bench reduced to the protocol `simbench.Bench`. Methods run with the settings of the host and return copies.
 
-    A case that was handed out, and what it is made of, is taken back as what it is a copy of. AttributeError for
-    anything that the protocol does not offer.
+    A copy of a case, or of a part of a case, is accepted as argument and replaced by the original. Raises
+    AttributeError for a name that the protocol does not have.
     """
 
     def __init__(self, bench: Bench, loan: Loan, back: Callable[[Any], Any]) -> None:
@@ -54,7 +54,7 @@ class Window:
 
 
 def _method(method: Callable, new: bool, loan: Loan, back: Callable[[Any], Any]) -> Callable:
-    """new: what it returns is the caller's alone, and not copied."""
+    """new: the result belongs to the caller alone and is not copied."""
     name = method.__name__
 
     @wraps(method)

@@ -97,9 +97,12 @@ def attempt(name: str, owner: str) -> None:
 def _installed() -> list[tuple[str, str, str, Callable[[], object]]]:
     """(name, package, its version, function that loads it) of every installed plugin module, or object."""
     found = []
+    owners = {0: ("", "")}
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value):
-        # Each look at a distribution's name or version reads and parses its file of metadata.
-        package, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+        at = id(point.dist) if point.dist else 0
+        if at not in owners:  # each look at a distribution's name or version reads and parses its file of metadata
+            owners[at] = (point.dist.name, point.dist.version)
+        package, version = owners[at]
         found += [(name, package, version, make) for name, make in members(point)]
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -57,8 +58,9 @@ def ranked(tables: Tables, words: Words) -> dict[str, Any]:
     }
 
 
+@cache
 def templates() -> Environment:
-    """The templates, which escape every text."""
+    """The templates, which escape every text, compiled once per process."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -54,15 +54,20 @@ class Tables:
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def of_folder(folder: Path, declared: Mapping[str, BoardColumn] = columns.NONE) -> Tables:
-    """The tables of one folder, as they stand. InputError where one is missing, or of a later version."""
+def of_folder(
+    folder: Path, declared: Mapping[str, BoardColumn] = columns.NONE, frames: Mapping[str, pd.DataFrame] | None = None
+) -> Tables:
+    """The tables of one folder, as they stand. InputError where one is missing, or of a later version.
+
+    frames: name without suffix -> table, where they have just been read."""
     missing = [name for name in results.FILES if not (folder / name).is_file()]
     if missing:
         raise InputError(
             f"{str(folder)!r} holds no {', '.join(missing)}; give a folder of `simbench run` or `simbench publish`, or "
             f"derive them from its records with `simbench leaderboard --results {folder}`"
         )
-    frames = {Path(name).stem: results.read(folder, name, declared) for name in results.FILES}
+    if frames is None:
+        frames = {Path(name).stem: results.read(folder, name, declared) for name in results.FILES}
     # an older leaderboard.csv may lack the column of an experiment
     shown = {name: column for name, column in declared.items() if name in frames["leaderboard"]}
     return Tables(

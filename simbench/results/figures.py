@@ -153,11 +153,14 @@ def current(folder: Path, name: str, stamp: str) -> bool:
 
 
 def save(figure: Figure, folder: Path, name: str, stamp: str) -> None:
-    """Write a figure atomically as PNG and SVG; the same figure gives the same bytes."""
+    """Write a figure atomically as PNG and SVG; the same figure gives the same bytes. It is laid out once, for both."""
     import matplotlib
 
     png, svg = files(folder, name)
     with matplotlib.rc_context(STYLE):
+        figure.set_dpi(DOTS)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Identifier": stamp})):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=path.suffix[1:], dpi=DOTS, metadata=metadata)

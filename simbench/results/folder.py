@@ -91,7 +91,7 @@ def read_or_empty(folder: Path, name: str, declared: Mapping[str, BoardColumn] =
 def _must_be_known(folder: Path) -> None:
     if not (folder / "runs.csv").is_file():
         return
-    found = tables.read(folder / "runs.csv")
+    found = tables.read(folder / "runs.csv", only={"schema"})
     newest = found["schema"].max() if "schema" in found and found["schema"].notna().any() else 0
     if newest > columns.SCHEMA:
         raise InputError(

@@ -128,14 +128,22 @@ def write(frame: pd.DataFrame, path: Path) -> bool:
     return True
 
 
-def read(path: Path, declared: Mapping[str, BoardColumn] = columns.NONE) -> pd.DataFrame:
+def read(path: Path, declared: Mapping[str, BoardColumn] = columns.NONE, only: Set[str] | None = None) -> pd.DataFrame:
     """A table written by `write`, with the types of `simbench.columns`: text columns hold '' where empty, others a
-    missing value. declared: quantity -> column that experiments add to the leaderboard. Unknown columns are text."""
-    names = pd.read_csv(path, nrows=0).columns
+    missing value. declared: quantity -> column that experiments add to the leaderboard. only: names of the columns to
+    read, where the file has them; by default all. Unknown columns are text."""
+    names = [name for name in header(path) if only is None or name in only]
     types = _types(names, declared)
     empty = {name: [""] for name in names if types[name] is not str}
-    frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty)
+    chosen = None if only is None else names
+    frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty, usecols=chosen)
     return all_restored(frame, [name for name in names if types[name] is str])
+
+
+def header(path: Path) -> list[str]:
+    """The names of the columns of a CSV file; none of an empty file."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return next((row for row in csv.reader(file) if row), [])
 
 
 def _types(names: Iterable[str], declared: Mapping[str, BoardColumn] = columns.NONE) -> dict:

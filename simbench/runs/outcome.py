@@ -86,6 +86,11 @@ class Outcome:
         """Table -> its file: `paths["leaderboard"]`."""
         return {Path(name).stem: self.folder / name for name in publish.FILES}
 
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Table -> its data frame: `frames["leaderboard"]`."""
+        return {name: getattr(self, name) for name in self.paths}
+
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {status}" for status, count in self.counts.items() if count)
         done = f"measured {self.measured} of {self.cases} cases"
@@ -96,8 +101,7 @@ class Outcome:
         from simbench.report.boards import notebook
         from simbench.report.tables import Tables
 
-        names = [Path(name).stem for name in publish.FILES]
-        return notebook(Tables(**{name: getattr(self, name) for name in names}, declared=self.declared))
+        return notebook(Tables(**self.frames, declared=self.declared))
 
     def __str__(self) -> str:
         """The report that `simbench run` prints: the board, and what stands below it."""

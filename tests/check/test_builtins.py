@@ -184,6 +184,10 @@ INAPPLICABLE = {
 }
 
 
+#: Checks that compare nothing, or bits of one processor with each other.
+ANY_ROUNDING = {"contract", "bad_input", "inputs_untouched", "states_untouched", "deterministic"}
+
+
 def every_check() -> list:
     """(check, status) of every check of every configuration; those of a name's further configurations are long."""
     registry = simbench.load()
@@ -192,7 +196,7 @@ def every_check() -> list:
             check,
             "skipped" if check.name in skipped else "passed",
             id=f"{spec}-{check.name}",
-            marks=() if spec == first else pytest.mark.long,
+            marks=[pytest.mark.long] * (spec != first) + [pytest.mark.any_rounding] * (check.name in ANY_ROUNDING),
         )
         for kind, specs in SPECS.items()
         for spec in specs

@@ -8,6 +8,8 @@ import pytest
 import simbench
 from simbench.check import checks
 
+pytestmark = pytest.mark.any_rounding  # bytes and labels
+
 
 class Noise(simbench.Dataset):
     """A data set that keeps its contract."""

@@ -11,6 +11,8 @@ from simbench.check import Check, Outcome, checks
 from simbench.check.outcome import Skip, require
 from simbench.errors import Inapplicable, InputError
 
+pytestmark = pytest.mark.any_rounding  # texts
+
 
 def said(reason: str, error: type[Exception]):
     def rule() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from simbench.report import boards, page
 from simbench.report.answer import answer
 from simbench.report.names import address, labels, settings
 from simbench.report.tables import Words, of_folder
+from simbench.results.folder import FILES
 from simbench.statistics.disagreement import disagreements
 
 
@@ -89,6 +91,18 @@ def test_a_board_without_rows_makes_a_page():
 def test_a_folder_without_tables_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"holds no measurements.csv.*simbench leaderboard --results"):
         of_folder(tmp_path)
+
+
+def test_tables_that_have_been_read_are_not_read_again(tmp_path):
+    made = tables(["bures", "zero"], ["ls"])
+    frames = {Path(name).stem: getattr(made, Path(name).stem) for name in FILES}
+    for name in FILES:
+        (tmp_path / name).write_text("not a table")
+    found = of_folder(tmp_path, frames=frames)
+    assert all(getattr(found, name) is frame for name, frame in frames.items())
+    (tmp_path / FILES[0]).unlink()
+    with pytest.raises(InputError, match=f"holds no {FILES[0]}"):
+        of_folder(tmp_path, frames=frames)
 
 
 def test_cells_whose_ranks_differ_most_come_first():

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from simbench.results import figures
@@ -44,6 +45,20 @@ def test_a_figure_is_written_twice_and_the_same_each_time(tmp_path):
     with Image.open(tmp_path / "a" / "two.png") as image:
         assert image.width == pytest.approx(2 * figures.WIDTH * figures.DOTS, abs=2)
     assert ">two<" in (tmp_path / "a" / "two.svg").read_text(), "text stays text"
+
+
+def test_a_figure_is_laid_out_once_for_both_files(tmp_path):
+    class Counting(ConstrainedLayoutEngine):
+        calls = 0
+
+        def execute(self, fig):
+            type(self).calls += 1
+            return super().execute(fig)
+
+    figure = drawing()
+    figure.set_layout_engine(Counting())
+    figures.save(figure, tmp_path, "two", "stamp")
+    assert Counting.calls == 1
 
 
 def test_a_figure_is_current_while_both_files_are_there_and_bear_the_stamp(tmp_path):

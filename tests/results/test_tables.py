@@ -185,6 +185,21 @@ def test_a_table_comes_back_as_it_was_written(tmp_path):
     assert (tmp_path / "x.csv").read_bytes() == (tmp_path / "y.csv").read_bytes()
 
 
+def test_columns_are_read_alone_where_they_are_there(tmp_path):
+    written = pd.DataFrame({"run": ["a", "b"], "schema": [1, 2], "command": ["=x", ""]})
+    tables.write(written, tmp_path / "runs.csv")
+    whole, part = (tables.read(tmp_path / "runs.csv", only=only) for only in (None, {"schema", "command"}))
+    pd.testing.assert_frame_equal(part, whole[["schema", "command"]])
+    assert list(part["command"]) == ["=x", ""] and not len(tables.read(tmp_path / "runs.csv", only={"none"}).columns)
+
+
+def test_the_mark_of_unicode_belongs_to_no_name(tmp_path):
+    """Spreadsheets write it before the header."""
+    (tmp_path / "runs.csv").write_text("\ufeffrun,schema\na,3\n", encoding="utf-8")
+    read = tables.read(tmp_path / "runs.csv")
+    assert list(read.columns) == ["run", "schema"] and list(read["run"]) == ["a"]
+
+
 def test_an_empty_table_is_its_header_and_can_be_read(tmp_path):
     tables.write(tables.measurements([]), tmp_path / "x.csv")
     assert (tmp_path / "x.csv").read_text() == ",".join(MEASUREMENTS) + "\n"

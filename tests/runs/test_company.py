@@ -80,7 +80,7 @@ def test_the_run_is_of_every_kind(whole):
 @pytest.mark.parametrize(
     "requests, memory",
     [
-        pytest.param([REVERSED], 2**30, id="in another order"),
+        pytest.param([REVERSED], 2**30, id="in another order", marks=pytest.mark.long),
         pytest.param(
             [
                 replace(WHOLE, models=WHOLE.models[:1]),
@@ -92,7 +92,7 @@ def test_the_run_is_of_every_kind(whole):
             id="in pieces",
         ),
         pytest.param([WHOLE], 0, id="with nothing held", marks=pytest.mark.long),
-        pytest.param([REVERSED], 200_000, id="with some activations held"),
+        pytest.param([REVERSED], 200_000, id="in another order with some activations held"),
     ],
 )
 def test_every_record_is_the_same(whole, measured, requests, memory):

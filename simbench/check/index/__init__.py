@@ -1,4 +1,4 @@
-"""The checks of an index: its contract, its claims, and that every route gives one value, whatever the rows."""
+"""The checks of an index: its contract, its claims, and that all ways to compute it agree on rows of all kinds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simbench.check.index.contract import contract
 from simbench.check.outcome import Check
 from simbench.contracts import INVARIANCES, Index
 
-#: Name -> rule, the fundamental ones first.
+#: Name -> rule, in the order in which they are reported, fundamental rules first.
 RULES: dict[str, Callable[[Index], str]] = {
     "contract": contract,
     "known_answers": claims.known_answers,
@@ -40,7 +40,7 @@ OF_STATES: dict[str, Callable[[Index], str]] = {
 
 
 def index_checks(index: Index) -> Iterator[Check]:
-    """Every check of a configured index; of one that sees cases, not rows, those of what it declares."""
+    """All checks of a configured index. An index that is computed from a case has only checks of its declarations."""
     if index.needs == "case":
         yield Check("contract", partial(contract, index))
         yield Check("similarity", partial(routes.refused, index))

@@ -1,4 +1,4 @@
-"""Checks that hold an index to what it claims: its `Claims` and its known answers."""
+"""Checks of what an index claims: its `Claims` and its known answers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def range_(index: Index) -> str:
 
 
 def direction(index: Index) -> str:
-    """A noisy copy is more similar than independent rows, and, of a reflexive index, no more than the rows themselves.
+    """A noisy copy is more similar than independent rows and, if the index is reflexive, not more similar than
+    identical rows.
 
-    Of an index that does not see which rows belong together, it is required that the rows themselves are at least as
-    similar as both, and more than some.
+    If the index ignores the correspondence of rows, identical rows must be at least as similar as noisy copies and
+    independent rows, and visibly more similar than some of these.
     """
     if index.control:
         raise Skip("a control")
@@ -75,9 +76,10 @@ def _direction_unpaired(index: Index, sign: int) -> str:
 
 
 def identity(index: Index) -> str:
-    """s(A, A) is the end of the range that means most similar, where this is claimed, and visibly is not where not.
+    """s(A, A) is the most similar end of the range if the index claims to be reflexive, and visibly differs from it
+    otherwise.
 
-    So it is where all rows are equally far apart, unless such rows are refused.
+    This also holds for rows with equal pairwise distances, unless the index refuses such rows.
     """
     extreme, number = most_similar(index), value(index, data.identical())
     if not index.claims.reflexive:
@@ -95,7 +97,7 @@ def identity(index: Index) -> str:
 
 
 def most_similar(index: Index) -> float:
-    """The end of the range that means most similar. Skip where there is none."""
+    """The most similar end of the range. Raises Skip if there is none."""
     if index.control:
         raise Skip("a control")
     extreme = index.claims.range[1 if index.claims.direction > 0 else 0]
@@ -107,8 +109,8 @@ def most_similar(index: Index) -> float:
 
 
 def at_identity(index: Index) -> float:
-    """How far s(A, A) may be from the end of the range: a distance in units of the rows grows with them, and is
-    measured by that of independent rows."""
+    """Allowed difference between s(A, A) and the end of the range. It is relative to the value of independent rows,
+    because a distance may have the unit of the rows."""
     try:
         return AT_IDENTITY * max(1.0, abs(value(index, data.independent(4))))
     except Inapplicable:
@@ -116,7 +118,7 @@ def at_identity(index: Index) -> float:
 
 
 def symmetry(index: Index) -> str:
-    """s(A, B) = s(B, A) where symmetry is claimed; the two visibly differ where it is not."""
+    """s(A, B) = s(B, A) if symmetry is claimed; otherwise the two values visibly differ."""
     numbers = values(index, [*data.regular(), data.noisy(0), data.independent(0)])
     largest = max(gap(number, value(index, pair.swap())) for pair, number in numbers)
     measured = f"|s(a, b) - s(b, a)| is at most {largest:.2g} on {len(numbers)} pairs"
@@ -128,7 +130,7 @@ def symmetry(index: Index) -> str:
 
 
 def invariance(index: Index, side: str, group: str) -> str:
-    """Transformations of one side leave the value unchanged where claimed; some visibly change it where not."""
+    """Transformations of one side leave the value unchanged if invariance is claimed; otherwise some change it."""
     claimed = group in (index.claims.invariances_a if side == "a" else index.claims.invariances_b)
     largest, where = -1.0, ""
     for pair, before in values(index, data.regular()):
@@ -146,7 +148,7 @@ def invariance(index: Index, side: str, group: str) -> str:
 
 
 def gradient(index: Index) -> str:
-    """Gradients with respect to the rows are finite, also at A = B, and not identically zero, except at A = B."""
+    """Gradients with respect to the rows are finite. They are not identically zero, except perhaps at A = B."""
     if not index.claims.differentiable:
         raise Skip("not claimed differentiable")
     for pair, _ in values(index, data.regular()):
@@ -171,7 +173,7 @@ def _slope(index: Index, pair: Pair) -> float:
 
 
 def known_answers(index: Index) -> str:
-    """The index reproduces its own closed-form cases."""
+    """The index reproduces its own known answers."""
     answers = index.known_answers()
     if not answers:
         raise Skip("none given; implement known_answers() with a case whose value follows by hand")

@@ -1,4 +1,4 @@
-"""The contract of an index: what it declares, and what it returns."""
+"""Check of the contract of an index: its declarations and the type of its values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METHODS = {"moments": "from_moments", "samples": "from_samples", "case": "from_c
 
 
 def contract(index: Index) -> str:
-    """The index declares everything it must, and returns a finite 0-dim float tensor."""
+    """The index makes all required declarations and returns a finite 0-dim float tensor."""
     declared(index, METHODS)
     halves = [name for name in ("prepare", "compare") if overrides(index, name)]
     require(len(halves) != 1, f"implements {' and '.join(halves)} alone; an index of states has prepare and compare")
@@ -40,7 +40,7 @@ def contract(index: Index) -> str:
 
 
 def _well_formed(promised: Claims) -> None:
-    """Require claims that do not contradict themselves."""
+    """Require consistent claims."""
     require(isinstance(promised, Claims), f"claims is {promised!r}; a Claims object is wanted")
     require(promised.direction in (1, -1), f"direction is {promised.direction!r}; 1 or -1 is wanted")
     low, high = promised.range

@@ -1,6 +1,6 @@
-"""The value of an index on rows that are all equally far apart.
+"""The value of an index on rows with equal pairwise distances.
 
-There, unbiased estimators divide rounding by rounding.
+For such rows, unbiased estimators divide one rounding error by another.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from simbench.errors import Inapplicable, InputError, Spoilt, Undefined
 
 
 def equidistant(index: Index, identical: float, allowed: float) -> str:
-    """Require that such rows either have a well-defined value or are refused; the value as text.
+    """Require that such rows either have a well-defined value or are refused. Returns the value as text.
 
-    identical: s(a, a) of other rows, which is the value that these must have, too. An unbiased estimator knows nothing
-    about such rows and may refuse them with Undefined, InputError or Inapplicable. allowed: how far from it they are.
+    identical: s(a, a) of other rows, which must also be the value of these. allowed: the largest difference between the
+    two. An unbiased estimator has no information about such rows and may refuse them with Undefined, InputError or
+    Inapplicable.
     """
     rows = data.equidistant()
     other = data.related(rows.shape[1], rows.shape[1], n=len(rows), seed=31).a

@@ -1,4 +1,4 @@
-"""Checks of an index against rounding: coarse numbers, large offsets, and the order in which moments are summed."""
+"""Checks of the sensitivity of an index to rounding: low precision, large offsets, and the order of summation."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from simbench.check.tolerances import EXACT, gap
 from simbench.contracts import Index
 from simbench.errors import Inapplicable, Spoilt
 
-#: Means of about 1000 standard deviations cost all digits below 1e-5 in float32 when rows are not centred first, and
-#: those below 1e-7 when they are: 1e-6 separates the two on any processor.
+#: With means of about 1000 standard deviations, float32 has errors of about 1e-5 if rows are not centred first, and of
+#: about 1e-7 if they are. 1e-6 separates the two on any processor.
 FLOAT32, OFFSET = 1e-6, 1000.0
-#: The error that products in float32 may have.
+#: Largest error allowed for products in float32.
 SINGLE = 1e-5
 HALVES = (torch.bfloat16, torch.float16)
 
 
 def float32(index: Index) -> str:
-    """Float32 rows far from zero give the value of the same numbers in float64, and so do rows in half precision."""
+    """Float32 rows with large means, and rows in half precision, give the value of the same numbers in float64."""
     largest = 0.0
     for pair in data.regular():
         a, b = ((x + OFFSET).to(torch.float32) for x in (pair.a, pair.b))
@@ -42,7 +42,8 @@ def float32(index: Index) -> str:
 
 
 def _halves(index: Index) -> float:
-    """Require that rows in half precision give the value of the same numbers in float64; the largest difference."""
+    """Require that rows in half precision give the value of the same numbers in float64. Returns the largest
+    difference."""
     largest = 0.0
     for dtype in HALVES:
         for pair in data.regular():
@@ -61,7 +62,8 @@ def _halves(index: Index) -> float:
 
 
 def merge_order(index: Index) -> str:
-    """Moments merged from batches in any order, or rounded differently, give the same value, also on singular data."""
+    """The order in which batches are merged and the rounding of moments do not change the value, not even of singular
+    data."""
     if index.needs != "moments":
         raise Skip("computed from samples")
     largest = 0.0

@@ -1,4 +1,4 @@
-"""Checks that every route to the value of an index gives the same value."""
+"""Checks that all ways to compute an index give the same value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCALES = (1e-25, 1e25)
 
 
 def routes(index: Index) -> str:
-    """from_moments and from_samples agree when both are implemented; so do sums of of_batch."""
+    """from_moments and from_samples agree if both are implemented, and so do sums of of_batch."""
     if index.minibatches is not None:
         return _sums(index)
     if index.needs != "moments" or not index.takes_samples:
@@ -34,14 +34,14 @@ def routes(index: Index) -> str:
 
 
 def similarity(index: Index) -> str:
-    """simbench.similarity, which keeps the rows, gives the value that is streamed."""
+    """simbench.similarity, which keeps the rows, gives the same value as streamed moments."""
     pairs = [*data.regular(), data.identical()]
     largest = max(agrees(index, number, pair) for pair, number in values(index, pairs))
     return f"simbench.similarity differs by at most {largest:.2g}"
 
 
 def refused(index: Index) -> str:
-    """simbench.similarity refuses an index that does not see rows."""
+    """simbench.similarity refuses an index that is not computed from rows."""
     pair = data.related(6, 6, seed=14)
     try:
         compare(index, pair.a, pair.b, "spatial")
@@ -73,7 +73,7 @@ def _sums(index: Index) -> str:
 
 
 def _ratio(index: Index, a: Tensor, b: Tensor) -> float:
-    """The index as `simbench.similarities` sums it."""
+    """The index computed from sums over minibatches, as in `simbench.similarities`."""
     f, g = (
         torch.cat(
             [

@@ -1,4 +1,4 @@
-"""Checks of an index on rows of every kind: unequal widths, constant features, few rows, and rows it must refuse."""
+"""Checks of an index on special rows: unequal widths, constant features, few rows, and rows that it must refuse."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from simbench.measuring.value import compare
 
 
 def widths(index: Index) -> str:
-    """Representations of different widths have a value, whichever is wider."""
+    """Representations of different widths have a value, whichever side is wider."""
     numbers = values(index, data.regular()[1:])
     return "; ".join(f"{number:.4g} ({pair.name})" for pair, number in numbers)
 
 
 def dead_features(index: Index) -> str:
-    """Constant features give a finite value in range; their level is irrelevant where translation is claimed."""
+    """Constant features give a finite value in the range. Their level does not matter if translation is claimed."""
     claims = index.claims
     free = ["translation" in claims.invariances_a, "translation" in claims.invariances_b]
     for level in (0.1, 1000.0):
@@ -39,9 +39,9 @@ def dead_features(index: Index) -> str:
 
 
 def fewer_rows(index: Index) -> str:
-    """Fewer rows than features give an InputError, Inapplicable or a value in range, never NaN.
+    """Fewer rows than features give an InputError, Inapplicable or a value in the range, never NaN.
 
-    simbench.similarity, which computes such rows differently, gives the same value.
+    simbench.similarity, which uses another computation for such rows, gives the same value.
     """
     results = []
     for pair in data.few_rows():

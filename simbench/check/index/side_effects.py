@@ -1,4 +1,4 @@
-"""Checks that an index has no side effects: it leaves its input alone, and gives the same value each time."""
+"""Checks that an index has no side effects: it does not change its input, and repeated calls give the same value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simbench.moments.pair import Moments
 
 
 def inputs_untouched(index: Index) -> str:
-    """The rows, or the moments with everything they cache, are the same after the call, bit for bit.
+    """A call changes no bit of the rows, or of the moments with their cached properties.
 
     A change is detected however it is made: in place, through numpy, or by setting attributes.
     """
@@ -36,8 +36,7 @@ def inputs_untouched(index: Index) -> str:
 def deterministic(index: Index) -> str:
     """Two calls with the same input, and one with a copy of it, give the same bits.
 
-    The call neither uses nor seeds torch's global generator. An input that the first call modifies is no longer the
-    same input.
+    The call neither uses nor seeds torch's global generator. The check also fails if the first call modifies its input.
     """
     pair = data.related(6, 6, seed=12)
     for (name, snapshot, call), (*_, again) in zip(_calls(index, pair), _calls(index, pair), strict=True):
@@ -50,7 +49,7 @@ def deterministic(index: Index) -> str:
 
 
 def _arguments(index: Index, pair: Pair) -> dict[str, tuple]:
-    """Every method that the index computes by -> its arguments."""
+    """Method by which the index can be computed -> its arguments."""
     by_moments, by_samples = {"from_moments": (Moments.of(pair.a, pair.b),)}, {"from_samples": (pair.a, pair.b)}
     if index.prepares:
         by_samples = {"prepare": (pair.a,)} | by_samples
@@ -60,7 +59,7 @@ def _arguments(index: Index, pair: Pair) -> dict[str, tuple]:
 
 
 def _calls(index: Index, pair: Pair) -> list[tuple[str, Snapshot, Callable[[], Tensor]]]:
-    """(method, snapshot of its arguments, the call) for every method that the index computes by."""
+    """(method, snapshot of its arguments, the call) for every method by which the index can be computed."""
     a, b, m = pair.a.clone(), pair.b.clone(), Moments.of(pair.a, pair.b)
     by_moments = ("from_moments", Snapshot(parts(m)), lambda: index.from_moments(m))
     by_samples = ("from_samples", Snapshot([a, b]), lambda: index.from_samples(a, b))

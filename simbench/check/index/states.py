@@ -1,4 +1,4 @@
-"""Checks of an index of states: what `prepare` computes of one side alone, and `compare` of two of these."""
+"""Checks of an index with states: `prepare` computes a state from one side, `compare` a value from two states."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from simbench.isolation.states import tensors_of
 
 
 def state(index: Index) -> str:
-    """`prepare` returns plain tensors of their own: they stay as they are where the rows change."""
+    """`prepare` returns tensors that share no memory with the rows: they do not change when the rows change."""
     rows = data.related(6, 6, seed=15).a.clone()
     parts = tensors_of(index, index.prepare(rows))
     require(bool(parts), "prepare returns a state without tensors")
@@ -26,14 +26,14 @@ def state(index: Index) -> str:
     rows.neg_().add_(1)
     require(
         all(map(same_bits, parts, before)),
-        "the state changes where the rows do that it was prepared from: it holds a view of them; clone what it keeps",
+        "the state changes when its rows change: it holds a view of them; clone what it keeps",
     )
     size = sum(x.nbytes for x in parts)
     return f"prepare returns {len(parts)} tensor{'s' if len(parts) > 1 else ''} of {size} bytes for {len(rows)} rows"
 
 
 def one_side(index: Index) -> str:
-    """A state follows from the rows of one side alone, whatever was prepared before, and in whatever order."""
+    """A state depends on the rows of one side only, not on earlier calls of `prepare` or their order."""
     pairs = [*data.regular(), data.related(6, 6, seed=16)]
     first, second = _anew(index), _anew(index)
     for pair in pairs:
@@ -49,7 +49,7 @@ def one_side(index: Index) -> str:
 
 
 def compare(index: Index) -> str:
-    """`compare` gives the value; the identity value for a state and itself; and the inner product where it is one."""
+    """`compare` gives the value of the index, the identity value for equal states, and the inner product if `inner`."""
     largest = 0.0
     for pair, number in values(index, data.regular()):
         left, right = index.prepare(pair.a.clone()), index.prepare(pair.b.clone())
@@ -99,7 +99,7 @@ def _of_itself(index: Index) -> str:
 
 
 def states_untouched(index: Index) -> str:
-    """The states are the same after they were compared, bit for bit, so that they serve other pairs."""
+    """`compare` changes no bit of the states, so that they can be compared again."""
     pair = data.related(6, 6, seed=17)
     states = [index.prepare(x.clone()) for x in (pair.a, pair.b)]
     snapshot = Snapshot(x for each in states for x in tensors_of(index, each))
@@ -112,7 +112,7 @@ def states_untouched(index: Index) -> str:
 
 
 def _anew(index: Index) -> Index:
-    """An index of the same parameters that has computed nothing yet."""
+    """A new index with the same parameters."""
     try:
         given = {f.name: getattr(index, f.name) for f in fields(index)} if is_dataclass(index) else {}
         return type(index)(**given)

@@ -17,19 +17,19 @@ from simbench.moments.pair import Moments
 
 
 def compute(index: Index, a: Tensor, b: Tensor) -> Tensor:
-    """What the index returns for rows a (n, p), b (n, q), called through the method that its `needs` names."""
+    """The return value of the index for rows a (n, p), b (n, q), computed by the method that `needs` names."""
     return index.from_samples(a, b) if index.needs == "samples" else index.from_moments(Moments.of(a, b))
 
 
 def value(index: Index, pair: Pair) -> float:
-    """The value as a number, computed from copies of the rows; Violation when it is not finite."""
+    """The value as a number, computed from copies of the rows. Raises Violation if it is not finite."""
     number = float(compute(index, pair.a.clone(), pair.b.clone()))
     require(abs(number) < float("inf"), f"the value is {number} ({pair.name})")
     return number
 
 
 def values(index: Index, pairs: Iterable[Pair]) -> list[tuple[Pair, float]]:
-    """The pairs that the index applies to, each with its value; Inapplicable when it applies to none."""
+    """The pairs to which the index applies, with their values. Raises Inapplicable if it applies to none."""
     return applicable(partial(value, index), pairs)
 
 
@@ -48,9 +48,9 @@ def within(index: Index, number: float, pair: Pair) -> None:
 
 
 def agrees(index: Index, number: float, pair: Pair) -> float:
-    """The difference between a value and that of simbench.similarity; Violation when it is visible.
+    """The difference between a value and that of simbench.similarity. Raises Violation if it is visible.
 
-    0 for an index that modifies its input, which has no value there: `inputs_untouched` reports that.
+    Returns 0 for an index that modifies its input, which simbench.similarity refuses: `inputs_untouched` reports it.
     """
     try:
         other = evaluated(index, pair.a.clone(), pair.b.clone())

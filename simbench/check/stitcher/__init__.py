@@ -1,4 +1,4 @@
-"""The checks of a stitcher: of its maps when it computes them from moments, on a network when it trains them."""
+"""The checks of a stitcher: of maps that it computes from moments, or of maps that it trains through a network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TRAINED: dict[str, Callable[[Stitcher], str]] = {
 
 
 def stitcher_checks(stitcher: Stitcher) -> Iterator[Check]:
-    """Every check of a configured stitcher."""
+    """All checks of a configured stitcher."""
     yield Check("contract", partial(contract, stitcher))
     for name, rule in (TRAINED if stitcher.needs == "task" else DIRECT).items():
         yield Check(name, partial(rule, stitcher))

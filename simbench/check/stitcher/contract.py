@@ -1,4 +1,4 @@
-"""The contract of a stitcher: what it declares, and what it returns."""
+"""Check of the contract of a stitcher: its declarations and the type of its maps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METHODS = {"moments": "from_moments", "task": "from_task"}
 
 
 def contract(stitcher: Stitcher) -> str:
-    """The stitcher declares everything it must, and returns a finite Affine (p, q), a direct one in float64."""
+    """The stitcher makes all required declarations and returns a finite Affine (p, q), in float64 if it is direct."""
     declared(stitcher, METHODS)
     require(stitcher.family in FAMILIES, f"family is {stitcher.family!r}; one of {', '.join(FAMILIES)} is wanted")
     require(

@@ -1,4 +1,4 @@
-"""The families of maps that stitchers are confined to: membership, random members, and coordinates around a member."""
+"""The families of maps from which stitchers choose: membership, random members, and coordinates around a member."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from simbench.check.data import normal, rotation
 from simbench.moments.affine import Affine
 
-#: Families in which single neurons are joined.
+#: Families that match single neurons.
 MATCHINGS = ("permutation", "scaled_permutation", "selection", "scaled_selection")
 FAMILIES = ("identity", "orthogonal", "reduced_rank", "linear", "affine", *MATCHINGS)
 #: Rounding allowed in orthonormality, and in singular values that must be zero, relative to the largest.
@@ -18,7 +18,7 @@ TOLERANCE = 1e-9
 
 
 def outside(affine: Affine, family: str, rank: int, tolerance: float = TOLERANCE) -> str:
-    """Why the map does not belong to the family, or "" when it does. rank: the bound of the family reduced_rank."""
+    """Why the map does not belong to the family, or "" if it does. rank: the bound of the family reduced_rank."""
     w, (p, q) = affine.weight, affine.weight.shape
     if not bool(w.isfinite().all()) or (affine.bias is not None and not bool(affine.bias.isfinite().all())):
         return "the map has values that are not finite"
@@ -44,7 +44,7 @@ def outside(affine: Affine, family: str, rank: int, tolerance: float = TOLERANCE
 
 
 def _mismatch(w: Tensor, family: str) -> str:
-    """Why the weight joins more than single neurons, or ""."""
+    """Why the weight does not match single neurons, or "" if it does."""
     joined = w != 0
     for dim, name in ((0, "column"), (1, "row")):
         most = int(joined.sum(dim).max())
@@ -71,7 +71,7 @@ def planted(family: str, p: int, q: int, rank: int, bias: bool, generator: torch
 
 
 def _matching(family: str, p: int, q: int, generator: torch.Generator) -> Tensor:
-    """A weight (p, q) that joins as many neurons as it can, with positive numbers."""
+    """A weight (p, q) with positive entries that matches as many neurons as possible."""
     weight = torch.zeros(p, q, dtype=torch.float64)
     if "selection" in family:
         rows, columns = torch.randint(p, (q,), generator=generator), torch.arange(q)
@@ -82,7 +82,7 @@ def _matching(family: str, p: int, q: int, generator: torch.Generator) -> Tensor
 
 
 def exchanged(weight: Tensor, family: str, generator: torch.Generator) -> Tensor:
-    """The weight (p, q) of a member of a family of MATCHINGS that joins other neurons.
+    """The weight (p, q) of a member of a family of MATCHINGS that matches other neurons.
 
     Two neurons of the wider side are exchanged or, in a selection, one neuron of b is joined to another of a.
     """

@@ -30,7 +30,7 @@ def fit(stitcher: Stitcher, pair: Pair) -> Affine:
 
 
 def fits(stitcher: Stitcher, pairs: list[Pair]) -> list[tuple[Pair, Affine]]:
-    """The pairs that the stitcher applies to, each with its map; Inapplicable when it applies to none."""
+    """The pairs to which the stitcher applies, with their maps. Raises Inapplicable if it applies to none."""
     return applicable(partial(fit, stitcher), pairs)
 
 
@@ -60,13 +60,13 @@ def shaped(affine: Affine, pair: Pair) -> None:
 
 
 def rank(stitcher: Stitcher) -> int:
-    """The bound of the family reduced_rank; 0 where there is none."""
+    """The bound of the family reduced_rank; 0 for other families."""
     bound = getattr(stitcher, "rank", 0)
     return bound if isinstance(bound, int) else 0
 
 
 def regular(stitcher: Stitcher) -> list[Pair]:
-    """Well conditioned related pairs, p = q, p < q and p > q, all wider than the stitcher's rank."""
+    """Well-conditioned related pairs with p = q, p < q and p > q, all wider than the rank of the stitcher."""
     low, high = rank(stitcher) + 4, rank(stitcher) + 6
     return [data.related(p, q, n=8 * high, seed=18) for p, q in ((low, low), (low, high), (high, low))]
 

@@ -20,9 +20,9 @@ from simbench.contracts import Stitcher
 from simbench.moments.affine import Affine
 from simbench.moments.pair import Moments
 
-#: Largest ||a W + bias - b||^2 / ||b - mean||^2 that counts as exact; rounding leaves 1e-25.
+#: Largest ||a W + bias - b||^2 / ||b - mean||^2 of an exact solution; rounding alone gives 1e-25.
 RECOVERED = 1e-10
-#: Rounding allowed in a loss, and in weights that are solved for on well conditioned data.
+#: Rounding error allowed in a loss, and in weights that are solved for on well-conditioned data.
 BEATEN, SAME = 1e-12, 1e-8
 
 
@@ -32,7 +32,7 @@ def family(stitcher: Stitcher) -> str:
 
 
 def widths(stitcher: Stitcher) -> str:
-    """Representations of different widths have a map (p, q), whichever is wider."""
+    """Representations of different widths have a map (p, q), whichever side is wider."""
     for pair, affine in fits(stitcher, regular(stitcher)[1:]):
         shaped(affine, pair)
     return "p < q and p > q give maps (p, q)"
@@ -49,7 +49,7 @@ def fewer_rows(stitcher: Stitcher) -> str:
 
 
 def recovery(stitcher: Stitcher) -> str:
-    """A map of its own family is found exactly."""
+    """The stitcher recovers a map of its own family exactly."""
     if stitcher.objective not in ("residual", "correlation") and stitcher.family != "identity":
         raise Skip(f"does not minimise the residual, but {stitcher.objective or 'nothing'}")
     largest = 0.0
@@ -69,7 +69,7 @@ def recovery(stitcher: Stitcher) -> str:
 
 
 def optimality(stitcher: Stitcher) -> str:
-    """No other map of the family that is tried has a smaller loss.
+    """None of the other maps of the family that are tried has a smaller loss.
 
     The other maps are random ones near and far, maps with one number changed, and steps down the gradient. In a family
     that joins single neurons, no exchange of neurons has a smaller loss, and no other weights and bias have a smaller
@@ -108,7 +108,7 @@ def _unbeaten(loss: Loss, affine: Affine, rivals: Iterable[Rivals], pair: Pair) 
 
 
 def merge_order(stitcher: Stitcher) -> str:
-    """Moments merged from batches in any order, or rounded differently, give the same map."""
+    """The order in which batches are merged and the rounding of moments do not change the map."""
     largest = 0.0
     for pair, _ in fits(stitcher, regular(stitcher)):
         first, *others = (stitcher.from_moments(m) for m in roundings(pair))
@@ -124,7 +124,7 @@ def merge_order(stitcher: Stitcher) -> str:
 
 
 def inputs_untouched(stitcher: Stitcher) -> str:
-    """The moments are the same after the call, bit for bit."""
+    """The call changes no bit of the moments."""
     m, snapshot = _moments(stitcher)
     untouched(stitcher, "from_moments", m)
     stitcher.from_moments(m)

@@ -1,4 +1,4 @@
-"""Rivals: other maps of a family, to compare with the map that a stitcher returns as the best."""
+"""Rivals: other maps of the family, with which the map of a stitcher is compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simbench.moments.affine import Affine
 DRAWS, EXCHANGES = 50, 150
 #: The loss that a stitcher minimises: 0-dim for one map, (k,) for a stack of k maps.
 Loss = Callable[[Affine], Tensor]
-#: How each of k maps was made, and the stack of them.
+#: Descriptions of k maps, and the stack of these maps.
 Rivals = tuple[list[str], Affine]
 
 
@@ -41,7 +41,7 @@ def _times(sizes: Tensor, steps: Tensor) -> Tensor:
 
 
 def _one(zeros: list[Tensor], sizes: Tensor, generator: torch.Generator) -> list[Tensor]:
-    """Steps in which all numbers but one are zero; sizes (k,) of that one."""
+    """Steps in which all numbers except one are zero; sizes (k,) are the values of that number."""
     counts = [zero.numel() for zero in zeros]
     flat = sizes.new_zeros(len(sizes), sum(counts))
     flat[torch.arange(len(sizes)), torch.randint(sum(counts), sizes.shape, generator=generator)] = sizes
@@ -61,7 +61,7 @@ def _downhill(zeros: list[Tensor], move: Callable[[list[Tensor]], Affine], loss:
 
 
 def exchanges(stitcher: Stitcher, affine: Affine) -> Iterator[Rivals]:
-    """Maps of the family that join other neurons."""
+    """Maps of the family that match other neurons."""
     generator = data.seeded(18)
     weights = torch.stack([exchanged(affine.weight, stitcher.family, generator) for _ in range(EXCHANGES)])
     bias = None if affine.bias is None else affine.bias.expand(EXCHANGES, -1)

@@ -1,4 +1,4 @@
-"""A small stitching task with a known solution: a frozen network, activations and labels, all made from seeds."""
+"""A small stitching task with a known solution: a frozen network, activations and labels, generated from seeds."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def planted_task(p: int, q: int, affine: Affine) -> Task:
 
 
 def _drawn(p: int, q: int, affine: Affine) -> tuple[Tensor, ...]:
-    """Activations, Model 2's own ones, its outputs, those of Model 1, and labels."""
+    """Activations of Model 1, activations of Model 2, outputs of Model 2, outputs of Model 1, and labels."""
     generator = seeded(20)
     x = normal(generator, IMAGES, p, SIDE, SIDE) @ normal(generator, SIDE, SIDE) / 2
     x = (x + normal(generator, p, 1, 1)).float()
@@ -61,7 +61,7 @@ def _drawn(p: int, q: int, affine: Affine) -> tuple[Tensor, ...]:
 
 
 def _task(x: Tensor, own: Tensor, logits: Tensor, others: Tensor, labels: Tensor, end: nn.Sequential) -> Task:
-    """The task of these tensors, for one call: a stitcher that changes them changes no other task."""
+    """A task of copies of these tensors, so that a stitcher that changes them changes no other task."""
 
     @torch.no_grad()
     def augmented(chosen: Tensor, generator: torch.Generator, wanted: Set[str]) -> Batch:
@@ -91,6 +91,6 @@ def task_for(stitcher: Stitcher, sizes: tuple[int, int]) -> Task:
 
 @cache
 def _planted(family: str, p: int, q: int, rank: int) -> tuple[Tensor, ...]:
-    """The tensors of a task, drawn once, whatever settings a plugin has changed: every task gets copies."""
+    """The tensors of a task, drawn once, independently of settings that a plugin may change. Every task gets copies."""
     with known(0):
         return _drawn(p, q, planted(family, p, q, rank, family == "affine", seeded(21)))

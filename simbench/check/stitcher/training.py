@@ -20,7 +20,7 @@ from simbench.errors import Inapplicable
 from simbench.measuring.stitched import forward
 from simbench.moments.affine import Affine
 
-#: Rounding of float32 allowed in membership of a family, and in maps trained side by side rather than alone.
+#: Rounding error of float32 allowed in membership of a family, and between maps trained together and alone.
 MEMBER, SIDE_BY_SIDE = 1e-5, 1e-4
 
 
@@ -62,14 +62,14 @@ def family(stitcher: Stitcher) -> str:
 
 
 def widths(stitcher: Stitcher) -> str:
-    """Representations of different widths have a map (p, q), whichever is wider."""
+    """Representations of different widths have a map (p, q), whichever side is wider."""
     for sizes, (_, trained) in applicable(partial(train, stitcher), [NARROW_WIDE, WIDE_NARROW]):
         well_formed(trained, sizes)
     return "p < q and p > q give maps (p, q)"
 
 
 def objective(stitcher: Stitcher) -> str:
-    """What is minimised is smaller after training than at the start."""
+    """Training decreases the objective of the stitcher."""
     measures = {"cross_entropy": _entropies, "residual": _residuals}
     if stitcher.objective not in measures:
         raise Skip(f"minimises {stitcher.objective or 'nothing'}")
@@ -111,7 +111,7 @@ def _text(numbers: tuple[float, ...]) -> str:
 
 
 def on_step(stitcher: Stitcher) -> str:
-    """on_step gets (0, start), (1, ...) and so on up to the map returned, in copies that later steps do not change."""
+    """on_step receives (0, start), (1, ...) up to the returned map, as copies that later steps do not change."""
     numbers, maps, copies = [], [], []
 
     def record(step: int, affine: Affine) -> None:
@@ -135,7 +135,7 @@ def on_step(stitcher: Stitcher) -> str:
 
 
 def starts(stitcher: Stitcher) -> str:
-    """Two starts trained side by side end where each ends when trained alone; the starts are not modified."""
+    """Two starts that are trained together end at the same maps as when trained alone, and are not modified."""
     p, q = EQUAL
     generator, bias = seeded(22), stitcher.family not in ("identity", "linear")
     both = Affine(normal(generator, 2, p, q).float(), normal(generator, 2, q).float() if bias else None)
@@ -153,8 +153,8 @@ def starts(stitcher: Stitcher) -> str:
 
 
 def inputs_untouched(stitcher: Stitcher) -> str:
-    """Activations, labels and moments are the same after the call, and so is the end network: its parameters, buffers,
-    gradients, modes, modules and hooks."""
+    """The call changes neither activations, labels and moments nor the end network: its parameters, buffers, gradients,
+    modes, modules and hooks."""
     untouched(stitcher, "from_task", task_for(stitcher, EQUAL))
     return "activations, labels, moments and the end network are the same after the call"
 

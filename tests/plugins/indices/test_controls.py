@@ -123,6 +123,7 @@ def test_rows_are_refused_in_one_line(index):
         assert_refused(lambda given=given: simbench.similarities(given, net, net, [rows]), line)
 
 
+@pytest.mark.any_rounding
 def test_patterns_take_the_indices_of_rows():
     rows, net = torch.randn(9, 3), torch.nn.Sequential(torch.nn.Linear(3, 2))
     shown = set(simbench.similarities("all", net, net, [rows])["index"])

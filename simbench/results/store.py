@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from simbench.columns import TABLES
-from simbench.contracts import Row
 from simbench.errors import InputError
 from simbench.results import schema
+from simbench.results.record import Record
 from simbench.system.provenance import digest
 from simbench.system.seals import content, put, sealed, unsealed
 from simbench.system.stopwatch import stage
@@ -22,31 +22,7 @@ from simbench.system.writable import unwritable
 
 _CORRUPT = "corrupt"
 
-
-@dataclass(frozen=True)
-class Record:
-    """The result of one case.
-
-    key: sha256 of `identity`, the plain data that determines the numbers. labels: the columns that name the case.
-    method: its row in methods.csv. rows: the measured numbers. seconds: of this case; forward passes that cases share
-    are counted for the first case that needs them. run: name of the run that measured it. error: traceback of a failed
-    case, else "". arrays: sha256 of the file of arrays beside the record, "" if there is none.
-    """
-
-    key: str
-    identity: dict
-    labels: dict
-    method: dict
-    rows: tuple[Row, ...]
-    seconds: float
-    run: str
-    error: str = ""
-    arrays: str = ""
-
-    @property
-    def failed(self) -> bool:
-        """Whether a row failed: the case is then measured again by the next run."""
-        return any(row.status == "failed" for row in self.rows)
+__all__ = ["Contents", "Record", "Store"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +70,7 @@ class Store:
             data = _packed(arrays)
             put(self._arrays(record.key), data, flush=False)
             record = replace(record, arrays=digest(data))
-        plain = vars(record) | {"rows": [vars(row) for row in record.rows]}
-        put(self._path(record.key), sealed(plain), flush=False)
+        put(self._path(record.key), sealed(record.plain), flush=False)
         return record
 
     @stage("reading records")
@@ -143,8 +118,7 @@ class Store:
         fault = schema.fault(data)
         if fault:
             return None, fault
-        labels = {"panel": ""} | data["labels"]  # records of before there were panels
-        return Record(**data | {"labels": labels, "rows": tuple(Row(**row) for row in data["rows"])}), ""
+        return Record.of(data), ""
 
     def _path(self, key: str) -> Path:
         return self.folder / "records" / key[:2] / f"{key}.json"

@@ -11,16 +11,15 @@ import pandas as pd
 
 from simbench.columns import CASE, IDENTITY, MEASUREMENTS
 from simbench.columns import recorded as told
-from simbench.results.columnar import LISTS, layout
+from simbench.results.codes import coded, numbers, ranks, small, text
 from simbench.results.published import METHOD_KEY
 from simbench.results.record import Record
-from simbench.system.provenance import canonical
+from simbench.results.segments import held
+from simbench.results.segments.columnar import FRAME, LISTS, frame
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Columns of a frame beside the labels and the lists.
-OWN = ("key", "run", "described", "seconds", "arrays")
 _TEXT = {name for name, column in MEASUREMENTS.items() if column.type == "text"}
 
 
@@ -34,7 +33,7 @@ class Entry(NamedTuple):
 
 
 class Frame:
-    """A row for each record, in any order: `OWN`, the labels of the case, and `rows.NAME` for each of `LISTS`.
+    """A row for each record, in any order: `columnar.OWN`, the labels of the case, and `rows.NAME` for each of `LISTS`.
 
     A text column is kept as codes of its values in order, so that it sorts and groups as whole numbers do."""
 
@@ -111,7 +110,7 @@ class Frame:
         import pyarrow as pa
 
         lists = {name: self.table[f"rows.{name}"].combine_chunks() for name in LISTS}
-        counts = np.diff(_offsets(lists["quantity"]))
+        counts = np.diff(lists["quantity"].offsets.to_numpy())
         of = np.repeat(np.arange(len(self), dtype=np.int32), counts)
         flat = {name: column.flatten() for name, column in lists.items()}
         own = {name: coded(flat[name]) for name in ("quantity", "status", "note")}
@@ -120,7 +119,7 @@ class Frame:
         for name in CASE:
             codes, size = self._ranks(name)
             keys[name] = (codes if size == 1 else codes[of], size)
-        by = [_small(*keys[name]) for name in reversed(IDENTITY) if keys[name][1] > 1]
+        by = [small(*keys[name]) for name in reversed(IDENTITY) if keys[name][1] > 1]
         order = np.lexsort(by) if by else np.arange(len(of))
         columns = {}
         for name in MEASUREMENTS:
@@ -143,7 +142,7 @@ class Frame:
     def sorted_cases(self) -> pd.DataFrame:
         """A row for each record: its labels, seconds and run; sorted by the labels."""
         keys = [self._ranks(name) for name in reversed(CASE)]
-        order = np.lexsort([_small(codes, size) for codes, size in keys])
+        order = np.lexsort([small(codes, size) for codes, size in keys])
         columns = {name: self.label(name, order) for name in CASE}
         seconds = numbers(self.table["seconds"])[order]
         codes, runs = self.coded("run")
@@ -169,66 +168,4 @@ def of(records: Frame | Mapping[str, Record] | Iterable[Record]) -> Frame:
     """The frame of records; of those in segments, without making a `Record` of each."""
     if isinstance(records, Frame):
         return records
-    columns = getattr(records, "columns", None)
-    if columns is not None:
-        return Frame(columns((*OWN, *told.LABELS, *(f"rows.{name}" for name in LISTS))))
-    if isinstance(records, Mapping):
-        records = records.values()
-    return Frame(rows_of(list(records)))
-
-
-def rows_of(records: list[Record]) -> pa.Table:
-    """The table of a frame, from records."""
-    import pyarrow as pa
-
-    columns: dict[str, list] = {
-        "described": [canonical(one.method) for one in records],
-        **{name: [getattr(one, name) for one in records] for name in OWN if name != "described"},
-        **{name: [one.labels.get(name, "" if name in _TEXT else None) for one in records] for name in told.LABELS},
-        **{f"rows.{name}": [[getattr(row, name) for row in one.rows] for one in records] for name in LISTS},
-    }
-    types = {name: layout().field(name).type for name in columns} | {"key": pa.string()}
-    return pa.table({name: pa.array(column, types[name]) for name, column in columns.items()})
-
-
-def coded(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """A text column as places in its values, and these in order."""
-    import pyarrow as pa
-
-    encoded = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if not isinstance(encoded, pa.DictionaryArray):
-        encoded = encoded.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    order = sorted(set(values))
-    place = {value: at for at, value in enumerate(order)}
-    moved = np.array([place[value] for value in values], np.int32)
-    return moved[encoded.indices.to_numpy(zero_copy_only=False)] if len(values) else np.zeros(0, np.int32), order
-
-
-def numbers(column: pa.Array | pa.ChunkedArray) -> pd.Series | np.ndarray:
-    """A column of numbers; of whole ones with missing values, of Int64."""
-    import pyarrow as pa
-
-    if column.null_count and pa.types.is_integer(column.type):
-        return column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).array
-    return column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(zero_copy_only=False)
-
-
-def ranks(values) -> tuple[np.ndarray, int]:
-    """Values as whole numbers that sort as they do, missing ones last, and their count."""
-    codes, different = pd.factorize(values, sort=True)
-    return np.where(codes < 0, len(different), codes), len(different) + bool((codes < 0).any())
-
-
-def text(codes: np.ndarray, values: list[str]) -> pd.Series:
-    """A text column of a table."""
-    return pd.Series(values, dtype=None if values else str).take(codes).reset_index(drop=True)
-
-
-def _small(codes: np.ndarray, size: int) -> np.ndarray:
-    """In the fewest bytes: short whole numbers are sorted in linear time."""
-    return codes.astype(np.uint8 if size <= 2**8 else np.uint16 if size <= 2**16 else np.int64)
-
-
-def _offsets(column: pa.ListArray) -> np.ndarray:
-    return column.offsets.to_numpy()
+    return Frame(held.of(records).columns(FRAME) if isinstance(records, Mapping) else frame(list(records)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 #: Lists of one length: an item for each number of the record.
 LISTS = ("quantity", "value", "step", "status", "note")
+#: Columns of a frame beside the labels and the lists.
+OWN = ("key", "run", "described", "seconds", "arrays")
+FRAME = (*OWN, *told.LABELS, *(f"rows.{name}" for name in LISTS))
 #: Text that few values are of.
 FEW = ("described", "run", *(name for name, column in told.LABELS.items() if column.type == "text"))
-#: Records that become columns at a time.
+#: Records of a row group, which are read together.
 BATCH = 4096
 
 
@@ -49,39 +52,49 @@ def layout() -> pa.Schema:
     return pa.schema(list(fields.items()))
 
 
-def table(records: Iterable[Record], places: Sequence[tuple[int, int] | None] | None = None) -> pa.Table:
-    """Columns of records, a row each. places: at and size of the arrays of each record, None for none."""
+def placed(table: pa.Table, places: Sequence[tuple[int, int] | None]) -> pa.Table:
+    """The table with where the arrays of each record are: at and size, or None."""
     import pyarrow as pa
 
-    parts, batch = [], []
-    for record in records:
-        batch.append(record)
-        if len(batch) == BATCH:
-            parts.append(_part(batch))
-            batch = []
-    whole = pa.concat_tables([*parts, _part(batch)])
-    for name, side in (("at", 0), ("size", 1)) if places is not None else ():
+    for name, side in (("at", 0), ("size", 1)):
         column = pa.array([None if place is None else place[side] for place in places], pa.int64())
-        whole = whole.set_column(whole.schema.get_field_index(name), name, column)
-    return whole
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    return table
 
 
-def _part(records: Sequence[Record]) -> pa.Table:
+def table(records: Sequence[Record]) -> pa.Table:
+    """All columns of records, a row each; without places of arrays."""
+    import pyarrow as pa
+
+    nothing = pa.nulls(len(records), pa.int64())
+    columns = {
+        "key": pa.array([bytes.fromhex(record.key) for record in records], pa.binary(32)),
+        "checksum": pa.array([bytes.fromhex(record.checksum) for record in records], pa.binary(32)),
+        "identity": [canonical(record.identity) for record in records],
+        "schema": pa.array([_whole(record.identity.get("schema")) for record in records], pa.int64()),
+        "error": [record.error for record in records],
+        **{"at": nothing, "size": nothing},
+    }
+    given = frame(records)
+    return pa.table({name: columns[name] if name in columns else given[name] for name in layout().names}, layout())
+
+
+def frame(records: Sequence[Record]) -> pa.Table:
+    """The columns that tables are derived from: `OWN`, labels and lists, with keys as text."""
     import pyarrow as pa
 
     columns: dict[str, list] = {
-        "key": [bytes.fromhex(record.key) for record in records],
-        "checksum": [bytes.fromhex(record.checksum) for record in records],
-        "identity": [canonical(record.identity) for record in records],
-        "schema": [_whole(record.identity.get("schema")) for record in records],
-        "described": [canonical(record.method) for record in records],
-        "at": [None] * len(records),
-        "size": [None] * len(records),
-        **{name: [getattr(record, name) for record in records] for name in ("seconds", "run", "error", "arrays")},
-        **{name: [record.labels[name] for record in records] for name in told.LABELS},
-        **{f"rows.{name}": [[getattr(row, name) for row in record.rows] for record in records] for name in LISTS},
+        "described": [canonical(one.method) for one in records],
+        **{name: [getattr(one, name) for one in records] for name in OWN if name != "described"},
+        **{name: [one.labels.get(name, _missing(name)) for one in records] for name in told.LABELS},
+        **{f"rows.{name}": [[getattr(row, name) for row in one.rows] for one in records] for name in LISTS},
     }
-    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in layout()}, layout())
+    types = {name: layout().field(name).type for name in columns} | {"key": pa.string()}
+    return pa.table({name: pa.array(column, types[name]) for name, column in columns.items()})
+
+
+def _missing(label: str) -> str | None:
+    return "" if told.LABELS[label].type == "text" else None
 
 
 def record(row: dict[str, Any]) -> Record:
@@ -100,6 +113,11 @@ def record(row: dict[str, Any]) -> Record:
 def sound(row: dict[str, Any], one: Record) -> bool:
     """Whether a record of a table is what was written, under the name of its case."""
     return one.checksum == row["checksum"].hex() and digest(one.identity) == one.key
+
+
+def digits(key: bytes) -> str:
+    """A key as 64 digits; numpy takes zeros from its end."""
+    return key.hex().ljust(64, "0")
 
 
 def _whole(value: Any) -> int | None:

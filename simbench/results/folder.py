@@ -10,9 +10,10 @@ import pandas as pd
 from simbench import columns
 from simbench.contracts import BoardColumn, Experiment, Kept
 from simbench.errors import InputError
-from simbench.results import figures, tables
+from simbench.results import figures, frames, tables
+from simbench.results.frames import Frame
 from simbench.results.outcomes import halves
-from simbench.results.store import Contents, Record, Store
+from simbench.results.store import Contents, Store
 from simbench.statistics.correlate import correlate
 from simbench.statistics.leaderboard import leaderboard
 from simbench.system.provenance import digest
@@ -43,7 +44,8 @@ def publish(
     what the leaderboard ranks by. store: of the records, by default that of `folder`.
     Returns how many records are left out of the tables because others have the same labels.
     """
-    records = list(contents.records.values())
+    records = frames.of(contents.records)
+    shown, left_out = frames.current(records, preferred)
     measured, methods = tables.measurements(records, preferred, declared), tables.methods(records)
     changed = [tables.write(measured, folder / "measurements.csv"), tables.write(methods, folder / "methods.csv")]
     tables.write(tables.timings(records), folder / "timings.csv")
@@ -55,14 +57,12 @@ def publish(
             "comparisons.csv",
         ):  # if interrupted from here on, the next call computes them
             (folder / name).unlink(missing_ok=True)
-        correlations = correlate(
-            measured, methods, halves(tables.current(records, preferred)[0], (store or Store(folder)).arrays)
-        )
+        correlations = correlate(measured, methods, halves(shown.entries(), (store or Store(folder)).arrays))
         ranked = leaderboard(correlations, methods, measured, declared, target, scope)
         tables.write(correlations.table, folder / "correlations.csv")
         tables.write(ranked.table, folder / "leaderboard.csv")
         tables.write(ranked.comparisons, folder / "comparisons.csv")
-    return tables.current(records, preferred)[1]
+    return left_out
 
 
 def _derived(folder: Path, board: Iterable[str]) -> bool:
@@ -108,15 +108,13 @@ def draw(
 
     Returns the PNG files of these experiments, and experiment -> reason for each figure that could not be drawn.
     """
-    records, _ = tables.current(contents.records.values(), preferred)
+    records, _ = frames.current(frames.of(contents.records), preferred)
     paths, problems = [], {}
     for experiment in experiments:
-        mine = sorted(
-            (record for record in records if record.labels["experiment"] == experiment.spec),
-            key=lambda record: record.key,
-        )
-        name, stamp = figures.name_of(experiment.spec), digest([[r.key, r.run, r.arrays] for r in mine])
-        if mine and not figures.current(folder / "figures", name, stamp):
+        mine = records.of_experiment(experiment.spec)
+        named = [mine.table[name].to_pylist() for name in ("key", "run", "arrays")]
+        name, stamp = figures.name_of(experiment.spec), digest(list(map(list, zip(*named, strict=True))))
+        if len(mine) and not figures.current(folder / "figures", name, stamp):
             try:
                 if not _drawn(experiment, mine, folder, name, stamp):
                     continue
@@ -128,15 +126,15 @@ def draw(
     return paths, problems
 
 
-def _drawn(experiment: Experiment, records: list[Record], folder: Path, name: str, stamp: str) -> bool:
+def _drawn(experiment: Experiment, records: Frame, folder: Path, name: str, stamp: str) -> bool:
     """Draw and write the figure of an experiment; False where there is nothing to draw. Raises what its code raises."""
     import matplotlib
 
     store = Store(folder)
-    arrays = [Kept(record.labels, store.arrays(record)) for record in records if record.arrays]
+    arrays = [Kept(each.labels, store.arrays(each)) for each in records.entries() if each.arrays]
     with abroad(), matplotlib.rc_context():
         figure = experiment.figure(tables.measurements(records, declared=experiment.board), arrays)
         if figure is not None:
-            figures.literal(figure, {value for record in records for value in record.labels.values()})
+            figures.literal(figure, records.named())
             figures.save(figure, folder / "figures", name, stamp)
     return figure is not None

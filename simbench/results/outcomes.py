@@ -10,7 +10,7 @@ import pandas as pd
 from numpy import ndarray
 
 from simbench.columns import IDENTITY, NETWORK, STITCHER
-from simbench.results.store import Record
+from simbench.results.frames import Entry
 from simbench.statistics.reliability import half_splits
 
 #: Columns of a row of halves: those that name a measured number outside a training.
@@ -19,7 +19,7 @@ COLUMNS = [name for name in IDENTITY if name != "step"]
 _OWN = ["dataset", "split", "samples", "seed"]
 
 
-def halves(records: Iterable[Record], arrays: Callable[[Record], Mapping[str, ndarray]]) -> pd.DataFrame:
+def halves(records: Iterable[Entry], arrays: Callable[[Entry], Mapping[str, ndarray]]) -> pd.DataFrame:
     """A row for each stitch and target, with `halves` (splits, 2), the target on two halves of the test inputs for each
     of `reliability.SPLITS` splits, oriented as the measured value is.
 
@@ -40,7 +40,7 @@ def halves(records: Iterable[Record], arrays: Callable[[Record], Mapping[str, nd
     return pd.DataFrame(rows, columns=[*COLUMNS, "halves"])
 
 
-def _network(record: Record, side: str) -> tuple[Any, ...]:
+def _network(record: Entry, side: str) -> tuple[Any, ...]:
     return tuple(record.labels[name] for name in (*_OWN, f"model_{side}", f"seed_{side}"))
 
 

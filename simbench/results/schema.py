@@ -24,7 +24,7 @@ def fault(data: Mapping[str, Any]) -> str:
     found = _fields(data, told.RECORD, "record", told.LATER) or _fields(
         data["labels"], told.LABELS, "labels", told.LATER_LABELS
     )
-    return found or _method(data["method"]) or next(filter(None, map(_row, data["rows"])), "")
+    return found or of_method(data["method"]) or next(filter(None, map(_row, data["rows"])), "")
 
 
 def fault_of_run(data: Mapping[str, Any]) -> str:
@@ -48,7 +48,7 @@ def _fields(data: Mapping[str, Any], table: Mapping[str, Column], where: str, op
     return ""
 
 
-def _method(data: Mapping[str, Any]) -> str:
+def of_method(data: Mapping[str, Any]) -> str:
     """The row of a method: its direction and range are used to rank it."""
     if not data:
         return ""

@@ -2,59 +2,41 @@
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simbench.columns import TABLES
-from simbench.contracts import Row
 from simbench.errors import InputError
-from simbench.results import schema
+from simbench.results import archives, filed, schema
+from simbench.results.record import Record
+from simbench.results.segments import held, locks
+from simbench.results.segments.held import Records
+from simbench.results.segments.segment import FOLDER, MARK, SUFFIX, Damaged, Segment
 from simbench.system.provenance import digest
-from simbench.system.seals import content, put, sealed, unsealed
+from simbench.system.seals import put, sealed, unsealed
 from simbench.system.stopwatch import stage
 from simbench.system.writable import unwritable
 
+if TYPE_CHECKING:
+    from simbench.results.frames import Entry
+
 _CORRUPT = "corrupt"
 
-
-@dataclass(frozen=True)
-class Record:
-    """The result of one case.
-
-    key: sha256 of `identity`, the plain data that determines the numbers. labels: the columns that name the case.
-    method: its row in methods.csv. rows: the measured numbers. seconds: of this case; forward passes that cases share
-    are counted for the first case that needs them. run: name of the run that measured it. error: traceback of a failed
-    case, else "". arrays: sha256 of the file of arrays beside the record, "" if there is none.
-    """
-
-    key: str
-    identity: dict
-    labels: dict
-    method: dict
-    rows: tuple[Row, ...]
-    seconds: float
-    run: str
-    error: str = ""
-    arrays: str = ""
-
-    @property
-    def failed(self) -> bool:
-        """Whether a row failed: the case is then measured again by the next run."""
-        return any(row.status == "failed" for row in self.rows)
+__all__ = ["Contents", "Record", "Store"]
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything in a store. records: by key. runs: descriptions by name. faults: every file that is left out -> why,
-    as the end of "it is ..."."""
+    """Everything in a store. records: by key; those in segments are made when asked for. runs: descriptions by name.
+    faults: every file that is left out, and every record of a segment as SEGMENT/KEY -> why, as the end of "it is ..."
+    """
 
-    records: dict[str, Record] = field(default_factory=dict)
+    records: Mapping[str, Record] = field(default_factory=dict)
     runs: dict[str, dict] = field(default_factory=dict)
     faults: dict[Path, str] = field(default_factory=dict)
 
@@ -63,12 +45,22 @@ class Contents:
         """The files that are left out."""
         return tuple(self.faults)
 
+    def finished(self, keys: Sequence[str]) -> np.ndarray:
+        """Of each case, by its key, whether it is on record without a failed row."""
+        return held.of(self.records).finished(keys)
+
+    def failed(self) -> Iterator[Record]:
+        """The records with a failed row."""
+        return held.of(self.records).failed()
+
 
 class Store:
     """Records and run descriptions under one results folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._open: dict[Path, Segment] = {}
+        self._packed = Records({})
 
     def check_writable(self) -> None:
         """Raise InputError unless results can be written here; creates nothing."""
@@ -90,23 +82,40 @@ class Store:
         """Write the arrays, then the record. The files are whole even where the process is killed; what a power failure
         leaves in pieces does not fit its checksum, and is measured again. Returns the record as `read` will return it.
         """
-        if arrays:
-            data = _packed(arrays)
-            put(self._arrays(record.key), data, flush=False)
-            record = replace(record, arrays=digest(data))
-        plain = vars(record) | {"rows": [vars(row) for row in record.rows]}
-        put(self._path(record.key), sealed(plain), flush=False)
+        with locks.writing(self.folder / "records"):
+            if arrays:
+                data = archives.packed(arrays)
+                put(self._arrays(record.key), data, flush=False)
+                record = replace(record, arrays=digest(data))
+            put(self.file(record.key), sealed(record.plain), flush=False)
         return record
 
     @stage("reading records")
-    def arrays(self, record: Record) -> dict[str, np.ndarray]:
+    def arrays(self, record: Record | Entry) -> dict[str, np.ndarray]:
         """The arrays of a record. Raises InputError if they are missing or were changed."""
-        path = self._arrays(record.key)
-        data = _content(path)
-        if digest(data) != record.arrays:
-            raise InputError(f"{path} is missing or corrupt; `simbench run` measures its case again")
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
+        return archives.unpacked(self.content(record))
+
+    def content(self, record: Record | Entry) -> bytes:
+        """The file of arrays of a record, wherever it is. InputError as for `arrays`."""
+        data, path = self.packed(record), self._arrays(record.key)
+        for _ in range(0 if data else 2):  # it may be packed while we look
+            place = self._packed.place(record.key)
+            data = place[0].array(place[1], record.arrays) if place else b""
+            if data:
+                break
+            path = place[0].path / record.key if place else path
+            self.segments()
+        if not data:
+            raise InputError(
+                f"{path} is missing or corrupt; `simbench doctor --heal` removes what is left, and the next run "
+                "measures its case again"
+            )
+        return data
+
+    def packed(self, record: Record | Entry) -> bytes:
+        """The file of arrays of a record that has a file of its own; b"" where it is not as the record says."""
+        data = filed.content_of(self._arrays(record.key))
+        return data if digest(data) == record.arrays else b""
 
     @stage("writing records")
     def put_run(self, name: str, description: dict) -> None:
@@ -118,22 +127,57 @@ class Store:
         """All records and runs. Files with a wrong checksum, of a wrong form (`schema`) or of a later release are
         listed as faults and left out."""
         records, runs, faults = {}, {}, {}
-        for path in _files(self.folder / "records"):
-            record, fault = self._read(path)
-            if record is None:
-                faults[path] = fault
-            elif record.arrays and digest(_content(self._arrays(record.key))) != record.arrays:
-                faults[self._arrays(record.key)] = _CORRUPT
-            else:
+        for path in self.files():
+            record, faulty, fault = self._sound(path)
+            if record is not None:
                 records[path.stem] = record
-        for path in _files(self.folder / "runs"):
+            elif os.path.lexists(path):  # else it was packed meanwhile
+                faults[faulty] = fault
+        packed, damaged = self.segments()  # after the files that may go there
+        faults |= damaged
+        for path in filed.named(self.folder / "runs"):
             data = unsealed(path)
             fault = _CORRUPT if data is None else schema.fault_of_run(data)
             if data is None or fault:
                 faults[path] = fault
             else:
                 runs[path.stem] = data
-        return Contents(records, runs, faults)
+        return Contents(Records(records, packed.segments) if packed.segments else records, runs, faults)
+
+    def segments(self) -> tuple[Records, dict[Path, str]]:
+        """The records in segments, and the faults of these."""
+        folder = self.folder / "records" / FOLDER
+        while True:
+            found: dict[Path, Segment] = {}
+            faults: dict[Path, str] = {}
+            try:
+                for path in sorted(folder.glob(f"*{SUFFIX}")):
+                    try:
+                        found[path] = self._open.get(path) or Segment(path)
+                    except Damaged as damaged:
+                        faults[path] = str(damaged)
+                break
+            except FileNotFoundError:  # segments were packed anew
+                continue
+        self._open, self._packed = found, Records({}, tuple(found.values()))
+        for path, segment in found.items():
+            faults |= {path / key: reason for key, reason in segment.faults.items()}
+        return self._packed, faults
+
+    def files(self) -> Iterable[Path]:
+        """Of every record that has a file of its own, in the order of keys."""
+        return (path for path in filed.named(self.folder / "records") if path.stem != MARK)
+
+    def sound(self, path: Path) -> Record | None:
+        """The record of a file, None unless it and its arrays are what was written."""
+        return self._sound(path)[0]
+
+    def _sound(self, path: Path) -> tuple[Record | None, Path, str]:
+        """The record in a file, or None, and which file is why left out."""
+        record, fault = self._read(path)
+        if record is not None and record.arrays and not self.packed(record):
+            return None, self._arrays(record.key), _CORRUPT
+        return record, path, fault
 
     def _read(self, path: Path) -> tuple[Record | None, str]:
         """The record in a file, or None and why it is left out."""
@@ -143,41 +187,11 @@ class Store:
         fault = schema.fault(data)
         if fault:
             return None, fault
-        labels = {"panel": ""} | data["labels"]  # records of before there were panels
-        return Record(**data | {"labels": labels, "rows": tuple(Row(**row) for row in data["rows"])}), ""
+        return Record.of(data), ""
 
-    def _path(self, key: str) -> Path:
+    def file(self, key: str) -> Path:
+        """Of a record that is not in a segment."""
         return self.folder / "records" / key[:2] / f"{key}.json"
 
     def _arrays(self, key: str) -> Path:
-        return self._path(key).with_suffix(".npz")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return content(path)
-    except OSError:
-        return b""
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    """Everything that is named as a record is, folders too: one in the place of a file is a fault."""
-    names = ((place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
-    paths = (f"{place}/{name}" for place, name in names if name.endswith(".json") and not name.startswith(".tmp-"))
-    return map(Path, sorted(paths))
-
-
-def _array(data: bytes) -> np.ndarray:
-    """The array of an .npy file."""
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-
-
-def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """An .npz file; the same arrays always give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in sorted(arrays.items()):
-            inner = io.BytesIO()
-            np.save(inner, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), inner.getvalue())
-    return buffer.getvalue()
+        return self.file(key).with_suffix(".npz")

@@ -11,11 +11,15 @@ import pandas as pd
 from simbench import columns
 from simbench.contracts import BoardColumn, Index, Plugin, Stitcher
 from simbench.contracts.case import Case
+from simbench.results import frames
 from simbench.results.cells import all_inert, all_restored
+from simbench.results.frames import Frame, current
 from simbench.results.published import METHOD_KEY, published
 from simbench.results.store import Contents, Record
 from simbench.system import atomic
-from simbench.system.provenance import canonical
+
+#: What tables are derived from.
+Records = Frame | Mapping[str, Record] | Iterable[Record]
 
 
 def describe(case: Case, package: str, package_version: str) -> dict:
@@ -55,44 +59,22 @@ def _number(bound: float) -> float | str:
     return str(bound) if bound in (float("inf"), float("-inf")) else bound
 
 
-def current(records: Iterable[Record], preferred: Set[str] = frozenset()) -> tuple[list[Record], int]:
-    """One record for each set of labels, and the number of the others (with other data, weights or limits under the
-    same names, or of an older version of a method): a preferred record if there is one, else that of the latest run."""
-    chosen: dict[str, Record] = {}
-    records = sorted(records, key=lambda record: (record.key in preferred, record.run, record.key))
-    for record in records:
-        chosen[canonical(record.labels)] = record
-    return list(chosen.values()), len(records) - len(chosen)
-
-
 def measurements(
-    records: Iterable[Record], preferred: Set[str] = frozenset(), declared: Mapping[str, BoardColumn] = columns.NONE
+    records: Records, preferred: Set[str] = frozenset(), declared: Mapping[str, BoardColumn] = columns.NONE
 ) -> pd.DataFrame:
     """One row per number of the `current` records, rounded by `published`. declared: as for `read`."""
-    records = list(records)
-    rows = [
-        record.labels
-        | {"quantity": row.quantity, "step": row.step, "value": row.value, "status": row.status, "note": row.note}
-        for record in current(records, preferred)[0]
-        for row in record.rows
-    ]
-    frame = pd.DataFrame(rows, columns=list(columns.MEASUREMENTS)).astype({"step": "Int64"})
-    return _sorted(published(frame, methods(records), declared), columns.IDENTITY)
+    frame = frames.of(records)
+    return published(current(frame, preferred)[0].sorted_rows(), methods(frame), declared)
 
 
-def methods(records: Iterable[Record]) -> pd.DataFrame:
+def methods(records: Records) -> pd.DataFrame:
     """One row per method, as its latest record describes it."""
-    latest: dict[tuple, dict] = {}
-    for record in sorted(records, key=lambda record: (record.run, record.key)):
-        if record.method:
-            latest[tuple(record.method[name] for name in METHOD_KEY)] = record.method
-    return _sorted(pd.DataFrame(list(latest.values()), columns=list(columns.METHODS)), METHOD_KEY)
+    return _sorted(pd.DataFrame(frames.of(records).methods(), columns=list(columns.METHODS)), METHOD_KEY)
 
 
-def timings(records: Iterable[Record]) -> pd.DataFrame:
+def timings(records: Records) -> pd.DataFrame:
     """Seconds per case, and the run that measured it."""
-    rows = [record.labels | {"seconds": round(record.seconds, 6), "run": record.run} for record in records]
-    return _sorted(pd.DataFrame(rows, columns=list(columns.TIMINGS)), columns.CASE)
+    return frames.of(records).sorted_cases()
 
 
 def runs(contents: Contents) -> pd.DataFrame:
@@ -119,7 +101,7 @@ def write(frame: pd.DataFrame, path: Path) -> bool:
     texts = [name for name in frame.columns if types[name] is str]
     frame = all_inert(frame, texts)
     # A carriage return ends a line for most readers; Python quotes it from version 3.13 on.
-    returns = any("\r" in value for name in texts for value in frame[name] if isinstance(value, str))
+    returns = any("\r" in value for name in texts for value in frame[name].unique() if isinstance(value, str))
     quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     text = frame.to_csv(index=False, lineterminator="\n", quoting=quoting).encode("utf-8", "backslashreplace")
     if path.is_file() and path.read_bytes() == text:

@@ -42,7 +42,7 @@ def copy(finished, tmp_path) -> Callable[..., Path]:
         for record in store.read().records.values():
             changed = change(record)
             if changed is None:
-                store._path(record.key).unlink()
+                store.file(record.key).unlink()
             elif changed is not record:
                 store.put(changed, store.arrays(record) if record.arrays else None)
         return folder

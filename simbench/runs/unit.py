@@ -30,12 +30,13 @@ class Unit:
 
     A unit is measured as a whole, anywhere, any number of times, with the same result: a worker that dies costs the
     units that it has begun, one, and none of those that it has finished. tile: units of one tile run the same networks,
-    which the worker of the tile keeps from one unit to the next (`simbench.runs.planning.schedule`).
+    which the worker of the tile keeps from one unit to the next (`simbench.runs.planning.schedule`); "" where one
+    worker measures everything.
     """
 
     selection: Selection
     device: str
     memory: int
     cases: tuple[Case, ...]
-    tile: int = 0
+    tile: str = ""
     needs: Needs = Needs()

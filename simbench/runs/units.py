@@ -15,8 +15,9 @@ from simbench.contracts.selection import Selection
 from simbench.results.started import Started
 from simbench.runs.executors.apart import CRASHED, Apart
 from simbench.runs.job import Job
-from simbench.runs.planning.costs import seconds_of
-from simbench.runs.planning.tiles import tiles, units_of
+from simbench.runs.planning.costs import Costs
+from simbench.runs.planning.pieces import units_of
+from simbench.runs.planning.tiles import tiles
 from simbench.runs.progress import Progress
 from simbench.runs.unit import Unit
 from simbench.system import interrupts
@@ -154,7 +155,11 @@ def _lost(unit: Unit, error: BaseException, reason: str = "the worker was lost")
 def units(job: Job, workers: int = 1) -> Iterator[Unit]:
     """The open cases of a job as units. For one worker, layer by layer: by pair, and by index where it prepares a state
     of each side. For several, of `workers` tiles in turn (`simbench.runs.planning.tiles`)."""
-    cost = seconds_of(job)
+    costs = Costs(job) if workers > 1 else None
+
+    def cost(case: Case) -> float:
+        return costs(case).each if costs else 0.0
+
     waiting = deque(units_of(tile, job, workers, cost) for tile in tiles(job, workers, cost))
     while waiting:
         found = next(waiting[0], None)

@@ -23,6 +23,11 @@ UNKNOWN = 1.0
 
 #: Experiment, kind, method, view.
 Key = tuple[str, str, str, str]
+#: Key, model of b, data set.
+Place = tuple[Key, str, str]
+#: The rows of the reference that hold the seconds of `calibration.machine_seconds`, and of a forward pass.
+MACHINE: Key = ("", "machine", "", "")
+PASS: Key = ("", "pass", "", "")
 
 
 @dataclass(frozen=True)
@@ -33,18 +38,22 @@ class Rate:
     each: float
     shared: float = 0.0
 
+    def times(self, factor: float) -> Rate:
+        return Rate(self.each * factor, self.shared * factor)
 
-def learnt(timings: Iterable[tuple[Mapping[str, Any], float]]) -> dict[Key, Rate]:
-    """Rates of each key in labelled seconds of cases. The first case that needs what others share is charged with it:
-    what cases take beyond their median is shared."""
-    seconds: dict[Key, list[float]] = defaultdict(list)
-    sides: dict[Key, set] = defaultdict(set)
+
+def rates(timings: Iterable[tuple[Mapping[str, Any], float]]) -> dict[Place, Rate]:
+    """Rates of labelled seconds of cases, by kind of case, model and data. The first case that needs what others share
+    is charged with it: what cases take beyond their median is shared."""
+    seconds: dict[Place, list[float]] = defaultdict(list)
+    sides: dict[Place, set] = defaultdict(set)
     for labels, spent in timings:
-        key = (labels["experiment"].partition("[")[0], labels["kind"], labels["method"], labels["view"])
-        seconds[key].append(float(spent))
+        key = labels["experiment"].partition("[")[0], labels["kind"], labels["method"], labels["view"]
+        place = key, labels["model_b"], labels["dataset"]
+        seconds[place].append(float(spent))
         for side in "ab":
-            sides[key].add(tuple(labels[f"{name}_{side}"] for name in ("model", "seed", "layer")))
-    return {key: _rate(spent, len(sides[key])) for key, spent in seconds.items()}
+            sides[place].add(tuple(labels[f"{name}_{side}"] for name in ("model", "seed", "layer")))
+    return {place: _rate(spent, len(sides[place])) for place, spent in seconds.items()}
 
 
 def _rate(seconds: list[float], sides: int) -> Rate:
@@ -52,45 +61,83 @@ def _rate(seconds: list[float], sides: int) -> Rate:
     return Rate(each, max(0.0, sum(seconds) - each * len(seconds)) / sides)
 
 
-def key_of(case: Case) -> Key:
-    return case.experiment.name, case.kind, case.method.name if case.method else "", case.view
+def learnt(job: Job) -> dict[Place, Rate]:
+    """Rates of the records of the results folder that did not fail, of so many at most."""
+    some = islice(job.contents.records.values(), RECORDS)
+    return rates((record.labels, record.seconds) for record in some if not record.failed)
 
 
-def reference() -> dict[Key, dict[str, float]]:
-    """The rows of the reference: `each`, `shared`, and of both the part that grows with forward passes."""
+def reference() -> dict[Key, tuple[Rate, Rate]]:
+    """Of each kind of case of the reference: its seconds, and what is added in forward passes."""
     with REFERENCE.open(newline="") as file:
         return {
-            (row["experiment"], row["kind"], row["method"], row["view"]): {
-                name: float(row[name]) for name in ("each", "shared", "each_per_pass", "shared_per_pass")
-            }
+            (row["experiment"], row["kind"], row["method"], row["view"]): (
+                Rate(float(row["each"]), float(row["shared"])),
+                Rate(float(row["each_per_pass"]), float(row["shared_per_pass"])),
+            )
             for row in csv.DictReader(file)
         }
 
 
-def records_of(job: Job) -> dict[Key, Rate]:
-    """Rates learnt from the records of the results folder, of cases that gave a number."""
-    some = islice(job.contents.records.values(), RECORDS)
-    return learnt((record.labels, record.seconds) for record in some if not record.failed)
+class Costs:
+    """Rates of the cases of a job: those of its records where there are some of the kind, model and data; else those of
+    the reference, times the median ratio of both where there are records of the model and data.
+
+    passes: seconds of a forward pass of each model over its inputs. machine: seconds of `machine_seconds`. Without
+    them, as in the reference.
+    """
+
+    def __init__(self, job: Job, passes: Mapping[str, float] | None = None, machine: float | None = None) -> None:
+        self._reference = reference()
+        usual = {key: self._reference.pop(key)[0].each for key in (MACHINE, PASS)}
+        self.slower = 1.0 if machine is None else machine / usual[MACHINE]
+        self._passes, self._pass = passes or {}, usual[PASS]
+        self._fixed = nearest({key: fixed for key, (fixed, _) in self._reference.items()})
+        self._growing = nearest({key: growing for key, (_, growing) in self._reference.items()})
+        self._known = learnt(job)
+        self._found: dict[tuple, Rate] = {}
+        ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for (key, *where), rate in self._known.items():
+            usually = self._scaled(key, where[0])
+            if key in self._reference and usually.each > 0:
+                ratios[where[0], where[1]].append(rate.each / usually.each)
+        self._ratio = {where: median(found) for where, found in ratios.items()}
+
+    def __call__(self, case: Case) -> Rate:
+        place = place_of(case)
+        if place not in self._found:
+            key, *where = place
+            ratio = self._ratio.get((where[0], where[1]), 1.0)
+            self._found[place] = self._known.get(place) or self._scaled(key, where[0]).times(ratio)
+        return self._found[place]
+
+    def known(self, case: Case) -> bool:
+        """Whether the cost of a case is learnt from records of its kind."""
+        return place_of(case) in self._known
+
+    def _scaled(self, key: Key, model: str) -> Rate:
+        """A rate of the reference on this machine, for a model."""
+        fixed, growing, one = self._fixed(key), self._growing(key), self._passes.get(model, self._pass)
+        each = fixed.each * self.slower + growing.each * one
+        return Rate(each or UNKNOWN, fixed.shared * self.slower + growing.shared * one)
 
 
-def seconds_of(job: Job) -> Callable[[Case], float]:
-    """Seconds of a case of a job: learnt where there are records, else of the reference."""
-    known = {key: rate.each for key, rate in records_of(job).items()}
-    find = nearest({key: row["each"] for key, row in reference().items()} | known)
-    return lambda case: find(key_of(case))
+def place_of(case: Case) -> Place:
+    key = case.experiment.name, case.kind, case.method.name if case.method else "", case.view
+    return key, case.b.model.spec, case.setting.dataset.label
 
 
-def nearest(values: Mapping[Key, float]) -> Callable[[Key], float]:
-    """The value of a key, or else the mean of those that agree with it in most: in all but the view, in kind and
-    method, in experiment and kind, in kind."""
-    groups: dict[tuple, list[float]] = defaultdict(list)
-    for key, value in values.items():
+def nearest(rates: Mapping[Key, Rate]) -> Callable[[Key], Rate]:
+    """The rate of a key, or else the mean of those that agree with it in most: in all but the view, in kind and method,
+    in experiment and kind, in kind."""
+    groups: dict[tuple, list[Rate]] = defaultdict(list)
+    for key, rate in rates.items():
         for group in _alike(key):
-            groups[group].append(value)
-    means = {group: mean(found) for group, found in groups.items()}
+            groups[group].append(rate)
 
-    def find(key: Key) -> float:
-        return next((means[group] for group in _alike(key) if group in means), UNKNOWN)
+    def find(key: Key) -> Rate:
+        alike = next((groups[group] for group in _alike(key) if group in groups), [Rate(0.0)])
+        return Rate(mean(rate.each for rate in alike), mean(rate.shared for rate in alike))
 
     return find
 

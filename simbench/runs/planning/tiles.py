@@ -1,11 +1,9 @@
-"""Tiles of a job: open cases, cut so that each worker runs few networks, and the units of each tile."""
+"""Tiles of a job: open cases, cut so that each worker runs few networks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -14,19 +12,14 @@ from simbench.contracts import Design, Stitcher
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection
 from simbench.errors import InputError
-from simbench.runs.grouping import grouped
 from simbench.runs.job import Job
+from simbench.runs.placeholders import UNTRAINED
 from simbench.runs.plan import Part
 from simbench.runs.planning.tiling import tiled
-from simbench.runs.unit import Needs, Unit
 
 Item = TypeVar("Item")
 #: Estimated seconds of a case.
 Cost = Callable[[Case], float]
-#: Seconds that the driver may spend on a unit, and the least and the most that a unit of several cases should take.
-DRIVER, LEAST, MOST = 0.01, 1.0, 60.0
-#: Least units of a tile, so that idle workers find something to take over, and most cases of a unit.
-PIECES, CASES = 8, 512
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class Tile:
     results are kept as functions of the case.
     """
 
-    number: int
+    name: str
     selection: Selection
     cases: tuple[Case, ...]
     seconds: float
@@ -48,7 +41,7 @@ class Tile:
         """Forward passes over the inputs of one split, from the inputs on, where the activations of the tile at a layer
         fit in memory: one for each network and split that a layer is read of, through all its layers, and one for each
         unstitched network. Networks that are no row of stages run once for each layer, and methods may run others."""
-        alone = {(case.a.content, case.split) for case in self.cases if not case.layer_a}
+        alone = {(who(case.a), case.split) for case in self.cases if not case.layer_a}
         return len(alone | {("", *run) for case in self.cases if case.layer_a for run in _runs(case)})
 
 
@@ -76,11 +69,11 @@ def tiles(job: Job, workers: int, cost: Cost) -> list[Tile]:
         if not cases:
             continue
         if workers == 1:
-            found.append(Tile(len(found), part.selection, tuple(cases), 0.0))
+            found.append(Tile("", part.selection, tuple(cases), 0.0))
             continue
         share = max(1, round(workers * seconds / sum(sums)))
         for some in cut(cases, share, cost):
-            found.append(Tile(len(found), _selection(part, some), tuple(some), sum(map(cost, some))))
+            found.append(Tile(str(len(found) + 1), _selection(part, some), tuple(some), sum(map(cost, some))))
     return found
 
 
@@ -90,7 +83,7 @@ def cut(cases: Sequence[Case], count: int, cost: Cost) -> list[list[Case]]:
     numbers: dict[str, int] = {}
     pairs: dict[tuple[int, ...], list[int]] = {}
     for place, case in enumerate(cases):
-        both = (numbers.setdefault(network.content, len(numbers)) for network in (case.a, case.b))
+        both = (numbers.setdefault(who(network), len(numbers)) for network in (case.a, case.b))
         pairs.setdefault(tuple(sorted(both)), []).append(place)
     seconds = np.array([cost(case) for case in cases])
     costs = np.array([seconds[places].sum() for places in pairs.values()])
@@ -113,79 +106,26 @@ def cut(cases: Sequence[Case], count: int, cost: Cost) -> list[list[Case]]:
     return [found[number] for number in sorted(found)]
 
 
-def units_of(tile: Tile, job: Job, workers: int, cost: Cost) -> Iterator[Unit]:
-    """The units of a tile, layer by layer, in order of depth.
-
-    For one worker, the groups of `grouped`. For several, neighbouring groups at a layer are joined until a unit takes
-    so long that the driver is done with one for each worker meanwhile, and groups of over a minute are cut: what is
-    lost with a worker is the unit that it measures, some seconds of work or one case.
-    """
-    device, memory = job.resolved.request.device, job.resolved.memory
-    for _, same in groupby(tile.cases, key=_layers):
-        groups = grouped(list(same))
-        if workers == 1:
-            yield from (Unit(tile.selection, device, memory, tuple(group), tile.number) for group in groups)
-            continue
-        least = max(min(max(LEAST, workers * DRIVER), tile.seconds / PIECES), 1e-3)
-        for cases, seconds in _sized(groups, least, cost):
-            yield Unit(
-                tile.selection, device, memory, tuple(cases), tile.number, _needs(cases, device, memory, seconds)
-            )
+def who(network: Network) -> str:
+    """What tells networks apart that run on their own: their content, and their name before they are trained."""
+    return network.content if network.weights != UNTRAINED else f"{network.fingerprint} {network.name}"
 
 
-def _sized(groups: Iterator[list[Case]], least: float, cost: Cost) -> Iterator[tuple[list[Case], float]]:
-    """Groups joined until they take `least` seconds, and cut where they take more than MOST, with their seconds."""
-    unit: list[Case] = []
-    spent = 0.0
-    for group in groups:
-        for case in group:
-            seconds = cost(case)
-            if unit and (spent + seconds > max(MOST, least) or len(unit) >= CASES):
-                yield unit, spent
-                unit, spent = [], 0.0
-            unit.append(case)
-            spent += seconds
-        if spent >= least:
-            yield unit, spent
-            unit, spent = [], 0.0
-    if unit:
-        yield unit, spent
-
-
-def _needs(cases: Sequence[Case], device: str, memory: int, seconds: float) -> Needs:
-    networks = {network.content: network for case in cases for network in _networks(case)}
-    layers = dict.fromkeys(layer for case in cases for layer in (case.layer_a, case.layer_b) if layer)
-    weights = sum(size(network.file) for network in networks.values() if not network.part)
-    return Needs(tuple(networks), tuple(layers), (memory + weights) / 1e6, device.startswith("cuda"), seconds)
-
-
-def size(file: Path) -> int:
-    """Bytes of a file, 0 where there is none yet."""
-    try:
-        return file.stat().st_size if file.name else 0
-    except OSError:
-        return 0
-
-
-def _networks(case: Case) -> tuple[Network, ...]:
+def networks_of(case: Case) -> tuple[Network, ...]:
     return (case.a, case.b) if case.control is None else (case.a, case.b, case.control)
 
 
 def _runs(case: Case) -> Iterator[tuple[str, str]]:
     """(content of network, split) that a case runs: stitches are fitted on one split and scored on the other."""
     for split in ("train", "test") if isinstance(case.method, Stitcher) else (case.split,):
-        yield from ((network.content, split) for network in _networks(case))
-
-
-def _layers(case: Case) -> tuple:
-    return case.setting.fingerprint, case.layer_a, case.layer_b
+        yield from ((who(network), split) for network in networks_of(case))
 
 
 def _selection(part: Part, cases: Sequence[Case]) -> Selection:
     """The selection of a part with the networks and pairs of some cases alone."""
     whole = part.selection
-    contents = {network.content for case in cases for network in _networks(case)}
-    networks = tuple(network for network in whole.networks if network.content in contents)
+    there = {who(network) for case in cases for network in networks_of(case)}
+    networks = tuple(network for network in whole.networks if who(network) in there)
     names = tuple(network.name for network in networks)
     at = {name: place for place, name in enumerate(names)}
     together = {frozenset((case.a.name, case.b.name)) for case in cases}
@@ -194,5 +134,5 @@ def _selection(part: Part, cases: Sequence[Case]) -> Selection:
     except InputError:  # of a design that is impossible here
         designed = set()
     places = sorted((at[a], at[b]) for a, b in designed if frozenset((a, b)) in together)
-    controls = tuple(network for network in whole.controls if network.content in contents)
+    controls = tuple(network for network in whole.controls if who(network) in there)
     return replace(whole, networks=networks, controls=controls, design=Listed(None, names, tuple(places)))

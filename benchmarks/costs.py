@@ -2,9 +2,11 @@
 
 Every index and stitcher on the pairs of three networks at three layers, with all images of digits and with few: what
 grows with the forward pass, and what does not. A few cases of each kind of other experiments, as far as their networks
-need no training, with all images: all that they cost is taken to grow with the pass. With --quick, two indices.
+need no training, with all images: all that they cost is taken to grow with the pass.
 
     OMP_NUM_THREADS=1 python benchmarks/costs.py --write     writes simbench/runs/planning/reference.csv
+
+--indices, --stitchers and --experiments measure some alone; the rows of others stay. --quick measures at one layer.
 """
 
 from __future__ import annotations
@@ -64,12 +66,11 @@ def timed(job: Job, most: int | None = None) -> dict[Key, Rate]:
     return {key: rate for (key, _, _), rate in rates(each()).items()}
 
 
-def reference(quick: bool) -> Iterator[dict]:
+def reference(given: argparse.Namespace) -> Iterator[dict]:
     """The rows of the reference."""
     yield row(MACHINE, machine_seconds(time.process_time), 0.0, 0.0, 0.0)
-    options = {"experiments": "matching", "indices": "all", "stitchers": "all", "layers": "bn2,bn5,bn8", "pairs": "all"}
-    if quick:
-        options |= {"indices": "cka,rsa", "stitchers": "identity", "layers": "bn8"}
+    options = {name: getattr(given, name) for name in ("indices", "stitchers")}
+    options |= {"experiments": "matching", "layers": "bn8" if given.quick else "bn2,bn5,bn8", "pairs": "all"}
     found, passes = [], []
     for images in (SOME, ALL):
         job = trained(job_of(max_samples=images, **options), Silent())
@@ -80,7 +81,8 @@ def reference(quick: bool) -> Iterator[dict]:
     for key in sorted(found[0].keys() & found[1].keys()):
         few, many = found[0][key], found[1][key]
         yield row(key, *parts(few.each, many.each, passes), *parts(few.shared, many.shared, passes))
-    for experiment in () if quick else sorted(simbench.load().entries["experiments"]):
+    everything = simbench.load().entries["experiments"]
+    for experiment in sorted(everything) if given.experiments == "all" else filter(None, given.experiments.split(",")):
         if experiment == "matching":
             continue
         try:
@@ -108,21 +110,30 @@ def row(key: Key, *numbers: float) -> dict:
 
 def main(words: list[str] | None = None) -> list[dict]:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="two indices, to test the script")
-    parser.add_argument("--write", action="store_true", help=f"write {REFERENCE.name}")
+    for name in ("indices", "stitchers", "experiments"):
+        parser.add_argument(f"--{name}", default="all")
+    parser.add_argument("--quick", action="store_true", help="one layer, to test the script")
+    parser.add_argument("--write", type=Path, nargs="?", const=REFERENCE, metavar="FILE", help="write the reference")
     given = parser.parse_args(words)
     torch.set_num_threads(1)
     found = []
-    for line in reference(given.quick):
+    for line in reference(given):
         print(*line.values(), flush=True)
         found.append(line)
     if given.write:
-        with REFERENCE.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(found)
-        print(f"written: {REFERENCE}")
+        write(found, given.write)
     return found
+
+
+def write(found: list[dict], file: Path) -> None:
+    """Write rows, after those in the file of other kinds of cases."""
+    before = list(csv.DictReader(file.read_text().splitlines())) if file.is_file() else []
+    rows = {tuple(line[name] for name in COLUMNS[:4]): line for line in (*before, *found)}
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[key] for key in sorted(rows))
+    print(f"written: {file}")
 
 
 if __name__ == "__main__":

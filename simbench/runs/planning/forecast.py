@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from simbench.contracts import Stitcher
 from simbench.contracts.case import Case
+from simbench.runs.planning.calibration import Clock, machine_seconds, pass_seconds
 from simbench.runs.planning.costs import Costs, place_of
 from simbench.runs.planning.pieces import DRIVER, units_of
 from simbench.runs.planning.sizes import Sizes
@@ -39,6 +41,34 @@ class Forecast:
     seconds: float
 
 
+def calibrated(job: Job, cases: Sequence[Case], clock: Clock = time.perf_counter) -> tuple:
+    """(sizes by model, inputs by data set and split, bytes by data set, seconds of a pass by model, of the machine)."""
+    from simbench.contracts import splits
+    from simbench.runs.planning.sizes import sizes
+
+    settings = {case.setting.dataset.label: case.setting for case in cases}
+    inputs, data, measured, passes = {}, {}, {}, {}
+    for label, setting in settings.items():
+        parts = {name: splits.read(setting.dataset, name).inputs for name in splits.SPLITS}
+        inputs[label] = {name: min(len(part), setting.limit) for name, part in parts.items()}
+        data[label] = sum(part.nbytes for part in parts.values())
+    layers: dict[str, set[str]] = defaultdict(set)
+    models = {}
+    for case in cases:
+        for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
+            layers[network.model.spec].add(layer)
+            models[network.model.spec] = network, case.setting
+    for spec, (network, setting) in models.items():
+        home = network.home(setting)
+        try:
+            measured[spec] = sizes(network.model, setting.dataset, sorted(layers[spec] - {""}), home)
+            device = job.resolved.request.device
+            passes[spec] = pass_seconds(network.model, setting.dataset, setting.limit, device, clock, home)
+        except Exception:  # of a model: its cases fail, and say why
+            continue
+    return measured, inputs, data, passes, machine_seconds(clock)
+
+
 class Known:
     """What is known of a job: costs learnt from its records, and for each model what a fraction of a second on this
     machine tells.
@@ -46,10 +76,10 @@ class Known:
     learnt: number of open cases whose cost is learnt from records of their kind.
     """
 
-    def __init__(self, job: Job, calibrate: Callable[..., tuple] | None = None) -> None:
+    def __init__(self, job: Job, calibrate: Callable[[Job, Sequence[Case]], tuple] = calibrated) -> None:
         self.job = job
         self.cases = [case for part in job.parts for case in job.open(part)]
-        self.sizes, self.inputs, self.data, passes, machine = (calibrate or _calibrated)(job, self.cases)
+        self.sizes, self.inputs, self.data, passes, machine = calibrate(job, self.cases)
         self.costs = Costs(job, passes, machine)
         self.learnt = sum(map(self.costs.known, self.cases))
 
@@ -101,35 +131,6 @@ class Known:
                 found = layers[case.layer_a]
                 found[who(network), layer] = max(size, found.get((who(network), layer), 0))
         return max((sum(found.values()) for found in layers.values()), default=0)
-
-
-def _calibrated(job: Job, cases: Sequence[Case]) -> tuple:
-    """(sizes by model, inputs by data set and split, bytes by data set, seconds of a pass by model, of the machine)."""
-    from simbench.contracts import splits
-    from simbench.runs.planning.calibration import machine_seconds, pass_seconds
-    from simbench.runs.planning.sizes import sizes
-
-    settings = {case.setting.dataset.label: case.setting for case in cases}
-    inputs, data, measured, passes = {}, {}, {}, {}
-    for label, setting in settings.items():
-        parts = {name: splits.read(setting.dataset, name).inputs for name in splits.SPLITS}
-        inputs[label] = {name: min(len(part), setting.limit) for name, part in parts.items()}
-        data[label] = sum(part.nbytes for part in parts.values())
-    layers: dict[str, set[str]] = defaultdict(set)
-    models = {}
-    for case in cases:
-        for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
-            layers[network.model.spec].add(layer)
-            models[network.model.spec] = network, case.setting
-    for spec, (network, setting) in models.items():
-        home = network.home(setting)
-        try:
-            measured[spec] = sizes(network.model, setting.dataset, sorted(layers[spec] - {""}), home)
-            device = job.resolved.request.device
-            passes[spec] = pass_seconds(network.model, setting.dataset, setting.limit, device, home=home)
-        except Exception:  # of a model: its cases fail, and say why
-            continue
-    return measured, inputs, data, passes, machine_seconds()
 
 
 def lines(known: Known) -> Iterator[str]:

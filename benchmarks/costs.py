@@ -7,6 +7,8 @@ need no training, with all images: all that they cost is taken to grow with the 
     OMP_NUM_THREADS=1 python benchmarks/costs.py --write     writes simbench/runs/planning/reference.csv
 
 --indices, --stitchers and --experiments measure some alone; the rows of others stay. --quick measures at one layer.
+--timings FILE... measures nothing, and adds the kinds that are missing from published timings of tiny10 on digits, on
+one thread of an idle machine of the same kind: all that they cost is taken to grow with the pass, too.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from simbench.measuring.measure import measure
 from simbench.runs.job import Job, prepare
 from simbench.runs.planning.calibration import machine_seconds, pass_seconds
 from simbench.runs.planning.costs import MACHINE, PASS, REFERENCE, Key, Rate, rates
+from simbench.runs.planning.costs import reference as costs
 from simbench.runs.progress import Silent
 from simbench.runs.request import Request
 from simbench.runs.training import trained
@@ -97,6 +100,18 @@ def reference(given: argparse.Namespace) -> Iterator[dict]:
             yield row(key, 0.0, rate.each / passes[1], 0.0, 0.0)
 
 
+def published(files: list[Path]) -> Iterator[dict]:
+    """Rows of published timings, of kinds that the reference lacks."""
+    there = costs()
+    for file in files:
+        with file.open(newline="") as lines:
+            timings = [(line, float(line["seconds"])) for line in csv.DictReader(lines)]
+        for (key, model, dataset), rate in sorted(rates(timings).items()):
+            if key not in there and (model, dataset) == ("tiny10", "digits"):
+                one = there[PASS][0].each
+                yield row(key, 0.0, rate.each / one, 0.0, rate.shared / one)
+
+
 def parts(few: float, many: float, passes: list[float]) -> tuple[float, float]:
     """(fixed seconds, passes) of a cost: the line through its values for few and for many images, neither negative."""
     slope = max(0.0, (many - few) / (passes[1] - passes[0]))
@@ -113,11 +128,12 @@ def main(words: list[str] | None = None) -> list[dict]:
     for name in ("indices", "stitchers", "experiments"):
         parser.add_argument(f"--{name}", default="all")
     parser.add_argument("--quick", action="store_true", help="one layer, to test the script")
+    parser.add_argument("--timings", type=Path, nargs="+", metavar="FILE", help="published timings")
     parser.add_argument("--write", type=Path, nargs="?", const=REFERENCE, metavar="FILE", help="write the reference")
     given = parser.parse_args(words)
     torch.set_num_threads(1)
     found = []
-    for line in reference(given):
+    for line in published(given.timings) if given.timings else reference(given):
         print(*line.values(), flush=True)
         found.append(line)
     if given.write:

@@ -76,7 +76,8 @@ Unit = tuple[int, int, int, int, float, int]
 @dataclass
 class Outcome:
     """seconds: of the run. busy, link: seconds that the driver and its network connection were busy. passes: loads of a
-    network by a worker. running, sharing: seconds of all workers for passes and what networks share. lost: units."""
+    network by a worker. running, sharing: seconds of all workers for passes and what networks share.
+    recorded: pairs at layers. lost: units."""
 
     seconds: float = 0.0
     busy: float = 0.0
@@ -85,6 +86,7 @@ class Outcome:
     running: float = 0.0
     sharing: float = 0.0
     units: int = 0
+    recorded: int = 0
     lost: int = 0
     divided: int = 0
 
@@ -185,6 +187,7 @@ def _run(
         free = max(free, now) + recorded
         out.busy += recorded
         out.units += unit[5]
+        out.recorded += unit[3] - unit[2]
         out.seconds = max(out.seconds, free)
         ask(number, now)
         if crew[number].queued:

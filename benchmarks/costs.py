@@ -7,7 +7,8 @@ need no training, with all images: all that they cost is taken to grow with the 
     OMP_NUM_THREADS=1 python benchmarks/costs.py --write     writes simbench/runs/planning/reference.csv
 
 --indices, --stitchers and --experiments measure some alone; the rows of others stay. --quick measures at one layer.
---timings FILE... measures nothing, and adds the kinds that are missing from published timings of tiny10 on digits, on
+--timings FILE... measures nothing, and adds the kinds that are missing from published timings of tiny10 on digits (of the first
+file that has them), on
 one thread of an idle machine of the same kind: all that they cost is taken to grow with the pass, too.
 """
 
@@ -103,12 +104,13 @@ def reference(given: argparse.Namespace) -> Iterator[dict]:
 def published(files: list[Path]) -> Iterator[dict]:
     """Rows of published timings, of kinds that the reference lacks."""
     there = costs()
+    one = there[PASS][0].each
     for file in files:
         with file.open(newline="") as lines:
             timings = [(line, float(line["seconds"])) for line in csv.DictReader(lines)]
         for (key, model, dataset), rate in sorted(rates(timings).items()):
             if key not in there and (model, dataset) == ("tiny10", "digits"):
-                one = there[PASS][0].each
+                there[key] = rate, rate
                 yield row(key, 0.0, rate.each / one, 0.0, rate.shared / one)
 
 

@@ -39,7 +39,7 @@ LAYERS, INDICES = 20, 50
 #: Bytes a second that the driver sends, and seconds in which a dead worker is replaced.
 LINK, REPLACED = 125e6, 30.0
 #: Most events of a simulation: where there are more units, neighbours are one event, with all that each costs.
-EVENTS = 100_000
+EVENTS = 40_000
 #: A tile is divided while more than this part of it is left.
 SPARED = 10
 
@@ -60,12 +60,14 @@ class Costs:
 
 @dataclass
 class Worker:
-    """reached: for each network that it holds, how many layers it has run. queued: units on their way, with the time
+    """reached: for each network that it holds, how many layers it has run. sides: networks of which what is shared at a
+    layer is there. queued: units on their way, with the time
     when they are there."""
 
     tile: int = -1
     reached: dict[int, int] = field(default_factory=dict)
-    sides: set[tuple[int, int]] = field(default_factory=set)
+    layer: int = -1
+    sides: set[int] = field(default_factory=set)
     queued: list[tuple[float, Unit]] = field(default_factory=list)
 
 
@@ -141,7 +143,7 @@ def _run(
         there, unit = worker.queued.pop(0)
         start = max(now, there)
         if unit[0] != worker.tile:
-            worker.tile, worker.reached, worker.sides = unit[0], {}, set()
+            worker.tile, worker.reached, worker.layer = unit[0], {}, -1
         names = np.unique(inside[unit[0]][unit[2] : unit[3]]).tolist()
         new = [name for name in names if name not in worker.reached]
         if new:
@@ -153,8 +155,10 @@ def _run(
         for name in names:
             steps += max(0, unit[1] + 1 - worker.reached.get(name, 0))
             worker.reached[name] = max(unit[1] + 1, worker.reached.get(name, 0))
-        fresh = {(name, unit[1]) for name in names} - worker.sides
-        worker.sides = {side for side in worker.sides if side[1] == unit[1]} | fresh
+        if worker.layer != unit[1]:
+            worker.layer, worker.sides = unit[1], set()
+        fresh = [name for name in names if name not in worker.sides]
+        worker.sides.update(fresh)
         running, sharing = steps * costs.whole / LAYERS, len(fresh) * costs.side
         out.running += running
         out.sharing += sharing

@@ -7,9 +7,9 @@ need no training, with all images: all that they cost is taken to grow with the 
     OMP_NUM_THREADS=1 python benchmarks/costs.py --write     writes simbench/runs/planning/reference.csv
 
 --indices, --stitchers and --experiments measure some alone; the rows of others stay. --quick measures at one layer.
---timings FILE... measures nothing, and adds the kinds that are missing from published timings of tiny10 on digits (of the first
-file that has them), on
-one thread of an idle machine of the same kind: all that they cost is taken to grow with the pass, too.
+--timings FILE... measures nothing, and adds the kinds that are missing from published timings of tiny10 on digits (of
+the first file that has them), on one thread of an idle machine of the same kind: all that they cost is taken to grow
+with the pass, too.
 """
 
 from __future__ import annotations

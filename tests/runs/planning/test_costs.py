@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
+from statistics import median
 
 import pytest
 from small_requests import go
 
 from simbench.runs.job import prepare
-from simbench.runs.planning.costs import MACHINE, PASS, Costs, Rate, nearest, rates, reference
+from simbench.runs.planning.costs import MACHINE, PASS, Costs, Rate, nearest, place_of, rates, reference
 
 
 def labels(a: str, b: str, layer: str = "bn1", **other) -> dict:
@@ -48,18 +49,14 @@ def test_unknown_kinds_cost_what_those_that_agree_most_cost():
     assert find(("other", "other", "", "")).each == 0
 
 
-def test_the_reference_has_every_index_and_stitcher_that_is_installed_and_grows_with_the_machine_and_the_pass(
-    request_, small_registry
-):
+def test_the_reference_has_every_index_and_grows_with_the_machine_and_the_pass(request_, small_registry):
     found = reference()
     assert found[MACHINE][0].each > 0 and found[PASS][0].each > 0
-    registry = small_registry
-    for kind in ("indices", "stitchers"):
-        names = {key[2] for key in found if key[1] == kind.removesuffix("s").replace("indice", "index")}
-        wanted = {name for name, entry in registry.entries[kind].items() if entry.package == "simbench"}
-        assert wanted <= names, wanted - names
+    ours = {name for name, entry in small_registry.entries["indices"].items() if entry.package == "simbench"}
+    assert ours <= {key[2] for key in found if key[:2] == ("matching", "index")}
+    assert {"least_squares", "task_loss"} <= {key[2] for key in found if key[:2] == ("matching", "stitcher")}
     job = prepare(request_, small_registry)
-    case = next(case for case in job.parts[0].cases if case.kind == "index")
+    case = next(case for case in job.parts[0].cases if case.kind == "stitcher")
     usual = Costs(job)(case)
     once, twice = (Costs(job, {"net": 10.0 * k}, k * found[MACHINE][0].each)(case) for k in (1, 2))
     assert twice.each == pytest.approx(2 * once.each) and once.each > usual.each > 0
@@ -74,6 +71,5 @@ def test_records_go_before_the_reference_and_correct_what_has_none(request_, sma
     cka, r2 = (next(c for c in job.parts[0].cases if c.method and c.method.name == name) for name in ("cka", "r2_lr"))
     assert costs(cka) == Rate(50.0) and costs.known(cka) and not costs.known(r2)
     plain = Costs(prepare(replace(request_, results=request_.results / "empty"), small_registry))
-    kinds = [c for c in job.parts[0].cases if c.kind in ("index", "stitcher", "network")]
-    ratios = sorted({costs(c).each / plain(c).each for c in kinds if costs.known(c)})
-    assert costs(r2).each == pytest.approx(plain(r2).each * ratios[len(ratios) // 2])
+    ratios = {place_of(c): costs(c).each / plain(c).each for c in job.parts[0].cases if costs.known(c)}
+    assert len(ratios) == 4 and costs(r2).each == pytest.approx(plain(r2).each * median(ratios.values()))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import boards
 import pytest
 import record
+import scale
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -30,7 +32,8 @@ def test_the_statistics_of_a_small_board_are_timed(monkeypatch, capsys):
         pytest.param("growth", "7", marks=pytest.mark.long),
         ("rates", "8"),
         pytest.param("starting", "9", marks=pytest.mark.long),
-        ("records", "10"),
+        ("records", "11"),
+        pytest.param("scale", "12", marks=pytest.mark.long),
     ],
 )
 def test_a_script_runs_small(name, target, tmp_path, warm_cache, monkeypatch):
@@ -43,7 +46,36 @@ def test_a_script_runs_small(name, target, tmp_path, warm_cache, monkeypatch):
     assert all(math.isfinite(float(row["value"])) for row in rows)
     assert any(row["wanted"] for row in rows)
     assert [row["name"] for row in record.read("runs", tmp_path) if row["name"] == name]
-    assert (tmp_path / "growth.png").is_file() == (name == "growth")
+    assert (tmp_path / f"{name}.png").is_file() == (name in ("growth", "scale"))
     if name == "growth":  # counted and not timed, so the same at any size
         work = [row for row in rows if row["what"].startswith("forward work")]
         assert len(work) == 2 and all(row["met"] == "true" for row in work)
+
+
+SOME = scale.Costs(pair=1.0, side=0.0, whole=0.0, weights=0.0, unit=0.001, record=0.0)
+
+
+def test_simulated_workers_share_the_work_until_the_driver_holds_them_up():
+    pairs = scale.every(30)
+    total = 2 * len(pairs) * scale.LAYERS
+    hours = {workers: scale.simulate(pairs, SOME, workers) for workers in (1, 10, 100)}
+    for workers, out in hours.items():
+        assert total <= workers * out.seconds <= 1.2 * total, (workers, out)
+    slow = scale.simulate(pairs, replace(SOME, record=0.01), 100)  # 100 records of a unit of 2 s take as long as 1
+    assert slow.seconds == pytest.approx(total / 2 * 100 * 0.01, rel=0.1)
+
+
+def test_a_simulated_worker_runs_each_network_of_its_tile_once():
+    pairs = scale.every(30)
+    costs = replace(SOME, whole=5.0, side=0.25)
+    alone = scale.simulate(pairs, costs, 1)
+    assert (alone.passes, alone.divided) == (30, 0)
+    assert alone.running == pytest.approx(30 * 5) and alone.sharing == pytest.approx(30 * scale.LAYERS * 0.25)
+
+
+def test_simulated_failures_lose_units_and_none_of_the_work():
+    pairs = scale.every(20)
+    out = scale.simulate(pairs, SOME, 10, mean_life=0.05)
+    assert out.lost > 3 and out.busy == pytest.approx(SOME.unit * (out.units + out.lost), rel=0.2)
+    assert out.recorded == len(pairs) * scale.LAYERS
+    assert out.seconds > scale.simulate(pairs, SOME, 10).seconds

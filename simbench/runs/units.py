@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 from functools import lru_cache
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
@@ -14,8 +14,10 @@ from simbench.contracts.case import Case
 from simbench.contracts.selection import Selection
 from simbench.results.started import Started
 from simbench.runs.executors.apart import CRASHED, Apart
-from simbench.runs.grouping import grouped
 from simbench.runs.job import Job
+from simbench.runs.planning.costs import Costs
+from simbench.runs.planning.pieces import units_of
+from simbench.runs.planning.tiles import tiles
 from simbench.runs.progress import Progress
 from simbench.runs.unit import Unit
 from simbench.system import interrupts
@@ -150,13 +152,19 @@ def _lost(unit: Unit, error: BaseException, reason: str = "the worker was lost")
     return [Measured(case, (failed(case, note),), 0, 0.0, trace(error)) for case in unit.cases]
 
 
-def units(job: Job) -> Iterator[Unit]:
-    """The open cases of a job, grouped: by pair, and at each layer by index where it prepares a state of each side."""
+def units(job: Job, workers: int = 1) -> Iterator[Unit]:
+    """The open cases of a job as units. For one worker, layer by layer: by pair, and by index where it prepares a state
+    of each side. For several, of `workers` tiles in turn (`simbench.runs.planning.tiles`)."""
+    costs = Costs(job) if workers > 1 else None
 
-    def layers(case: Case) -> tuple:
-        return case.setting.fingerprint, case.layer_a, case.layer_b
+    def cost(case: Case) -> float:
+        return costs(case).each if costs else 0.0
 
-    for part in job.parts:
-        for _, cases in groupby(job.open(part), key=layers):
-            for group in grouped(list(cases)):
-                yield Unit(part.selection, job.resolved.request.device, job.resolved.memory, tuple(group))
+    waiting = deque(units_of(tile, job, workers, cost) for tile in tiles(job, workers, cost))
+    while waiting:
+        found = next(waiting[0], None)
+        if found is None:
+            waiting.popleft()
+        else:
+            yield found
+            waiting.rotate(-1 if workers > 1 else 0)

@@ -1,4 +1,4 @@
-"""The store with 10,000 to 1,000,000 records: writing, packing, opening, and what tables take (target 11).
+"""The store with 10,000 to 1,000,000 records: writing, packing, opening, and what tables take (target 13).
 
 Every point is measured in a new process, in seconds of CPU, on synthetic records that look like those of the default
 run (`made_records.py`). Memory is the peak above that at the start.
@@ -97,8 +97,8 @@ def figures(kind: str, number: int, most: int) -> Iterator[Figure]:
     for what, (seconds, memory) in point(kind, number).items():
         aim = (OPEN, MEMORY) if what == "opening" and number == most else (None, None)
         where = f"{number:,} records"
-        yield Figure("11", what, where, "", seconds, "s", wanted=aim[0], smaller=True, seconds=seconds)
-        yield Figure("11", f"{what}, memory", where, "", memory, "MiB", wanted=aim[1], smaller=True)
+        yield Figure("13", what, where, "", seconds, "s", wanted=aim[0], smaller=True, seconds=seconds)
+        yield Figure("13", f"{what}, memory", where, "", memory, "MiB", wanted=aim[1], smaller=True)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A run of 1,000 networks x 20 layers x 50 indices on 1 to 1,000 workers, simulated (target 12).
+"""A run of 1,000 networks x 20 layers x 50 indices on 1 to 1,000 workers, simulated (target 14).
 
 The scheduler is that of runs: pairs are cut into tiles (`tiled`), tiles into units (`sized`), and `Schedule` gives
 units to workers. Events are simulated: a worker measures a unit, after it has loaded the networks that it does not hold
@@ -286,10 +286,10 @@ def curve(what: str, pairs: np.ndarray, costs: Costs, life: float) -> Iterator[t
         said += f", its connection {out.link / out.seconds:.0%}"
         said += f"; {out.units:,} units, {out.divided} tiles divided" + f", {out.lost} units lost" * bool(life)
         where = f"{workers:,} worker{'s' * (workers > 1)}"
-        yield Figure("12", f"{what}, {cases:,} cases", where, "", out.seconds / 3600, "h", note=said), workers, out
+        yield Figure("14", f"{what}, {cases:,} cases", where, "", out.seconds / 3600, "h", note=said), workers, out
         yield (
             Figure(
-                "12",
+                "14",
                 f"{what}: forward passes over networks x root of workers",
                 where,
                 "",
@@ -341,7 +341,7 @@ def main() -> None:
 
     def measured() -> Iterator[Figure]:
         yield Figure(
-            "12",
+            "14",
             "driver: a unit sent and received",
             f"{INDICES} cases",
             "",
@@ -350,22 +350,22 @@ def main() -> None:
             wanted=10,
             smaller=True,
         )
-        yield Figure("12", "driver: a case put on record", "one file", "", 1e3 * costs.record, "ms")
+        yield Figure("14", "driver: a case put on record", "one file", "", 1e3 * costs.record, "ms")
         kept = costs.pair / INDICES / (costs.record + costs.unit / INDICES)
-        yield Figure("12", "workers that one driver keeps busy", f"{INDICES} indices on digits", "", kept, "")
+        yield Figure("14", "workers that one driver keeps busy", f"{INDICES} indices on digits", "", kept, "")
         start = time.process_time()
         pairs = designs["all pairs"]
         tiled(pairs, np.ones(len(pairs)), max(WORKERS))
         where = f"{len(pairs):,} pairs in {max(WORKERS):,} tiles, CPU"
-        yield Figure("12", "cutting pairs into tiles", where, "", time.process_time() - start, "s")
+        yield Figure("14", "cutting pairs into tiles", where, "", time.process_time() - start, "s")
         for some in (4,) if given.quick else (6, 18):
             cases, seconds, mebibytes = plan(some)
             where = f"{cases:,} cases"
             yield Figure(
-                "12", "plan of real cases, and tiles, for a million: CPU", where, "", seconds / cases * 1e6, "s"
+                "14", "plan of real cases, and tiles, for a million: CPU", where, "", seconds / cases * 1e6, "s"
             )
             yield Figure(
-                "12", "plan of real cases, and tiles, for a million", where, "", mebibytes / cases * 1e6, "MiB"
+                "14", "plan of real cases, and tiles, for a million", where, "", mebibytes / cases * 1e6, "MiB"
             )
         for batched in (False, True):
             record = costs.record / 20 if batched else costs.record

@@ -32,8 +32,8 @@ def test_the_statistics_of_a_small_board_are_timed(monkeypatch, capsys):
         pytest.param("growth", "7", marks=pytest.mark.long),
         ("rates", "8"),
         pytest.param("starting", "9", marks=pytest.mark.long),
-        ("records", "11"),
-        pytest.param("scale", "12", marks=pytest.mark.long),
+        ("records", "13"),
+        pytest.param("scale", "14", marks=pytest.mark.long),
     ],
 )
 def test_a_script_runs_small(name, target, tmp_path, warm_cache, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import pickle
 import sys
@@ -21,6 +22,9 @@ from simbench.contracts.case import Case
 from simbench.contracts.selection import Network
 from simbench.runs.parcels import weights
 from simbench.runs.parcels.references import FileRef, Ref
+
+#: id -> name of the markers of dataclasses (MISSING), which are compared by identity and must not be copied.
+SENTINELS = {id(value): name for name, value in vars(dataclasses).items() if type(value).__module__ == "dataclasses"}
 
 _registering = threading.RLock()  # a pickle may hold pickles
 
@@ -54,6 +58,8 @@ class Pickler(cloudpickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, (type, types.FunctionType, types.BuiltinFunctionType)):
             self.modules.add(getattr(obj, "__module__", None) or "")
+        elif id(obj) in SENTINELS:
+            return SENTINELS[id(obj)]
         elif isinstance(obj, Case):
             return blank, (Case,), _case(obj)
         elif isinstance(obj, Network):

@@ -6,8 +6,12 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from simbench.runs.parcels import Depot, Done, Missing, Parcel, deliver, work
 
 PROGRAM = """
 import pickle, sys, warnings
@@ -51,3 +55,33 @@ class Elsewhere:
         self._process.stdin.close()
         self._process.wait(20)
         self._process.stdout.close()
+
+
+def plain(measured) -> list:
+    """What was measured, to the last bit, without times."""
+    told = [(each.case.key, each.rows, each.samples, each.error) for each in measured]
+    arrays = [{name: (x.dtype.str, x.shape, x.tobytes()) for name, x in each.arrays.items()} for each in measured]
+    return [told, arrays]
+
+
+@contextmanager
+def away(folder: Path | None) -> Iterator[None]:
+    """Inside, the worker does not find the files of the driver."""
+    if folder:
+        folder.rename(folder.with_suffix(".away"))
+    yield
+    if folder:
+        folder.with_suffix(".away").rename(folder)
+
+
+def done(elsewhere, depot: Depot, parcel: Parcel, folder: Path | None = None) -> tuple[Done, tuple[str, ...]]:
+    """What the worker answers in the end, and what it asked for. folder: what it must not see."""
+    with away(folder):
+        reply = elsewhere.call(work, parcel)
+    if not isinstance(reply, Missing):
+        return reply, ()
+    *first, last = depot.supply(reply)
+    with away(folder):
+        for message in first:
+            elsewhere.call(deliver, message)
+        return elsewhere.call(work, parcel, last), reply.names

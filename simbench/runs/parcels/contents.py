@@ -82,9 +82,13 @@ def _part(piece: Piece) -> None:
     if not 0 <= piece.start <= piece.start + len(piece.data) <= piece.size:
         raise _refusal(piece)
     folder = place(piece.name).with_name(f"{piece.name}.pieces")
-    atomic.write(folder / f"{piece.start:020}", piece.data, flush=False)
+    with contextlib.suppress(FileNotFoundError):  # another process has made the content, and removes the folder
+        atomic.write(folder / f"{piece.start:020}", piece.data, flush=False)
     parts = sorted(folder.glob("[0-9]*"))
-    if sum(part.stat().st_size for part in parts) < piece.size:
+    if held(piece.name):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    if sum(map(_size, parts)) < piece.size:
         return
     handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=folder.parent)
     try:
@@ -95,12 +99,19 @@ def _part(piece: Piece) -> None:
         if content_of(Path(temporary)) != piece.name[:64]:
             raise _refusal(piece)
         os.replace(temporary, place(piece.name))
-    except FileNotFoundError:  # another process has made it, and removed the pieces
+    except FileNotFoundError:  # the same
         if not held(piece.name):
             raise
     finally:
         Path(temporary).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _size(part: Path) -> int:
+    """Bytes of a file; 0 where it is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        return part.stat().st_size
+    return 0
 
 
 def _refusal(piece: Piece) -> InputError:

@@ -33,20 +33,23 @@ def reference(dataset: Dataset, fingerprint: str = "") -> DataRef:
 
     Raises InputError, with its name, for one that cannot travel."""
     try:
-        stated = [f.name for f in fields(dataset)] if is_dataclass(dataset) else []
-        given = {name: getattr(dataset, name) for name in stated}
+        stated = {f.name: getattr(dataset, f.name) for f in fields(dataset)} if is_dataclass(dataset) else {}
+        given = {name: value for name, value in stated.items() if _pickled(value)}
         stand_in, *_ = pickles.dump((type(dataset), given, _said(dataset)), _nothing_large)
     except Exception as error:
         raise InputError(
-            f"data set {dataset.label} cannot be sent to a worker: {told(error)}; give one whose class and parameters "
-            "can be pickled"
+            f"data set {dataset.label} cannot be sent to a worker: {told(error)}; give one whose class can be pickled"
         ) from error
-    try:
-        recipe, *_ = pickles.dump(dataset, _nothing_large)
-    except Exception:  # it is large, or holds what cannot be pickled
-        recipe = b""
     size = _size(dataset) if fingerprint else 0
-    return DataRef(_name(fingerprint), fingerprint, recipe, stand_in, size, f"data set {dataset.label}")
+    return DataRef(_name(fingerprint), fingerprint, _pickled(dataset), stand_in, size, f"data set {dataset.label}")
+
+
+def _pickled(value: Any) -> bytes:
+    """A pickle, or b"" of what is large or cannot be pickled."""
+    try:
+        return pickles.dump(value, _nothing_large)[0]
+    except Exception:
+        return b""
 
 
 def resolved(ref: DataRef) -> Dataset | None:
@@ -97,6 +100,8 @@ def _made(ref: DataRef) -> Dataset | None:
             dataset = pickles.load(ref.recipe, _unresolved)
             said = pickles.load(ref.stand_in, _unresolved)[2]
             if ref.name:
+                if not dataset.at_hand:
+                    return None
                 dataset.prepare()
                 if dataset.fingerprint() != ref.fingerprint:
                     return None

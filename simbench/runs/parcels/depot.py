@@ -17,10 +17,11 @@ from simbench.contracts import Dataset, Model
 from simbench.contracts.fields import NOUNS
 from simbench.contracts.selection import Network, Selection, Setting
 from simbench.errors import InputError
-from simbench.runs.parcels import datasets, pickles, sources, weights
+from simbench.runs.parcels import datasets, files, pickles, sources, weights
 from simbench.runs.parcels.contents import MOST, Piece
+from simbench.runs.parcels.files import UserFiles
 from simbench.runs.parcels.installations import built_of, installed
-from simbench.runs.parcels.references import BytesRef, DataRef, FileRef, Missing, Parcel, Ref
+from simbench.runs.parcels.references import BytesRef, DataRef, FileRef, FilesRef, Missing, Parcel, Ref
 from simbench.runs.unit import Unit
 from simbench.system.raised import told
 
@@ -40,11 +41,13 @@ class _Head:
 
 
 class Depot:
-    """What the driver of a run packs and sends. sent: (cache of a worker, name of a content) -> how often."""
+    """What the driver of a run packs and sends. most: bytes of a message. sent: (cache of a worker, name of a content)
+    -> how often."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
+        self.most = most
         self.sent: Counter[tuple[str, str]] = Counter()
-        self._sources: dict[str, Callable[[], Iterator[Piece]]] = {}
+        self._sources: dict[str, Callable[[int], Iterator[Piece]]] = {}
         self._heads: dict[int, _Head] = {}
         self._data: dict[tuple[int, str], tuple[Dataset, DataRef]] = {}
 
@@ -71,7 +74,7 @@ class Depot:
         return Parcel(None, body, tuple(filter(_wanted, refs)), _installed(modules, {(network.model, home)}), what)
 
     def supply(self, missing: Missing) -> Iterator[tuple[Piece, ...]]:
-        """The contents that a worker lacks, a message of at most `MOST` bytes (or of one piece) at a time. A content
+        """The contents that a worker lacks, a message of at most `most` bytes (or of one piece) at a time. A content
         that was sent to the worker's cache is under way and not sent again, unless the worker asks `again`.
 
         Raises InputError for a content that this depot has not packed, or can no longer read."""
@@ -83,8 +86,8 @@ class Depot:
             if name not in self._sources:
                 raise InputError(f"a worker lacks content {name[:17]}, which was not packed here; send its own parcels")
             self.sent[missing.cache, name] += 1
-            for piece in self._sources[name]():
-                if message and size + len(piece.data) > MOST:
+            for piece in self._sources[name](self.most):
+                if message and size + len(piece.data) > self.most:
                     yield tuple(message)
                     message, size = [], 0
                 message.append(piece)
@@ -128,6 +131,10 @@ class Depot:
     def _refer(self, needed: dict[int, str], obj: Any) -> Ref | None:
         if isinstance(obj, Dataset):
             return self._dataset(obj, needed.get(id(obj), ""))
+        if isinstance(obj, UserFiles):
+            data = files.packed(obj)
+            sent = self._bytes(data, obj.what)
+            return FilesRef(sent.name, sent.size, sent.what)
         if isinstance(obj, (bytes, bytearray)) and len(obj) > LARGE:
             return self._bytes(obj, "an array", isinstance(obj, bytearray))
         if isinstance(obj, pickle.PickleBuffer) and obj.raw().nbytes > LARGE:

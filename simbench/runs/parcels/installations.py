@@ -10,7 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from simbench.contracts import Dataset, Model
-from simbench.runs.parcels.pickles import distribution
+from simbench.runs.parcels.modules import distribution
 from simbench.system.surroundings import abroad
 
 #: Packages that every number or pickle rests on.
@@ -116,10 +116,10 @@ def _codes(package: str) -> dict[str, str]:
         return {}
     points = metadata.distribution(package).entry_points.select(group="simbench")
     tops = {point.module.partition(".")[0] for point in points} | ({"simbench"} if package == "simbench" else set())
-    return {f"code of {top}": _code(top) for top in sorted(tops)}
+    return {f"code of {top}": code(top) for top in sorted(tops)}
 
 
-def _code(top: str) -> str:
+def code(top: str) -> str:
     """Hash of names and bytes of the Python files of a top-level package or module."""
     spec = util.find_spec(top)
     if spec is None:

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from simbench.errors import InputError
-from simbench.runs.parcels import contents, datasets, pickles, weights
-from simbench.runs.parcels.references import BytesRef, DataRef, FileRef, Missing, Parcel, Ref
+from simbench.runs.parcels import contents, datasets, files, pickles, weights
+from simbench.runs.parcels.references import BytesRef, DataRef, FileRef, FilesRef, Missing, Parcel, Ref
 
 
 def opened(parcel: Parcel) -> Any:
@@ -36,6 +36,8 @@ def _here(ref: Ref) -> bool:
 def _resolved(ref: Ref) -> Any:
     if isinstance(ref, FileRef):  # one that no unit wants yet will come to the cache
         return weights.found(ref) or contents.place(ref.name)
+    if isinstance(ref, FilesRef):
+        return files.unpacked(ref)
     if isinstance(ref, BytesRef):
         data = contents.read(ref.name)
         return bytearray(data) if ref.writable else data

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+import copyreg
 import dataclasses
 import io
 import pickle
-import sys
-import threading
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache, cached_property
-from importlib import metadata
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
-from simbench.contracts import Dataset
+from simbench.contracts import Dataset, Model
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network
 from simbench.runs.parcels import weights
+from simbench.runs.parcels.files import UserFiles
+from simbench.runs.parcels.modules import by_value
 from simbench.runs.parcels.references import FileRef, Ref
 
-#: id -> name of the markers of dataclasses (MISSING), which are compared by identity and must not be copied.
-SENTINELS = {id(value): name for name, value in vars(dataclasses).items() if type(value).__module__ == "dataclasses"}
-
-_registering = threading.RLock()  # a pickle may hold pickles
+#: Classes that this process has pickled: they are what they are, whatever a pickle of them says.
+_at_home: weakref.WeakSet[type] = weakref.WeakSet()
 
 
 class Pickler(cloudpickle.Pickler):
@@ -57,13 +55,15 @@ class Pickler(cloudpickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, (type, types.FunctionType, types.BuiltinFunctionType)):
+            if isinstance(obj, type):
+                _at_home.add(obj)
             self.modules.add(getattr(obj, "__module__", None) or "")
-        elif id(obj) in SENTINELS:
-            return SENTINELS[id(obj)]
         elif isinstance(obj, Case):
             return blank, (Case,), _case(obj)
         elif isinstance(obj, Network):
             return blank, (Network,), _network(obj)
+        elif isinstance(obj, Model) and obj.files:
+            return blank, (type(obj),), vars(obj) | {"files": UserFiles(obj.files, f"files of {obj.name}")}
         elif isinstance(obj, Dataset) and _plain(type(obj)):
             return blank, (type(obj),), parameters(obj)
         return super().reducer_override(obj)
@@ -76,6 +76,10 @@ class Unpickler(pickle.Unpickler):
         super().__init__(io.BytesIO(blob))
         self._shared, self._refs, self._resolve = shared, refs, resolve
         self._resolved: dict[int, Any] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        return partial(_set, found) if name == "_class_setstate" else found
 
     def persistent_load(self, pid: tuple[str, int] | int) -> Any:
         if isinstance(pid, tuple):
@@ -90,7 +94,7 @@ def dump(
 ) -> tuple[bytes, list[Ref], set[str]]:
     """A pickle of a value, the references in it, and the modules in which its reader looks things up."""
     file = io.BytesIO()
-    with _by_value():
+    with by_value():
         pickler = Pickler(file, shared, refer)
         pickler.dump(value)
     return pickle.dumps((pickler.refs, file.getvalue())), pickler.refs, pickler.modules
@@ -102,9 +106,23 @@ def load(packed: bytes, resolve: Callable[[Ref], Any], shared: Sequence[Any] = (
     return Unpickler(blob, shared, refs, resolve).load()
 
 
+def _marker(value: object) -> str:
+    """The name of a marker in dataclasses."""
+    return next(name for name, own in vars(dataclasses).items() if own is value)
+
+
+for _value in (dataclasses.MISSING, dataclasses.KW_ONLY, dataclasses._FIELD, dataclasses._HAS_DEFAULT_FACTORY):  # type: ignore[attr-defined]
+    copyreg.pickle(type(_value), _marker)  # in a class that is pickled by value; they are compared by identity
+
+
 def blank(cls: type) -> Any:
     """An object without attributes, which the pickle adds."""
     return object.__new__(cls)
+
+
+def _set(setter: Callable[[type, Any], type], cls: type, state: Any) -> type:
+    """cloudpickle's way to fill a class that was pickled by value, but for classes at home here."""
+    return cls if cls in _at_home else setter(cls, state)
 
 
 def _case(case: Case) -> dict[str, Any]:
@@ -133,48 +151,3 @@ def parameters(dataset: Dataset) -> dict[str, Any]:
 def _plain(cls: type) -> bool:
     """Whether a class leaves it to Python how its objects are pickled."""
     return all(getattr(cls, name) is getattr(object, name) for name in ("__reduce__", "__reduce_ex__", "__getstate__"))
-
-
-@contextmanager
-def _by_value() -> Iterator[None]:
-    """Inside, classes and functions of modules that no installed package provides are pickled with their code."""
-    with _registering:
-        before = set(cloudpickle.list_registry_pickle_by_value())
-        own = [
-            module
-            for name, module in list(sys.modules.items())
-            if isinstance(module, types.ModuleType)
-            and module.__name__ == name
-            and name not in before
-            and name != "__main__"
-            and getattr(module, "__file__", None)
-            and distribution(name) is None
-        ]
-        for module in own:
-            cloudpickle.register_pickle_by_value(module)
-        try:
-            yield
-        finally:
-            for module in own:
-                cloudpickle.unregister_pickle_by_value(module)
-
-
-def distribution(module: str) -> str | None:
-    """The installed package that provides a module; "" for Python itself, None for a file of the user."""
-    return _provider(module.partition(".")[0])
-
-
-@cache
-def _provider(top: str) -> str | None:
-    if top in sys.stdlib_module_names or top in sys.builtin_module_names:
-        return ""
-    found = _distributions(tuple(sys.path)).get(top)
-    if found:
-        return found[0]
-    file = str(getattr(sys.modules.get(top), "__file__", None) or "")
-    return "" if "site-packages" in file or "dist-packages" in file else None
-
-
-@cache
-def _distributions(path: tuple[str, ...]) -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()

@@ -32,6 +32,15 @@ class BytesRef:
 
 
 @dataclass(frozen=True)
+class FilesRef:
+    """Python files of the user that a model reads, in one content."""
+
+    name: str
+    size: int
+    what: str
+
+
+@dataclass(frozen=True)
 class DataRef:
     """A data set. name: of the list of its arrays, `data-` and a hash of its fingerprint, where its splits are read;
     else "".
@@ -49,7 +58,7 @@ class DataRef:
     what: str
 
 
-Ref = FileRef | BytesRef | DataRef
+Ref = FileRef | BytesRef | FilesRef | DataRef
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from elsewhere import away, done, plain
 from small_networks import case
 
 from simbench import Index, InputError
@@ -19,16 +18,9 @@ from simbench.boards.live import Live
 from simbench.contracts.selection import Selection, Setting
 from simbench.data.memory import in_memory
 from simbench.networks import weights
-from simbench.runs.parcels import Depot, Done, Missing, Parcel, deliver, opened, results, size, work
+from simbench.runs.parcels import Depot, Missing, deliver, opened, results, size, work
 from simbench.runs.parcels.weights import part_of
 from simbench.runs.units import measure_unit
-
-
-def plain(measured) -> list:
-    """What was measured, to the last bit, without times."""
-    told = [(each.case.key, each.rows, each.samples, each.error) for each in measured]
-    arrays = [{name: (x.dtype.str, x.shape, x.tobytes()) for name, x in each.arrays.items()} for each in measured]
-    return [told, arrays]
 
 
 def moved(selection: Selection, folder: Path) -> Selection:
@@ -40,29 +32,6 @@ def moved(selection: Selection, folder: Path) -> Selection:
         file.write_bytes(network.file.read_bytes())
         networks.append(replace(network, file=file))
     return replace(selection, networks=tuple(networks))
-
-
-@contextmanager
-def away(folder: Path | None) -> Iterator[None]:
-    """Inside, the worker does not find the files of the driver."""
-    if folder:
-        folder.rename(folder.with_suffix(".away"))
-    yield
-    if folder:
-        folder.with_suffix(".away").rename(folder)
-
-
-def done(elsewhere, depot: Depot, parcel: Parcel, folder: Path | None = None) -> tuple[Done, tuple[str, ...]]:
-    """What the worker answers in the end, and what it asked for. folder: what it must not see."""
-    with away(folder):
-        reply = elsewhere.call(work, parcel)
-    if not isinstance(reply, Missing):
-        return reply, ()
-    *first, last = depot.supply(reply)
-    with away(folder):
-        for message in first:
-            elsewhere.call(deliver, message)
-        return elsewhere.call(work, parcel, last), reply.names
 
 
 def test_a_panel_is_measured_elsewhere_to_the_last_bit(panel_units, elsewhere, tmp_path, monkeypatch):

@@ -23,7 +23,8 @@ import small_blocks_of_mine
 from package_of_mine.heads import head
 
 def make(channels, classes):
-    return nn.Sequential(small_blocks_of_mine.block(channels), nn.ReLU(), nn.Conv2d(4, 6, 3), nn.ReLU(), head(classes))
+    block = small_blocks_of_mine.block(channels)
+    return nn.Sequential(block, nn.ReLU(), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(4), head(classes))
 """
 
 

@@ -7,7 +7,7 @@ import threading
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 
 import cloudpickle
@@ -19,17 +19,8 @@ _registering = threading.RLock()  # a pickle may hold pickles
 def by_value() -> Iterator[None]:
     """Inside, classes and functions of modules that no installed package provides are pickled with their code."""
     with _registering:
-        before = set(cloudpickle.list_registry_pickle_by_value())
-        own = [
-            module
-            for name, module in list(sys.modules.items())
-            if isinstance(module, types.ModuleType)
-            and module.__name__ == name
-            and name not in before
-            and name != "__main__"
-            and getattr(module, "__file__", None)
-            and distribution(name) is None
-        ]
+        before = cloudpickle.list_registry_pickle_by_value()
+        own = [sys.modules[name] for name in _own(len(sys.modules)) if name in sys.modules and name not in before]
         for module in own:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -37,6 +28,19 @@ def by_value() -> Iterator[None]:
         finally:
             for module in own:
                 cloudpickle.unregister_pickle_by_value(module)
+
+
+@lru_cache(maxsize=2)
+def _own(_: int) -> tuple[str, ...]:
+    """Names of the modules of the user, looked for again when the number of modules has changed."""
+    return tuple(
+        name
+        for name, module in list(sys.modules.items())
+        if isinstance(module, types.ModuleType)
+        and module.__name__ == name != "__main__"
+        and getattr(module, "__file__", None)
+        and distribution(name) is None
+    )
 
 
 def distribution(module: str) -> str | None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from elsewhere import done, plain
+from elsewhere import away, done, plain
 from small_networks import case
 
 from simbench.contracts.selection import Network, Selection
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
-from simbench.runs.parcels import Depot, results
+from simbench.runs.parcels import Depot, deliver, opened, results
 from simbench.runs.unit import Unit
 from simbench.runs.units import measure_unit
 
@@ -45,6 +46,22 @@ def folder(tmp_path):
         del sys.modules[name]
 
 
+def test_a_model_of_a_file_is_the_same_where_its_files_are_copies(registry, small, folder, cache):
+    model, depot = registry.get("models", f"file:{folder / 'nets.py'}:make"), Depot()
+    parcel = depot.pack_training(Network(model, "0", "", Path()), small.setting, "cpu")
+    torch.manual_seed(0)
+    state = model.build(1, 3).state_dict()
+    for message in depot.supply(opened(parcel)):
+        deliver(message)
+    with away(folder):
+        there = opened(parcel)[0].model
+        assert there == model and all(path.is_relative_to(cache) for path in there.files)
+        torch.manual_seed(0)
+        again = there.build(1, 3).state_dict()
+    assert weights.content_hash(again) == weights.content_hash(state)
+
+
+@pytest.mark.long
 def test_a_network_of_a_file_is_measured_elsewhere_without_the_file(registry, small, methods, folder, elsewhere, cache):
     model, dataset = registry.get("models", f"file:{folder / 'nets.py'}:make"), small.setting.dataset
     assert {path.name for path in model.files} == {"nets.py", "small_blocks_of_mine.py", "__init__.py", "heads.py"}

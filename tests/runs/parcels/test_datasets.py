@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -90,6 +91,28 @@ class Over(Dataset):
 
     def split(self, name: str) -> Split:
         return self.of.split(name)
+
+
+class Far(Blobs):
+    """Blobs that would be downloaded."""
+
+    name = "far"
+    asked: ClassVar[list[str]] = []
+
+    @property
+    def at_hand(self) -> bool:
+        return False
+
+    def prepare(self) -> None:
+        self.asked.append("prepared")
+
+
+def test_data_that_a_worker_would_download_are_sent(cache, registry):
+    assert not registry.get("datasets", "cifar10").at_hand and registry.get("datasets", "digits").at_hand
+    ref = datasets.reference(Far(), Far().fingerprint())
+    assert datasets.resolved(ref) is None and not Far.asked
+    deliver(Far(), ref)
+    assert same(datasets.resolved(ref), Blobs())
 
 
 def test_data_in_memory_are_sent_in_their_order_in_memory(cache):

@@ -54,6 +54,11 @@ class Published(Dataset):
     def prepare(self) -> None:
         self.fingerprint()
 
+    @property
+    def at_hand(self) -> bool:
+        known = self.known()
+        return known is not None and known["key"] == self._key()
+
     def split(self, name: str) -> Split:
         return _splits(self, cache_folder("datasets"))[name]
 

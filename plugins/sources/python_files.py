@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -44,11 +46,16 @@ class FileNetwork(Foreign):
     def name(self) -> str:
         return self.network
 
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """The file, and those beside it that it imports."""
+        return with_imports(Path(self.network.rpartition(":")[0]).expanduser())
+
     @property
     def identity(self) -> dict[str, Any]:
         """With the content of the file: an edit of it makes another model. Files that it imports are known by what is
         built."""
-        return super().identity | {"file": content_of(Path(self.network.rpartition(":")[0]).expanduser())}
+        return super().identity | {"file": content_of(self.files[0])}
 
     @property
     def preprocess(self):
@@ -61,8 +68,7 @@ class FileNetwork(Foreign):
     def build(self, channels: int, classes: int) -> nn.Module:
         from torch import nn
 
-        path, _, attribute = self.network.rpartition(":")
-        made = getattr(module_of(Path(path)), attribute)
+        made = getattr(module_of(self.files[0]), self.network.rpartition(":")[2])
         net = copy.deepcopy(made) if isinstance(made, nn.Module) else made(**self._wanted(made, channels, classes))
         if not isinstance(net, nn.Module):
             raise InputError(f"{self.network} gives a {type(net).__name__}; a torch.nn.Module is wanted")
@@ -85,6 +91,26 @@ class FileNetwork(Foreign):
                 "where the function has parameters of these names)"
             )
         return wanted
+
+
+def with_imports(path: Path) -> tuple[Path, ...]:
+    """A Python file, and the modules and packages in its folder that it imports, directly or not."""
+    found, left = {path: None}, [path]
+    while left:
+        file = left.pop()
+        try:
+            nodes = list(ast.walk(ast.parse(file.read_text(errors="replace"))))
+        except (OSError, SyntaxError):  # whoever imports it says so
+            continue
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+        for top in sorted({name.partition(".")[0] for name in names}):
+            module, package = path.parent / f"{top}.py", path.parent / top
+            for each in [module] if module.is_file() else sorted(package.rglob("*.py")):
+                if each not in found:
+                    found[each] = None
+                    left.append(each)
+    return tuple(found)
 
 
 def module_of(path: Path) -> ModuleType:

@@ -47,6 +47,11 @@ class Dataset(Plugin):
         """Its name in result tables: the spec, without paths."""
         return self.spec
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether its splits can be read on this machine without a download; else a worker is sent them."""
+        return True
+
     def prepare(self) -> None:
         """Called before anything is computed: raise InputError when the data cannot be read or fetched."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simbench.contracts.dataset import Dataset
@@ -101,6 +102,12 @@ class Model(Plugin):
     def adapted(self, inputs: torch.Tensor) -> torch.Tensor:
         """What the network is called with for a batch of inputs (n, ...) that are normalised as its data set says."""
         return inputs
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Python files of the user that `build` reads. A worker sets this attribute to copies of them, in folders
+        as here; a model with files declares it as a `cached_property` and reads what it names."""
+        return ()
 
     def published(self) -> Dataset | None:
         """The data set that this configuration's published weights were trained on (its splits are not needed), or

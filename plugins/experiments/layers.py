@@ -90,16 +90,20 @@ class Layers(Experiment):
     def run(self, case: Case, bench: Bench) -> list[Row] | Result:
         labelled = case.setting.dataset.labelled
         if case.kind == "network":
-            if not labelled:
-                raise Inapplicable("the data have no labels")
+            if not labelled or case.a.model.features:
+                raise Inapplicable("the data have no labels" if not labelled else f"{case.a.name} gives features")
             quantity = "r2" if case.setting.dataset.regression else "accuracy"
             return Result([Row(quantity, bench.accuracy(case.a))], bench.own_outcomes(case.a))
         if case.kind == "index":
             return [bench.similarity(case.method, case)]
         if not labelled and case.method.needs == "task":
             raise Inapplicable(f"{case.method.spec} is trained on labels, and the data have none")
+        if case.b.model.features and case.method.needs == "task":
+            raise Inapplicable(f"{case.method.spec} is trained on outputs, and {case.b.name} gives features")
         fronted = replace(case, a=case.control, control=None) if case.kind == "untrained" else case
         affine = bench.fit(case.method, fronted)
+        if case.b.model.features:
+            return [bench.residual(affine, fronted)]
         logits = bench.logits(affine, fronted)
         rows = [*bench.scored(logits, fronted), bench.residual(affine, fronted)]
         if not labelled:

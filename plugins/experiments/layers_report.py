@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 #: The columns that name two networks and their data; the layers come after them.
 PAIR = ["dataset", "model_a", "seed_a", "model_b", "seed_b"]
 LAYERS = ["layer_a", "layer_b"]
-#: Scores of a stitched network that stand in the table.
+#: Scores of a stitched network that stand in the table; of features, which have none, the residual does.
 SCORES = ("accuracy", "relative_accuracy", "agreement", "r2", "relative_r2", "mean_squared_error", "agreement_r2")
 #: Those of untrained fronts, and of a network alone.
-FRESH, OWN = ("accuracy", "agreement", "r2", "agreement_r2"), ("accuracy", "r2")
+FRESH, OWN = ("accuracy", "agreement", "r2", "agreement_r2", "residual"), ("accuracy", "r2")
 #: What a heat map shows: the first that there is.
-SHOWN = ("accuracy", "agreement", "r2", "agreement_r2")
+SHOWN = ("accuracy", "agreement", "r2", "agreement_r2", "residual")
 
 
 def table(rows: pandas.DataFrame) -> pandas.DataFrame:
@@ -34,7 +34,8 @@ def table(rows: pandas.DataFrame) -> pandas.DataFrame:
     for view, some in values.groupby("view", sort=False):
         suffix = f" ({view})" if values["view"].nunique() > 1 else ""
         parts.append(_wide(curves.named(some), suffix))
-    for quantity in SCORES:
+    stitched = rows[rows["kind"] == "stitcher"]
+    for quantity in [name for name in SCORES if len(curves.numbers(stitched, name))] or ["residual"]:
         for kind, suffix in (("stitcher", f": {quantity}"), ("untrained", f": {quantity}, untrained")):
             some = curves.numbers(rows[rows["kind"] == kind], quantity)
             if len(some) and (kind == "stitcher" or quantity in FRESH):

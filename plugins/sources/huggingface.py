@@ -14,7 +14,7 @@ from simbench_plugins.sources.foreign import Foreign, package
 
 from simbench import Dataset, InputError, Preprocess, Source, hookimpl
 from simbench.errors import unknown
-from simbench.tracing.logits import of_one_tensor
+from simbench.tracing.calling import plain
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -117,7 +117,7 @@ class TransformersNetwork(Foreign):
                 config.image_size = self.size
             made = transformers.AutoModelForImageClassification
         net = made.from_config(config)
-        return of_one_tensor(net)
+        return plain(net)
 
     def fetch(self) -> dict[str, Tensor]:
         """By transformers' own download, into its own cache."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: Scores of stitched networks, of which a map shows the first that there is.
-SHOWN = ("accuracy", "agreement", "r2", "agreement_r2")
+SHOWN = ("accuracy", "agreement", "r2", "agreement_r2", "residual")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

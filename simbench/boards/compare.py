@@ -18,6 +18,8 @@ from simbench.system.names import unfit
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from simbench.boards.live import Live
+
 #: What is compared, where nothing is said.
 INDICES, STITCHERS, VIEW = "cka,r2_lr", "least_squares", "spatial"
 
@@ -48,8 +50,9 @@ def compare(
 
     data: what both networks take, as (x, y), x, a dict of these, or a DataLoader or data set of them; stitches are
         fitted on it. It is read once. y: classes (n,), (n, outputs) of 0 and 1, or numbers to predict; without labels,
-        stitched networks are scored by agreement with net_b. test: data of the same kind, which indices and scores are
-        computed on; by default, half of `data` is set aside.
+        stitched networks are scored by agreement with net_b, or by the residual alone where it gives features in place
+        of outputs (n, outputs). test: data of the same kind, which indices and scores are computed on; by default, half
+        of `data` is set aside.
     layers: "auto" (those of `simbench.cutting.default_layers`: stages, and the blocks in them), "all", or names and
         patterns. pairing: "all", or "depth" for layers of similar relative depth alone. untrained: also stitch a front
         of net_a with initial weights.
@@ -85,7 +88,8 @@ def compare(
         Live(name, net, sample, prepare)
         for name, net, prepare in zip(called, (net_a, net_b), (preprocess_a, preprocess_b), strict=True)
     ]
-    dataset = Given(parts[0], parts[1], models[1].outputs, task)
+    _check_outputs(models, parts[0][1])
+    dataset = Given(parts[0], parts[1], models[1].outputs or models[0].outputs or 1, task)
     networks = tuple(model.network() for model in models)
     registry = registry or load()
     experiment = _experiment(registry, pairing=pairing, untrained=untrained)
@@ -140,6 +144,15 @@ def _experiment(registry: Registry, **params) -> Experiment:
         if isinstance(entry.plugin, Experiment) and entry.plugin.unlike:
             return replace(entry.plugin, order="forth", **params)  # type: ignore[type-var, call-arg]
     raise InputError("no installed experiment compares layers of any names; install simbench's own plugins")
+
+
+def _check_outputs(models: list[Live], labels: Any) -> None:
+    """Raise InputError for labels that no network has outputs for."""
+    if labels is not None and models[1].features:
+        raise InputError(
+            f"{models[1].name} gives no outputs (n, outputs) that labels could belong to; give data without labels, or "
+            "a network with a head"
+        )
 
 
 def _names(net_a: nn.Module, net_b: nn.Module) -> tuple[str, str]:

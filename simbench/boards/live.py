@@ -21,13 +21,15 @@ from simbench.networks.graphs import graph
 from simbench.networks.stages import in_a_row, stages
 from simbench.system.codes import HOST, Description
 from simbench.system.provenance import digest
-from simbench.tracing.logits import of_one_tensor
+from simbench.tracing.calling import plain, unusual
 
 
 class Live(Model):
     """A network that is given as an object. `build` copies it with its weights, whatever the channels and classes.
 
     name: in results. net: not changed; copied when it is built. preprocess: batch of inputs -> what the network takes.
+    A network of transformers is called with ids as `simbench.tracing.calling` says. One whose output is not (n, outputs)
+    gives features: its layers are compared by indices, and stitched as far as the residual of a direct match.
     layers: those that can be read (`simbench.cutting.Layer.unfit`) below its output. skipped: layer -> why not.
     """
 
@@ -41,22 +43,25 @@ class Live(Model):
         if not isinstance(net, nn.Module):
             raise InputError(f"{name} is a {type(net).__name__}; give a torch.nn.Module")
         self.name, self._net, self._preprocess = name, _seen_through(net), preprocess
-        self._fresh = False
+        self._fresh, self._called = False, unusual(self._net)
         with torch.no_grad():
             own = self.build(0, 0)
             try:
                 given = self.adapted(inputs)
                 output = own(given)
+                if unusual(own, output) and not self._called:
+                    self._called = True
+                    own = self.build(0, 0)
+                    output = own(given)
             except Exception as error:
                 what = f"{type(error).__name__}: {' '.join(str(error).split())}"
                 raise InputError(
                     f"{name} cannot run on inputs of shape {tuple(inputs.shape)} ({what}); give data that it takes, or "
                     "preprocess_a= and preprocess_b=, functions of a batch"
                 ) from error
-        if not isinstance(output, Tensor) or output.ndim != 2 or not output.is_floating_point():
-            shape = f" of shape {tuple(output.shape)}" if isinstance(output, Tensor) else ""
-            raise InputError(f"{name} gives a {type(output).__name__}{shape}; float outputs (n, outputs) are wanted")
-        self.outputs = output.shape[1]
+        plainly = isinstance(output, Tensor) and output.ndim == 2 and output.is_floating_point()
+        self.outputs = output.shape[1] if plainly else 0
+        self.features = not plainly
         found = surveyed(Cutter(own, given), "hook")  # looks at the layers; where the network is cut it is traced
         self.skipped = {layer.name: layer.unfit for layer in found if layer.unfit}
         self._layers = _below_the_output(own, [layer.name for layer in found if not layer.unfit])
@@ -83,7 +88,9 @@ class Live(Model):
         return twin
 
     def build(self, channels: int, classes: int) -> nn.Module:
-        net = of_one_tensor(copy.deepcopy(self._net).eval())
+        net = copy.deepcopy(self._net).eval()
+        if self._called:
+            net = plain(net)
         if self._fresh:
             _initialise(net, self.name)
         return net

@@ -68,6 +68,8 @@ class Model(Plugin):
     """
 
     kind = "models"
+    #: True where the network gives features rather than outputs (n, outputs) of a task: it is compared by activations.
+    features: bool = False
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from simbench.cutting.surveys import Layer
 
@@ -11,9 +11,9 @@ def default_layers(survey: Sequence[Layer]) -> list[str]:
     """The layers that are compared where the user names none, in order.
 
     These are the outputs of repeated blocks (children with a number in their names that hold modules and share a class
-    with a sibling), and the ends of the stages that hold them; of a stage and its last block, which give the same, the
-    stage. A network without such blocks has its own children and the outputs of pooling. Where exact cuts exist, the
-    others are left out.
+    with a sibling), and the ends of the stages that hold them; of layers that give the same output, such as a stage and
+    its last block, the outermost. A network without such blocks has its own children and the outputs of pooling. Where
+    exact cuts exist, the others are left out.
     """
     readable = [layer for layer in survey if layer.engine is not None]
     readable = [layer for layer in readable if layer.exact] or readable
@@ -21,10 +21,9 @@ def default_layers(survey: Sequence[Layer]) -> list[str]:
     blocks = [layer for layer in survey if _repeated(layer, survey, holders)]
     stages = {layer.name.rpartition(".")[0] for layer in blocks}
     chosen = {layer.name for layer in blocks} | stages
-    chosen -= {
-        name for name in chosen if _closes(name, survey) and name.rpartition(".")[0] in {x.name for x in readable}
-    }
-    found = [layer.name for layer in readable if layer.name in chosen]
+    named = {layer.name: layer for layer in survey}
+    same = {name for layer in readable if layer.name in chosen for name in _inside(layer, named)}
+    found = [layer.name for layer in readable if layer.name in chosen - same]
     outer = [layer.name for layer in readable if "." not in layer.name or "Pool" in layer.kind]
     return found or outer or [layer.name for layer in readable]
 
@@ -40,9 +39,8 @@ def _repeated(layer: Layer, survey: Sequence[Layer], holders: set[str]) -> bool:
     return own[-1:].isdigit() and len(alike) > 1 and layer.name in holders
 
 
-def _closes(name: str, survey: Sequence[Layer]) -> bool:
-    """True for the last child of a row, which gives what the row does."""
-    above = name.rpartition(".")[0]
-    row = [layer for layer in survey if layer.name == above]
-    last = [layer.name for layer in survey if layer.name.rpartition(".")[0] == above and layer.runs][-1:]
-    return bool(row) and row[0].kind == "Sequential" and name in last
+def _inside(layer: Layer, named: dict[str, Layer]) -> Iterator[str]:
+    """The layers inside a layer that give the same output."""
+    while layer.closes:
+        yield layer.closes
+        layer = named[layer.closes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import weakref
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -25,14 +26,15 @@ TRACED, VERIFIED = 2, 3
 class Seen:
     """What was seen of a module in one pass.
 
-    order: its place among the modules that ended. value: its print where it gives one tensor of floats; else `fault`
-    says what it gives."""
+    order: its place among the modules that ended. closes: the module inside it whose output it gave as its own.
+    value: its print where it gives one tensor of floats; else `fault` says what it gives."""
 
     runs: int = 0
     order: int = 0
     shape: tuple[int, ...] | None = None
     layout: str | None = None
     value: tuple | None = None
+    closes: str = ""
     fault: str = ""
 
 
@@ -120,15 +122,21 @@ def _pass(probe: Probe, followed: bool) -> tuple[dict[str, Seen], Any]:
         names.setdefault(id(module), []).append(name)
     waiting: dict[str, Tensor] = {}
     places = itertools.count(1)
+    latest: tuple[str, Any, int] = (
+        "",
+        lambda: None,
+        0,
+    )  # the module that ended last, its output, and how often written
 
     def hook(module: nn.Module, given: tuple, output: Any) -> None:
+        nonlocal latest
         first, *_ = names[id(module)]
         for name in names[id(module)]:
             seen[name].runs += 1
         if seen[first].runs == 1:
             seen[first].order = next(places)
             if flow is None:
-                _see(seen[first], output, call.rows)
+                x = _see(seen[first], output, call.rows)
             else:
                 with flow.paused():
                     x = _see(seen[first], output, call.rows)
@@ -137,6 +145,11 @@ def _pass(probe: Probe, followed: bool) -> tuple[dict[str, Seen], Any]:
                         if seen[first].layout is None and flow.open(x):
                             waiting[first] = x.clone()
                             flow.alike(x, waiting[first])
+            if x is not None:
+                inner, given_last, written = latest
+                if given_last() is x and written == x._version and inner.startswith(first + "."):
+                    seen[first].closes = inner
+                latest = first, weakref.ref(x), x._version
             for name in names[id(module)][1:]:
                 seen[name] = copy.copy(seen[first])
 

@@ -18,7 +18,8 @@ class Layer:
     kind: its class. runs: how often it runs in a pass. shape: of its output for one input, None where it gives no
     single tensor. layout: of its output as in `simbench.moments.LAYOUTS`, None where it is not certain ("nc" for
     vectors). engine: of ENGINES, the first that can cut here; "hook" where only that one can; None where the output
-    cannot be read. reason: why there is no exact cut, else "".
+    cannot be read. reason: why there is no exact cut, else "". closes: the layer inside it whose output it gives as its
+    own, else "".
     """
 
     name: str
@@ -28,6 +29,7 @@ class Layer:
     layout: str | None
     engine: str | None
     reason: str
+    closes: str = ""
 
     @property
     def cut(self) -> str:
@@ -69,6 +71,6 @@ def surveyed(cutter: Cutter, engine: str = "auto") -> list[Layer]:
         if found is None and not fault:
             found = "hook"
         layout = "nc" if seen.shape is not None and len(seen.shape) == 1 else seen.layout
-        layers.append(Layer(name, type(module).__name__, seen.runs, seen.shape, layout, found, reason))
+        layers.append(Layer(name, type(module).__name__, seen.runs, seen.shape, layout, found, reason, seen.closes))
     order = {name: seen.order or len(layers) + 1 for name, seen in cutter.probe.seen[0].items()}
     return sorted(layers, key=lambda layer: order[layer.name])

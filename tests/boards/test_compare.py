@@ -171,6 +171,28 @@ def test_without_labels_networks_are_compared_by_what_they_give(nets, tmp_path):
     assert board.figure() is not None
 
 
+def test_features_are_compared_by_indices_and_residuals(nets, tmp_path):
+    torch.manual_seed(0)
+    maps = nn.Sequential(nn.Conv2d(3, 7, 3, padding=1), nn.ReLU(), nn.Conv2d(7, 5, 1)).eval()
+    given = {"indices": "cka", "stitchers": "least_squares,task_loss", "results": tmp_path}
+    board = simbench.compare(nets[0], maps, data=INPUTS[:32], test=INPUTS[32:], layers="conv,1", **given)
+    with torch.no_grad():
+        (a, b), (front, own) = (
+            [net.cpu()(part).double().movedim(1, -1).flatten(0, 2).numpy() for net in (nets[0].conv, maps[:2])]
+            for part in INPUTS.split(32)
+        )
+    weight = np.linalg.lstsq(np.c_[a, np.ones(len(a))], b, rcond=None)[0]
+    error = ((np.c_[front, np.ones(len(front))] @ weight - own) ** 2).sum() / ((own - own.mean(0)) ** 2).sum()
+    assert board.matrix("residual").loc["conv", "1"] == pytest.approx(error, rel=1e-3)
+    ok = board.rows[board.rows["status"] == "ok"]
+    assert set(ok["quantity"]) == {"similarity", "residual"}
+    assert "least_squares: residual" in board.table.columns and board.figure() is not None
+    (note,) = set(board.rows["note"][(board.rows["method"] == "task_loss") & (board.rows["kind"] == "stitcher")])
+    assert "gives features" in note or "labels" in note
+    with pytest.raises(InputError, match="data without labels"):
+        simbench.compare(nets[0], maps, data=(INPUTS, LABELS), results=tmp_path)
+
+
 def test_several_labels(nets, tmp_path):
     labels = torch.randint(0, 2, (64, 4), generator=torch.Generator().manual_seed(3))
     board = simbench.compare(*nets, data=(INPUTS, labels), layers="flat", results=tmp_path)

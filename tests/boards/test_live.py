@@ -113,13 +113,34 @@ def test_a_module_that_cannot_be_initialised_has_no_untrained_network():
         Live("net", Scale(), X).untrained.build(0, 0)
 
 
-@pytest.mark.parametrize(
-    ("module", "message"),
-    [
-        (nn.Conv2d(3, 2, 1), "gives a Tensor of shape .*; float outputs \\(n, outputs\\) are wanted"),
-        (nn.Linear(7, 2), "cannot run on inputs of shape \\(5, 3, 4, 4\\)"),
-    ],
-)
-def test_networks_that_cannot_be_compared_are_refused(module, message):
-    with pytest.raises(InputError, match=message):
-        Live("net", module, X)
+def test_a_network_that_does_not_take_the_data_is_refused():
+    with pytest.raises(InputError, match="cannot run on inputs of shape \\(5, 3, 4, 4\\)"):
+        Live("net", nn.Linear(7, 2), X)
+
+
+def test_a_network_without_outputs_gives_features():
+    assert Live("net", nn.Conv2d(3, 2, 1), X).features and not Live("net", nn.Flatten(), X).features
+
+
+def test_a_network_of_ids_by_name_is_called_with_ids_alone():
+    """It makes the mask from ids of -1, and gives its logits."""
+    hf = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    sizes = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=32, vocab_size=20)
+    net = hf.BertForSequenceClassification(hf.BertConfig(**sizes, num_labels=3, pad_token_id=5)).eval()
+    ids = torch.tensor([[3, 4, 7, -1], [9, -1, -1, -1], [1, 2, 3, 4]])
+    live = Live("net", net, ids)
+    given = {"input_ids": ids.masked_fill(ids < 0, 5), "attention_mask": (ids >= 0).long()}
+    with torch.no_grad():
+        assert torch.equal(live.build(0, 0)(ids), net(**given).logits)
+    assert type(net) is hf.BertForSequenceClassification and "bert.encoder.layer.0" in live.default_layers
+
+
+def test_an_output_with_logits_is_these():
+    class Wordy(nn.Linear):
+        def forward(self, x):
+            return type("Output", (), {"logits": super().forward(x)})()
+
+    net = Wordy(5, 2)
+    live = Live("net", net, torch.ones(2, 5))
+    assert not live.features and torch.equal(live.build(0, 0)(torch.ones(2, 5)), net(torch.ones(2, 5)).logits)

@@ -84,6 +84,40 @@ def test_default_layers_are_the_ends_of_stages_and_the_outputs_of_blocks():
     assert default_layers(survey(Block(4), IMAGES)) == ["stem", "two", "act", "head"]
 
 
+class Stage(nn.Module):
+    """A stage that is no nn.Sequential: its blocks, and what follows them."""
+
+    def __init__(self, blocks, act=None):
+        super().__init__()
+        self.blocks = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(blocks)))
+        self.act = act
+
+    def forward(self, x):
+        x = self.blocks(x)
+        return self.act(x) if self.act else x
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_of_layers_that_give_the_same_output_the_outermost_is_a_default_layer(device):
+    """Also where the stages are a row themselves, and where nothing has values."""
+    with torch.device(device):
+        net = nn.Sequential()
+        net.add_module("stages", nn.Sequential(Stage(2), Stage(2, torch.sigmoid), Stage(2, torch.Tensor.relu_)))
+        net.add_module("fc", nn.Linear(4, 2))
+        found = survey(net, torch.randn(2, 4), "hook")
+    assert {layer.name: layer.closes for layer in found if "." not in layer.name.removeprefix("stages.")} == {
+        "stages.0": "stages.0.blocks",
+        "stages.1": "",
+        "stages.2": "",  # written to in place
+        "stages": "stages.2",
+        "fc": "",
+    }
+    assert default_layers(found) == [
+        *("stages.0.blocks.0", "stages.0", "stages.1.blocks.0", "stages.1.blocks", "stages.1"),
+        *("stages.2.blocks.0", "stages.2.blocks", "stages"),
+    ]
+
+
 def test_the_network_is_as_it_was():
     net = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout())
     before = {name: value.clone() for name, value in net.state_dict().items()}

@@ -1,4 +1,4 @@
-"""`simbench.compare` with networks of transformers in memory: arguments by name, and outputs that hold logits."""
+"""Networks of transformers in memory: arguments by name, and outputs that hold logits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import simbench
-from simbench.tracing.logits import of_one_tensor
+from simbench.tracing.calling import plain
 
 transformers = pytest.importorskip("transformers")
 
@@ -41,11 +41,11 @@ def test_text_networks_are_compared_on_ids_and_their_mask(tmp_path):
 def test_masked_ids_are_not_read():
     """The same ids with and without a mask give other logits, and what stands at masked places does not matter."""
     net = bert(0)
-    plain = of_one_tensor(bert(0))
+    called = plain(bert(0))
     with torch.inference_mode():
-        masked = plain(IDS.masked_fill(MASK == 0, -1))
+        masked = called(IDS.masked_fill(MASK == 0, -1))
         assert torch.equal(masked, net(input_ids=IDS * MASK, attention_mask=MASK).logits)
-        assert not torch.allclose(masked, plain(IDS))
+        assert not torch.allclose(masked, called(IDS))
 
 
 def test_an_image_network_returns_its_logits():
@@ -57,10 +57,4 @@ def test_an_image_network_returns_its_logits():
     images = torch.randn(2, 3, 8, 8)
     with torch.inference_mode():
         logits = net(pixel_values=images).logits
-        assert torch.equal(of_one_tensor(net)(images), logits)
-
-
-def test_other_networks_are_left_as_they_are():
-    net = nn.Linear(3, 2)
-    assert of_one_tensor(net) is net
-    assert type(net) is nn.Linear
+        assert torch.equal(plain(net)(images), logits)

@@ -28,8 +28,9 @@ class Live(Model):
     """A network that is given as an object. `build` copies it with its weights, whatever the channels and classes.
 
     name: in results. net: not changed; copied when it is built. preprocess: batch of inputs -> what the network takes.
-    A network of transformers is called with ids as `simbench.tracing.calling` says. One whose output is not (n, outputs)
-    gives features: its layers are compared by indices, and stitched as far as the residual of a direct match.
+    A network of transformers is called with ids as `simbench.tracing.calling` says. One whose output is not of shape
+    (n, outputs) gives features: its layers are compared by indices, and stitched as far as the residual of a direct
+    match.
     layers: those that can be read (`simbench.cutting.Layer.unfit`) below its output. skipped: layer -> why not.
     """
 

@@ -33,7 +33,7 @@ class Outcome:
         were measured. untrained: networks to train at the start. trained: networks that were trained.
     run: name of the run in the columns `run`, "" if it measured nothing. seconds: of training and measuring.
     warnings: limits of the tables that a reader should know. undrawn: experiment -> why its figure could not be drawn.
-    untabulated: table or summary -> why it could not be derived. corrupt: files of the results folder that were ignored.
+    untabulated: table or summary -> why it could not be derived. corrupt: files of the folder that were ignored.
     declared: quantity -> column that experiments add to the leaderboard.
     job: of a dry run, else None.
     """

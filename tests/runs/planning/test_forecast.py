@@ -59,7 +59,8 @@ def test_activations_are_held_of_the_largest_layer_within_the_memory(job):
 def test_more_workers_take_less_until_the_driver_or_a_case_holds_them_up(job):
     known = Known(job, invented)
     seconds = [known.forecast(workers).seconds for workers in (1, 2, 4)]
-    assert seconds[0] > 1.5 * seconds[1] and seconds[1] > 1.3 * seconds[2]
+    assert seconds[0] > 1.2 * seconds[1] > 1.2 * 1.1 * seconds[2]
+    assert seconds[0] < 2 * seconds[1] + 1 and seconds[0] < 4 * seconds[2] + 1  # what is shared is done for each tile
     longest = max(known.costs(case).each for case in known.cases)
     assert known.forecast(10_000).seconds >= longest
 

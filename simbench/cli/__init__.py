@@ -27,6 +27,7 @@ VERBS = {
     "merge": ("publishing", "Join runs of several people or machines."),
     "new": ("creating", "Write a complete package to start from: an index, stitcher, model, dataset, experiment."),
     "panel": ("panels", "Make, show or verify panels: frozen sets of trained networks."),
+    "compact": ("compacting", "Pack the finished records of a results folder into a few Parquet files."),
     "doctor": ("doctoring", "Verify every file of a results folder and of the cache; remove what is bad."),
     "cache": ("caching", "Show or clear cached data sets and trained weights."),
 }

@@ -32,7 +32,17 @@ def card(
 
     checked: (kind, spec) -> how many checks were passed. failed: methods whose failed rows are published.
     """
-    records, runs = list(contents.records.values()), list(contents.runs.values())
+    runs, counts = list(contents.runs.values()), Counter[str]()
+    datasets, networks, panels = {}, {}, set()
+    for record in contents.records.values():
+        labels, identity = record.labels, record.identity
+        counts.update(row.status for row in record.rows)
+        panels.add(labels["panel"])
+        data = {"name": labels["dataset"], "sha256": identity.get("data", "")}
+        datasets[tuple(data.values())] = data
+        for side in "ab":
+            network = {"model": labels[f"model_{side}"], "name": labels[f"seed_{side}"], "weights": identity[side][2]}
+            networks[tuple(network.values())] = network
     return {
         "schema": SCHEMA,
         "title": title,
@@ -46,25 +56,15 @@ def card(
         "devices": _each(run["device"] for run in runs),
         "versions": _each(run["versions"] for run in runs),
         "commits": _each(run["commit"] for run in runs if run.get("commit")),
-        "datasets": _each(
-            {"name": record.labels["dataset"], "sha256": record.identity.get("data", "")} for record in records
-        ),
-        "panels": _each(record.labels["panel"] for record in records if record.labels["panel"]),
-        "networks": _each(
-            {
-                "model": record.labels[f"model_{side}"],
-                "name": record.labels[f"seed_{side}"],
-                "weights": record.identity[side][2],
-            }
-            for record in records
-            for side in "ab"
-        ),
+        "datasets": _each(datasets.values()),
+        "panels": _each(panels - {""}),
+        "networks": _each(networks.values()),
         "methods": [
-            {name: record.method[name] for name in ("kind", "spec", "version", "package", "package_version", "source")}
+            {name: row[name] for name in ("kind", "spec", "version", "package", "package_version", "source")}
             | {"checks": checked.get(key, "")}
-            for key, record in methods(contents).items()
+            for key, row in methods(contents).items()
         ],
-        "rows": dict(sorted(Counter(row.status for record in records for row in record.rows).items())),
+        "rows": dict(sorted(counts.items())),
         "failed": list(failed),
         "files": {
             path.relative_to(folder).as_posix(): digest(path.read_bytes())

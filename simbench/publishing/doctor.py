@@ -12,6 +12,8 @@ from simbench import columns
 from simbench.contracts import BoardColumn
 from simbench.results import folder as tables
 from simbench.results import schema
+from simbench.results.segments.mending import mend
+from simbench.results.segments.segment import CORRUPT, FOLDER, SUFFIX
 from simbench.results.store import Contents, Store
 from simbench.system.cache import cache_folder
 from simbench.system.seals import content_of, unsealed
@@ -37,7 +39,9 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
     store = Store(results)
     contents = store.read()
     for path, fault in contents.faults.items():
-        yield Finding(path, fault, () if fault.startswith(schema.LATER) or path.parent.name == "runs" else (path,))
+        if path.parent.suffix != SUFFIX:
+            yield Finding(path, fault, () if fault.startswith(schema.LATER) or path.parent.name == "runs" else (path,))
+    yield from _segments(store)
     yield from _tables(contents, store, declared)
     yield from _weights()
     yield from _checkpoints()
@@ -47,10 +51,23 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
 def heal(finding: Finding) -> None:
     """Remove the files of a finding."""
     for path in finding.heal:
-        if path.is_dir() and not path.is_symlink():
+        if path.suffix == SUFFIX and path.parent.name == FOLDER and path.is_file():
+            mend(Store(path.parents[2]), path)
+        elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _segments(store: Store) -> Iterator[Finding]:
+    """Segments with records that are not what was written. What is sound in one that is removed is kept."""
+    for segment in store.segments()[0].segments:
+        bad = segment.faults | dict.fromkeys(segment.damaged(), CORRUPT)
+        if bad:
+            later = any(fault.startswith(schema.LATER) for fault in bad.values())
+            key, fault = next(iter(bad.items()))
+            reason = f"{fault} in {len(bad)} of {len(segment)} records, such as {key}"
+            yield Finding(segment.path, reason, () if later else (segment.path,))
 
 
 def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) -> Iterator[Finding]:

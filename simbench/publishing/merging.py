@@ -17,7 +17,8 @@ from simbench.errors import InputError
 from simbench.publishing.agreement import Conflict, conflicts
 from simbench.publishing.sources import Source, opened
 from simbench.results import folder as tables
-from simbench.results.store import Record, Store
+from simbench.results.segments.packing import RECORDS, pack, pack_many
+from simbench.results.store import Store
 from simbench.results.tables import write
 
 #: What to do about conflicts.
@@ -83,36 +84,36 @@ def merge(
             write(_table(found), merged / "conflicts.csv")
         contents = Store(merged).read()
         tables.publish(contents, merged, anew=True, declared=declared)
+        pack_many(Store(merged))
         os.chmod(merged, 0o755)
         os.replace(merged, to)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    added = {str(source.folder): sum(owner is source for owner, _ in chosen.values()) for source in sources}
+    added = {str(source.folder): sum(owner is source for owner in chosen.values()) for source in sources}
     corrupt = tuple(path for source in sources for path in source.contents.corrupt)
     return Merged(len(chosen), added, shared, tuple(found), corrupt)
 
 
-def _chosen(
-    sources: Sequence[Source], tolerance: float | None
-) -> tuple[dict[str, tuple[Source, Record]], int, list[Conflict]]:
-    """Key -> the record that is taken and its source, how many keys several sources have, and the conflicts."""
-    chosen: dict[str, tuple[Source, Record]] = {}
+def _chosen(sources: Sequence[Source], tolerance: float | None) -> tuple[dict[str, Source], int, list[Conflict]]:
+    """Key -> the source whose record is taken, how many keys several sources have, and the conflicts."""
+    chosen: dict[str, Source] = {}
     shared, found = set(), []
     for source in sources:
         for key, record in source.contents.records.items():
             if key not in chosen:
-                chosen[key] = source, record
+                chosen[key] = source
                 continue
             shared.add(key)
-            owner, held = chosen[key]
+            owner = chosen[key]
+            held = owner.contents.records[key]
             if held.failed and not record.failed:
-                chosen[key] = source, record
+                chosen[key] = source
             elif held.failed == record.failed and not held.failed:
                 found += conflicts(held, record, (str(owner.folder), str(source.folder)), tolerance)
     return chosen, len(shared), found
 
 
-def _write(chosen: Mapping[str, tuple[Source, Record]], sources: Sequence[Source], to: Store) -> None:
+def _write(chosen: Mapping[str, Source], sources: Sequence[Source], to: Store) -> None:
     """Descriptions of runs, under new names where two sources use one for different runs, and the records."""
     names: dict[tuple[int, str], str] = {}
     taken: dict[str, dict] = {}
@@ -123,10 +124,16 @@ def _write(chosen: Mapping[str, tuple[Source, Record]], sources: Sequence[Source
             taken[new] = description
     for name, description in taken.items():
         to.put_run(name, description)
-    place = {id(source): k for k, source in enumerate(sources)}
-    for source, record in chosen.values():
-        run = names.get((place[id(source)], record.run), record.run)
-        to.put(replace(record, run=run, arrays=""), source.store.arrays(record) if record.arrays else None)
+    written = 0
+    for k, source in enumerate(sources):
+        for key, record in source.contents.records.items():
+            if chosen[key] is not source:
+                continue
+            run = names.get((k, record.run), record.run)
+            to.put(replace(record, run=run, arrays=""), source.store.arrays(record) if record.arrays else None)
+            written += 1
+            if written % RECORDS == 0:
+                pack(to)
 
 
 def _table(found: Sequence[Conflict]) -> pd.DataFrame:

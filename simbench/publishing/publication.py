@@ -19,6 +19,7 @@ from simbench.publishing.sources import ARCHIVE, archived
 from simbench.publishing.validity import methods, nonconformities, reasons
 from simbench.registry import Registry
 from simbench.results import folder as tables
+from simbench.results import frames
 from simbench.results.store import Contents, Store
 
 
@@ -33,7 +34,7 @@ class Refused(InputError):
 
 def _experiments(contents: Contents, registry: Registry) -> Iterator[Experiment]:
     """The installed experiments that measured something."""
-    for spec in sorted({str(record.labels["experiment"]) for record in contents.records.values()}):
+    for spec in frames.of(contents.records).coded("experiment")[1]:
         with suppress(InputError):
             yield registry.get("experiments", spec)
 
@@ -70,8 +71,8 @@ def publish(
             f"results folder {str(results)!r} holds no records; run `simbench run`, or name another folder"
         )
     found, checked = list(reasons(contents, failed)), {}
-    for (kind, spec), record in methods(contents).items():
-        problems, checked[kind, spec] = nonconformities(kind, spec, record, registry, show)
+    for (kind, spec), row in methods(contents).items():
+        problems, checked[kind, spec] = nonconformities(kind, spec, row, registry, show)
         found += problems
     if found:
         raise Refused(found)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from simbench.errors import InputError
-from simbench.results.store import Contents, Store
+from simbench.results.store import Contents, Record, Store
+from simbench.system.seals import sealed
 
 #: Records and descriptions of runs in a publication.
 ARCHIVE = "records.zip"
@@ -41,17 +42,26 @@ def opened(folder: Path, scratch: Path) -> Source:
     return Source(folder, store, contents)
 
 
-def archived(store: Store, keys: Iterable[str], to: Path) -> None:
-    """Write the records of these keys, their arrays and all descriptions of runs to one archive; the same records
+def archived(store: Store, records: Mapping[str, Record], to: Path) -> None:
+    """Write these records, their arrays and all descriptions of runs to one archive; the same records
     always give the same bytes."""
-    wanted = set(keys)
-    paths = [path for name in FOLDERS for path in sorted((store.folder / name).rglob("*.*")) if path.is_file()]
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in paths:
-            if path.parent.name == "runs" or (path.stem in wanted and not path.name.startswith(".")):
-                entry = zipfile.ZipInfo(path.relative_to(store.folder).as_posix())
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, path.read_bytes())
+        for path, content in _files(store, records):
+            entry = zipfile.ZipInfo(path.relative_to(store.folder).as_posix())
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+
+
+def _files(store: Store, records: Mapping[str, Record]) -> Iterator[tuple[Path, bytes]]:
+    """Every file with its content, as if each record had one of its own."""
+    for key, record in records.items():
+        path = store.file(key)
+        yield path, sealed(record.plain).encode()
+        if record.arrays:
+            yield path.with_suffix(".npz"), store.content(record)
+    for path in sorted((store.folder / "runs").glob("*.*")):
+        if path.is_file():
+            yield path, path.read_bytes()
 
 
 def _unpack(archive: Path, to: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 
 from simbench.check import checks
 from simbench.columns import INDEX
 from simbench.contracts import Plugin
 from simbench.errors import InputError
 from simbench.registry import Registry
-from simbench.results.store import Contents, Record
+from simbench.results import frames
+from simbench.results.store import Contents
 
 #: Kind of a method in tables -> kind of the plugin.
 KINDS = {INDEX: "indices", "stitcher": "stitchers"}
@@ -29,7 +30,7 @@ def reasons(contents: Contents, failed: Container[str] = ()) -> Iterator[str]:
     for spec, count in sorted(counts.items()):
         what = f"{spec} has {count} failed rows" if spec else f"{count} rows of no method failed"
         yield f"{what} ({notes[spec]}); mend it, or list it with --failed {spec or 'none'}"
-    for name in sorted({record.run for record in contents.records.values()} - contents.runs.keys()):
+    for name in sorted(set(frames.of(contents.records).coded("run")[1]) - contents.runs.keys()):
         yield f"run {name} is not described: runs/{name}.json is missing; measure its cases again with --force"
     for name, description in sorted(contents.runs.items()):
         missing = [field for field in PROVENANCE if not description.get(field)]
@@ -41,7 +42,7 @@ def _failures(contents: Contents, failed: Container[str]) -> tuple[Counter[str],
     """Spec of the method -> number of failed rows, and the first of their notes."""
     counts: Counter[str] = Counter()
     notes: dict[str, str] = {}
-    for record in contents.records.values():
+    for record in contents.failed():
         spec = str(record.method.get("spec", ""))
         bad = [row for row in record.rows if row.status == "failed"]
         if bad and spec not in failed and not (spec == "" and "none" in failed):
@@ -50,17 +51,14 @@ def _failures(contents: Contents, failed: Container[str]) -> tuple[Counter[str],
     return counts, notes
 
 
-def methods(contents: Contents) -> dict[tuple[str, str], Record]:
-    """(kind, spec) -> the latest record of every index and stitcher."""
-    found: dict[tuple[str, str], Record] = {}
-    for record in sorted(contents.records.values(), key=lambda record: (record.run, record.key)):
-        if record.method:
-            found[record.method["kind"], record.method["spec"]] = record
-    return dict(sorted(found.items()))
+def methods(contents: Contents) -> dict[tuple[str, str], dict]:
+    """(kind, spec) -> the row of methods.csv of every index and stitcher, of its latest record."""
+    rows = frames.of(contents.records).methods(("kind", "spec"))
+    return dict(sorted(((row["kind"], row["spec"]), row) for row in rows))
 
 
 def nonconformities(
-    kind: str, spec: str, record: Record, registry: Registry, show: Callable[[str], None] = lambda line: None
+    kind: str, spec: str, row: Mapping, registry: Registry, show: Callable[[str], None] = lambda line: None
 ) -> tuple[list[str], str]:
     """Why a method is not what its contract says, at the version that was measured, and how many checks it passed."""
     noun = f"{kind} {spec}"
@@ -68,8 +66,8 @@ def nonconformities(
         plugin: Plugin = registry.get(KINDS[kind], spec)
     except InputError as error:
         return [f"{noun} cannot be checked: {error}"], ""
-    if plugin.version != record.method["version"]:
-        versions = f"{record.method['version']} was measured and version {plugin.version} is installed"
+    if plugin.version != row["version"]:
+        versions = f"{row['version']} was measured and version {plugin.version} is installed"
         return [f"{noun}: version {versions}; run again"], ""
     show(f"checking {noun}")
     outcomes = {check.name: check.run() for check in checks(plugin)}

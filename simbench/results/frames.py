@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -71,14 +71,15 @@ class Frame:
         for key, run, arrays, *labels in zip(*columns, strict=True):
             yield Entry(key, run, arrays, dict(zip(told.LABELS, labels, strict=True)))
 
-    def methods(self) -> list[dict]:
-        """The different rows of methods.csv, each of the latest record of its method."""
+    def methods(self, named_by: Sequence[str] = METHOD_KEY) -> list[dict]:
+        """The different rows of methods.csv, each of the latest record of its method. named_by: what tells methods
+        apart."""
         _, texts = self.coded("described")
         named: dict[tuple, list[int]] = {}
         described = [json.loads(text) for text in texts]
         for code, row in enumerate(described):
             if row:
-                named.setdefault(tuple(row[name] for name in METHOD_KEY), []).append(code)
+                named.setdefault(tuple(row[name] for name in named_by), []).append(code)
         return [described[max(same, key=self._latest) if len(same) > 1 else same[0]] for same in named.values()]
 
     def _latest(self, method: int) -> tuple[int, str]:

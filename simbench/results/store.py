@@ -92,6 +92,10 @@ class Store:
     @stage("reading records")
     def arrays(self, record: Record | Entry) -> dict[str, np.ndarray]:
         """The arrays of a record. Raises InputError if they are missing or were changed."""
+        return archives.unpacked(self.content(record))
+
+    def content(self, record: Record | Entry) -> bytes:
+        """The file of arrays of a record, wherever it is. InputError as for `arrays`."""
         data, path = self.packed(record), self._arrays(record.key)
         for _ in range(0 if data else 2):  # it may be packed while we look
             place = Records({}, tuple(self._open.values())).place(record.key)
@@ -105,7 +109,7 @@ class Store:
                 f"{path} is missing or corrupt; `simbench doctor --heal` removes what is left, and the next run "
                 "measures its case again"
             )
-        return archives.unpacked(data)
+        return data
 
     def packed(self, record: Record | Entry) -> bytes:
         """The file of arrays of a record that has a file of its own; b"" where it is not as the record says."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections import ChainMap
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
+from simbench.contracts.case import Case
 from simbench.errors import InputError
 from simbench.registry import Registry
 from simbench.results.described import undescribed
@@ -34,8 +37,8 @@ class Recorded:
     """The records of a run.
 
     cases: number of selected cases. trained: number of networks trained. measured: number of cases measured. name:
-    name of the run, "" if it measured nothing. rows: (name of the case, row) of every selected case. records: all
-    records of the results folder, by key. selected: keys of the selected cases.
+    name of the run, "" if it measured nothing. rows: (name of the case, row) of every selected case. records: those
+    that were measured, by key. selected: keys of the selected cases.
     """
 
     cases: int
@@ -63,7 +66,7 @@ def run(
     untrained = job.untrained
     try:
         job = trained(job, progress)
-        records = dict(job.contents.records)
+        records: dict[str, Record] = {}
         if job.pending:
             name, description = _describe(request, command)
             store.put_run(name, description | {"seconds": None, "measured": 0})
@@ -83,10 +86,19 @@ def run(
         count,
         time.perf_counter() - start,
         name if count else "",
-        tuple((name, row) for case in selected for name in (case.name,) for row in records[case.key].rows),
+        tuple(_rows(selected, ChainMap(records, job.contents.records))),
         records,
         frozenset(case.key for case in selected),
     )
+
+
+def _rows(selected: list[Case], records: ChainMap[str, Record]) -> Iterator[tuple[str, Row]]:
+    """The rows of the selected cases, with the names of these. Records are read once, in their own order."""
+    keys = {case.key for case in selected}
+    rows = {key: record.rows for source in reversed(records.maps) for key, record in source.items() if key in keys}
+    for case in selected:
+        name = case.name
+        yield from ((name, row) for row in rows[case.key])
 
 
 def _record(result: Measured, registry: Registry, run_name: str, described: dict[str, dict]) -> Record:

@@ -56,16 +56,17 @@ class Job:
         """For each part."""
         if self.resolved.request.force:
             return [list(part.cases) for part in self.parts]
-        finished = {key for key, record in self.contents.records.items() if not record.failed}
-        return [
-            [
-                case
-                for case in part.cases
-                if UNTRAINED in (case.a.weights, case.b.weights, case.control.weights if case.control else None)
-                or case.key not in finished
-            ]
-            for part in self.parts
-        ]
+        return [self._unfinished(part) for part in self.parts]
+
+    def _unfinished(self, part: Part) -> list[Case]:
+        trained = [UNTRAINED not in _weights(case) for case in part.cases]
+        keys = [case.key for case, named in zip(part.cases, trained, strict=True) if named]
+        done = iter(self.contents.finished(keys))
+        return [case for case, named in zip(part.cases, trained, strict=True) if not (named and next(done))]
+
+
+def _weights(case: Case) -> tuple[str, ...]:
+    return tuple(network.weights for network in (case.a, case.b, case.control) if network)
 
 
 @of_plugin

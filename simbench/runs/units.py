@@ -58,7 +58,7 @@ def _here(job: Job, progress: Progress) -> Iterator[Measured]:
     request = job.resolved.request
     started, apart = Started(request.results), Apart(request.timeout)
     left = started.left()
-    deadly = {_culprit(record.identity) for record in job.contents.records.values() if _died(record.rows)}
+    deadly = {_culprit(record.identity) for record in job.contents.failed() if _died(record.rows)}
 
     def result_of(unit: Unit, case: Case) -> Measured:
         interrupts.check()

@@ -17,6 +17,7 @@ from simbench.system.stopwatch import START, stage
 
 if TYPE_CHECKING:
     from simbench.registry import Registry
+    from simbench.results.store import Store
     from simbench.runs.job import Job
     from simbench.runs.outcome import Outcome
 
@@ -82,14 +83,14 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
     """Measure, tabulate and draw."""
     from simbench.results import folder as publish
     from simbench.results import text
-    from simbench.results.store import Contents, Store
+    from simbench.results.store import Store
     from simbench.runs.driver import run
     from simbench.runs.outcome import Outcome
     from simbench.system.raised import told
 
     recorded = run(job, registry, progress, command, executor)
     folder, experiments = job.resolved.request.results, job.resolved.experiments
-    contents = Store(folder).read() if recorded.measured else Contents(recorded.records, job.contents.runs)
+    contents = Store(folder).read() if recorded.measured else job.contents
     untabulated, left_out = {}, 0
     try:
         left_out = publish.publish(contents, folder, preferred=recorded.selected, declared=declared)
@@ -105,6 +106,7 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
             summaries[each.spec] = text.summarised(each, tables["measurements"])
         except Exception as error:
             untabulated[f"summary of {each.spec}"] = told(error)
+    unpacked = _packed(Store(folder)) if recorded.measured else ()
     limits = text.warnings(tables["correlations"], tables["methods"])
     return Outcome(
         folder=folder,
@@ -122,9 +124,20 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
         figures=tuple(figures),
         undrawn=undrawn,
         untabulated=untabulated,
-        warnings=(*notes, *job.notes, *limits, *text.left_out(left_out)),
+        warnings=(*notes, *job.notes, *limits, *text.left_out(left_out), *unpacked),
         **tables,
     )
+
+
+def _packed(store: Store) -> tuple[str, ...]:
+    """Pack many records. A line where that was not possible: they stay as they are."""
+    from simbench.results.segments.packing import pack_many
+
+    try:
+        pack_many(store)
+    except (InputError, OSError) as error:
+        return (f"records were not packed: {error}",)
+    return ()
 
 
 def _announce(job: Job, registry: Registry, progress: Progress) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simbench.columns import recorded as told
 from simbench.contracts import Row
 from simbench.results.record import Record
+from simbench.results.schema import fault
 from simbench.system.provenance import canonical, digest
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ OWN = ("key", "run", "described", "seconds", "arrays")
 FRAME = (*OWN, *told.LABELS, *(f"rows.{name}" for name in LISTS))
 #: Text that few values are of.
 FEW = ("described", "run", *(name for name, column in told.LABELS.items() if column.type == "text"))
+#: What reading data of strangers may raise.
+UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
 #: Records of a row group, which are read together.
 BATCH = 4096
 
@@ -88,6 +91,7 @@ def frame(records: Sequence[Record]) -> pa.Table:
         **{name: [getattr(one, name) for one in records] for name in OWN if name != "described"},
         **{name: [one.labels.get(name, _missing(name)) for one in records] for name in told.LABELS},
         **{f"rows.{name}": [[getattr(row, name) for row in one.rows] for one in records] for name in LISTS},
+        "rows.value": [[None if row.value is None else float(row.value) for row in one.rows] for one in records],
     }
     types = {name: layout().field(name).type for name in columns} | {"key": pa.string()}
     return pa.table({name: pa.array(column, types[name]) for name, column in columns.items()})
@@ -110,9 +114,22 @@ def record(row: dict[str, Any]) -> Record:
     )
 
 
-def sound(row: dict[str, Any], one: Record) -> bool:
-    """Whether a record of a table is what was written, under the name of its case."""
-    return one.checksum == row["checksum"].hex() and digest(one.identity) == one.key
+def sound(row: dict[str, Any]) -> Record | None:
+    """The record of a row; None unless it is what was written, under the name of its case, and of a sound form."""
+    try:
+        one = record(row)
+        right = one.checksum == row["checksum"].hex() and digest(one.identity) == one.key and not fault(one.plain)
+        return one if right else None
+    except UNREADABLE:
+        return None
+
+
+def reason(row: dict[str, Any]) -> str:
+    """What is wrong with the form of the record of a row, "" where nothing is, as the end of "it is ..."."""
+    try:
+        return fault(record(row).plain)
+    except UNREADABLE:
+        return ""
 
 
 def digits(key: bytes) -> str:

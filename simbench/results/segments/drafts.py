@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Draft:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._tables: list[pa.Table] = []
-        self._pack: BinaryIO | None = None
+        self._pack: tuple[int, Path] | None = None
         self._sha, self.bytes = hashlib.sha256(), 0
 
     def __len__(self) -> int:
@@ -63,20 +64,21 @@ class Draft:
         if self._pack is not None:
             pack = self._sha.hexdigest()
             told |= {PACKED: pack.encode(), BYTES: str(self.bytes).encode()}
-            _named(self._pack, self.folder / f"{pack}{PACK}")
+            _named(*self._pack, self.folder / f"{pack}{PACK}")
         table = pa.concat_tables(self._tables).cast(columnar.layout())
         keys = form.keys_of(table["key"])
         order = np.argsort(keys, kind="stable")
         last = np.append(keys[order][1:] != keys[order][:-1], True)
-        handle, name = tempfile.mkstemp(prefix=WORK, dir=self.folder)
-        with os.fdopen(handle, "w+b") as file:
-            options = {"compression": "zstd", "write_statistics": False, "store_schema": False}
-            with ParquetWriter(file, table.schema, **options) as writer:
-                writer.write_table(table.take(order[last]), row_group_size=columnar.BATCH)
-                writer.add_key_value_metadata(told)
-            file.flush()
-            path = self.folder / f"{number:08d}-{form.hashed(file.fileno())}{SUFFIX}"
-            _named(file, path, Path(name))
+        written = pa.BufferOutputStream()
+        options = {"compression": "zstd", "write_statistics": False, "store_schema": False}
+        with ParquetWriter(written, table.schema, **options) as writer:
+            writer.write_table(table.take(order[last]), row_group_size=columnar.BATCH)
+            writer.add_key_value_metadata(told)
+        data = written.getvalue().to_pybytes()
+        path = self.folder / f"{number:08d}-{hashlib.sha256(data).hexdigest()}{SUFFIX}"
+        file, work = self._created()
+        _filled(file, data)
+        _named(file, work, path)
         return path
 
     def _put(self, table: pa.Table, places: Sequence[tuple[int, int] | None], kept: np.ndarray) -> None:
@@ -87,11 +89,17 @@ class Draft:
         if not data:
             return None
         if self._pack is None:
-            self._pack = tempfile.NamedTemporaryFile(prefix=WORK, dir=self.folder, delete=False)  # noqa: SIM115
-        self._pack.write(data)
+            self._pack = self._created()
+        _filled(self._pack[0], data)
         self._sha.update(data)
         self.bytes += len(data)
         return self.bytes - len(data), len(data)
+
+    def _created(self) -> tuple[int, Path]:
+        """A new file under a name of work, which is closed with the draft."""
+        file, name = tempfile.mkstemp(prefix=WORK, dir=self.folder)
+        weakref.finalize(self, os.close, file)
+        return file, Path(name)
 
 
 def _same(row: dict, record: Record) -> bool:
@@ -99,13 +107,17 @@ def _same(row: dict, record: Record) -> bool:
     return columnar.record(row).checksum == record.checksum
 
 
-def _named(file: BinaryIO, path: Path, work: Path | None = None) -> None:
-    """Give a written file its name once it is on the disk, and close it."""
-    file.flush()
-    os.fsync(file.fileno())
-    os.chmod(work or file.name, 0o644)
-    file.close()
-    os.replace(work or file.name, path)
+def _filled(file: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def _named(file: int, work: Path, path: Path) -> None:
+    """Give a written file its name once it is on the disk."""
+    os.fsync(file)
+    os.chmod(work, 0o644)
+    os.replace(work, path)
     flush_folder(path.parent)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from typing import TYPE_CHECKING
@@ -24,6 +25,33 @@ CHUNK = 2**20
 _SURE = ("key", "checksum", "identity", "seconds", "error", "arrays", *FEW)
 
 
+class _Reader(io.RawIOBase):
+    """An open file, which somebody else closes."""
+
+    def __init__(self, file: int) -> None:
+        self._file, self._at = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: os.fstat(self._file).st_size}[whence]
+        self._at = start + offset
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        size = max(0, os.fstat(self._file).st_size - self._at) if size is None or size < 0 else size
+        data = os.pread(self._file, size, self._at)
+        self._at += len(data)
+        return data
+
+
 def hashed(file: int) -> str:
     """sha256 of an open file."""
     sha, at = hashlib.sha256(), 0
@@ -33,28 +61,33 @@ def hashed(file: int) -> str:
     return sha.hexdigest()
 
 
-def parquet(file: int) -> ParquetFile:
-    """An open file as Parquet. Raises ValueError for what is none."""
+def parquet(file: int, coded: bool = False) -> ParquetFile:
+    """An open file as Parquet. coded: text that few values are of as dictionaries. Raises ValueError for what is none."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
     try:
-        duplicate = pa.PythonFile(os.fdopen(os.dup(file), "rb", closefd=True), mode="r")
-        return ParquetFile(duplicate, read_dictionary=list(FEW), arrow_extensions_enabled=False)
+        source = pa.PythonFile(_Reader(file), mode="r")
+        return ParquetFile(source, read_dictionary=list(FEW) if coded else None, arrow_extensions_enabled=False)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error)) from None
 
 
-def fault(of: ParquetFile) -> str:
-    """Why a segment cannot be used, as the end of "it is ...", or ""."""
-    import pyarrow as pa
-
+def unlike(of: ParquetFile) -> str:
+    """Why the columns are not those of a segment, as the end of "it is ...", or ""."""
     found, wanted = of.schema.to_arrow_schema(), layout()
     unknown, missing = set(found.names) - set(wanted.names), set(wanted.names) - set(found.names)
     if unknown:
         return f"{schema.LATER} (segment: unknown {', '.join(map(ascii, sorted(unknown)[:3]))})"
     if missing or any(not found.field(field.name).type.equals(field.type) for field in wanted):
         return "invalid (segment: its columns are not those of records)"
+    return ""
+
+
+def fault(of: ParquetFile) -> str:
+    """Why the values of a segment cannot be used, as the end of "it is ...", or ""."""
+    import pyarrow as pa
+
     try:
         table = of.read([*_SURE, *(f"rows.{name}" for name in LISTS)])
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

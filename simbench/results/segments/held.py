@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import merge
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,6 +103,10 @@ class Records(Mapping[str, Record]):
         mine = of == number
         mine[self._hidden] = False
         return at[mine]
+
+    def without(self, path: Path) -> Records:
+        """Those that are not in this segment."""
+        return Records(self.single, [segment for segment in self.segments if segment.path != path])
 
     def finished(self, keys: Sequence[str]) -> np.ndarray:
         """Of each key, whether its record is there and no row of it failed. Segments hold no failed ones."""

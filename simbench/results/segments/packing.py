@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from simbench.results.record import Record
@@ -21,6 +22,8 @@ from simbench.system.seals import put, sealed
 
 #: Most records of a segment, and most bytes of its pack; one that is half as full is packed again with others.
 RECORDS, BYTES = 2**16, 2**30
+#: Files of records that a folder may have before they are packed: reading them takes 2 seconds of CPU.
+MANY = 10_000
 #: Files that are removed while no record can be written.
 REMOVED = 500
 
@@ -32,6 +35,12 @@ class Packed:
     records: int = 0
     segments: int = 0
     left: str = ""
+
+
+def pack_many(store: Store) -> Packed:
+    """Pack the records of a folder with more than `MANY` files of records."""
+    files = sum(1 for _ in islice(store.files(), MANY + 1))
+    return pack(store) if files > MANY else Packed()
 
 
 def stamps(path: Path) -> tuple[int, ...]:
@@ -56,7 +65,11 @@ def pack(store: Store, most: int = RECORDS) -> Packed:
     with locks.packing(records) as mine:
         if not mine:
             return Packed(left="another process is packing its records")
-        return _Packing(store, most).run()
+        packing = _Packing(store, most)
+        try:
+            return packing.run()
+        finally:
+            packing.clear()
 
 
 class _Packing:
@@ -72,8 +85,7 @@ class _Packing:
 
     def run(self) -> Packed:
         self.folder.mkdir(exist_ok=True)
-        for path in self.folder.glob(f"{WORK}*"):  # of packings that were killed
-            path.unlink()
+        self.clear()  # what packings left that were killed
         held, _ = self.store.segments()
         live = {segment.path: held.live(number) for number, segment in enumerate(held.segments)}
         loose = [each for each in held.segments if len(live[each.path]) <= max(self.most, len(each)) // 2]
@@ -90,6 +102,11 @@ class _Packing:
         self._written(draft, full=False)
         self._sweep()
         return Packed(self.count, len(list(self.folder.glob(f"*{SUFFIX}"))))
+
+    def clear(self) -> None:
+        """Remove unfinished files."""
+        for path in self.folder.glob(f"{WORK}*"):
+            path.unlink()
 
     def _singles(self) -> Iterator[list[tuple[Path, tuple[int, ...], Record]]]:
         """Finished records in batches, each with its file and the stamps that this had before it was read."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simbench.results import schema
+from simbench.errors import InputError
 from simbench.results.record import Record
 from simbench.results.segments import columnar, form
 from simbench.system.provenance import digest
@@ -55,11 +55,12 @@ class Segment:
         if not named or form.hashed(self._file) != named[1]:
             raise Damaged(CORRUPT)
         try:
-            self._parquet = form.parquet(self._file)
+            said = form.unlike(form.parquet(self._file)) or form.fault(form.parquet(self._file, coded=True))
         except ValueError:
             raise Damaged(CORRUPT) from None
-        if said := form.fault(self._parquet):
+        if said:
             raise Damaged(said)
+        self._parquet = form.parquet(self._file, coded=True)
         self.keys = form.keys_of(self._parquet.read(["key"])["key"])
         self.pack = (self._parquet.metadata.metadata or {}).get(PACKED, b"").decode("ascii", "replace")
         self._pack = self._opened_pack()
@@ -78,18 +79,31 @@ class Segment:
         bad = np.array([bytes.fromhex(key) for key in self.faults], "S32")
         return ~np.isin(self.keys, bad) if len(bad) else np.ones(len(self), bool)
 
+    def damaged(self) -> Iterator[str]:
+        """Keys of usable records that are not what was written, or whose arrays are not."""
+        for group in range(self._parquet.num_row_groups):
+            for at, row in enumerate(self._parquet.read_row_group(group).to_pylist()):
+                place = group * columnar.BATCH + at
+                if self.usable[place] and not (columnar.sound(row) and self._complete(row, place)):
+                    yield columnar.digits(self.keys[place])
+
+    def _complete(self, row: dict[str, Any], place: int) -> bool:
+        return not row["arrays"] or bool(self.array(place, row["arrays"]))
+
     def columns(self, names: Sequence[str]) -> pa.Table:
         """These columns of all records."""
         return self._parquet.read(list(names))
 
     def record(self, place: int) -> Record:
-        """The record of a place. Raises Damaged where it is not what was written."""
+        """The record of a place. InputError where it is not what was written."""
+        return self._checked(self._row(place))
+
+    def _row(self, place: int) -> dict[str, Any]:
         group, within = divmod(place, columnar.BATCH)
-        row = self._group(group).slice(within, 1).to_pylist()[0]
-        return self._checked(row)
+        return self._group(group).slice(within, 1).to_pylist()[0]
 
     def records(self, places: np.ndarray | None = None) -> Iterator[Record]:
-        """The records of these places, in order; of all without. Raises Damaged as `record` does."""
+        """The records of these places, in order; of all without. InputError as for `record`."""
         wanted = np.ones(len(self), bool) if places is None else np.isin(np.arange(len(self)), places)
         for group in range(self._parquet.num_row_groups):
             mine = wanted[group * columnar.BATCH : (group + 1) * columnar.BATCH]
@@ -115,9 +129,10 @@ class Segment:
         return held[1]
 
     def _checked(self, row: dict[str, Any]) -> Record:
-        record = columnar.record(row)
-        if not columnar.sound(row, record):
-            raise Damaged(f"{CORRUPT} ({record.key})")
+        record = columnar.sound(row)
+        if record is None:
+            where = self.path / columnar.digits(row["key"])
+            raise InputError(f"{where} is {CORRUPT}; `simbench doctor --heal` removes it")
         return record
 
     def _opened_pack(self) -> int | None:
@@ -146,11 +161,7 @@ class Segment:
             yield columnar.digits(self.keys[place]), self._reason(int(place))
 
     def _reason(self, place: int) -> str:
-        try:
-            record = self.record(place)
-        except (Damaged, ValueError, TypeError):
-            return CORRUPT
-        return schema.fault(record.plain) or CORRUPT
+        return columnar.reason(self._row(place)) or CORRUPT
 
 
 def opened(path: Path) -> int:

@@ -62,7 +62,7 @@ def hashed(file: int) -> str:
 
 
 def parquet(file: int, coded: bool = False) -> ParquetFile:
-    """An open file as Parquet. coded: text that few values are of as dictionaries. Raises ValueError for what is none."""
+    """An open file as Parquet. coded: text of few values as dictionaries. Raises ValueError for what is none."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 

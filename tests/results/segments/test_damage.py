@@ -139,7 +139,10 @@ HOSTILE = {
         lambda table: column(table, "rows.status", lambda old: [["great"] * len(old[0]), *old[1:]]),
         "invalid (rows: status is 'great'",
     ),
-    "NaN": (lambda table: column(table, "rows.value", lambda old: [[float("nan")] * len(old[0]), *old[1:]]), "corrupt"),
+    "NaN": (
+        lambda table: column(table, "rows.value", lambda old: [[float("nan")] * len(old[0]), *old[1:]]),
+        "value is nan",
+    ),
     "lists of unlike lengths": (lambda table: column(table, "rows.note", lambda old: [[], *old[1:]]), "differ in leng"),
     "method": (lambda table: column(table, "described", lambda old: ["[" * 10_000, *old[1:]]), "corrupt"),
 }
@@ -151,7 +154,7 @@ def test_a_segment_of_another_form_is_listed_with_the_reason_and_left_out(packed
     path = rewritten(segments(packed)[0], change)
     contents = Store(packed).read()
     (fault,) = contents.faults.items()
-    assert (path in (fault[0], fault[0].parent) and fault[1].startswith(reason)) or reason in fault[1]
+    assert path in (fault[0], fault[0].parent) and reason in fault[1]
     assert len(contents.records) == (NUMBER - 1 if fault[0].parent == path else NUMBER - 20)
     assert all(contents.records.values())
 

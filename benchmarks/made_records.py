@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import islice, permutations
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from simbench.contracts import Row
 from simbench.contracts.case import SCHEMA
-from simbench.results.store import Record
+from simbench.results.segments.columnar import table
+from simbench.results.segments.drafts import Draft
+from simbench.results.segments.packing import RECORDS
+from simbench.results.segments.segment import FOLDER
+from simbench.results.store import Record, Store
 from simbench.system.provenance import digest
 
 LAYERS = tuple(f"bn{k}" for k in range(1, 9))
@@ -18,6 +24,8 @@ INDICES = ("cca", "cka", "depth", "pwcca", "r2_lr", "random", "random_features",
 STITCHERS = ("identity", "least_squares", "procrustes", "reduced_rank")
 QUANTITIES = ("accuracy", "relative_accuracy", "cross_entropy", "kl_divergence", "agreement", "residual")
 RUN = "20261127T175520-0516"
+#: Records that `segments` copies: all of a hundred ordered pairs.
+COPIED = 9600
 #: Test images whose outcomes lie beside the record of a stitch.
 IMAGES = 360
 _CASES = len(LAYERS) * (len(INDICES) + len(STITCHERS))
@@ -52,6 +60,33 @@ def made(number: int, arrays: bool = False) -> Iterator[tuple[Record, dict[str, 
         chance = np.random.default_rng(place)
         beside = _outcomes(chance) if arrays and case[3] in STITCHERS else {}
         yield _record(chance, *case), beside
+
+
+def segments(folder: Path, number: int) -> None:
+    """A results folder with so many records in segments, without arrays: copies of fewer, under other names of networks
+    and other keys, which nothing but a look at each record can tell from measured ones."""
+    place, done, copy = folder / "records" / FOLDER, 0, 0
+    place.mkdir(parents=True)
+    Store(folder).put_run(RUN, {"command": "simbench run", "seconds": 1.0, "measured": number})
+    few = table([record for record, _ in made(min(number, COPIED))])
+    chance = np.random.default_rng(0)
+    while done < number:
+        draft = Draft(place)
+        while len(draft) < RECORDS and done < number:
+            part = few.slice(0, number - done)
+            draft.add_table(_copied(part, copy, chance))
+            done, copy = done + len(part), copy + 1
+        draft.write(len(list(place.glob("*.parquet"))) + 1)
+
+
+def _copied(part: pa.Table, copy: int, chance: np.random.Generator) -> pa.Table:
+    keys = pa.py_buffer(chance.bytes(32 * len(part)))
+    columns = {"key": pa.FixedSizeBinaryArray.from_buffers(pa.binary(32), len(part), [None, keys])}
+    for side in "ab":
+        columns[f"seed_{side}"] = pa.array([f"{copy}.{seed}" for seed in part[f"seed_{side}"].to_pylist()])
+    for name, column in columns.items():
+        part = part.set_column(part.schema.get_field_index(name), name, column)
+    return part
 
 
 def _record(chance: np.random.Generator, a: int, b: int, layer: str, method: str) -> Record:

@@ -30,6 +30,7 @@ def test_the_statistics_of_a_small_board_are_timed(monkeypatch, capsys):
         pytest.param("growth", "7", marks=pytest.mark.long),
         ("rates", "8"),
         pytest.param("starting", "9", marks=pytest.mark.long),
+        ("records", "10"),
     ],
 )
 def test_a_script_runs_small(name, target, tmp_path, warm_cache, monkeypatch):

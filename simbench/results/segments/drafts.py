@@ -55,6 +55,10 @@ class Draft:
         ]
         self._put(table, places, np.arange(len(live)))
 
+    def add_table(self, table: pa.Table) -> None:
+        """Add records without arrays, as they are in a table of `columnar.layout`."""
+        self._tables.append(table.cast(columnar.layout()))
+
     def write(self, number: int) -> Path:
         """Write the pack and then the segment; each is whole and on the disk before it gets its name."""
         import pyarrow as pa

@@ -41,8 +41,9 @@ def _each(frame: pd.DataFrame, names: list[str], change, beginnings: str | tuple
     changed = {}
     for name in names:
         column = frame[name]
+        if not any(isinstance(value, str) and value.startswith(beginnings) for value in column.unique()):
+            continue  # few values are different, and rarely one begins so
         texts = column[[isinstance(value, str) and value.startswith(beginnings) for value in column]]
-        if len(texts):
-            changed[name] = column.astype(object)
-            changed[name][texts.index] = texts.map(change)
+        changed[name] = column.astype(object)
+        changed[name][texts.index] = texts.map(change)
     return frame.assign(**changed) if changed else frame

@@ -60,6 +60,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._open: dict[Path, Segment] = {}
+        self._packed = Records({})
 
     def check_writable(self) -> None:
         """Raise InputError unless results can be written here; creates nothing."""
@@ -98,7 +99,7 @@ class Store:
         """The file of arrays of a record, wherever it is. InputError as for `arrays`."""
         data, path = self.packed(record), self._arrays(record.key)
         for _ in range(0 if data else 2):  # it may be packed while we look
-            place = Records({}, tuple(self._open.values())).place(record.key)
+            place = self._packed.place(record.key)
             data = place[0].array(place[1], record.arrays) if place else b""
             if data:
                 break
@@ -158,10 +159,10 @@ class Store:
                 break
             except FileNotFoundError:  # segments were packed anew
                 continue
-        self._open = found
+        self._open, self._packed = found, Records({}, tuple(found.values()))
         for path, segment in found.items():
             faults |= {path / key: reason for key, reason in segment.faults.items()}
-        return Records({}, tuple(found.values())), faults
+        return self._packed, faults
 
     def files(self) -> Iterable[Path]:
         """Of every record that has a file of its own, in the order of keys."""

@@ -101,7 +101,7 @@ def write(frame: pd.DataFrame, path: Path) -> bool:
     texts = [name for name in frame.columns if types[name] is str]
     frame = all_inert(frame, texts)
     # A carriage return ends a line for most readers; Python quotes it from version 3.13 on.
-    returns = any("\r" in value for name in texts for value in frame[name] if isinstance(value, str))
+    returns = any("\r" in value for name in texts for value in frame[name].unique() if isinstance(value, str))
     quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
     text = frame.to_csv(index=False, lineterminator="\n", quoting=quoting).encode("utf-8", "backslashreplace")
     if path.is_file() and path.read_bytes() == text:

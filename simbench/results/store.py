@@ -106,10 +106,8 @@ class Store:
             path = place[0].path / record.key if place else path
             self.segments()
         if not data:
-            raise InputError(
-                f"{path} is missing or corrupt; `simbench doctor --heal` removes what is left, and the next run "
-                "measures its case again"
-            )
+            first = "" if path.suffix == ".npz" else "`simbench doctor --heal` removes it, and then "
+            raise InputError(f"{path} is missing or corrupt; {first}`simbench run` measures its case again")
         return data
 
     def packed(self, record: Record | Entry) -> bytes:

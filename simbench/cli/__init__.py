@@ -16,7 +16,7 @@ PREFIX = "SIMBENCH"
 VERBS = {
     "run": ("running", "Measure every index and stitcher on pairs of networks; write tables and leaderboard."),
     "compare": ("comparing", "Compare all layers of two networks: indices, and stitched accuracy."),
-    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels, sources."),
+    "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels, ..."),
     "layers": ("layering", "Show the layers of a network: shape, axes, and whether it can be cut there."),
     "check": ("checking", "Hold an index, stitcher, model or data set to its contract and claims."),
     "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),

@@ -18,6 +18,7 @@ NOUNS = {
     "experiments": "experiment",
     "panels": "panel",
     "sources": "source",
+    "executors": "executor",
 }
 
 

@@ -135,6 +135,14 @@ class Store:
                 runs[path.stem] = data
         return Contents(records, runs, faults)
 
+    @stage("reading records")
+    def get(self, key: str) -> Record | None:
+        """The record of a case, if there is a whole one; None costs a look at one path."""
+        record, _ = self._read(self._path(key)) if self._path(key).is_file() else (None, "")
+        if record is None or (record.arrays and digest(_content(self._arrays(key))) != record.arrays):
+            return None
+        return record
+
     def _read(self, path: Path) -> tuple[Record | None, str]:
         """The record in a file, or None and why it is left out."""
         data = unsealed(path)

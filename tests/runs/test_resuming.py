@@ -15,14 +15,15 @@ import pytest
 from small_requests import go, table
 
 from simbench.results.store import Store
+from simbench.runs.executors.task import unpacked
 from simbench.runs.job import prepare
 
 
 def test_a_lost_worker_costs_its_cases_and_the_next_run_mends_them(request_, small_registry):
     class Dies(ThreadPoolExecutor):
-        def submit(self, fn, unit):
-            if unit.cases[0].layer_a != "conv2":
-                return super().submit(fn, unit)
+        def submit(self, fn, packed, terms):
+            if unpacked(packed).cases[0].layer_a != "conv2":
+                return super().submit(fn, packed, terms)
             future = Future()
             future.set_exception(OSError("killed"))
             return future
@@ -30,7 +31,7 @@ def test_a_lost_worker_costs_its_cases_and_the_next_run_mends_them(request_, sma
     with Dies(1) as executor:
         outcome, said = go(request_, small_registry, executor)
     failed = [row for _, row in outcome.rows if row.status == "failed"]
-    assert len(failed) == 8 and all(row.note == "the worker was lost: OSError: killed" for row in failed)
+    assert len(failed) == 8 and all(row.note == "lost 4 times: WorkerLost: OSError: killed" for row in failed)
     assert any(line.startswith("failed: ") for line in said)
     mended, _ = go(request_, small_registry)
     assert mended.measured == 8 and all(row.status == "ok" for _, row in mended.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import zipfile
 from pathlib import Path
@@ -64,6 +65,15 @@ def read(file: Path) -> dict[str, Tensor]:
         if storage(value):
             raise InputError(f"checkpoint {str(file)!r}: {name} is {storage(value)}; save it as a dense tensor")
     return dict(state)
+
+
+def bytes_of(state: dict[str, Tensor]) -> bytes:
+    """The bytes of a checkpoint file of a state dict."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
 
 
 def _broken(file: Path) -> str:

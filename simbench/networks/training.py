@@ -20,6 +20,11 @@ def train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: str
         return _train(model, dataset, recipe, seed, device)
 
 
+def title(model: Model, dataset: Dataset, seed: int) -> str:
+    """A network in messages about its training."""
+    return f"{model.spec} of {dataset.label}" if model.published() else f"{model.spec}-{seed} on {dataset.label}"
+
+
 def recipe_of(model: Model, dataset: Dataset) -> Recipe:
     """How a model is trained on a data set. Raises InputError where it says nothing usable."""
     recipe = model.recipe(dataset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +11,9 @@ from simbench.contracts import Dataset, Model
 from simbench.contracts.selection import Network
 from simbench.errors import InputError
 from simbench.networks.architectures import architecture
-from simbench.networks.checkpoints import content_hash, fits, read, unusable
+from simbench.networks.checkpoints import bytes_of, content_hash, fits, read, unusable
 from simbench.networks.panels import PanelFile, built
-from simbench.networks.training import recipe_of, train
+from simbench.networks.training import recipe_of, title, train
 from simbench.networks.wrappings import renamed, report
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest, machine, versions
@@ -55,7 +54,7 @@ def cached(
     else:
         return Network(model, str(seed), entry["weights"], file, graph=identity["graph"])
     report(
-        f"{_title(model, dataset, seed)}: {reason} in {file.parent}; the network is {_verb(model)} again",
+        f"{title(model, dataset, seed)}: {reason} in {file.parent}; the network is {_verb(model)} again",
         *stamps(file),
         *stamps(sidecar),
     )
@@ -67,6 +66,12 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
     """Train and cache the network of this seed (initialisation and order of the data).
 
     Raises InputError when the training diverged: NaN or infinite weights are not cached."""
+    return keep(model, dataset, fingerprint, seed, *state_of(model, dataset, seed, device))
+
+
+def state_of(model: Model, dataset: Dataset, seed: int, device: str) -> tuple[dict[str, Tensor], dict]:
+    """State dict of the network that is trained for a seed, and notes on its training. Raises InputError when it
+    diverged."""
     start = time.perf_counter()
     state = train(model, dataset, recipe_of(model, dataset), seed, device).state_dict()
     if not all(bool(value.isfinite().all()) for value in state.values()):
@@ -74,10 +79,15 @@ def trained(model: Model, dataset: Dataset, fingerprint: str, seed: int, device:
         broken = next((name for name, value in state.items() if unusable(value, own[name])), None)
         if broken:
             raise InputError(
-                f"{_title(model, dataset, seed)}: training diverged, {broken} holds NaN or infinite "
+                f"{title(model, dataset, seed)}: training diverged, {broken} holds NaN or infinite "
                 "values; give a smaller learning rate or another recipe, or leave this seed out"
             )
-    return _keep(model, dataset, fingerprint, seed, state, {"seconds": time.perf_counter() - start, "device": device})
+    return state, {
+        "seconds": time.perf_counter() - start,
+        "device": device,
+        "machine": machine(),
+        "versions": versions(),
+    }
 
 
 @stage("fetching weights")
@@ -86,37 +96,24 @@ def fetched(model: Model, dataset: Dataset) -> Network:
     with abroad():
         state = model.fetch()
     fits(state, _built(model, dataset).state_dict(), f"the state dict fetched by {model.spec}", model, dataset)
-    return _keep(model, dataset, "", 0, state, {})
+    return keep(model, dataset, "", 0, state, {"machine": machine(), "versions": versions()})
 
 
-def _keep(
-    model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dict[str, Tensor], notes: dict
-) -> Network:
+def keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dict[str, Tensor], notes: dict) -> Network:
+    """Cache the weights of a network that was trained, here or elsewhere, or fetched. notes: where and how."""
     identity = _identity(model, dataset, fingerprint, seed)
     file = _file(identity)
     sidecar = file.with_suffix(".json")
     state = {key: value.cpu() for key, value in state.items()}
-    weights, content = content_hash(state), _bytes(state)
+    weights, content = content_hash(state), bytes_of(state)
     before = unsealed(sidecar) or {}
     if before.get("identity") == identity and before["weights"] != weights:
         report(
-            f"{_title(model, dataset, seed)}: {_verb(model)} again, with other weights than before; its "
+            f"{title(model, dataset, seed)}: {_verb(model)} again, with other weights than before; its "
             "cases are measured again"
         )
     put(file, content)
-    put(
-        sidecar,
-        sealed(
-            {
-                "weights": weights,
-                "file": digest(content),
-                **notes,
-                "identity": identity,
-                "machine": machine(),
-                "versions": versions(),
-            }
-        ),
-    )
+    put(sidecar, sealed({"weights": weights, "file": digest(content), "identity": identity, **notes}))
     return Network(model, str(seed), weights, file, graph=identity["graph"])
 
 
@@ -132,18 +129,6 @@ def _identity(model: Model, dataset: Dataset, fingerprint: str, seed: int) -> di
 
 def _file(identity: dict) -> Path:
     return cache_folder("weights", digest(identity) + ".pt")
-
-
-def _bytes(state: dict[str, Tensor]) -> bytes:
-    import torch
-
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
-
-
-def _title(model: Model, dataset: Dataset, seed: int) -> str:
-    return f"{model.spec} of {dataset.label}" if model.published() else f"{model.spec}-{seed} on {dataset.label}"
 
 
 def _verb(model: Model) -> str:

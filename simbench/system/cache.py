@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 #: The only sub-folders that simbench creates there, and so the only ones that it counts and removes.
-FOLDERS = ("datasets", "weights", "checkpoints", "graphs", "panels")
+FOLDERS = ("datasets", "weights", "checkpoints", "graphs", "panels", "parcels")
 
 
 def cache_folder(*parts: str) -> Path:

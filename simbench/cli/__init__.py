@@ -18,7 +18,7 @@ VERBS = {
     "compare": ("comparing", "Compare all layers of two networks: indices, and stitched accuracy."),
     "list": ("listing", "Show what is installed: indices, stitchers, models, datasets, experiments, panels, ..."),
     "layers": ("layering", "Show the layers of a network: shape, axes, and whether it can be cut there."),
-    "check": ("checking", "Hold an index, stitcher, model or data set to its contract and claims."),
+    "check": ("checking", "Hold an index, stitcher, model, data set or executor to its contract."),
     "correlate": ("deriving", "Derive the correlations of every index with stitched accuracy from the records."),
     "leaderboard": ("deriving", "Derive and show the leaderboard from the records."),
     "report": ("reporting", "Write one HTML page of one or several runs."),

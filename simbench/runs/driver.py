@@ -15,7 +15,7 @@ from simbench.registry import Registry
 from simbench.results.described import undescribed
 from simbench.results.store import Record, Store
 from simbench.results.tables import describe
-from simbench.runs.executors.opened import opened
+from simbench.runs.executors.opened import carrying, opened
 from simbench.runs.job import Job
 from simbench.runs.progress import Progress
 from simbench.runs.request import Request
@@ -60,8 +60,11 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
     untrained = job.untrained
     need = Need(job.pending, request.threads, request.device != "cpu")
     try:
-        with opened(executor if job.pending else None, need) as workers:
-            job = trained(job, progress)
+        with (
+            opened(executor if job.pending else None, need) as workers,
+            carrying(workers, progress, request) as courier,
+        ):
+            job = trained(job, progress, courier)
             records = dict(job.contents.records)
 
             def recorded(case: Case) -> bool:
@@ -76,7 +79,7 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
                 name, description = _describe(request, command)
                 store.put_run(name, description | {"seconds": None, "measured": 0})
                 progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(units(job))))
-            for result in measured(job, progress, workers, recorded):
+            for result in measured(job, progress, courier, recorded):
                 record = _record(result, registry, name, described)
                 records[record.key] = store.put(record, result.arrays)
                 count += 1

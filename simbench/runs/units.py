@@ -7,10 +7,11 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from simbench.contracts import Row, Workers
+from simbench.contracts import Row
 from simbench.contracts.case import Case
 from simbench.results.started import Started
 from simbench.runs.executors.apart import CRASHED, Apart
+from simbench.runs.executors.courier import Courier
 from simbench.runs.executors.remote import Remote
 from simbench.runs.executors.task import forget, measure_unit
 from simbench.runs.grouping import grouped
@@ -48,17 +49,16 @@ class Deadly:
 
 
 def measured(
-    job: Job, progress: Progress, workers: Workers | None = None, recorded: Callable[[Case], bool] = lambda case: False
+    job: Job, progress: Progress, courier: Courier | None = None, recorded: Callable[[Case], bool] = lambda case: False
 ) -> Iterator[Measured]:
-    """Results of every open case. workers: measure whole units, whose results come in the order in which units end;
-    without them, cases are measured here one after the other. recorded: whether a case has come on record since the job
-    was prepared."""
+    """Results of every open case. courier: has whole units measured on workers, and results come in the order in which
+    units end; without one, cases are measured here one after the other. recorded: whether a case has come on record
+    since the job was prepared."""
     deadly = Deadly(job)
-    if workers is None:
+    if courier is None:
         found = _here(job, progress, deadly)
     else:
-        remote = Remote(workers, progress, job.resolved.request.timeout, deadly, recorded)
-        found = remote.measured(units(job))
+        found = Remote(courier, progress, deadly, recorded).measured(units(job))
     for result in found:
         deadly.learn(result)
         yield result

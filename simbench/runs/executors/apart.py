@@ -95,7 +95,7 @@ class Apart:
         given = (theirs, dict(os.environ), os.getcwd(), torch.get_num_threads())
         if current_process().daemon:  # as a worker of a cluster, which might start no process
             current_process().daemon = False
-        self._process = context.Process(target=serve, args=given)
+        self._process = context.Process(target=serve, args=given, daemon=True)
         self._process.start()
         theirs.close()
         try:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from simbench.contracts import Executor, Need, Workers
 from simbench.errors import InputError
+from simbench.runs.executors.courier import Courier
+from simbench.runs.progress import Progress
+from simbench.runs.request import Request
 
 
 def opened(executor: object, need: Need) -> AbstractContextManager[Workers | None]:
@@ -22,3 +26,16 @@ def opened(executor: object, need: Need) -> AbstractContextManager[Workers | Non
         f"executor is {type(executor).__name__}; a name such as 'local[workers=2]', an Executor object, or a pool of "
         "concurrent.futures is wanted"
     )
+
+
+@contextmanager
+def carrying(workers: Workers | None, progress: Progress, request: Request) -> Iterator[Courier | None]:
+    """A context with a courier to workers, which ends what is left there; None where there are none."""
+    if workers is None:
+        yield None
+        return
+    courier = Courier(workers, progress.say, request.timeout)
+    try:
+        yield courier
+    finally:
+        courier.end()

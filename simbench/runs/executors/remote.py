@@ -1,21 +1,16 @@
-"""Units on workers: handed over, measured, and measured again where a worker was lost."""
+"""Units on workers: measured, and measured again where a worker was lost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from simbench.contracts import Workers
-from simbench.errors import EngineGone, WorkerLost
-from simbench.runs.executors.dispatch import Dispatch, Task
-from simbench.runs.executors.packing import Packing, results
-from simbench.runs.executors.task import Terms, over, work
+from simbench.errors import InputError, WorkerLost
+from simbench.runs.executors.courier import Answer, Courier, Errand
+from simbench.runs.parcels import Depot, Parcel, results
 from simbench.runs.reporting import advance, place, say_failed, unmeasured
 from simbench.runs.unit import Unit
-from simbench.system import interrupts
 
 if TYPE_CHECKING:
     from simbench.contracts.case import Case
@@ -28,7 +23,7 @@ MOST = 3
 
 @dataclass(eq=False)
 class Whole:
-    """A unit of the plan, of which parts may be under way. left: number of parts. results: of those that ended."""
+    """A unit of the plan. left: number of its parts that are under way. results: of those that ended."""
 
     unit: Unit
     left: int = 1
@@ -36,12 +31,14 @@ class Whole:
 
 
 @dataclass(eq=False)
-class Errand(Task):
-    """A unit, or one case of it after a loss, on its way to a worker. losses: how many workers it has lost."""
+class Part(Errand):
+    """A unit, or one case of it after a loss. losses: how many workers it has lost. unsent: results of cases that no
+    worker can be sent."""
 
-    unit: Unit
-    whole: Whole
+    unit: Unit = None
+    whole: Whole = None
     losses: int = 0
+    unsent: list[Measured] = field(default_factory=list)
 
 
 class Remote:
@@ -53,87 +50,69 @@ class Remote:
 
     def __init__(
         self,
-        workers: Workers,
+        courier: Courier,
         progress: Progress,
-        timeout: float | None = None,
         deadly: Callable[[Case], bool] = lambda case: False,
         recorded: Callable[[Case], bool] = lambda case: False,
     ) -> None:
-        self.workers, self.progress, self.deadly, self.recorded = workers, progress, deadly, recorded
-        self.terms = Terms(uuid4().hex, timeout, workers.threads, workers.shared)
-        self._packing, self._unsent = Packing(), {}
+        self.courier, self.progress, self.deadly, self.recorded = courier, progress, deadly, recorded
 
     def measured(self, units: Iterable[Unit]) -> Iterator[Measured]:
         """Results of every case, in the order in which units end."""
-        dispatch = Dispatch(self.workers, (self._errand(unit, Whole(unit)) for unit in units))
-        try:
-            for errand, worker, future in dispatch.done():
-                interrupts.check()
-                found = self._unsent.pop(errand, []) + self._outcome(errand, worker, future, dispatch)
-                for result in found:
-                    say_failed(result, self.progress)
-                yield from found
-                self._account(errand, found, worker)
-        finally:
-            self.workers.everywhere(over, self.terms.run)
+        for part, worker, answer in self.courier.answers(self._part(unit, Whole(unit)) for unit in units):
+            found = part.unsent + self._found(part, worker, answer)
+            for result in found:
+                say_failed(result, self.progress)
+            yield from found
+            part.whole.left -= 1
+            part.whole.results += found
+            if not part.whole.left:
+                advance(part.whole.unit, part.whole.results, self.progress, worker)
 
-    def _errand(self, unit: Unit, whole: Whole, losses: int = 0) -> Errand:
-        errand = Errand(place(unit), getattr(unit, "tile", ""), lambda: self._made(errand), unit, whole, losses)
-        return errand
+    def _part(self, unit: Unit, whole: Whole, losses: int = 0) -> Part:
+        part = Part(
+            place(unit),
+            str(getattr(unit, "tile", "") or ""),
+            lambda depot: self._parcel(part, depot),
+            lambda: part.losses > 0 or any(map(self.deadly, part.unit.cases)),
+            unit,
+            whole,
+            losses,
+        )
+        return part
 
-    def _made(self, errand: Errand) -> tuple[Callable, tuple] | None:
-        """The call that measures what is left of a unit."""
-        cases = tuple(case for case in errand.unit.cases if not self.recorded(case))
-        errand.unit = replace(errand.unit, cases=cases)
+    def _parcel(self, part: Part, depot: Depot) -> Parcel | None:
+        """The cases of a unit that are left to measure, and can be sent."""
+        cases = [case for case in part.unit.cases if not self.recorded(case)]
+        part.unit = replace(part.unit, cases=tuple(cases))
         if not cases:
             return None
         try:
-            packed = self._packing.unit(errand.unit)
-        except Exception:
-            self._unsent[errand] = unsent = list(self._packing.unsendable(errand.unit))
-            there = {result.case.key for result in unsent}
-            errand.unit = replace(errand.unit, cases=tuple(case for case in cases if case.key not in there))
-            if not errand.unit.cases:
-                return None
-            packed = self._packing.unit(errand.unit)
-        apart = self.terms.apart or errand.losses > 0 or any(map(self.deadly, cases))
-        return work, (packed, replace(self.terms, apart=apart))
+            return depot.pack(part.unit)
+        except InputError:
+            sendable = []
+            for case in cases:
+                alone = replace(part.unit, cases=(case,))
+                try:
+                    depot.pack(alone)
+                    sendable.append(case)
+                except InputError as error:  # of what its method holds
+                    part.unsent += unmeasured(alone, error, "it cannot be measured on a worker")
+            part.unit = replace(part.unit, cases=tuple(sendable))
+            return depot.pack(part.unit) if sendable else None
 
-    def _outcome(self, errand: Errand, worker: str, future: Future | None, dispatch: Dispatch) -> list[Measured]:
+    def _found(self, part: Part, worker: str, answer: Answer) -> list[Measured]:
         """What measuring a unit gave; nothing where it is to be measured again."""
-        if future is None:
+        if answer is None:
             return []
-        try:
-            return results(errand.unit.cases, self.workers.result(future))
-        except EngineGone:
-            raise
-        except WorkerLost as lost:
-            lost = WorkerLost(lost.worker or worker, lost.reason)
-            if errand.losses >= MOST:
-                return unmeasured(errand.unit, lost, f"lost {errand.losses + 1} times")
-            self.progress.say(f"lost: {errand.what}: {told_of(lost)}; it is measured again")
-            for part in parts(errand.unit):
-                dispatch.again(self._errand(part, errand.whole, errand.losses + 1))
-            errand.whole.left += len(errand.unit.cases)
+        if isinstance(answer, WorkerLost):
+            if part.losses >= MOST:
+                return unmeasured(part.unit, answer, f"lost {part.losses + 1} times")
+            self.progress.say(f"lost: {part.what}: {answer}; it is measured again")
+            for case in part.unit.cases:  # one by one, so that one that kills its worker fails alone
+                self.courier.again(self._part(replace(part.unit, cases=(case,)), part.whole, part.losses + 1))
+            part.whole.left += len(part.unit.cases)
             return []
-        except Exception as error:  # what the task raised: the worker lacks a package, say
-            return unmeasured(errand.unit, error, f"it cannot be measured on {worker or 'a worker'}")
-
-    def _account(self, errand: Errand, found: list[Measured], worker: str) -> None:
-        """Report a unit when all of its parts have ended."""
-        whole = errand.whole
-        whole.left -= 1
-        whole.results += found
-        if not whole.left:
-            advance(whole.unit, whole.results, self.progress, worker)
-
-
-def parts(unit: Unit) -> Iterator[Unit]:
-    """The cases of a unit one by one, so that one that kills its worker fails alone."""
-    for case in unit.cases:
-        yield replace(unit, cases=(case,))
-
-
-def told_of(lost: WorkerLost) -> str:
-    """The worker, and why it was lost."""
-    return f"{lost.worker} was lost ({lost.reason})" if lost.worker else f"a worker was lost ({lost.reason})"
+        if isinstance(answer, Exception):  # the worker lacks a package, say
+            return unmeasured(part.unit, answer, f"it cannot be measured on {worker or 'a worker'}")
+        return results(part.unit, answer)

@@ -1,14 +1,16 @@
-"""What a worker does: it measures the cases of a unit, and ends what it has left when the run is over."""
+"""What a worker does: the work of a parcel; and it ends what it has left when the run is over."""
 
 from __future__ import annotations
 
-import pickle
 import threading
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from simbench.contracts.selection import Selection
+from simbench.runs import parcels
 from simbench.runs.executors.apart import Apart
 from simbench.runs.reporting import unmeasured
 from simbench.runs.unit import Unit
@@ -33,27 +35,21 @@ class Terms:
     apart: bool
 
 
-#: One unit at a time: what is measured may depend on settings of the process.
+#: One at a time: what is measured may depend on settings of the process.
 _turn = threading.Lock()
 #: Run -> the process beside this one that measures its cases. Runs that are over.
 _beside: dict[str, Apart] = {}
 _over: set[str] = set()
 
 
-def work(packed: tuple[bytes, bytes], terms: Terms) -> list[bytes]:
-    """What measuring each case of a packed unit gave, as `executors.packing` reads it."""
-    from simbench.runs.executors.worker import sent
-
+def work(
+    parcel: parcels.Parcel, pieces: Iterable[parcels.Piece], terms: Terms, wait: float = 0.0
+) -> parcels.Done | parcels.Missing | parcels.Refused:
+    """Do the work of a parcel. pieces: contents that come along. wait: seconds before it is begun."""
+    time.sleep(wait)
     with _turn, watched():
         _settle(terms)
-        unit = unpacked(packed)
-        return [sent(result) for result in _measured(unit, terms)]
-
-
-def unpacked(packed: tuple[bytes, bytes]) -> Unit:
-    """The unit of what `executors.packing.Packing` made of it."""
-    device, memory, cases = pickle.loads(packed[1])
-    return Unit(_selection(packed[0]), device, memory, cases)
+        return parcels.work(parcel, pieces, partial(_measured, terms=terms))
 
 
 def over(run: str) -> None:
@@ -66,7 +62,7 @@ def over(run: str) -> None:
                 _close(run)
             finally:
                 _turn.release()
-    _bench.cache_clear()
+    forget()
 
 
 def measure_unit(unit: Unit) -> list[Measured]:
@@ -109,11 +105,6 @@ def _measured(unit: Unit, terms: Terms) -> list[Measured]:
 def _close(run: str) -> None:
     if run in _beside:
         _beside.pop(run).close()
-
-
-@lru_cache(maxsize=2)
-def _selection(packed: bytes) -> Selection:
-    return pickle.loads(packed)
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ import pickle
 import signal
 import threading
 from dataclasses import replace
-from multiprocessing import parent_process
+from multiprocessing import current_process, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -31,6 +31,7 @@ def serve(pipe: Connection, environment: dict[str, str], folder: str, threads: i
     know. A Ctrl-C is for that process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    current_process().daemon = False  # plugins may start processes
     os.environ.clear()
     os.environ.update(environment)
     with contextlib.suppress(OSError):  # removed meanwhile

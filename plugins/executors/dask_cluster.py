@@ -1,0 +1,200 @@
+"""Workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simbench import EngineGone, Executor, InputError, Need, WorkerLost, Workers, hookimpl, number
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Seconds that a scheduler has to answer, and for which what is known of the workers counts as new.
+PATIENCE, FRESH = 15.0, 0.5
+
+
+@dataclass(frozen=True)
+class Dask(Executor):
+    """Workers of a Dask cluster: of the scheduler at an address, or a cluster of this machine that ends with the run.
+
+    address: of a scheduler, such as tcp://host:8786. workers: number of processes of a cluster of this machine, each
+    with one thread. resources: that every task takes of its worker, as dask worker --resources offers them:
+    GPU=1, MEMORY=4+GPU=1. A task on a GPU (`--device cuda`) takes GPU=1 where the workers of an address offer it.
+    """
+
+    address: str = ""
+    workers: int = number(2, least=1)
+    resources: str = ""
+
+    name = "dask"
+    source = "distributed, https://distributed.dask.org"
+
+    def __post_init__(self):
+        super().__post_init__()
+        _resources(self.resources)
+
+    @contextmanager
+    def open(self, need: Need) -> Iterator[Workers]:
+        try:
+            import distributed  # noqa: F401
+        except ImportError:
+            raise InputError(
+                "executor dask needs the package distributed, which is not installed; pip install 'simbench[dask]'"
+            ) from None
+        with self._client(need) as client:
+            workers = Cluster(client, self.address or "of this machine", need, _resources(self.resources))
+            yield workers
+
+    @contextmanager
+    def _client(self, need: Need) -> Iterator[Client]:
+        """A client of the scheduler, which ends with the context, and so does a cluster that was started for it."""
+        from distributed import Client
+
+        if self.address:
+            try:
+                client = Client(self.address, timeout=PATIENCE, set_as_default=False, direct_to_workers=False)
+            except (OSError, TimeoutError, ValueError) as error:
+                raise InputError(
+                    f"no Dask scheduler answers at {self.address!r} ({type(error).__name__}); start one with `dask "
+                    "scheduler`, or give its address"
+                ) from None
+            with _closed(client):
+                yield client
+            return
+        with _cluster(min(self.workers, max(1, need.tasks))) as cluster:
+            client = Client(cluster, set_as_default=False)
+            with _closed(client):
+                client.wait_for_workers(len(cluster.workers), timeout=300)
+                yield client
+
+
+class Cluster(Workers):
+    """The workers of a scheduler. Each has one task at a time: tasks that wait on a worker would be lost with it."""
+
+    def __init__(self, client: Client, where: str, need: Need, resources: dict[str, float]) -> None:
+        threads = client.nthreads() if need.threads is None else {}
+        super().__init__(None, 0, need.threads or min(threads.values(), default=1), shared=True)
+        self.client, self.where = client, where
+        self._resources = resources or ({"GPU": 1.0} if need.gpu and self._offer("GPU") else {})
+        self._pool = client.get_executor(pure=False, **({"resources": self._resources} if self._resources else {}))
+        self._slots: dict[str, int] = {}
+        self._seen = 0.0
+
+    @property
+    def slots(self) -> dict[str, int]:
+        self._alive()
+        if time.monotonic() - self._seen > FRESH:
+            try:
+                info = self.client.scheduler_info(n_workers=-1)["workers"]
+            except (OSError, TimeoutError) as error:
+                raise self._gone() from error
+            able = [
+                address
+                for address, worker in info.items()
+                if all(worker["resources"].get(name, 0) >= least for name, least in self._resources.items())
+            ]
+            self._slots, self._seen = dict.fromkeys(able, 1), time.monotonic()
+        return dict(self._slots)
+
+    def submit(self, call, /, *args, to=""):
+        self._alive()
+        where = {"workers": [to], "allow_other_workers": True} if to else {}
+        return self._pool.submit(call, *args, **where)
+
+    def result(self, future):
+        from concurrent.futures import CancelledError
+
+        from distributed import KilledWorker
+        from distributed.comm import CommClosedError
+
+        try:
+            return future.result()
+        except KilledWorker as killed:
+            self._seen = 0.0
+            raise WorkerLost(killed.last_worker.address, "its process died, or its machine") from killed
+        except (CancelledError, CommClosedError) as error:
+            self._alive()
+            raise WorkerLost("", f"the task was cancelled ({type(error).__name__})") from error
+
+    def everywhere(self, call, /, *args):
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):
+            if self.client.status == "running":
+                self.client.run(call, *args, on_error="ignore")
+
+    def _offer(self, name: str) -> bool:
+        info = self.client.scheduler_info(n_workers=-1)["workers"]
+        return any(name in worker["resources"] for worker in info.values())
+
+    def _alive(self) -> None:
+        """Raise EngineGone unless the scheduler is there."""
+        if self.client.status != "running":
+            raise self._gone()
+
+    def _gone(self) -> EngineGone:
+        return EngineGone(f"the Dask scheduler {self.where} is gone")
+
+
+@contextmanager
+def _cluster(number: int) -> Iterator[Any]:
+    """A scheduler in this process, and worker processes of one thread each. A task is lost with its first worker: the
+    run knows better what to do about it."""
+    import dask
+    from distributed import LocalCluster
+
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.worker.daemon": False,
+        "distributed.worker.memory.terminate": False,
+        "distributed.admin.log-length": 0,
+    }
+    with dask.config.set(settings):
+        try:
+            cluster = LocalCluster(
+                n_workers=number,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise InputError(
+                f"executor dask can start no processes ({type(error).__name__}: {error}); a script that calls "
+                "simbench.run needs `if __name__ == '__main__':` around it"
+            ) from error
+        try:
+            yield cluster
+        finally:
+            cluster.close(timeout=30)
+
+
+@contextmanager
+def _closed(client: Client) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, TimeoutError):
+            client.close(timeout=10)
+
+
+def _resources(text: str) -> dict[str, float]:
+    """Resource -> number, of text such as GPU=1+MEMORY=4. Raises InputError."""
+    try:
+        pairs = [part.partition("=") for part in text.split("+")] if text else []
+        found = {name.strip(): float(value) for name, _, value in pairs}
+    except ValueError:
+        found = {"": 0.0}
+    if not all(name and value > 0 for name, value in found.items()):
+        raise InputError(f"resources is {text!r}; allowed: names and numbers such as GPU=1 or GPU=1+MEMORY=4")
+    return found
+
+
+@hookimpl
+def simbench_executors():
+    return [Dask()]

@@ -78,7 +78,10 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
             if job.pending:
                 name, description = _describe(request, command)
                 store.put_run(name, description | {"seconds": None, "measured": 0})
-                progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(units(job))))
+                progress.begin(
+                    f"measuring, cases: {job.pending}, pairs at layers",
+                    len(list(units(job, courier.number if courier else 1))),
+                )
             for result in measured(job, progress, courier, recorded):
                 record = _record(result, registry, name, described)
                 records[record.key] = store.put(record, result.arrays)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from simbench.results import text
 from simbench.results.board import board
 from simbench.results.tables import empty
 from simbench.runs.job import Job
+from simbench.runs.planning.forecast import Forecast, Known
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +36,7 @@ class Outcome:
     untabulated: table or summary -> why it could not be derived.
     corrupt: files of the results folder that were ignored.
     declared: quantity -> column that experiments add to the leaderboard.
+    job: of a dry run, else None.
     """
 
     folder: Path
@@ -59,6 +62,19 @@ class Outcome:
     undrawn: Mapping[str, str] = field(default_factory=dict)
     untabulated: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    job: Job | None = None
+
+    @cached_property
+    def plan(self) -> pd.DataFrame:
+        """What a dry run would take, a row for each of some numbers of `workers`: numbers of `units` and of forward
+        `passes`, bytes `sent` and `held`, and `seconds` (`simbench.runs.planning.forecast.Forecast`)."""
+        found = self.known.forecasts if self.known else ()
+        return pd.DataFrame(found, columns=[each.name for each in fields(Forecast)])
+
+    @cached_property
+    def known(self) -> Known | None:
+        """What the plan is made of; None where nothing is to be measured."""
+        return Known(self.job) if self.job and self.job.pending else None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -140,6 +156,7 @@ def planned(job: Job, declared: Mapping[str, BoardColumn]) -> Outcome:
         untrained=job.untrained,
         declared=declared,
         corrupt=job.contents.corrupt,
+        job=job,
         **frames,
     )
 

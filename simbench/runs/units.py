@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
@@ -14,8 +14,10 @@ from simbench.runs.executors.apart import CRASHED, Apart
 from simbench.runs.executors.courier import Courier
 from simbench.runs.executors.remote import Remote
 from simbench.runs.executors.task import forget, measure_unit
-from simbench.runs.grouping import grouped
 from simbench.runs.job import Job
+from simbench.runs.planning.costs import Costs
+from simbench.runs.planning.pieces import units_of
+from simbench.runs.planning.tiles import tiles
 from simbench.runs.progress import Progress
 from simbench.runs.reporting import advance, say_failed
 from simbench.runs.unit import Unit
@@ -58,7 +60,7 @@ def measured(
     if courier is None:
         found = _here(job, progress, deadly)
     else:
-        found = Remote(courier, progress, deadly, recorded).measured(units(job))
+        found = Remote(courier, progress, deadly, recorded).measured(units(job, courier.number))
     for result in found:
         deadly.learn(result)
         yield result
@@ -104,13 +106,19 @@ def _died(rows: Iterable[Row]) -> bool:
     return any(row.status == "failed" and row.note.startswith(CRASHED) for row in rows)
 
 
-def units(job: Job) -> Iterator[Unit]:
-    """The open cases of a job, grouped: by pair, and at each layer by index where it prepares a state of each side."""
+def units(job: Job, workers: int = 1) -> Iterator[Unit]:
+    """The open cases of a job as units. For one worker, layer by layer: by pair, and by index where it prepares a state
+    of each side. For several, of `workers` tiles in turn (`simbench.runs.planning.tiles`)."""
+    costs = Costs(job) if workers > 1 else None
 
-    def layers(case: Case) -> tuple:
-        return case.setting.fingerprint, case.layer_a, case.layer_b
+    def cost(case: Case) -> float:
+        return costs(case).each if costs else 0.0
 
-    for part in job.parts:
-        for _, cases in groupby(job.open(part), key=layers):
-            for group in grouped(list(cases)):
-                yield Unit(part.selection, job.resolved.request.device, job.resolved.memory, tuple(group))
+    waiting = deque(units_of(tile, job, workers, cost) for tile in tiles(job, workers, cost))
+    while waiting:
+        found = next(waiting[0], None)
+        if found is None:
+            waiting.popleft()
+        else:
+            yield found
+            waiting.rotate(-1 if workers > 1 else 0)

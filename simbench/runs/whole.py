@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simbench.errors import InputError
-from simbench.runs.progress import Progress, shown
+from simbench.runs.progress import Progress, Silent, shown
 from simbench.runs.request import Request
 from simbench.system.interrupts import watched
 from simbench.system.stopwatch import START, stage
@@ -39,7 +39,7 @@ def run(
     progress: nothing is shown by default; "bar", "lines", or an object with the methods of `Progress`.
     executor: trains and measures: a name as typed ("local[workers=2]"), an `Executor`, or a pool of
         `concurrent.futures`; by default, this process. command: command line that repeats the run, for runs.csv.
-    dry_run: report what would be done; train, measure and write nothing.
+    dry_run: report what would be done; train, measure and write nothing. `outcome.plan` tells what it would take.
 
     Returns the tables of the results folder as data frames, with counts and problems. Failed rows are listed in
     `outcome.problems` and raise nothing. Raises InputError, before anything is trained or written, for options that
@@ -56,6 +56,7 @@ def run(
         from simbench.runs.declared import board_columns
         from simbench.runs.job import prepare
         from simbench.runs.outcome import designs, planned
+        from simbench.runs.planning.forecast import lines
 
         request = Request.of(**options) if request is None else replace(request, **options)
         notes = []
@@ -72,7 +73,11 @@ def run(
     if dry_run:
         for line in designs(job):
             progress.say(line)
-        return planned(job, declared)
+        outcome = planned(job, declared)
+        if not isinstance(progress, Silent) and outcome.known:
+            for line in lines(outcome.known):
+                progress.say(line)
+        return outcome
     if job.pending:
         with stage(START):
             import simbench.measuring.measure  # noqa: F401 (imports torch here rather than in the first stage that needs it)

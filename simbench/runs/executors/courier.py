@@ -49,6 +49,11 @@ class Courier:
         self._dispatch: Dispatch[Carried] = Dispatch(workers)
 
     @property
+    def number(self) -> int:
+        """Tasks that the workers do at a time."""
+        return max(1, sum(self.workers.slots.values()))
+
+    @property
     def running(self) -> dict[str, str]:
         """Worker -> what it does."""
         return {worker: task.what for task, worker in self._dispatch.running.values()}

@@ -1,0 +1,85 @@
+"""The schedule: which unit a worker measures next."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Work = TypeVar("Work")
+
+
+@dataclass
+class _Rest(Generic[Work]):
+    """What is left of a tile, and its seconds."""
+
+    units: Iterator[Work]
+    seconds: float
+
+
+class Schedule(Generic[Work]):
+    """Gives units of tiles to workers: those of a tile, in order, to the worker that has begun it, while it lives.
+
+    A worker without a tile begins the next one. Where all are begun, it takes over the second half of what is left of
+    the tile that has most left: then some networks run once more, and nobody waits for the slowest worker. A unit that
+    was lost with its worker goes first, to whoever asks. Tiles are read one unit at a time, and to their end only where
+    they are divided.
+
+    tiles: the seconds that each is expected to take, and its units. seconds: that a unit is expected to take. least:
+    seconds that must be left of a tile for it to be divided.
+    """
+
+    def __init__(
+        self, tiles: Iterable[tuple[float, Iterable[Work]]], seconds: Callable[[Work], float], least: float = 0.0
+    ) -> None:
+        self._unbegun = (_Rest(iter(units), expected) for expected, units in tiles)
+        self._seconds, self._least = seconds, least
+        self._begun: dict[Hashable, _Rest[Work]] = {}
+        self._left_behind: deque[_Rest[Work]] = deque()
+        self._lost: deque[Work] = deque()
+        self.divided = 0
+
+    def take(self, worker: Hashable) -> Work | None:
+        """The next unit for a worker; None where none is left to begin, though one that is lost may still come back."""
+        if self._lost:
+            return self._lost.popleft()
+        while True:
+            rest = self._begun.get(worker)
+            unit = None if rest is None else next(rest.units, None)
+            if rest is not None and unit is not None:
+                rest.seconds -= self._seconds(unit)
+                return unit
+            self._begun.pop(worker, None)
+            more = self._left_behind.popleft() if self._left_behind else next(self._unbegun, None)
+            more = more or self._half()
+            if more is None:
+                return None
+            self._begun[worker] = more
+
+    def again(self, unit: Work) -> None:
+        """Give a unit once more, whose worker was lost."""
+        self._lost.append(unit)
+
+    def gone(self, worker: Hashable) -> None:
+        """Leave what is left of the tile of a worker, which will not ask again, to others."""
+        rest = self._begun.pop(worker, None)
+        if rest is not None:
+            self._left_behind.append(rest)
+
+    def _half(self) -> _Rest[Work] | None:
+        """The second half of what is left of the tile that has most left, which keeps the first."""
+        for rest in sorted(self._begun.values(), key=lambda rest: -rest.seconds):
+            if rest.seconds < self._least:
+                return None
+            units = list(rest.units)
+            costs = [self._seconds(unit) for unit in units]
+            total, keep, kept = sum(costs), 0, 0.0
+            while keep < len(units) - 1 and kept + costs[keep] / 2 < total / 2:
+                kept += costs[keep]
+                keep += 1
+            rest.units, rest.seconds = iter(units[:keep]), kept
+            if units[keep:]:
+                self.divided += 1
+                return _Rest(iter(units[keep:]), total - kept)
+        return None

@@ -1,0 +1,138 @@
+"""Tiles of a job: open cases, cut so that each worker runs few networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from simbench.contracts import Design, Stitcher
+from simbench.contracts.case import Case
+from simbench.contracts.selection import Network, Selection
+from simbench.errors import InputError
+from simbench.runs.job import Job
+from simbench.runs.placeholders import UNTRAINED
+from simbench.runs.plan import Part
+from simbench.runs.planning.tiling import tiled
+
+Item = TypeVar("Item")
+#: Estimated seconds of a case.
+Cost = Callable[[Case], float]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Open cases of a part that one worker measures, in the order of the part, and their estimated seconds.
+
+    selection: that of the part, with the networks and pairs of the tile alone: moments of pairs are taken together for
+    all pairs of a selection. An experiment must not read the networks of `bench.selection` when it measures: its
+    results are kept as functions of the case.
+    """
+
+    name: str
+    selection: Selection
+    cases: tuple[Case, ...]
+    seconds: float
+
+    @property
+    def passes(self) -> int:
+        """Forward passes over the inputs of one split, from the inputs on, where the activations of the tile at a layer
+        fit in memory: one for each network and split that a layer is read of, through all its layers, and one for each
+        unstitched network. Networks that are no row of stages run once for each layer, and methods may run others."""
+        alone = {(who(case.a), case.split) for case in self.cases if not case.layer_a}
+        return len(alone | {("", *run) for case in self.cases if case.layer_a for run in _runs(case)})
+
+
+@dataclass(frozen=True)
+class Listed(Design):
+    """A design of given pairs. places: of front and end among the names."""
+
+    names: tuple[str, ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
+
+    def pairs(self, typed: Sequence[Item], names: Sequence[str], seed: int) -> Iterator[tuple[Item, Item]]:
+        """The given pairs of which both are among the items."""
+        at = dict(zip(names, typed, strict=True))
+        named = ((self.names[a], self.names[b]) for a, b in self.places)
+        yield from ((at[a], at[b]) for a, b in named if a in at and b in at)
+
+
+def tiles(job: Job, workers: int, cost: Cost) -> list[Tile]:
+    """The open cases of a job in about as many tiles of equal cost as there are workers; in a tile for each part, as
+    they are, for one."""
+    parts = [(part, job.open(part)) for part in job.parts]
+    sums = [sum(map(cost, cases)) if workers > 1 else 1.0 for _, cases in parts]
+    found: list[Tile] = []
+    for (part, cases), seconds in zip(parts, sums, strict=True):
+        if not cases:
+            continue
+        if workers == 1:
+            found.append(Tile("", part.selection, tuple(cases), 0.0))
+            continue
+        share = max(1, round(workers * seconds / sum(sums)))
+        for some in cut(cases, share, cost):
+            found.append(Tile(str(len(found) + 1), _selection(part, some), tuple(some), sum(map(cost, some))))
+    return found
+
+
+def cut(cases: Sequence[Case], count: int, cost: Cost) -> list[list[Case]]:
+    """Cases in `count` tiles of about equal cost: pairs, whose two orders stay together; of pairs that cost more than a
+    tile should, runs of neighbouring layers."""
+    numbers: dict[str, int] = {}
+    pairs: dict[tuple[int, ...], list[int]] = {}
+    for place, case in enumerate(cases):
+        both = (numbers.setdefault(who(network), len(numbers)) for network in (case.a, case.b))
+        pairs.setdefault(tuple(sorted(both)), []).append(place)
+    seconds = np.array([cost(case) for case in cases])
+    costs = np.array([seconds[places].sum() for places in pairs.values()])
+    share = seconds.sum() / count
+    several = np.where(costs > share, np.maximum(1, np.round(costs / share)), 0).astype(int)
+    tile, at = np.zeros(len(cases), np.int64), 0
+    for places, pieces in zip(pairs.values(), several, strict=True):
+        if pieces:
+            upto = np.cumsum(seconds[places]) - seconds[places] / 2
+            tile[places] = at + np.minimum(upto / seconds[places].sum() * pieces, pieces - 1).astype(int)
+            at += pieces
+    light = several == 0
+    cuts = iter(tiled(np.array(list(pairs))[light], costs[light], max(1, count - at)).tolist())
+    for places, is_light in zip(pairs.values(), light, strict=True):
+        if is_light:
+            tile[places] = at + next(cuts)
+    found: dict[int, list[Case]] = {}
+    for case, number in zip(cases, tile.tolist(), strict=True):
+        found.setdefault(number, []).append(case)
+    return [found[number] for number in sorted(found)]
+
+
+def who(network: Network) -> str:
+    """What tells networks apart that run on their own: their content, and their name before they are trained."""
+    return network.content if network.weights != UNTRAINED else f"{network.fingerprint} {network.name}"
+
+
+def networks_of(case: Case) -> tuple[Network, ...]:
+    return (case.a, case.b) if case.control is None else (case.a, case.b, case.control)
+
+
+def _runs(case: Case) -> Iterator[tuple[str, str]]:
+    """(content of network, split) that a case runs: stitches are fitted on one split and scored on the other."""
+    for split in ("train", "test") if isinstance(case.method, Stitcher) else (case.split,):
+        yield from ((who(network), split) for network in networks_of(case))
+
+
+def _selection(part: Part, cases: Sequence[Case]) -> Selection:
+    """The selection of a part with the networks and pairs of some cases alone."""
+    whole = part.selection
+    there = {who(network) for case in cases for network in networks_of(case)}
+    networks = tuple(network for network in whole.networks if who(network) in there)
+    names = tuple(network.name for network in networks)
+    at = {name: place for place, name in enumerate(names)}
+    together = {frozenset((case.a.name, case.b.name)) for case in cases}
+    try:
+        designed = {(pair.a.name, pair.b.name) for pair in whole.pairs()}
+    except InputError:  # of a design that is impossible here
+        designed = set()
+    places = sorted((at[a], at[b]) for a, b in designed if frozenset((a, b)) in together)
+    controls = tuple(network for network in whole.controls if who(network) in there)
+    return replace(whole, networks=networks, controls=controls, design=Listed(None, names, tuple(places)))

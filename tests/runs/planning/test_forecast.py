@@ -1,0 +1,95 @@
+"""The forecast of a run: counted from its units, in the seconds of its cases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small_requests import Silent, go
+
+import simbench
+from simbench.runs.job import prepare
+from simbench.runs.planning.forecast import Known
+from simbench.runs.planning.sizes import Sizes, sizes
+from simbench.runs.planning.tiles import tiles
+from simbench.runs.units import units
+
+
+def calibrated(job, cases):
+    """100 inputs of each split, layers of 1,000 and 10,000 bytes an input."""
+    sized = {"net": Sizes(500, {"bn1": 1000, "conv2": 10_000})}
+    return sized, {"blobs": {"train": 300, "test": 100}}, {"blobs": 7000}, {"net": 2.0}, 0.01
+
+
+@pytest.fixture
+def job(request_, small_registry):
+    return prepare(replace(request_, seeds="6", indices=("cka",), stitchers=("identity",)), small_registry)
+
+
+def test_units_and_passes_are_those_of_the_run(job):
+    known = Known(job, calibrated)
+    for workers in (1, 4):
+        found = known.forecast(workers)
+        assert found.units == len(list(units(job, workers))) and found.workers == workers
+    cut = tiles(job, 4, lambda case: known.costs(case).each)
+    assert found.passes == sum(tile.passes for tile in cut) > known.forecast(1).passes == 6 * 2 + 6
+
+
+def test_weights_are_sent_once_for_each_tile_and_data_once_for_each_worker(job):
+    known = Known(job, calibrated)
+    cut = tiles(job, 3, lambda case: known.costs(case).each)
+    members = sum(len({n.name for case in tile.cases for n in (case.a, case.b)}) for tile in cut)
+    assert known.forecast(3).sent == 500 * members + 3 * 7000
+    assert known.forecast(1).sent == 0
+
+
+def test_activations_are_held_of_the_largest_layer_within_the_memory(job):
+    assert Known(job, calibrated).forecast(1).held == 6 * 10_000 * 400
+    small = replace(job, resolved=replace(job.resolved, memory=12345))
+    assert Known(small, calibrated).forecast(1).held == 12345
+
+
+def test_more_workers_take_less_until_the_driver_or_a_case_holds_them_up(job):
+    known = Known(job, calibrated)
+    seconds = [known.forecast(workers).seconds for workers in (1, 2, 4)]
+    assert seconds[0] > 1.5 * seconds[1] and seconds[1] > 1.3 * seconds[2]
+    longest = max(known.costs(case).each for case in known.cases)
+    assert known.forecast(10_000).seconds >= longest
+
+
+def test_what_networks_share_is_counted_for_each_network_and_layer_of_a_tile(job):
+    known = Known(job, calibrated)
+    (tile,) = tiles(job, 1, lambda case: 1.0)
+    alone = sum(known.costs(case).each for case in tile.cases)
+    stitch = known.costs(next(case for case in tile.cases if case.kind == "stitcher"))
+    index = known.costs(next(case for case in tile.cases if case.kind == "index"))
+    network = known.costs(next(case for case in tile.cases if case.kind == "network"))
+    shared = 12 * (stitch.shared + index.shared) + 6 * network.shared
+    assert known.seconds(tile) == pytest.approx(alone + shared)
+
+
+def test_sizes_are_those_of_the_network(small_registry, cache):
+    model, data = small_registry.get("models", "net"), small_registry.get("datasets", "blobs")
+    found = sizes(model, data, ("bn1", "conv2", "no such layer"))
+    assert found.layers == {"bn1": 6 * 8 * 8 * 4, "conv2": 8 * 3 * 3 * 4}
+    assert found.weights == sum(x.nbytes for x in model.build(1, 3).state_dict().values())
+
+
+def test_a_dry_run_says_the_plan_and_returns_it_as_data(request_, small_registry):
+    progress = Silent()
+    outcome = simbench.run(
+        replace(request_, indices=("cka",)), registry=small_registry, progress=progress, dry_run=True
+    )
+    assert list(outcome.plan["workers"]) == [1, 2, 10, 100]
+    assert (outcome.plan[["units", "passes", "held", "seconds"]] > 0).all(axis=None)
+    said = progress.said
+    assert any(line.startswith("plan, by costs of 14 cases from a reference") for line in said)
+    row = said[-4].split()
+    assert row[0] == "1" and int(row[1]) == outcome.plan["units"][0] and int(row[2]) == outcome.plan["passes"][0]
+
+
+def test_nothing_to_measure_has_no_plan(request_, small_registry):
+    go(request_, small_registry)
+    progress = Silent()
+    outcome = simbench.run(request_, registry=small_registry, progress=progress, dry_run=True)
+    assert outcome.plan.empty and not any("plan" in line for line in progress.said)

@@ -1,0 +1,86 @@
+"""Units of a tile go to one worker; nothing is given twice or lost, whoever dies."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from simbench.runs.planning.schedule import Schedule
+
+Unit = tuple[int, int]
+
+
+def made(tiles: int, units: int) -> list[tuple[float, list[Unit]]]:
+    return [(float(units), [(tile, number) for number in range(units)]) for tile in range(tiles)]
+
+
+def schedule(tiles: int, units: int, **options) -> Schedule[Unit]:
+    return Schedule(made(tiles, units), lambda unit: 1.0, **options)
+
+
+def test_a_worker_is_given_its_tile_in_order_and_then_the_next():
+    given = schedule(3, 4)
+    first = [given.take("a") for _ in range(4)]
+    assert first == [(0, number) for number in range(4)]
+    assert given.take("b") == (1, 0) and given.take("a") == (2, 0) and given.take("b") == (1, 1)
+
+
+def test_where_all_are_begun_the_second_half_of_the_longest_rest_is_taken_over():
+    given = schedule(2, 8)
+    assert [given.take("a") for _ in range(4)][-1] == (0, 3) and given.take("b") == (1, 0)
+    assert given.take("c") == (1, 4) and given.divided == 1
+    assert [given.take("b") for _ in range(4)] == [(1, 1), (1, 2), (1, 3), (0, 6)]
+    assert [given.take("c") for _ in range(3)] == [(1, 5), (1, 6), (1, 7)]
+
+
+def test_a_short_rest_is_not_divided():
+    given = schedule(1, 4, least=3.5)
+    assert given.take("a") == (0, 0) and given.take("b") is None
+    assert [given.take("a") for _ in range(4)] == [(0, 1), (0, 2), (0, 3), None]
+
+
+def test_what_was_lost_goes_first_and_the_rest_of_its_tile_to_the_next_who_asks():
+    given = schedule(2, 3)
+    lost = given.take("a")
+    given.gone("a")
+    given.again(lost)
+    assert given.take("b") == lost
+    assert [given.take("b") for _ in range(2)] == [(0, 1), (0, 2)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_unit_is_finished_once_whoever_dies(seed):
+    draw, given = random.Random(seed), schedule(7, 9)
+    alive, busy, done, born = [0, 1, 2, 3], {}, Counter(), 4
+    while given is not None:
+        before = born
+        for worker in draw.sample(alive, len(alive)):
+            if draw.random() < 0.15:  # it dies, perhaps with a unit
+                if worker in busy:
+                    given.again(busy.pop(worker))
+                given.gone(worker)
+                alive[alive.index(worker)] = born
+                born += 1
+                continue
+            if worker in busy:
+                done[busy.pop(worker)] += 1
+            unit = given.take(worker)
+            if unit is not None:
+                busy[worker] = unit
+        if not busy and born == before:
+            given = None
+    assert done == Counter(unit for _, units in made(7, 9) for unit in units)
+
+
+def test_tiles_are_read_no_further_than_needed():
+    read = []
+
+    def units(tile):
+        for number in range(100):
+            read.append((tile, number))
+            yield tile, number
+
+    given = Schedule(((100.0, units(tile)) for tile in range(10**9)), lambda unit: 1.0)
+    assert [given.take(worker) for worker in "aabb"] == [(0, 0), (0, 1), (1, 0), (1, 1)] and len(read) == 4

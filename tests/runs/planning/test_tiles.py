@@ -1,0 +1,149 @@
+"""The units of a job: today's for one worker, tiles of few networks for several; and as many passes as were planned."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, OrderedDict
+from dataclasses import replace
+from itertools import groupby
+
+import pytest
+import torch
+from small_plugins import Net, SmallPlugins
+from small_requests import Silent
+
+import simbench
+from simbench.measuring.bench import Workbench
+from simbench.measuring.measure import measure
+from simbench.networks.inputs import BATCH
+from simbench.runs.grouping import grouped
+from simbench.runs.job import prepare
+from simbench.runs.planning.pieces import MOST, units_of
+from simbench.runs.planning.tiles import cut, tiles
+from simbench.runs.training import trained
+from simbench.runs.unit import Unit
+from simbench.runs.units import units
+
+#: Size of batch -> how many entered a network.
+SEEN: Counter[int] = Counter()
+
+
+def second(case) -> float:
+    return 1.0
+
+
+@pytest.fixture
+def job(request_, small_registry):
+    request = replace(request_, seeds="5", view=("pooled",), indices=("cka,rsa",), layers=("bn1,conv2",))
+    return trained(prepare(request, small_registry), Silent())
+
+
+def test_for_one_worker_units_are_the_groups_of_each_layer_in_order(job):
+    (part,) = job.parts
+    wanted = [
+        Unit(part.selection, "cpu", job.resolved.memory, tuple(group))
+        for _, same in groupby(part.cases, key=lambda case: (case.setting.fingerprint, case.layer_a, case.layer_b))
+        for group in grouped(list(same))
+    ]
+    assert list(units(job)) == wanted
+    assert all(unit.selection is part.selection for unit in units(job))
+
+
+@pytest.mark.parametrize("workers", [2, 3, 5, 40])
+def test_every_case_is_in_one_unit_of_a_tile_that_holds_its_networks(job, workers):
+    found = list(units(job, workers))
+    assert Counter(case.key for unit in found for case in unit.cases) == Counter(
+        case.key for case in job.parts[0].cases
+    )
+    for unit in found:
+        assert {n.content for c in unit.cases for n in (c.a, c.b)} == set(unit.needs.networks)
+        assert set(unit.needs.networks) <= {network.content for network in unit.selection.networks}
+        assert unit.needs.seconds > 0 and not unit.needs.gpu and unit.needs.megabytes > 1000
+    assert len({unit.tile for unit in found} - {""}) >= min(workers, 5)
+    for number in {unit.tile for unit in found}:
+        assert len({id(unit.selection) for unit in found if unit.tile == number}) == 1
+
+
+def test_tiles_cost_the_same_and_hold_few_networks(job):
+    cases = job.parts[0].cases
+    for count in (2, 3, 4):
+        found = cut(cases, count, second)
+        sizes = [len(some) for some in found]
+        assert len(found) == count and max(sizes) <= 1.35 * len(cases) / count, sizes
+        together = sum(len({n.content for case in some for n in (case.a, case.b)}) for some in found)
+        assert together <= math.ceil(1.6 * 5 * math.sqrt(count))
+
+
+def test_a_pair_that_costs_more_than_a_tile_is_cut_by_layers(job):
+    pair = [case for case in job.parts[0].cases if {case.a.seed, case.b.seed} == {"0", "1"}]
+    found = cut(pair, 4, second)
+    assert sorted(len(some) for some in found) == [len(pair) // 4] * 4
+    assert [case for some in found for case in some] == pair
+    dear = cut(job.parts[0].cases, 4, lambda case: 100.0 if case is pair[0] else 0.01)
+    assert any(pair[0] in some and len(some) <= 2 for some in dear)
+
+
+def test_moments_are_taken_of_the_pairs_of_a_tile_alone(job):
+    (part,) = job.parts
+    for tile in tiles(job, 3, second):
+        mine = {(case.a.name, case.b.name) for case in tile.cases if case.a != case.b}
+        assert {(pair.a.name, pair.b.name) for pair in tile.selection.pairs()} == mine
+        assert {pair.layer for pair in tile.selection.pairs()} == {"bn1", "conv2"}
+    assert len(set(part.selection.pairs())) == 5 * 4 * 2
+
+
+def test_units_take_seconds_and_none_much_more_than_a_minute(job):
+    (tile,) = tiles(job, 1, second)
+    for cost, most, least in ((30.0, MOST, 30.0), (1e-4, 1.0, 1e-3), (0.4, 64 * 0.4, 1.0), (100.0, 100.0, 100.0)):
+        sized = [unit.needs.seconds for unit in units_of(replace(tile, seconds=1e9), job, 4, lambda case, c=cost: c)]
+        assert max(sized) <= most + 1e-9, cost
+        if cost > 1e-3:
+            assert min(sized) >= min(least, cost), cost
+
+
+class Enter(torch.nn.Module):
+    """The first stage of a network, which counts the full batches that enter."""
+
+    def forward(self, x):
+        SEEN[len(x)] += 1
+        return x
+
+
+class Counted(Net):
+    name = "counted"
+
+    def build(self, channels, classes):
+        return torch.nn.Sequential(
+            OrderedDict([("enter", Enter()), *super().build(channels, classes).named_children()])
+        )
+
+
+class Plugins(SmallPlugins):
+    @simbench.hookimpl
+    def simbench_models(self):
+        return [Counted()]
+
+
+def measured(found) -> tuple[dict, int]:
+    """Rows by case, and the forward passes it took; each selection on a bench of its own, in turn, as on a worker."""
+    before, rows, bench = SEEN[BATCH], {}, None
+    for unit in found:
+        if bench is None or bench.selection is not unit.selection:
+            bench = Workbench(unit.selection)
+        for case in unit.cases:
+            result = measure(case, bench)
+            rows[case.key] = (result.rows, {name: array.tobytes() for name, array in result.arrays.items()})
+    return rows, SEEN[BATCH] - before
+
+
+def test_as_many_forward_passes_as_planned_and_the_same_numbers_to_the_last_bit(request_, cache):
+    """Splits of one batch, so that a batch is a pass."""
+    given = {"models": ("counted",), "seeds": "4", "max_samples": 60, "view": ("pooled",)}
+    request = replace(request_, **given, indices=("cka,rsa",), stitchers=("least_squares",))
+    job = trained(prepare(request, simbench.load([Plugins()])), Silent())
+    alone, once = measured(units(job))
+    assert once == sum(tile.passes for tile in tiles(job, 1, second)) == 4 * 2 + 4
+    planned = tiles(job, 3, second)
+    found, counted = measured(unit for tile in planned for unit in units_of(tile, job, 3, second))
+    assert found == alone and len(found) == job.cases
+    assert counted == sum(tile.passes for tile in planned) <= 1.6 * math.sqrt(3) * 8 + 4

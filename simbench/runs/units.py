@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
@@ -60,7 +61,7 @@ def measured(
     if courier is None:
         found = _here(job, progress, deadly)
     else:
-        found = Remote(courier, progress, deadly, recorded).measured(units(job, courier.number))
+        found = Remote(courier, progress, deadly, recorded).measured(partial(units, job, courier.number))
     for result in found:
         deadly.learn(result)
         yield result

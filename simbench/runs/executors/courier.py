@@ -39,14 +39,15 @@ Answer = Done | WorkerLost | Exception | None
 class Courier:
     """Carries the errands of a run.
 
-    say: takes lines for people. timeout: seconds that a case may take.
+    say: takes lines for people. timeout: seconds that a case may take. tick: called about once a second.
     """
 
     def __init__(self, workers: Workers, say: Callable[[str], None], timeout: float | None = None) -> None:
         self.workers, self.say = workers, say
         self.terms = Terms(uuid4().hex, timeout, workers.threads, workers.shared)
         self.depot = Depot()
-        self._dispatch: Dispatch[Carried] = Dispatch(workers)
+        self.tick: Callable[[], None] = lambda: None
+        self._dispatch: Dispatch[Carried] = Dispatch(workers, lambda: self.tick())
 
     @property
     def number(self) -> int:

@@ -33,10 +33,11 @@ Each = TypeVar("Each", bound=Task)
 
 
 class Dispatch(Generic[Each]):
-    """Tasks on their way to workers. running: each task that was handed over, with the name of its worker."""
+    """Tasks on their way to workers. running: each task that was handed over, with the name of its worker. tick: called
+    about once a second."""
 
-    def __init__(self, workers: Workers) -> None:
-        self.workers = workers
+    def __init__(self, workers: Workers, tick: Callable[[], None] = lambda: None) -> None:
+        self.workers, self.tick = workers, tick
         self.running: dict[Future, tuple[Each, str]] = {}
         self._tasks: Iterator[Each] = iter(())
         self._first: defaultdict[str | None, deque[Each]] = defaultdict(deque)  # worker, None for any
@@ -64,6 +65,7 @@ class Dispatch(Generic[Each]):
             elif patience is not None and time.monotonic() - seen > patience:
                 raise EngineGone(f"no worker is left after {patience:g} s")
             yield from self._fill(dict(slots))
+            self.tick()
             if self.running:
                 over = wait(self.running, LOOK, FIRST_COMPLETED).done
                 ended = [(*self.running.pop(future), future) for future in over]

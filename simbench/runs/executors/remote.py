@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from simbench.errors import InputError, WorkerLost
 from simbench.runs.executors.courier import Answer, Courier, Errand
+from simbench.runs.executors.estimate import Estimate
 from simbench.runs.parcels import Depot, Parcel, results
 from simbench.runs.reporting import advance, place, say_failed, unmeasured
 from simbench.runs.unit import Unit
@@ -56,10 +57,15 @@ class Remote:
         recorded: Callable[[Case], bool] = lambda case: False,
     ) -> None:
         self.courier, self.progress, self.deadly, self.recorded = courier, progress, deadly, recorded
+        self.estimate = Estimate()
 
-    def measured(self, units: Iterable[Unit]) -> Iterator[Measured]:
-        """Results of every case, in the order in which units end."""
-        for part, worker, answer in self.courier.answers(self._part(unit, Whole(unit)) for unit in units):
+    def measured(self, units: Callable[[], Iterable[Unit]]) -> Iterator[Measured]:
+        """Results of every case, in the order in which units end. units: gives the same units whenever it is called."""
+        at_work = getattr(self.progress, "at_work", None)  # of `runs.progress.Watching`
+        if at_work is not None:
+            self.estimate = Estimate(units())
+            self.courier.tick = lambda: at_work(self.courier.running, self.estimate.seconds)
+        for part, worker, answer in self.courier.answers(self._part(unit, Whole(unit)) for unit in units()):
             found = part.unsent + self._found(part, worker, answer)
             for result in found:
                 say_failed(result, self.progress)
@@ -67,6 +73,7 @@ class Remote:
             part.whole.left -= 1
             part.whole.results += found
             if not part.whole.left:
+                self.estimate.learn(part.whole.unit, sum(result.seconds for result in part.whole.results))
                 advance(part.whole.unit, part.whole.results, self.progress, worker)
 
     def _part(self, unit: Unit, whole: Whole, losses: int = 0) -> Part:

@@ -14,7 +14,7 @@ from typing import Any
 from simbench.check.contract import described
 from simbench.check.outcome import Check, Skip, require
 from simbench.contracts import Executor, Need, Workers
-from simbench.errors import InputError, WorkerLost
+from simbench.errors import EngineGone, InputError, WorkerLost
 
 #: Seconds that a task, a new worker or the news of a death may take.
 PATIENCE = 300.0
@@ -64,7 +64,7 @@ def errors(executor: Executor) -> str:
 
 
 def death(executor: Executor) -> str:
-    """A worker whose process ends raises WorkerLost, and another takes its place."""
+    """A worker whose process ends raises WorkerLost, and another takes its place, or else the engine ends, too."""
     with _workers(executor) as workers:
         start = time.monotonic()
         try:
@@ -76,7 +76,10 @@ def death(executor: Executor) -> str:
         while not workers.slots and time.monotonic() - start < PATIENCE:
             time.sleep(0.1)
         require(bool(workers.slots), f"{PATIENCE:g} s after a death there is no worker")
-        again = _result(workers, workers.submit(divmod, 7, 2, to=next(iter(workers.slots))))
+        try:
+            again = _result(workers, workers.submit(divmod, 7, 2, to=next(iter(workers.slots))))
+        except EngineGone:
+            return f"told after {took:.1f} s; the engine ends with its worker"
         require(tuple(again) == (3, 1), f"after a death divmod(7, 2) returned {again!r}")
         return f"told after {took:.1f} s"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simbench.contracts.plugin import Plugin
-from simbench.errors import WorkerLost
+from simbench.errors import EngineGone, WorkerLost
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ class Workers:
         """Hand over a task, to the worker of this name if it lives and the engine can choose. Raises EngineGone."""
         if self.pool is None:
             raise TypeError(f"{type(self).__name__} has no pool, and defines no `submit`")
-        return self.pool.submit(call, *args)
+        try:
+            return self.pool.submit(call, *args)
+        except BrokenExecutor as error:
+            raise EngineGone(f"the pool of workers is broken ({type(error).__name__}: {error})") from error
 
     def result(self, future: Future[Any]) -> Any:
         """What a finished task returned. Raises what it raised; WorkerLost, which names the worker, if the worker died

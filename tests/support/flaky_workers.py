@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from simbench import Executor, WorkerLost, Workers
-from simbench.runs.parcels import Refused, opened
+from simbench.runs.parcels import Missing, Refused, opened
 
 
 class Threads(Workers):
@@ -26,8 +26,8 @@ class Threads(Workers):
         if to == "old":
             return self.pool.submit(Refused, ("torch is 2.11.0 here and 2.10.0 on the worker; install the same",))
         future = self.pool.submit(call, *args)
-        if len(args) == 4:
-            unit = opened(args[0])
+        unit = opened(args[0])
+        if not isinstance(unit, Missing):
             self.given.append((unit, args[2]))
             if self.loses(unit, len(self.given)):
                 self.lost.add(future)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a scheduler has to answer, and for which what is known of the workers counts as new.
 PATIENCE, FRESH = 15.0, 0.5
+#: Seconds that a cluster of this machine has to start a worker again.
+REVIVAL = 120.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Dask(Executor):
         super().__post_init__()
         _resources(self.resources)
 
+    @property
+    def elsewhere(self) -> bool:
+        return bool(self.address)
+
     @contextmanager
     def open(self, need: Need) -> Iterator[Workers]:
         try:
@@ -49,6 +55,7 @@ class Dask(Executor):
             ) from None
         with self._client(need) as client:
             workers = Cluster(client, self.address or "of this machine", need, _resources(self.resources))
+            workers.patience = None if self.address else REVIVAL
             yield workers
 
     @contextmanager

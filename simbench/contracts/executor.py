@@ -33,8 +33,11 @@ class Workers:
 
     pool: takes the tasks. number: of tasks that it does at a time. threads: of torch in each task; None leaves those
     that the process of the worker has. shared: True where a task shares its process with others, or with the engine:
-    cases are then measured in a process beside it, which may die or be killed alone.
+    cases are then measured in a process beside it, which may die or be killed alone. patience: seconds without a worker
+    after which the run ends; None waits for new ones.
     """
+
+    patience: float | None = None
 
     def __init__(self, pool: Pool | None, number: int, threads: int | None = None, shared: bool = False) -> None:
         self.pool, self.number, self.threads, self.shared = pool, number, threads, shared
@@ -78,6 +81,11 @@ class Executor(Plugin):
     """
 
     kind = "executors"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the workers are on other machines, so that the devices of this one say nothing about them."""
+        return False
 
     def open(self, need: Need) -> AbstractContextManager[Workers | None]:
         """A context with the workers, of which nothing is left when it is over, also if it ends by an exception; None

@@ -50,6 +50,7 @@ def run(
     <Outcome: measured 0 of 6 cases; rows: none; results in simbench-results>
     """
     with stage(START):
+        from simbench.contracts import Executor
         from simbench.registry import load
         from simbench.results import folder  # noqa: F401 (here, so that its imports count as start-up)
         from simbench.runs.chosen import including
@@ -68,7 +69,7 @@ def run(
             executor = registry.get("executors", executor)
         declared = board_columns(registry)
     progress = shown(progress)
-    job = prepare(request, registry)
+    job = prepare(request, registry, elsewhere=isinstance(executor, Executor) and executor.elsewhere)
     _announce(job, registry, progress)
     if dry_run:
         for line in designs(job):

@@ -67,7 +67,7 @@ class Courier:
         """Each errand as it ends, with the name of its worker. Raises EngineGone if the engine is gone, InputError if
         every worker is refused."""
         try:
-            for task, worker, future in self._dispatch.done(map(self._task, errands)):
+            for task, worker, future in self._dispatch.done(map(self._task, errands), self.workers.patience):
                 interrupts.check()
                 answer = self._answer(task, worker, future)
                 if answer is not Ellipsis:

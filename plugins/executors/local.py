@@ -123,7 +123,11 @@ class Processes(Workers):
         return pid.result() if pid.done() and not pid.exception() else None
 
     def _end(self, name: str) -> None:
-        pid, pool = self._pid(name), self._pools.pop(name)[0]
+        pool, started = self._pools.pop(name)
+        try:
+            pid = started.result(PATIENCE)
+        except (BrokenExecutor, TimeoutError, OSError):
+            pid = None
         for process in active_children():
             if process.pid == pid:
                 process.kill()

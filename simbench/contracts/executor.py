@@ -63,7 +63,7 @@ class Workers:
         before the end of the task; and EngineGone if the engine is gone."""
         try:
             return future.result()
-        except (BrokenExecutor, CancelledError, OSError) as error:
+        except (BrokenExecutor, CancelledError) as error:
             raise WorkerLost("", f"{type(error).__name__}: {error}") from error
 
     def everywhere(self, call: Callable[..., Any], /, *args: Any) -> None:

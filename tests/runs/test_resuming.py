@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,13 +25,13 @@ def test_a_lost_worker_costs_its_cases_and_the_next_run_mends_them(request_, sma
             if unpacked(packed).cases[0].layer_a != "conv2":
                 return super().submit(fn, packed, terms)
             future = Future()
-            future.set_exception(OSError("killed"))
+            future.set_exception(BrokenExecutor("killed"))
             return future
 
     with Dies(1) as executor:
         outcome, said = go(request_, small_registry, executor)
     failed = [row for _, row in outcome.rows if row.status == "failed"]
-    assert len(failed) == 8 and all(row.note == "lost 4 times: WorkerLost: OSError: killed" for row in failed)
+    assert len(failed) == 8 and all(row.note == "lost 4 times: WorkerLost: BrokenExecutor: killed" for row in failed)
     assert any(line.startswith("failed: ") for line in said)
     mended, _ = go(request_, small_registry)
     assert mended.measured == 8 and all(row.status == "ok" for _, row in mended.rows)

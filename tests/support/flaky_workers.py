@@ -11,11 +11,11 @@ from simbench.runs.parcels import Missing, Refused, opened
 
 class Threads(Workers):
     """One worker of each name, `old` of another installation. loses(unit, number): whether the worker of a task dies.
-    given: the unit and the terms of each task."""
+    fails(unit, number): what is done in place of the task. given: the unit and the terms of each task."""
 
-    def __init__(self, pool, names=("one",), loses=lambda unit, number: False):
+    def __init__(self, pool, names=("one",), loses=lambda unit, number: False, fails=None):
         super().__init__(pool, 1)
-        self.names, self.loses, self.given = names, loses, []
+        self.names, self.loses, self.fails, self.given = names, loses, fails, []
         self.lost = set()
 
     @property
@@ -29,6 +29,8 @@ class Threads(Workers):
         unit = opened(args[0])
         if not isinstance(unit, Missing):
             self.given.append((unit, args[2]))
+            if self.fails:
+                return self.pool.submit(self.fails, unit, len(self.given))
             if self.loses(unit, len(self.given)):
                 self.lost.add(future)
         return future

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -49,9 +50,9 @@ class Courier:
         self.tick: Callable[[], None] = lambda: None
         self._dispatch: Dispatch[Carried] = Dispatch(workers, lambda: self.tick())
 
-    @property
+    @cached_property
     def number(self) -> int:
-        """Tasks that the workers do at a time."""
+        """Tasks that the workers do at a time, when it is first asked."""
         return max(1, sum(self.workers.slots.values()))
 
     @property

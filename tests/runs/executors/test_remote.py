@@ -64,6 +64,18 @@ def test_a_case_that_costs_every_worker_fails_alone(request_, registry, honest):
     assert sum("measured again" in line for line in said) == 2 * 3 and len(flaky.opened.given) == 2 + 2 + 2 * 3 + 2 * 2
 
 
+def test_what_a_worker_raises_costs_the_unit_and_is_not_tried_again(request_, registry):
+    def full(unit, number):
+        raise OSError(28, "No space left on device")
+
+    flaky = Flaky(fails=full)
+    outcome, _ = go(replace(request_, layers=("bn1",)), registry, flaky)
+    assert (
+        failures(outcome) == {"it cannot be measured on one: OSError: [Errno 28] No space left on device"}
+        and len(flaky.opened.given) == 4
+    )
+
+
 def test_a_case_that_another_run_has_recorded_meanwhile_is_taken_from_there(request_, registry, honest):
     job = prepare(request_, registry)
     go(request_, registry)

@@ -96,7 +96,9 @@ class Courier:
         return work, (task.parcel, pieces, terms, task.wait)
 
     def _answer(self, task: Carried, worker: str, future: Future | None) -> Any:
-        """What came of a task; Ellipsis where it goes on."""
+        """What came of a task; Ellipsis where it goes on, as with contents: a worker says what it lacks of them."""
+        if task.errand is None:
+            return Ellipsis
         try:
             answer = None if future is None else self.workers.result(future)
         except EngineGone:
@@ -105,8 +107,8 @@ class Courier:
             return WorkerLost(lost.worker or worker, lost.reason)
         except Exception as error:  # what packing or the task raised
             return error
-        if task.errand is None or isinstance(answer, Done) or answer is None:
-            return answer if task.errand else Ellipsis
+        if isinstance(answer, Done) or answer is None:
+            return answer
         if isinstance(answer, Refused):
             self._refuse(worker, answer)
             self._dispatch.put(self._task(task.errand))

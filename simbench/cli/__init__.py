@@ -25,7 +25,7 @@ VERBS = {
     "plot": ("plotting", "Draw one figure: scatter, curves, matrix or trajectory of an index."),
     "publish": ("publishing", "Validate a run, and write its tables, figures and card to a new folder."),
     "merge": ("publishing", "Join runs of several people or machines."),
-    "new": ("creating", "Write a complete package to start from: an index, stitcher, model, dataset, experiment."),
+    "new": ("creating", "Write a complete package to start from: an index, stitcher, model, dataset, ..."),
     "panel": ("panels", "Make, show or verify panels: frozen sets of trained networks."),
     "doctor": ("doctoring", "Verify every file of a results folder and of the cache; remove what is bad."),
     "cache": ("caching", "Show or clear cached data sets and trained weights."),

@@ -25,14 +25,16 @@ class Threads(Workers):
     def submit(self, call, /, *args, to=""):
         if to == "old":
             return self.pool.submit(Refused, ("torch is 2.11.0 here and 2.10.0 on the worker; install the same",))
-        future = self.pool.submit(call, *args)
         unit = opened(args[0])
-        if not isinstance(unit, Missing):
-            self.given.append((unit, args[2]))
-            if self.fails:
-                return self.pool.submit(self.fails, unit, len(self.given))
-            if self.loses(unit, len(self.given)):
-                self.lost.add(future)
+        if isinstance(unit, Missing):
+            return self.pool.submit(call, *args)
+        self.given.append((unit, args[2]))
+        if self.fails:
+            return self.pool.submit(self.fails, unit, len(self.given))
+        if not self.loses(unit, len(self.given)):
+            return self.pool.submit(call, *args)
+        future = self.pool.submit(int)
+        self.lost.add(future)
         return future
 
     def result(self, future):

@@ -1,84 +1,20 @@
-"""Runs on a Dask cluster of two workers that share no files with them: the same bytes, whoever is killed meanwhile."""
+"""`simbench run --executor` on a cluster: how it ends when the scheduler is gone, and what is left of processes."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 pytest.importorskip("distributed")
 
-import psutil
-from distributed import Client
+from dask_machines import Machines, until
 
 pytestmark = pytest.mark.cluster
 NAME = "simbench-results/measurements.csv"
-
-
-def until(true, patience: float = 120.0):
-    """The first true value of a function."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        found = true()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not come to pass")
-
-
-class Machines:
-    """A scheduler, and nannies with a worker each, as `dask scheduler` and `dask worker` start them."""
-
-    def __init__(self, folder) -> None:
-        self.folder, self.file = folder, folder / "scheduler.json"
-        self.cache = folder / "cache"
-        self.scheduler = self._start("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(self.file))
-        until(self.file.exists)
-        self.address = json.loads(until(self.file.read_text))["address"]
-        self.nannies = [self.nanny(), self.nanny()]
-
-    def _start(self, *words: str) -> subprocess.Popen:
-        settings = {"SIMBENCH_CACHE": str(self.cache), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-        return subprocess.Popen(
-            [sys.executable, "-m", "dask", *words],
-            cwd=self.folder,
-            env=os.environ | settings | {"OMP_NUM_THREADS": "1"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def nanny(self) -> subprocess.Popen:
-        return self._start("worker", self.address, "--nthreads", "1", "--no-dashboard", "--memory-limit", "0")
-
-    def workers(self) -> dict[str, int]:
-        """Address -> process id of the workers that live."""
-        with Client(self.address, set_as_default=False) as client:
-            return client.run(os.getpid)
-
-    def mend(self) -> None:
-        """Two workers again."""
-        self.nannies = [nanny if nanny.poll() is None else self.nanny() for nanny in self.nannies]
-        until(lambda: len(self.workers()) == 2)
-
-    def end(self) -> None:
-        for process in (*self.nannies, self.scheduler):
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture(scope="module")
-def machines(tmp_path_factory):
-    started = Machines(tmp_path_factory.mktemp("machines"))
-    try:
-        yield started
-    finally:
-        started.end()
 
 
 @pytest.fixture
@@ -113,38 +49,6 @@ def ended(process: subprocess.Popen) -> str:
 
 def same(tmp_path, finished) -> bool:
     return (tmp_path / NAME).read_bytes() == (finished.folder / NAME).read_bytes()
-
-
-def test_a_killed_worker_costs_its_unit_and_changes_nothing(machines, begun, finished, tmp_path):
-    """Weights travel: the cache of the workers was empty."""
-    process = begun(f"dask[address={machines.address}]")
-    os.kill(next(iter(machines.workers().values())), signal.SIGKILL)
-    said = ended(process)
-    assert process.returncode == 0 and same(tmp_path, finished), said
-    assert 1 <= said.count("is measured again") <= 1, said
-    assert list((machines.cache / "parcels").iterdir())
-
-
-def test_a_killed_nanny_takes_its_worker_along_and_the_other_goes_on(machines, begun, finished, tmp_path):
-    machines.mend()
-    process = begun(f"dask[address={machines.address}]")
-    machines.nannies[0].kill()
-    said = ended(process)
-    assert process.returncode == 0 and same(tmp_path, finished), said
-
-
-def test_ctrl_c_ends_what_is_under_way_on_the_workers(machines, begun):
-    machines.mend()
-    process = begun(f"dask[address={machines.address}]")
-    process.send_signal(signal.SIGINT)
-    said = ended(process)
-    assert process.returncode in (0, 130) and "Traceback" not in said, said
-    with Client(machines.address, set_as_default=False) as client:
-        assert len(client.nthreads()) == 2
-        until(lambda: not any(client.processing().values()), 20)
-    for pid in machines.workers().values():
-        children = psutil.Process(pid).children(recursive=True)
-        until(lambda: not any("serve" in " ".join(child.cmdline()) for child in children if child.is_running()), 20)
 
 
 def test_a_killed_scheduler_ends_the_run_in_one_line_and_it_goes_on_elsewhere(

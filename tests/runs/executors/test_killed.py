@@ -1,0 +1,127 @@
+"""Whoever is killed on a Dask cluster while a run measures there: it loses a unit at most, and no number changes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("distributed")
+
+from dask_machines import Machines, until
+from distributed import Client
+from small_plugins import SmallPlugins
+from small_requests import SMALL, Silent, go, table
+
+import simbench
+from simbench import EngineGone
+from simbench.results import folder as publish
+from simbench.results.store import Store
+from simbench.runs.driver import run
+from simbench.runs.job import prepare
+
+pytestmark = pytest.mark.cluster
+
+
+class Blow(Silent):
+    """Progress that strikes once, when the first unit is done and others are under way."""
+
+    def __init__(self, strike):
+        super().__init__()
+        self.strike = strike
+
+    def advance(self, done, what):
+        super().advance(done, what)
+        if " case" in what and self.strike:
+            strike, self.strike = self.strike, None
+            strike()
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield simbench.load([SmallPlugins()])
+
+
+@pytest.fixture(scope="module")
+def honest(registry, tmp_path_factory) -> bytes:
+    """The table of a run in this process, which trains the networks."""
+    request = replace(SMALL, results=tmp_path_factory.mktemp("honest"))
+    go(request, registry)
+    return table(request)
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    started = Machines(tmp_path_factory.mktemp("machines"))
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+def struck(request, registry, machines, strike) -> list[str]:
+    """Run while something is struck; what the run said."""
+    progress = Blow(strike)
+    executor = registry.get("executors", f"dask[address={machines.address}]")
+    run(prepare(request, registry), registry, progress, executor=executor)
+    publish.publish(Store(request.results).read(), request.results)
+    assert progress.strike is None
+    return progress.said
+
+
+def kill_workers(machines) -> None:
+    for pid in machines.workers().values():
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_killed_workers_cost_a_unit_each_and_weights_travel(registry, honest, machines, tmp_path):
+    """Their cache is empty at first, and their folder another one."""
+    request = replace(SMALL, results=tmp_path / "results")
+    said = struck(request, registry, machines, lambda: kill_workers(machines))
+    assert table(request) == honest
+    assert 1 <= sum("is measured again" in line for line in said) <= 2 and any("its process died" in s for s in said)
+    assert list((machines.cache / "parcels").iterdir())
+
+
+def test_a_killed_nanny_takes_its_worker_along_and_the_other_goes_on(registry, honest, machines, tmp_path):
+    machines.mend()
+    request = replace(SMALL, results=tmp_path / "results")
+    struck(request, registry, machines, machines.nannies[0].kill)
+    assert table(request) == honest
+
+
+def test_an_interrupted_run_leaves_nothing_under_way(registry, honest, machines, tmp_path):
+    machines.mend()
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    request = replace(SMALL, results=tmp_path / "results")
+    with pytest.raises(KeyboardInterrupt):
+        struck(request, registry, machines, interrupt)
+    with Client(machines.address, set_as_default=False) as client:
+        until(lambda: not any(client.processing().values()), 60)
+        until(lambda: not any(client.run(processes_beside).values()), 60)
+    go(request, registry)
+    assert table(request) == honest
+
+
+def processes_beside() -> int:
+    from multiprocessing import active_children
+
+    return len(active_children())
+
+
+def test_a_killed_scheduler_ends_the_run_and_what_is_finished_stays(registry, honest, machines, tmp_path):
+    """The last test: the machines end with it."""
+    machines.mend()
+    request = replace(SMALL, results=tmp_path / "results")
+    with pytest.raises(EngineGone, match=f"the Dask scheduler {machines.address} is gone"):
+        struck(request, registry, machines, machines.scheduler.kill)
+    there = len(list(request.results.rglob("records/*/*.json")))
+    outcome, _ = go(request, registry)
+    assert there >= 1 and outcome.measured == outcome.cases - there and table(request) == honest

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("distributed")
 
+import psutil
 from dask_machines import Machines, until
 from distributed import Client
 from small_plugins import SmallPlugins
@@ -105,15 +106,15 @@ def test_an_interrupted_run_leaves_nothing_under_way(registry, honest, machines,
         struck(request, registry, machines, interrupt)
     with Client(machines.address, set_as_default=False) as client:
         until(lambda: not any(client.processing().values()), 60)
-        until(lambda: not any(client.run(processes_beside).values()), 60)
+    until(lambda: not processes_beside(machines), 60)
     go(request, registry)
     assert table(request) == honest
 
 
-def processes_beside() -> int:
-    from multiprocessing import active_children
-
-    return len(active_children())
+def processes_beside(machines) -> list:
+    """Those that measure cases: children of the server of forks of each worker."""
+    servers = [child for pid in machines.workers().values() for child in psutil.Process(pid).children()]
+    return [child for server in servers for child in server.children()]
 
 
 def test_a_killed_scheduler_ends_the_run_and_what_is_finished_stays(registry, honest, machines, tmp_path):

@@ -166,7 +166,7 @@ def _cluster(number: int) -> Iterator[Any]:
                 n_workers=number,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
             )

@@ -64,7 +64,7 @@ def test_a_case_that_costs_every_worker_fails_alone(request_, registry, honest):
     assert sum("measured again" in line for line in said) == 2 * 3 and len(flaky.opened.given) == 2 + 2 + 2 * 3 + 2 * 2
 
 
-def test_what_a_worker_raises_costs_the_unit_and_is_not_tried_again(request_, registry):
+def test_what_a_worker_raises_costs_the_unit_and_is_not_tried_again(request_, registry, honest):
     def full(unit, number):
         raise OSError(28, "No space left on device")
 

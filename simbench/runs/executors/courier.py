@@ -47,6 +47,7 @@ class Courier:
         self.workers, self.say = workers, say
         self.terms = Terms(uuid4().hex, timeout, workers.threads, workers.shared)
         self.depot = Depot()
+        self._told: set[str] = set()
         self.tick: Callable[[], None] = lambda: None
         self._dispatch: Dispatch[Carried] = Dispatch(workers, lambda: self.tick())
 
@@ -131,7 +132,9 @@ class Courier:
         lines = "; ".join(refused.lines)
         if not self._dispatch.refuse(worker):
             raise InputError(f"no worker can be used: {lines}")
-        self.say(f"worker {worker} is left out: {lines}")
+        if worker not in self._told:  # another task may have been on its way
+            self._told.add(worker)
+            self.say(f"worker {worker} is left out: {lines}")
 
 
 @dataclass(eq=False)

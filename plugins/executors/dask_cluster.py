@@ -6,9 +6,11 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from simbench import EngineGone, Executor, InputError, Need, WorkerLost, Workers, hookimpl, number
 
@@ -91,6 +93,7 @@ class Cluster(Workers):
         self._resources = resources or ({"GPU": 1.0} if need.gpu and self._offer("GPU") else {})
         self._pool = client.get_executor(pure=False, **({"resources": self._resources} if self._resources else {}))
         self._slots: dict[str, int] = {}
+        self._given: WeakKeyDictionary[Future[Any], str] = WeakKeyDictionary()
         self._seen = 0.0
 
     @property
@@ -107,12 +110,24 @@ class Cluster(Workers):
                 if all(worker["resources"].get(name, 0) >= least for name, least in self._resources.items())
             ]
             self._slots, self._seen = dict.fromkeys(able, 1), time.monotonic()
+            self._let_go(info)
         return dict(self._slots)
+
+    def _let_go(self, alive) -> None:
+        """Cancel the tasks of workers that are gone: a scheduler without other workers would keep them for ever."""
+        for future, worker in list(self._given.items()):
+            if future.done():
+                del self._given[future]
+            elif worker not in alive:
+                future.cancel()
 
     def submit(self, call, /, *args, to=""):
         self._alive()
         where = {"workers": [to], "allow_other_workers": True} if to else {}
-        return self._pool.submit(call, *args, **where)
+        future = self._pool.submit(call, *args, **where)
+        if to:
+            self._given[future] = to
+        return future
 
     def result(self, future):
         from concurrent.futures import CancelledError
@@ -127,7 +142,8 @@ class Cluster(Workers):
             raise WorkerLost(killed.last_worker.address, "its process died, or its machine") from killed
         except (CancelledError, CommClosedError) as error:
             self._alive()
-            raise WorkerLost("", f"the task was cancelled ({type(error).__name__})") from error
+            self._seen = 0.0
+            raise WorkerLost(self._given.get(future, ""), "it left the cluster") from error
 
     def everywhere(self, call, /, *args):
         with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):

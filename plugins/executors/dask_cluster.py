@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from simbench_plugins.executors.dask_machine import closed, cluster
 
 from simbench import EngineGone, Executor, InputError, Need, WorkerLost, Workers, hookimpl, number
 
@@ -73,13 +74,13 @@ class Dask(Executor):
                     f"no Dask scheduler answers at {self.address!r} ({type(error).__name__}); start one with `dask "
                     "scheduler`, or give its address"
                 ) from None
-            with _closed(client):
+            with closed(client):
                 yield client
             return
-        with _cluster(min(self.workers, max(1, need.tasks))) as cluster:
-            client = Client(cluster, set_as_default=False)
-            with _closed(client):
-                client.wait_for_workers(len(cluster.workers), timeout=300)
+        with cluster(min(self.workers, max(1, need.tasks))) as started:
+            client = Client(started, set_as_default=False)
+            with closed(client):
+                client.wait_for_workers(len(started.workers), timeout=300)
                 yield client
 
 
@@ -161,49 +162,6 @@ class Cluster(Workers):
 
     def _gone(self) -> EngineGone:
         return EngineGone(f"the Dask scheduler {self.where} is gone")
-
-
-@contextmanager
-def _cluster(number: int) -> Iterator[Any]:
-    """A scheduler in this process, and worker processes of one thread each. A task is lost with its first worker: the
-    run knows better what to do about it."""
-    import dask
-    from distributed import LocalCluster
-
-    settings = {
-        "distributed.scheduler.allowed-failures": 0,
-        "distributed.worker.daemon": False,
-        "distributed.worker.memory.terminate": False,
-        "distributed.admin.log-length": 0,
-    }
-    with dask.config.set(settings):
-        try:
-            cluster = LocalCluster(
-                n_workers=number,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
-        except (OSError, RuntimeError, TimeoutError) as error:
-            raise InputError(
-                f"executor dask can start no processes ({type(error).__name__}: {error}); a script that calls "
-                "simbench.run needs `if __name__ == '__main__':` around it"
-            ) from error
-        try:
-            yield cluster
-        finally:
-            cluster.close(timeout=30)
-
-
-@contextmanager
-def _closed(client: Client) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError, TimeoutError):
-            client.close(timeout=10)
 
 
 def _resources(text: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from simbench import Executor, WorkerLost, Workers
-from simbench.runs.parcels import Missing, Refused, opened
+from simbench.runs.parcels import Missing, Refused, deliver, opened
 
 
 class Threads(Workers):
@@ -25,6 +25,7 @@ class Threads(Workers):
     def submit(self, call, /, *args, to=""):
         if to == "old":
             return self.pool.submit(Refused, ("torch is 2.11.0 here and 2.10.0 on the worker; install the same",))
+        deliver(args[1])
         unit = opened(args[0])
         if isinstance(unit, Missing):
             return self.pool.submit(call, *args)

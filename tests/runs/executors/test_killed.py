@@ -74,19 +74,22 @@ def struck(request, registry, machines, strike) -> list[str]:
     return progress.said
 
 
-def kill_workers(machines) -> None:
-    for pid in machines.workers().values():
+def kill_workers(machines, number: int) -> None:
+    for pid in list(machines.workers().values())[:number]:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_killed_workers_cost_a_unit_each_and_weights_travel(registry, honest, machines, tmp_path):
-    """Their cache is empty at first, and their folder another one."""
+@pytest.mark.parametrize(("number", "most"), [(1, 1), (2, 4)])
+def test_killed_workers_cost_a_unit_each_and_weights_travel(registry, honest, machines, tmp_path, number, most):
+    """Their cache is empty at first, and their folder another one. Where both die, what the first had may be handed to
+    the second before its death is known."""
+    machines.mend()
     request = replace(SMALL, results=tmp_path / "results")
-    said = struck(request, registry, machines, lambda: kill_workers(machines))
+    said = struck(request, registry, machines, lambda: kill_workers(machines, number))
     assert table(request) == honest
-    assert 1 <= sum("is measured again" in line for line in said) <= 2 and all(
-        "its process died" in line or "it left the cluster" in line for line in said if "is measured again" in line
-    )
+    lost = [line for line in said if "is measured again" in line]
+    assert 1 <= len(lost) <= most
+    assert all("its process died" in line or "it left the cluster" in line for line in lost)
     assert list((machines.cache / "parcels").iterdir())
 
 

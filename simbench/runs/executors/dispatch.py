@@ -69,7 +69,9 @@ class Dispatch(Generic[Each]):
             if self.running:
                 over = wait(self.running, LOOK, FIRST_COMPLETED).done
                 ended = [(*self.running.pop(future), future) for future in over]
-                yield from self._fill(self._slots())  # workers need not wait until results are on record
+                dead = {worker for _, worker, future in ended if future.cancelled() or future.exception()}
+                free = {worker: number for worker, number in self._slots().items() if worker not in dead}
+                yield from self._fill(free)  # workers need not wait until results are on record
                 yield from ended
             elif not slots:
                 time.sleep(LOOK)

@@ -35,6 +35,9 @@ _WHERE = {
     "Model": "simbench.contracts",
     "Dataset": "simbench.contracts",
     "Experiment": "simbench.contracts",
+    "Executor": "simbench.contracts",
+    "Workers": "simbench.contracts",
+    "Need": "simbench.contracts",
     "Claims": "simbench.contracts",
     "State": "simbench.contracts",
     "KnownAnswer": "simbench.contracts",
@@ -64,6 +67,8 @@ _WHERE = {
     "InputError": "simbench.errors",
     "Inapplicable": "simbench.errors",
     "Undefined": "simbench.errors",
+    "WorkerLost": "simbench.errors",
+    "EngineGone": "simbench.errors",
     "DegenerateWarning": "simbench.errors",
 }
 

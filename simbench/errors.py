@@ -34,6 +34,21 @@ class Spoilt(Exception):
     """A plugin changed what it was handed, so that its result is not taken (its row says `failed`)."""
 
 
+class WorkerLost(Exception):
+    """A worker died before the end of its task, or was cut off. worker: its name, "" if unknown."""
+
+    def __init__(self, worker: str, reason: str) -> None:
+        super().__init__(worker, reason)
+        self.worker, self.reason = worker, reason
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.reason}" if self.worker else self.reason
+
+
+class EngineGone(ConnectionError):
+    """The engine that hands tasks to workers is gone, and with it what it had not passed back."""
+
+
 class DegenerateWarning(UserWarning):
     """A value was computed, but by its own formula it carries no information here."""
 

@@ -14,7 +14,8 @@ from simbench.system.surroundings import abroad
 
 #: Names of the hooks (`simbench.hookspecs`).
 HOOKS = tuple(
-    f"simbench_{kind}" for kind in ("indices", "stitchers", "models", "datasets", "experiments", "panels", "sources")
+    f"simbench_{kind}"
+    for kind in ("indices", "stitchers", "models", "datasets", "experiments", "panels", "sources", "executors")
 )
 
 

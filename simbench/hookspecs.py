@@ -1,4 +1,4 @@
-"""The whole extension surface: seven hooks, each returning a list of objects in their default configuration.
+"""The whole extension surface: eight hooks, each returning a list of objects in their default configuration.
 
 from simbench import Index, hookimpl
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import pluggy
 
-from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Source, Stitcher
+from simbench.contracts import Dataset, Executor, Experiment, Index, Model, Panel, Source, Stitcher
 
 hookspec = pluggy.HookspecMarker("simbench")
 hookimpl = pluggy.HookimplMarker("simbench")
@@ -54,3 +54,8 @@ def simbench_panels() -> list[Panel]:
 @hookspec
 def simbench_sources() -> list[Source]:
     """Sources of models and data sets, named with a colon: `torchvision:resnet18`."""
+
+
+@hookspec
+def simbench_executors() -> list[Executor]:
+    """Executors: where the work of a run is done."""

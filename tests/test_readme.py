@@ -211,7 +211,8 @@ def registry_with(code: str, folder: Path) -> simbench.Registry:
 
 def test_there_is_an_example_of_each_plugin_that_takes_little_code():
     hooks = {re.search(r"def (simbench_\w+)", block).group(1) for block in PLUGINS.values()}
-    assert hooks == {"simbench_indices", "simbench_stitchers", "simbench_models"} and len(PLUGINS) == 3
+    kinds = ("indices", "stitchers", "models", "executors")
+    assert hooks == {f"simbench_{kind}" for kind in kinds} and len(PLUGINS) == 4
 
 
 @pytest.mark.parametrize("spec", ["cross_trace", "ridge[strength=0.1]"])
@@ -222,6 +223,16 @@ def test_the_example_of_a_method_passes_its_checks(spec, tmp_path):
     kind = "indices" if "simbench_indices" in code else "stitchers"
     outcomes = {check.name: check.run() for check in checks(registry_with(code, tmp_path).get(kind, spec))}
     assert all(outcome.status != "failed" for outcome in outcomes.values()), outcomes
+
+
+@pytest.mark.long
+def test_the_example_of_an_executor_passes_its_checks(tmp_path):
+    from simbench.check import checks
+
+    (code,) = [block for block in PLUGINS.values() if "simbench_executors" in block]
+    executor = registry_with(code, tmp_path).get("executors", "loky")
+    outcomes = {check.name: check.run() for check in checks(executor)}
+    assert {outcome.status for outcome in outcomes.values()} == {"passed"}, outcomes
 
 
 def test_the_example_of_a_model_can_be_cut_at_every_layer(tmp_path):

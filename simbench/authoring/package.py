@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from simbench.contracts import Dataset, Experiment, Index, Model, Plugin, Stitcher
+from simbench.contracts import Dataset, Executor, Experiment, Index, Model, Plugin, Stitcher
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError
 
@@ -20,6 +20,7 @@ KINDS: dict[str, type[Plugin]] = {
     "model": Model,
     "dataset": Dataset,
     "experiment": Experiment,
+    "executor": Executor,
 }
 CHECK = "    simbench check $name             # does it keep its contract and its claims?\n"
 #: Kind -> the commands that try the plugin out.
@@ -29,6 +30,7 @@ COMMANDS = {
     "model": CHECK + "    simbench run --models $name --seeds 3",
     "dataset": CHECK + "    simbench run --datasets $name --seeds 3 --layers bn8",
     "experiment": "    simbench run --experiments $name --layers bn5",
+    "executor": CHECK + "    simbench run --executor $name --seeds 3 --layers bn8",
 }
 
 

@@ -9,11 +9,11 @@ import click
 @click.argument("names", nargs=-1, required=True)
 @click.option("--verbose", "-v", is_flag=True, help="Show passed checks, too.")
 def check_command(names: tuple[str, ...], verbose: bool) -> int:
-    """Check indices and stitchers (contract, claims that are made or not made, known answers), models (exact cuts) and
-    data sets (splits).
+    """Check indices and stitchers (contract, claims that are made or not made, known answers), models (exact cuts),
+    data sets (splits) and executors (results, deaths).
 
     NAMES are selections such as cka or 'svcca[variance=0.9]'; `all` checks every installed index, stitcher and model.
-    A data set is checked where it is named, since reading it may download it.
+    A data set or an executor is checked where it is named, since that may download or start something.
     """
     from simbench.check import checks
     from simbench.cli.installed import installed
@@ -22,14 +22,18 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     from simbench.registry import Registry
 
     registry: Registry = installed()
-    kinds = ("indices", "stitchers", "models", "datasets")
+    kinds = ("indices", "stitchers", "models", "datasets", "executors")
     known = [name for kind in kinds for name in registry.entries[kind]]
     plugins = []
     for part in (part for text in names for part in split_list(text)):
         name = parse(part)[0]
-        here = [kind for kind in kinds if name in registry.entries[kind] or (name == "all" and kind != "datasets")]
+        here = [
+            kind
+            for kind in kinds
+            if name in registry.entries[kind] or (name == "all" and kind not in ("datasets", "executors"))
+        ]
         if not here:
-            raise unknown("index, stitcher, model or data set", name, known, "simbench list shows all")
+            raise unknown("index, stitcher, model, data set or executor", name, known, "simbench list shows all")
         chosen, refusals = [], []
         for kind in here:  # an index and a stitcher may share a name, and have other parameters
             try:

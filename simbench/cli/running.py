@@ -93,6 +93,11 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
     help="Seconds that a case may take. Cases are then measured in a process of their own.  [default: no limit]",
 )
 @click.option(
+    "--executor",
+    metavar="EXECUTOR",
+    help="Where to train and measure: 'local[workers=2]', 'dask[address=tcp://...]'.  [default: in this process]",
+)
+@click.option(
     "--results",
     default="simbench-results",
     show_default=True,
@@ -104,7 +109,7 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option("--profile", is_flag=True, help="Show at the end the time of every stage, and peak memory.")
 @click.pass_obj
 @profiled
-def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
+def run_command(command: str, dry_run: bool, profile: bool, executor: str | None, **options) -> int:
     """Measure every selected index and stitcher on pairs of networks, and tabulate how well each index predicts
     stitched accuracy.
 
@@ -122,7 +127,8 @@ def run_command(command: str, dry_run: bool, profile: bool, **options) -> int:
         from simbench.runs.request import Request
 
         registry = installed()
-    outcome = whole.run(Request(**options), registry=registry, progress=progress(), command=command, dry_run=dry_run)
+    given = {"registry": registry, "progress": progress(), "command": command, "dry_run": dry_run}
+    outcome = whole.run(Request(**options), executor=executor, **given)
     if dry_run:
         return 0
     from simbench.cli.showing import show

@@ -1,6 +1,6 @@
 """Contracts: the base classes of plugins, and the values that are passed to plugins.
 
-There are seven kinds of plugin. An index maps two representations to a number, and a stitcher maps them to an affine
+There are eight kinds of plugin. An index maps two representations to a number, and a stitcher maps them to an affine
 map. Everything asymmetric runs a -> b: b is explained, approximated or replaced. Importing the contracts does not
 import torch.
 """
@@ -9,6 +9,7 @@ from simbench.contracts.bench import Bench
 from simbench.contracts.case import Case
 from simbench.contracts.dataset import Dataset
 from simbench.contracts.design import Design
+from simbench.contracts.executor import Executor, Need, Workers
 from simbench.contracts.experiment import BoardColumn, Experiment, Preset
 from simbench.contracts.fields import nested, number, numbers
 from simbench.contracts.index import INVARIANCES, Claims, Index, KnownAnswer, State, invariant
@@ -33,11 +34,13 @@ __all__ = [
     "Claims",
     "Dataset",
     "Design",
+    "Executor",
     "Experiment",
     "Index",
     "Kept",
     "KnownAnswer",
     "Model",
+    "Need",
     "Network",
     "Null",
     "Objective",
@@ -57,6 +60,7 @@ __all__ = [
     "State",
     "Stitcher",
     "Task",
+    "Workers",
     "invariant",
     "nested",
     "number",

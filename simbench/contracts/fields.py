@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from simbench.errors import InputError
@@ -18,6 +18,7 @@ NOUNS = {
     "experiments": "experiment",
     "panels": "panel",
     "sources": "source",
+    "executors": "executor",
 }
 
 
@@ -98,7 +99,8 @@ def nested(default: Callable[[], object] | None, kind: str) -> Any:
 
 def default_of(f: Field[Any]) -> Any:
     """The default value of a field, from its factory where it has one."""
-    return f.default_factory() if f.default_factory is not MISSING else f.default
+    factory: Any = f.default_factory  # a class that was sent by content has a copy of MISSING here
+    return factory() if callable(factory) else f.default
 
 
 def check(plugin: object) -> None:

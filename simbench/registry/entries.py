@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simbench.contracts import Dataset, Experiment, Index, Model, Panel, Plugin, Source, Stitcher
+from simbench.contracts import Dataset, Executor, Experiment, Index, Model, Panel, Plugin, Source, Stitcher
 from simbench.system.raised import told, trace
 
-CONTRACTS = {contract.kind: contract for contract in (Index, Stitcher, Model, Dataset, Experiment, Panel, Source)}
+KINDS = (Index, Stitcher, Model, Dataset, Experiment, Panel, Source, Executor)
+CONTRACTS: dict[str, type[Plugin]] = {contract.kind: contract for contract in KINDS}
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,11 @@ class Store:
             return None, self._arrays(record.key), _CORRUPT
         return record, path, fault
 
+    @stage("reading records")
+    def get(self, key: str) -> Record | None:
+        """The record of a case, if it has a file of its own that is whole; None costs a look at one path."""
+        return self.sound(path) if (path := self.file(key)).is_file() else None
+
     def _read(self, path: Path) -> tuple[Record | None, str]:
         """The record in a file, or None and why it is left out."""
         data = unsealed(path)

@@ -6,19 +6,18 @@ import os
 import time
 from collections import ChainMap
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simbench.contracts import Row
+from simbench.contracts import Need, Row
 from simbench.contracts.case import Case
-from simbench.errors import InputError
 from simbench.registry import Registry
 from simbench.results.described import undescribed
 from simbench.results.store import Record, Store
 from simbench.results.tables import describe
+from simbench.runs.executors.opened import carrying, opened
 from simbench.runs.job import Job
 from simbench.runs.progress import Progress
 from simbench.runs.recipes import recipes
@@ -52,31 +51,45 @@ class Recorded:
     selected: frozenset[str]
 
 
-def run(
-    job: Job, registry: Registry, progress: Progress, command: str = "", executor: Executor | None = None
-) -> Recorded:
+def run(job: Job, registry: Registry, progress: Progress, command: str = "", executor: object = None) -> Recorded:
     """Train, measure and record what the job lacks. After an interruption, the same job resumes where it stopped.
 
-    command: command line that repeats the run, for runs.csv. executor: measures the cases; by default, this process.
+    command: command line that repeats the run, for runs.csv. executor: an executor or a pool of `concurrent.futures`,
+    which measures the cases; by default, this process.
     """
     start, request = time.perf_counter(), job.resolved.request
-    if executor and request.timeout is not None:
-        raise InputError("an executor and --timeout are both given; --timeout measures in a process of its own")
     store, name, count = Store(request.results), "", 0
     described: dict[str, dict] = {}
     untrained = job.untrained
+    need = Need(job.pending, request.threads, request.device != "cpu")
     try:
-        job = trained(job, progress)
-        records: dict[str, Record] = {}
-        if job.pending:
-            name, description = _describe(request, command)
-            description["trained"] = recipes(job)
-            store.put_run(name, description | {"seconds": None, "measured": 0})
-            progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(units(job))))
-        for result in measured(job, progress, executor):
-            record = _record(result, registry, name, described)
-            records[record.key] = store.put(record, result.arrays)
-            count += 1
+        with (
+            opened(executor if job.pending else None, need) as workers,
+            carrying(workers, progress, request) as courier,
+        ):
+            job = trained(job, progress, courier)
+            records: dict[str, Record] = {}
+
+            def recorded(case: Case) -> bool:
+                """Whether another run has recorded the case meanwhile."""
+                record = None if request.force else store.get(case.key)
+                if record is None or record.failed:
+                    return False
+                records[case.key] = record
+                return True
+
+            if job.pending:
+                name, description = _describe(request, command)
+                description["trained"] = recipes(job)
+                store.put_run(name, description | {"seconds": None, "measured": 0})
+                progress.begin(
+                    f"measuring, cases: {job.pending}, pairs at layers",
+                    len(list(units(job, courier.number if courier else 1))),
+                )
+            for result in measured(job, progress, courier, recorded):
+                record = _record(result, registry, name, described)
+                records[record.key] = store.put(record, result.arrays)
+                count += 1
     finally:
         progress.end()
     if count:

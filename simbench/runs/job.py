@@ -70,12 +70,15 @@ def _weights(case: Case) -> tuple[str, ...]:
 
 
 @of_plugin
-def prepare(request: Request, registry: Registry) -> Job:
-    """Resolve and plan a request, and check everything that its run needs. Raises InputError; writes no results."""
+def prepare(request: Request, registry: Registry, elsewhere: bool = False) -> Job:
+    """Resolve and plan a request, and check everything that its run needs. Raises InputError; writes no results.
+
+    elsewhere: it will be measured on other machines, whose devices are not looked at."""
     resolved = resolve(request, registry)
     store = Store(request.results)
     store.check_writable()
-    check_device(request.device)
+    if not elsewhere:
+        check_device(request.device)
     resolved, parts, notes = _planned(resolved)
     job = Job(resolved, parts, store.read(), notes)
     reason = job.untrained and unwritable(cache_folder("weights"))

@@ -1,22 +1,42 @@
-"""Training the networks that a job lacks."""
+"""Training the networks that a job lacks, here or on workers."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from simbench.contracts.selection import Network, Setting
+from simbench.errors import EngineGone, WorkerLost
+from simbench.runs.executors.courier import Courier, Errand
 from simbench.runs.job import Job
+from simbench.runs.parcels import kept
 from simbench.runs.placeholders import UNTRAINED, train, trained_as
 from simbench.runs.plan import Part, cases_of
 from simbench.runs.progress import Progress
 
+#: How often a training is begun again after its worker was lost.
+MOST = 3
 
-def trained(job: Job, progress: Progress) -> Job:
-    """The job with every network trained, and its cases planned with the trained networks."""
+
+def trained(job: Job, progress: Progress, courier: Courier | None = None) -> Job:
+    """The job with every network trained, and its cases planned with the trained networks. courier: has networks
+    trained on workers side by side, whose weights come to the cache of this machine.
+
+    Raises InputError for a training that diverged; those that ended before are cached."""
     if not job.untrained:
         return job
     progress.begin("training networks", job.untrained)
+    wanted: dict[tuple, Training] = {}
+    for part in job.parts:
+        for network in part.untrained:
+            setting = part.selection.setting
+            wanted.setdefault(trained_as(network, setting), Training(network, setting))
     ready: dict[tuple, Network] = {}
+    device = job.resolved.request.device
+    done = _here(wanted.values(), device) if courier is None else _there(wanted.values(), device, courier)
+    for training, network in done:
+        ready[training.key] = network
+        progress.advance(1, f"trained {training.what}")
     parts = []
     for part in job.parts:
         setting = part.selection.setting
@@ -24,11 +44,8 @@ def trained(job: Job, progress: Progress) -> Job:
         def made(network: Network, setting: Setting = setting) -> Network:
             if network.weights != UNTRAINED:
                 return network
-            key = trained_as(network, setting)
-            if key not in ready:
-                ready[key] = train(network, setting, job.resolved.request.device)
-                progress.advance(1, f"trained {network.name.partition('@')[0]} on {network.home(setting).label}")
-            return replace(network, weights=ready[key].weights, file=ready[key].file)
+            found = ready[trained_as(network, setting)]
+            return replace(network, weights=found.weights, file=found.file)
 
         networks, controls = (tuple(map(made, some)) for some in (part.selection.networks, part.selection.controls))
         selections = tuple(
@@ -37,3 +54,64 @@ def trained(job: Job, progress: Progress) -> Job:
         )
         parts.append(Part(selections, cases_of(selections)))
     return replace(job, parts=tuple(parts))
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A network to train: a placeholder and the setting that it is wanted for."""
+
+    network: Network
+    setting: Setting
+
+    @property
+    def key(self) -> tuple:
+        return trained_as(self.network, self.setting)
+
+    @property
+    def what(self) -> str:
+        return f"{self.network.name.partition('@')[0]} on {self.network.home(self.setting).label}"
+
+
+@dataclass(eq=False)
+class Sent(Errand):
+    """A training on its way to a worker. losses: how many workers it has lost."""
+
+    training: Training = None
+    losses: int = 0
+
+
+def _here(wanted: Iterable[Training], device: str) -> Iterator[tuple[Training, Network]]:
+    for training in wanted:
+        yield training, train(training.network, training.setting, device)
+
+
+def _there(wanted: Iterable[Training], device: str, courier: Courier) -> Iterator[tuple[Training, Network]]:
+    """Published weights are fetched here. What a training raised is raised when all others have ended."""
+    wanted = list(wanted)
+    published = [training for training in wanted if training.network.model.published()]
+    yield from _here(published, device)
+    failures: dict[int, Exception] = {}
+    errands = [_errand(training, device) for training in wanted if training not in published]
+    order = {errand.training: place for place, errand in enumerate(errands)}
+    for errand, _, answer in courier.answers(errands):
+        if isinstance(answer, WorkerLost) and errand.losses < MOST:
+            errand.losses += 1
+            courier.say(f"lost: training of {errand.what}: {answer}; it is begun again")
+            courier.again(errand)
+        elif isinstance(answer, Exception):
+            failures[order[errand.training]] = answer
+        else:
+            yield errand.training, kept(errand.training.network, errand.training.setting, answer)
+    if failures:
+        first = failures[min(failures)]
+        lost = isinstance(first, WorkerLost)
+        raise EngineGone(f"training lost {MOST + 1} workers, at last {first}") if lost else first
+
+
+def _errand(training: Training, device: str) -> Sent:
+    return Sent(
+        training.what,
+        "",
+        lambda depot: depot.pack_training(training.network, training.setting, device),
+        training=training,
+    )

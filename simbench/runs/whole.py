@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,7 @@ def run(
     *,
     registry: Registry | None = None,
     progress: str | Progress | None = None,
-    executor: Executor | None = None,
+    executor: object = None,
     command: str = "",
     dry_run: bool = False,
     **options,
@@ -39,7 +38,8 @@ def run(
         override those of the request.
     registry: the plugins, by default all that are installed. Plugin objects among the options need not be installed.
     progress: nothing is shown by default; "bar", "lines", or an object with the methods of `Progress`.
-    executor: measures the cases; by default, this process. command: command line that repeats the run, for runs.csv.
+    executor: trains and measures: a name as typed ("local[workers=2]"), an `Executor`, or a pool of
+        `concurrent.futures`; by default, this process. command: command line that repeats the run, for runs.csv.
     dry_run: report what would be done; train, measure and write nothing. `outcome.plan` tells what it would take.
 
     Returns the tables of the results folder as data frames, with counts and problems. Failed rows are listed in
@@ -51,6 +51,7 @@ def run(
     <Outcome: measured 0 of 6 cases; rows: none; results in simbench-results>
     """
     with stage(START):
+        from simbench.contracts import Executor
         from simbench.registry import load
         from simbench.results import folder  # noqa: F401 (here, so that its imports count as start-up)
         from simbench.runs.chosen import including
@@ -65,9 +66,11 @@ def run(
             registry = load()
             notes = [f"plugin {broken.name!r} could not be loaded: {broken.reason}" for broken in registry.broken]
         registry = including(registry, request)
+        if isinstance(executor, str):
+            executor = registry.get("executors", executor)
         declared = board_columns(registry)
     progress = shown(progress)
-    job = prepare(request, registry)
+    job = prepare(request, registry, elsewhere=isinstance(executor, Executor) and executor.elsewhere)
     _announce(job, registry, progress)
     if dry_run:
         for line in designs(job):

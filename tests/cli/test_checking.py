@@ -54,8 +54,8 @@ def test_a_plugin_that_breaks_its_claims_is_exit_1_with_the_reasons(call, packag
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("svcaa", "index, stitcher, model or data set 'svcaa' is unknown; did you mean 'svcca'"),
-        ("matching", "index, stitcher, model or data set 'matching'"),
+        ("svcaa", "index, stitcher, model, data set or executor 'svcaa' is unknown; did you mean 'svcca'"),
+        ("matching", "index, stitcher, model, data set or executor 'matching'"),
         ("svcca[variance=2]", "a share above 0 and up to 1 is allowed"),
         ("all[a=1]", "to a pattern"),
         ("cka[", "do not pair"),

@@ -12,7 +12,7 @@ import simbench
 from simbench.cli import VERBS
 
 HEAVY = {"torch", "torchvision", "pandas", "scipy", "sklearn", "matplotlib"}
-KINDS = ("indices", "stitchers", "models", "datasets", "experiments", "panels", "sources")
+KINDS = ("indices", "stitchers", "models", "datasets", "experiments", "panels", "sources", "executors")
 
 
 @pytest.mark.parametrize("kind", KINDS)

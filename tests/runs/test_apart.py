@@ -10,6 +10,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -136,10 +137,14 @@ def test_a_limit_that_is_none_is_refused(request_, registry, timeout):
         prepare(replace(request_, timeout=timeout), registry)
 
 
-def test_an_executor_and_a_limit_are_refused(request_, registry):
-    with ThreadPoolExecutor(1) as executor, pytest.raises(InputError, match="an executor and --timeout are both given"):
-        go(replace(request_, timeout=1.0), registry, executor)
-    assert not request_.results.exists()
+def test_a_limit_holds_on_workers_too(request_, registry):
+    """Of a pool: a case that dies takes no worker along."""
+    request = replace(request_, indices=("cka,exits,sleeps",), layers=("bn1",), stitchers=("identity",), timeout=1.0)
+    with ThreadPoolExecutor(1) as executor:
+        outcome, _ = go(request, registry, executor)
+    assert set(rows_of(outcome, "exits")) == {("failed", "crashed (exit code 0)")}
+    assert set(rows_of(outcome, "sleeps")) == {("failed", "timed out after 1 s")}
+    assert set(rows_of(outcome, "cka")) == {("ok", "")} and not active_children()
 
 
 DYING = """

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,21 +16,24 @@ from small_requests import go, table
 
 from simbench.results.store import Store
 from simbench.runs.job import prepare
+from simbench.runs.parcels import opened
+from simbench.runs.unit import Unit
 
 
 def test_a_lost_worker_costs_its_cases_and_the_next_run_mends_them(request_, small_registry):
     class Dies(ThreadPoolExecutor):
-        def submit(self, fn, unit):
-            if unit.cases[0].layer_a != "conv2":
-                return super().submit(fn, unit)
+        def submit(self, fn, parcel, *rest):
+            unit = opened(parcel)
+            if not isinstance(unit, Unit) or unit.cases[0].layer_a != "conv2":
+                return super().submit(fn, parcel, *rest)
             future = Future()
-            future.set_exception(OSError("killed"))
+            future.set_exception(BrokenExecutor("killed"))
             return future
 
     with Dies(1) as executor:
         outcome, said = go(request_, small_registry, executor)
     failed = [row for _, row in outcome.rows if row.status == "failed"]
-    assert len(failed) == 8 and all(row.note == "the worker was lost: OSError: killed" for row in failed)
+    assert len(failed) == 8 and all(row.note == "lost 4 times: WorkerLost: BrokenExecutor: killed" for row in failed)
     assert any(line.startswith("failed: ") for line in said)
     mended, _ = go(request_, small_registry)
     assert mended.measured == 8 and all(row.status == "ok" for _, row in mended.rows)

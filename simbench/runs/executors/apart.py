@@ -7,17 +7,17 @@ import pickle
 import signal
 import time
 from dataclasses import replace
-from multiprocessing import connection, get_all_start_methods, get_context
+from multiprocessing import connection, current_process, get_all_start_methods, get_context
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
 from simbench.contracts.case import Case
+from simbench.runs.executors.packing import Packing
 from simbench.system import interrupts
 from simbench.system.raised import told, trace
 
 if TYPE_CHECKING:
-    from simbench.contracts import Plugin
     from simbench.measuring.measure import Measured
     from simbench.runs.unit import Unit
 
@@ -38,15 +38,14 @@ class Apart:
         self._process: Any = None
         self._pipe: connection.Connection | None = None
         self._bench: Any = None
-        self._packed: tuple[Any, bytes] = (None, b"")
+        self._packing = Packing()
 
     def measure(self, unit: Unit, case: Case) -> Measured:
         """What measuring a case of a unit gave; one row `failed` if its process died, or was killed for its time."""
         start = time.perf_counter()
         try:
-            if self._packed[0] is not unit.selection:  # packing one takes milliseconds
-                self._packed = unit.selection, _bench(unit)
-            given = self._packed[1], cloudpickle.dumps(case)
+            bench = (self._packing.selection(unit.selection), unit.device, unit.memory)
+            given = bench, cloudpickle.dumps(case)
         except Exception as error:  # of what a plugin holds
             return _failed(case, f"it cannot be measured in a process of its own: {told(error)}", start, trace(error))
         if self._process is not None and self._process.exitcode is not None:
@@ -59,7 +58,7 @@ class Apart:
             return _failed(case, f"no process can be started ({told(error)}); {GUARD}", start, trace(error))
         try:
             if given[0] != self._bench:
-                self._pipe.send_bytes(given[0])
+                self._pipe.send_bytes(pickle.dumps(given[0]))
                 self._bench = given[0]
             self._pipe.send_bytes(given[1])
             if not self._pipe.poll(self.timeout):
@@ -68,6 +67,12 @@ class Apart:
             return replace(pickle.loads(self._pipe.recv_bytes()), case=case)
         except (EOFError, OSError):
             return _failed(case, self._died(), start)
+
+    def kill(self) -> None:
+        """Kill the process, from whatever thread: the case under way is then `crashed`."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -93,7 +98,9 @@ class Apart:
 
         self._pipe, theirs = context.Pipe()
         given = (theirs, dict(os.environ), os.getcwd(), torch.get_num_threads())
-        self._process = context.Process(target=serve, args=given)
+        if current_process().daemon:  # as a worker of a cluster, which might start no process
+            current_process().daemon = False
+        self._process = context.Process(target=serve, args=given, daemon=True)
         self._process.start()
         theirs.close()
         try:
@@ -110,27 +117,6 @@ class Apart:
         return (
             f"{CRASHED} ({f'signal {-code}, {_name(-code)}' if code is not None and code < 0 else f'exit code {code}'})"
         )
-
-
-def _bench(unit: Unit) -> bytes:
-    """What the process makes its bench of: without the methods that cannot be sent, if there are any."""
-    bench = (unit.selection, unit.device, unit.memory)
-    try:
-        return cloudpickle.dumps(bench)
-    except Exception:
-        some = {
-            kind: tuple(method for method in getattr(unit.selection, kind) if _can_be_sent(method))
-            for kind in ("indices", "stitchers")
-        }
-        return cloudpickle.dumps((replace(unit.selection, **some), *bench[1:]))
-
-
-def _can_be_sent(method: Plugin) -> bool:
-    try:
-        cloudpickle.dumps(method)
-    except Exception:
-        return False
-    return True
 
 
 def _name(number: int) -> str:

@@ -122,11 +122,12 @@ def _below_the_output(net: nn.Module, layers: list[str]) -> tuple[str, ...]:
 
 
 def _initialise(net: nn.Module, name: str) -> None:
-    """Initial weights, by the `reset_parameters` of each module with parameters or buffers of its own."""
+    """Initial weights, by the `reset_parameters` of each module with parameters of its own, or buffers that a checkpoint
+    holds."""
     for path, module in net.named_modules():
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
-        elif module._parameters or module._buffers:
+        elif module._parameters or set(module._buffers) - module._non_persistent_buffers_set:
             raise Inapplicable(
                 f"{name} has no initial weights: {path or 'the network'} ({type(module).__name__}) has no "
                 "reset_parameters"

@@ -58,3 +58,11 @@ def test_an_image_network_returns_its_logits():
     with torch.inference_mode():
         logits = net(pixel_values=images).logits
         assert torch.equal(plain(net)(images), logits)
+
+
+def test_a_front_with_initial_weights_has_the_constants_of_its_network(tmp_path):
+    """BertEmbeddings holds positions in a buffer that no checkpoint has; it needs no initial value."""
+    data = {"input_ids": IDS, "attention_mask": MASK, "labels": LABELS}
+    options = {"indices": "cka", "stitchers": "least_squares", "layers": "bert.pooler"}
+    board = simbench.compare(bert(0), bert(1), data=data, test=data, names=("a", "b"), results=tmp_path, **options)
+    assert board.table["least_squares: accuracy, untrained"].notna().all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import suppress
 
 import pytest
@@ -81,11 +82,17 @@ def test_other_exceptions_go_on(raising):
         interrupts.check()
 
 
-def test_a_signal_that_is_delayed_comes_at_the_end(raising):
-    came = []
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_signal_that_is_delayed_comes_at_the_end(raising, threads):
+    """Also where the process has another thread, which the signal could go to."""
+    came, end = [], threading.Event()
+    others = [threading.Thread(target=end.wait) for _ in range(threads)]
+    for other in others:
+        other.start()
     with pytest.raises(KeyboardInterrupt), watched(), interrupts.delayed():
         os.kill(os.getpid(), signal.SIGINT)
         came.append("later")
+    end.set()
     assert came == ["later"]
 
 

@@ -122,8 +122,8 @@ def _below_the_output(net: nn.Module, layers: list[str]) -> tuple[str, ...]:
 
 
 def _initialise(net: nn.Module, name: str) -> None:
-    """Initial weights, by the `reset_parameters` of each module with parameters of its own, or buffers that a checkpoint
-    holds."""
+    """Initial weights, by the `reset_parameters` of each module with parameters of its own, or with buffers that are
+    part of checkpoints."""
     for path, module in net.named_modules():
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()

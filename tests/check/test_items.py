@@ -142,7 +142,7 @@ def test_a_plugin_without_a_name_is_named_by_its_class_so_that_its_contract_can_
         ((), r"no plugin to check; give configured objects, as in parametrize\(MyIndex\(\)\)"),
         ((simbench.Index,), r"Index is a class; give a configured object, as in Index\(\)"),
         (("cka",), r"'cka' is a name; give a configured object, as in simbench.load\(\).get\('indices', 'cka'\)"),
-        ((simbench.Experiment(),), "no conformance checks; give an Index, a Stitcher, a Model, a Dataset or an Executor"),
+        ((simbench.Experiment(),), "give an Index, a Stitcher, a Model, a Dataset or an Executor"),
     ],
     ids=["nothing", "class", "name", "other kind"],
 )

@@ -101,7 +101,7 @@ def test_a_dry_run_counts_and_writes_nothing(call, warm, tiny):
     done = call(*tiny[:2], "3", "--experiments", "matching", "--dry-run")
     assert (done.code, done.out) == (0, "")
     assert done.err.startswith(  # 3 + 6 pairs x 8 layers x 9 methods
-        "579 cases: 0 on record, 579 to measure\nmatching on digits: 3 networks, 6 pairs, all\nplan, by costs of 579 cases"
+        "579 cases: 0 on record, 579 to measure\nmatching on digits: 3 networks, 6 pairs, all\nplan, by costs of"
     )
     assert not list(done.folder.iterdir()) and sorted(path for path in warm.rglob("*")) == before
 

@@ -26,6 +26,7 @@ class Job:
 
     parts: the cases of each data set and set of networks. contents: existing content of the results folder.
     notes: on experiments that are run by default and were left out, because their own code fails.
+    lost: on networks that were left out, because their training kills its process.
     untrained: number of networks to train. cases: number of selected cases. pending: number of cases to measure, among
     them every case with an untrained network.
     """
@@ -34,6 +35,7 @@ class Job:
     parts: tuple[Part, ...]
     contents: Contents
     notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> int:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from simbench.contracts import Row
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Selection
-from simbench.results.started import Started
 from simbench.runs.executors.apart import CRASHED, Apart
 from simbench.runs.job import Job
 from simbench.runs.planning.costs import Costs
@@ -23,6 +22,7 @@ from simbench.runs.unit import Unit
 from simbench.system import interrupts
 from simbench.system.provenance import canonical
 from simbench.system.raised import told, trace
+from simbench.system.started import Started
 
 if TYPE_CHECKING:
     from simbench.measuring.bench import Workbench

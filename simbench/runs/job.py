@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from simbench.contracts.case import Case
 from simbench.errors import InputError, Unplanned
@@ -83,6 +84,7 @@ def prepare(request: Request, registry: Registry) -> Job:
     reason = job.untrained and unwritable(cache_folder("weights"))
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
+    _check_names(job)
     check_splits(resolved, job.pending)
     for part in job.parts:
         if part.untrained:
@@ -112,11 +114,12 @@ def _planned(resolved: Resolved) -> tuple[Resolved, tuple[Part, ...], tuple[str,
 def _check_names(job: Job) -> None:
     """Raise InputError where the results folder knows another network by the name of a given file: tables would show
     one network with layers of both."""
+    cache = cache_folder("weights")
     given = [
         (part.selection.setting.dataset.label, network)
         for part in job.parts
         for network in part.selection.networks
-        if network.file and not network.part and network.file.parent != cache_folder("weights")
+        if network.weights != UNTRAINED and not network.part and network.file not in (Path(), cache / network.file.name)
     ]
     recorded: dict[tuple, str] = {}
     for record in job.contents.records.values() if given else ():

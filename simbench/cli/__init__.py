@@ -135,5 +135,7 @@ def command_line(arguments: list[str]) -> str:
 
 def _refuse(message: str) -> None:
     """One line on stderr, exit 2."""
-    click.echo(f"simbench: {' '.join(message.splitlines())}", err=True)
+    from simbench.system.raised import shortened
+
+    click.echo(f"simbench: {shortened(message)}", err=True)
     sys.exit(2)

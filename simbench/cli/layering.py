@@ -108,6 +108,10 @@ def _machine(found: list, form: str) -> None:
     if form == "json":
         click.echo(json.dumps([dict(zip(FIELDS, _fields(each), strict=True)) for each in found], indent=1))
         return
+    from simbench.results.cells import inert
+
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(FIELDS)
-    writer.writerows((*each[:3], "x".join(map(str, each[3])), *each[4:]) for each in map(_fields, found))
+    for each in map(_fields, found):
+        row = (*each[:3], "x".join(map(str, each[3])), *each[4:])
+        writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in row])

@@ -100,7 +100,7 @@ def _noted(row: Row, said: str) -> Row:
     """The row with what was done so that a and b pair, where it has a value."""
     if not said or row.value is None:
         return row
-    return replace(row, note="; ".join(filter(None, (row.note, said))))
+    return replace(row, note=clean("; ".join(filter(None, (row.note, said)))))
 
 
 def _numbers(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
@@ -116,7 +116,7 @@ def _numbers(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray
 
 def failed(case: Case, note: str) -> Row:
     """The one row of a case that gave no number, and why."""
-    return Row(quantity_of(case), None, status="failed", note=note)
+    return Row(quantity_of(case), None, status="failed", note=clean(note))
 
 
 def quantity_of(case: Case) -> str:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from simbench.contracts import Dataset, Model
 from simbench.errors import InputError
+from simbench.system import fatal
 from simbench.system.cache import cache_folder
 from simbench.system.codes import HOST, Description, local
 from simbench.system.provenance import digest, versions
+from simbench.system.raised import told
 from simbench.system.seals import content_of, put, sealed, unsealed
 from simbench.system.stopwatch import since_start
 
@@ -71,24 +73,28 @@ def _built_once(live: str, model: Model, dataset: Dataset, packages: frozenset[s
 
 
 def _built(model: Model, dataset: Dataset, packages: frozenset[str]) -> str:
+    name = f"model {model.spec} cannot be built for {dataset.channels} channels and {dataset.classes} classes of"
+    advice = "choose another, or correct its `build`"
+    work = ["building", model.identity, dataset.channels, dataset.classes]
+    try:
+        with fatal.marked(work, _graph, model, dataset, packages):
+            return _graph(model, dataset, packages)
+    except fatal.Died as died:
+        raise InputError(f"{name} {dataset.label} (that {died}); {advice}") from None
+    except InputError:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        raise InputError(f"{name} {dataset.label} ({told(error)}); {advice}") from error
+
+
+def _graph(model: Model, dataset: Dataset, packages: frozenset[str]) -> str:
     import torch
 
     from simbench.networks.graphs import graph
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        try:
-            net = model.build(dataset.channels, dataset.classes)
-        except InputError:
-            raise
-        except Exception as error:  # a plugin may raise anything
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise InputError(
-                f"model {model.spec} cannot be built for {dataset.channels} channels and "
-                f"{dataset.classes} classes of {dataset.label} ({reason}); choose another, or correct its "
-                "`build`"
-            ) from error
-        return graph(net, packages)
+        return graph(model.build(dataset.channels, dataset.classes), packages)
 
 
 def _lasting(model: Model) -> bool:

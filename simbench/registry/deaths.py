@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from simbench.results.started import Started
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest
+from simbench.system.started import Started
 from simbench.system.trial import death
 
 #: Seconds that a plugin may take to load where it is tried.

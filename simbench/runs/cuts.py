@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from simbench.contracts import Dataset, Model, Stitcher
 from simbench.errors import InputError
+from simbench.system import fatal
 from simbench.system.surroundings import abroad
 
 if TYPE_CHECKING:
@@ -21,18 +22,27 @@ def try_cuts(part: Part) -> None:
     """Raise InputError for the first model to be trained whose network cannot be cut at a layer that its networks are
     stitched at."""
     homes = {network.model.spec: network.home(part.selection.setting) for network in part.untrained}
-    ends = {(case.b.model.spec, case.layer_b): case.b.model for case in part.cases if isinstance(case.method, Stitcher)}
     inputs = part.selection.setting.dataset
-    cuts: dict[str, Callable[[str], object]] = {}
-    for (spec, layer), model in ends.items():
-        if spec not in homes or not layer:
-            continue
-        if spec not in cuts:
-            cuts[spec] = _cutting(model, homes[spec], inputs)
+    ends = {(case.b.model.spec, case.layer_b): case.b.model for case in part.cases if isinstance(case.method, Stitcher)}
+    models = {spec: model for (spec, layer), model in ends.items() if spec in homes and layer}
+    for spec, model in models.items():
+        given = (model, homes[spec], inputs, [layer for owner, layer in ends if owner == spec and layer])
         try:
-            cuts[spec](layer)
+            with fatal.marked(["cutting", model.identity, inputs.label], _cut, *given):
+                _cut(*given)
+        except fatal.Died as died:
+            raise InputError(
+                f"model {spec} cannot be cut: that {died}; leave it out, or give other layers with --layers"
+            ) from None
+
+
+def _cut(model: Model, home: Dataset, inputs: Dataset, layers: list[str]) -> None:
+    cut = _cutting(model, home, inputs)
+    for layer in layers:
+        try:
+            cut(layer)
         except InputError as error:
-            raise InputError(f"model {spec} cannot be stitched at {layer}: {error}") from None
+            raise InputError(f"model {model.spec} cannot be stitched at {layer}: {error}") from None
 
 
 def _cutting(model: Model, home: Dataset, inputs: Dataset) -> Callable[[str], object]:

@@ -49,6 +49,7 @@ class Recorded:
     rows: tuple[tuple[str, Row], ...]
     records: dict[str, Record]
     selected: frozenset[str]
+    lost: tuple[str, ...] = ()
 
 
 def run(job: Job, registry: Registry, progress: Progress, command: str = "", executor: object = None) -> Recorded:
@@ -97,13 +98,14 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
     selected = [case for part in job.parts for case in part.cases]
     return Recorded(
         len(selected),
-        untrained,
+        untrained - len(job.lost),
         count,
         time.perf_counter() - start,
         name if count else "",
         tuple(_rows(selected, ChainMap(records, job.contents.records))),
         records,
         frozenset(case.key for case in selected),
+        job.lost,
     )
 
 

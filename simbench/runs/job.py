@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from simbench.contracts.case import Case
 from simbench.errors import InputError, Unplanned
@@ -26,6 +27,7 @@ class Job:
 
     parts: the cases of each data set and set of networks. contents: existing content of the results folder.
     notes: on experiments that are run by default and were left out, because their own code fails.
+    lost: on networks that were left out, because their training kills its process.
     untrained: number of networks to train. cases: number of selected cases. pending: number of cases to measure, among
     them every case with an untrained network.
     """
@@ -34,6 +36,7 @@ class Job:
     parts: tuple[Part, ...]
     contents: Contents
     notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> int:
@@ -84,6 +87,7 @@ def prepare(request: Request, registry: Registry, elsewhere: bool = False) -> Jo
     reason = job.untrained and unwritable(cache_folder("weights"))
     if reason:
         raise InputError(f"the cache folder {cache_folder()} is not writable ({reason}); set SIMBENCH_CACHE to another")
+    _check_names(job)
     check_splits(resolved, job.pending)
     for part in job.parts:
         if part.untrained:
@@ -113,11 +117,12 @@ def _planned(resolved: Resolved) -> tuple[Resolved, tuple[Part, ...], tuple[str,
 def _check_names(job: Job) -> None:
     """Raise InputError where the results folder knows another network by the name of a given file: tables would show
     one network with layers of both."""
+    cache = cache_folder("weights")
     given = [
         (part.selection.setting.dataset.label, network)
         for part in job.parts
         for network in part.selection.networks
-        if network.file and not network.part and network.file.parent != cache_folder("weights")
+        if network.weights != UNTRAINED and not network.part and network.file not in (Path(), cache / network.file.name)
     ]
     recorded: dict[tuple, str] = {}
     for record in job.contents.records.values() if given else ():

@@ -25,8 +25,8 @@ from simbench.runs.planning.forecast import Forecast, Known
 class Outcome:
     """The outcome of a run: its tables as data frames, its files, counts, warnings and problems.
 
-    measurements, methods, timings, runs, correlations, leaderboard, comparisons: the tables of the results folder,
-        whichever run measured them, with the columns and types of `simbench.columns`; without rows after a dry run.
+    measurements, methods, ..., comparisons: the tables of the results folder, whichever run measured them, with the
+        columns and types of `simbench.columns`; without rows after a dry run.
     summaries: experiment -> its own short table. figures: the PNG files of the selected experiments.
     rows: (case, row) of every selected case, new and old, with every digit.
     folder: of results. cases: number of selected cases. pending: cases to measure at the start. measured: cases that
@@ -34,8 +34,8 @@ class Outcome:
     run: name of the run in the columns `run`, "" if it measured nothing. seconds: of training and measuring.
     warnings: limits of the tables that a reader should know. undrawn: experiment -> why its figure could not be drawn.
     untabulated: table or summary -> why it could not be derived. corrupt: files of the folder that were ignored.
-    declared: quantity -> column that experiments add to the leaderboard.
-    job: of a dry run, else None.
+    lost: networks that were left out, because their training kills its process, each with how.
+    declared: quantity -> column that experiments add to the leaderboard. job: of a dry run, else None.
     """
 
     folder: Path
@@ -61,6 +61,7 @@ class Outcome:
     undrawn: Mapping[str, str] = field(default_factory=dict)
     untabulated: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     job: Job | None = None
 
     @cached_property
@@ -83,13 +84,14 @@ class Outcome:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """A line for each reason why rows failed, and for each table and figure that could not be made."""
+        """A line for each reason why rows failed, each network that was lost, and each table or figure not made."""
         return (*text.reasons(self.rows, "failed"), *self._not_made)
 
     @property
     def _not_made(self) -> list[str]:
         lines = [f"{what} could not be derived: {reason}" for what, reason in self.untabulated.items()]
-        return lines + [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
+        undrawn = [f"figure of {spec} could not be drawn: {reason}" for spec, reason in self.undrawn.items()]
+        return [*self.lost, *lines, *undrawn]
 
     @property
     def ok(self) -> bool:
@@ -130,9 +132,8 @@ class Outcome:
         lines += [f"warning: {line}" for line in self.warnings]
         for status in ("degenerate", "skipped", "failed"):
             lines += text.reasons(self.rows, status)
-        lines.append(text.closing(row for _, row in self.rows))
-        lines.append(self._done())
-        lines.append(f"tables in {self.folder}: {', '.join(publish.FILES)}")
+        tables = f"tables in {self.folder}: {', '.join(publish.FILES)}"
+        lines += [text.closing(row for _, row in self.rows), self._done(), tables]
         if self.figures:
             names = ", ".join(path.name for path in self.figures)
             lines.append(f"figures in {self.folder / 'figures'}: {names} (and .svg)")
@@ -151,9 +152,8 @@ def planned(job: Job, declared: Mapping[str, BoardColumn]) -> Outcome:
     """The outcome of a dry run: counts, and tables without rows."""
     tables = columns.TABLES | {"leaderboard.csv": columns.board(declared)}
     frames = {Path(name).stem: empty(table) for name, table in tables.items()}
-    request = job.resolved.request
     return Outcome(
-        folder=request.results,
+        folder=job.resolved.request.results,
         cases=job.cases,
         pending=job.pending,
         untrained=job.untrained,

@@ -12,7 +12,7 @@ from simbench.errors import InputError
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
 from simbench.networks.panels import PanelFile
-from simbench.runs import fatal
+from simbench.system import fatal
 
 #: Placeholder for the hash of weights that are not trained yet.
 UNTRAINED = ""
@@ -35,18 +35,12 @@ def trained_as(network: Network, setting: Setting) -> tuple:
     return network.model.spec, network.home(setting).label, network.seed.partition("@")[0]
 
 
-def train(network: Network, setting: Setting, device: str) -> Network:
-    """The network of a placeholder, trained (or fetched) and cached. Raises InputError where the training diverged, or
-    kills its process: one that a process died of is done in another one."""
-    with fatal.marked(["training", *trained_as(network, setting), network.model.identity]) as before:
-        if before:
-            reason = fatal.tried(_here, network, setting, device)
-            if reason:
-                raise InputError(
-                    f"training {network.name} on {network.home(setting).label} {reason}; leave that model or seed out"
-                )
-            before()
-        return _here(network, setting, device, again=not before)
+def train(network: Network, setting: Setting, device: str, wary: bool = False) -> Network:
+    """The network of a placeholder, trained (or fetched) and cached. Raises InputError where the training diverged, and
+    Died where it kills its process: one that a process died of is done in another one. wary: every one is."""
+    work = ["training", *trained_as(network, setting), network.model.identity]
+    with fatal.marked(work, _here, network, setting, device, wary=wary) as done:
+        return _here(network, setting, device, again=not done)
 
 
 def _here(network: Network, setting: Setting, device: str, again: bool = True) -> Network:

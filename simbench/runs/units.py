@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
 from simbench.contracts.case import Case
-from simbench.results.started import Started
 from simbench.runs.executors.apart import CRASHED, Apart
 from simbench.runs.executors.courier import Courier
 from simbench.runs.executors.remote import Remote
@@ -24,6 +23,7 @@ from simbench.runs.reporting import advance, say_failed
 from simbench.runs.unit import Unit
 from simbench.system import interrupts
 from simbench.system.provenance import canonical
+from simbench.system.started import Started
 
 if TYPE_CHECKING:
     from simbench.measuring.measure import Measured

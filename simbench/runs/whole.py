@@ -132,6 +132,7 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
         figures=tuple(figures),
         undrawn=undrawn,
         untabulated=untabulated,
+        lost=recorded.lost,
         warnings=(*notes, *job.notes, *limits, *text.left_out(left_out), *unpacked),
         **tables,
     )

@@ -56,6 +56,20 @@ def clean(text: str, longest: int = LONGEST) -> str:
     return line if whole else line[: longest - 3] + "..."
 
 
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Text in one line as by `clean`, of which the middle is cut: a message begins with what is wrong, and ends with
+    what to do.
+
+    >>> shortened("a name of many letters is wrong; rename it", longest=23)
+    'a name of...; rename it'
+    """
+    if len(text) <= longest and clean(text, longest) == text:
+        return text
+    line = clean(text, 4 * max(len(text), longest))
+    tail = (longest - 3) * 11 // 20
+    return line if len(line) <= longest else line[: longest - 3 - tail].rstrip() + "..." + line[-tail:]
+
+
 def writable(text: str) -> str:
     """Text with lone surrogates, which UTF-8 cannot write, as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -240,3 +240,10 @@ def test_commands(refused, line, message):
 def test_a_variable_that_cannot_be_used(refused, monkeypatch):
     monkeypatch.setenv("SIMBENCH_RUN_THREADS", "x")
     assert "'--threads': 'x' is not a valid" in refused("run")
+
+
+def test_a_long_message_is_cut_in_its_middle(call):
+    done = call("run", "--indices", "x" * 5000)
+    assert done.code == 2 and len(done.err) <= len("simbench: \n") + 500
+    assert done.err.startswith("simbench: index 'xxx")
+    assert done.err.endswith("at most 100 are allowed; give another\n") and done.err.count("\n") == 1

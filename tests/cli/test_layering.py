@@ -22,3 +22,11 @@ def test_an_unknown_model_and_an_impossible_size_are_one_line(call):
     assert "did you mean 'tiny10'" in call("layers", "tiny1").err
     refused = call("layers", "torchvision:resnet18", "--size", "0")
     assert refused.code == 2 and len(refused.err.splitlines()) == 1
+
+
+def test_a_layer_that_a_spreadsheet_would_execute_is_text(call, tmp_path):
+    code = "import torch\ndef make():\n    net = torch.nn.Sequential()\n"
+    code += "    net.add_module('=1+1', torch.nn.Flatten())\n    return net\n"
+    (tmp_path / "work" / "nets.py").write_text(code)
+    done = call("layers", "nets.py:make", "--size", "8", "--format", "csv")
+    assert done.code == 0 and done.out.splitlines()[1].startswith("'=1+1,Flatten,"), done

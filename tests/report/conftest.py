@@ -6,14 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_pages import HOSTILE, tables
+from small_pages import HOSTILE, SVG, tables
 
 from simbench.report.page import write
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SVG = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><rect width="45" height="60" fill="#0072b2"/></svg>'
-)
 
 
 @pytest.fixture(scope="session")

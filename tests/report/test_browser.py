@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 from PIL import Image
-from small_pages import HOSTILE, tables
+from small_pages import HOSTILE, SVG, tables
 
 from simbench.report.page import write
 
@@ -62,6 +62,26 @@ def test_the_csv_is_what_is_shown(opened):
     head, *rows = caught.value.path().read_text().splitlines()
     assert head.startswith("setting,stitcher,index,rank") and len(rows) == 2
     assert all(",all,cka,2,1,2,0.2,0.1,0.3," in row for row in rows)
+
+
+def test_every_figure_is_saved_as_png_svg_and_csv(opened):
+    page = opened()
+    figures = json.loads(page.locator("#data").text_content())["figures"]
+    shown = page.locator("figure:has(img[data-figure])")
+    assert shown.count() == len(figures) == 1
+    for at, figure in enumerate(figures):
+        saved = {}
+        for kind in ("PNG", "SVG", "CSV"):
+            with page.expect_download() as caught:
+                shown.nth(at).get_by_role("button", name=kind).click()
+            assert caught.value.suggested_filename == f"{figure['file']}.{kind.lower()}"
+            saved[kind] = caught.value.path().read_bytes()
+        image = Image.open(io.BytesIO(saved["PNG"])).convert("RGBA")
+        assert image.size == (180, 120), "twice as large as on the page"
+        assert image.getpixel((10, 60)) == (0, 114, 178, 255) and image.getpixel((170, 60))[3] == 0
+        assert saved["SVG"].decode() == SVG
+        head, *rows = saved["CSV"].decode().splitlines()
+        assert head.split(",") == figure["columns"] and len(rows) == len(figure["rows"]) > 0
 
 
 def test_plots_are_not_blank(opened):

@@ -20,9 +20,9 @@ from small_requests import SMALL, go, table
 
 import simbench
 from simbench import InputError
-from simbench.results.started import Started
 from simbench.runs.job import prepare
 from simbench.runs.units import units
+from simbench.system.started import Started
 
 
 @pytest.fixture(scope="module")

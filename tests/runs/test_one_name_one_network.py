@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import SimpleNamespace as Some
+from dataclasses import replace
 
 import pytest
-from small_records import LABELS
+import torch
+from small_requests import SMALL, go
 
 from simbench.errors import InputError
-from simbench.results.store import Contents, Record
-from simbench.runs.job import _check_names
-from simbench.system.cache import cache_folder
+from simbench.runs.job import prepare
 
 
-def job(weights: str, file: Path, seed: str = "last"):
-    """A job with one network, in a folder that knows `last` of `net` on `d` with the weights w1."""
-    identity = {side: [{}, "graph", "w1", "bn1"] for side in "ab"}
-    record = Record("k", identity, LABELS | {"seed_a": "last", "seed_b": "last"}, {}, (), 0, "r1")
-    network = Some(file=file, part="", weights=weights, seed=seed, model=Some(spec="net"))
-    selection = Some(networks=(network,), setting=Some(dataset=Some(label="d")))
-    return Some(
-        parts=(Some(selection=selection),),
-        contents=Contents({"k": record}),
-        resolved=Some(request=Some(results=Path("results"))),
-    )
+@pytest.fixture
+def saved(small_registry, tmp_path):
+    """saved(path, seed): a checkpoint of `net`, initialised from the seed, and its path as text."""
+    data, model = small_registry.get("datasets", "blobs"), small_registry.get("models", "net")
+
+    def saved(path: str, seed: int) -> str:
+        torch.manual_seed(seed)
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        torch.save(model.build(data.channels, data.classes).state_dict(), tmp_path / path)
+        return str(tmp_path / path)
+
+    return saved
 
 
-def test_a_checkpoint_of_a_known_name_with_other_weights_is_refused():
-    with pytest.raises(InputError, match=r"'x/last.pt' is not the 'last' of net that 'results' holds, .* rename"):
-        _check_names(job("w2", Path("x/last.pt")))
+@pytest.fixture
+def asked(tmp_path, cache):
+    return replace(SMALL, seeds=None, indices=("cka",), stitchers=("identity",), layers="bn1", results=tmp_path / "r")
 
 
-@pytest.mark.parametrize(
-    ("weights", "file", "seed"),
-    [("w1", "y/last.pt", "last"), ("w2", "x/other.pt", "other"), ("w2", "CACHE/last.pt", "last")],
-    ids=["same weights elsewhere", "another name", "trained again"],
-)
-def test_others_are_taken(weights, file, seed):
-    path = cache_folder("weights", "last.pt") if file.startswith("CACHE") else Path(file)
-    _check_names(job(weights, path, seed))
+def test_a_checkpoint_of_a_known_name_with_other_weights_is_refused(saved, asked, small_registry):
+    first = replace(asked, weights=(saved("x/last.pt", 1), saved("x/best.pt", 2)))
+    go(first, small_registry)
+    other = saved("y/last.pt", 3)
+    with pytest.raises(InputError, match=r"y/last.pt' is not the 'last' of net that '.*/r' holds, .* rename"):
+        prepare(replace(asked, weights=(other, saved("y/next.pt", 4))), small_registry)
+    same = replace(asked, weights=(saved("z/last.pt", 1), saved("z/best.pt", 2)))
+    assert prepare(same, small_registry).pending == 0, "the same weights elsewhere"
+    assert prepare(replace(asked, weights=(saved("y/a.pt", 3), saved("y/b.pt", 4))), small_registry).pending
+    assert prepare(replace(asked, seeds="2"), small_registry).untrained == 2, "trained ones are named by seed"

@@ -18,6 +18,10 @@ from simbench.results.tables import empty
 NETWORKS, LAYERS = 24, ("bn1", "bn2", "bn10")
 #: A plugin's name that would be markup, were it not escaped.
 HOSTILE = "</script><script>window.hurt=1</script>"
+#: A picture of 90 x 60 pixels, blue on its left.
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><rect width="45" height="60" fill="#0072b2"/></svg>'
+)
 #: Parameters of variants of an index.
 FULL, RBF = "kernel=linear,batch=128", "kernel=rbf,batch=128"
 

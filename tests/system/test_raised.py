@@ -9,7 +9,7 @@ import pytest
 
 from simbench.system import interrupts
 from simbench.system.interrupts import watched
-from simbench.system.raised import LONGEST, Ended, clean, message, told, trace
+from simbench.system.raised import LONGEST, Ended, clean, message, shortened, told, trace
 from simbench.system.surroundings import abroad, at_home
 
 
@@ -112,3 +112,10 @@ def test_what_was_before_is_back_after_watching():
     with watched(), watched():
         assert interrupts.watching()
     assert signal.getsignal(signal.SIGINT) is before and not interrupts.watching() and not interrupts.pressed()
+
+
+def test_of_a_long_message_beginning_and_end_are_kept():
+    text = "begin " + "x" * 10**5 + " end"
+    short = shortened(text)
+    assert len(short) == LONGEST and short.startswith("begin x") and short.endswith("x end") and "..." in short
+    assert shortened("x" * 500) == "x" * 500 and shortened("two\nlines\x1b") == "two lines\\x1b"

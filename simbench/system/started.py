@@ -1,4 +1,4 @@
-"""What was started: the case that each process is measuring, in a file that outlives a process that dies of it."""
+"""What was started: the work that each process has under way, in a file that outlives a process that dies of it."""
 
 from __future__ import annotations
 

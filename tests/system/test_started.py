@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from simbench.results.started import Started
+from simbench.system.started import Started
 
 KEY, OTHER = "a" * 64, "b" * 64
 

@@ -1,0 +1,68 @@
+"""Work that a process died of is tried in another process, and otherwise done here."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from simbench.system.cache import cache_folder
+from simbench.system.fatal import Died, marked
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+def work(file: Path, marks: Path) -> None:
+    """Kills its process as long as a file exists; otherwise says in which process it was."""
+    if file.exists():
+        os.kill(os.getpid(), signal.SIGSEGV)
+    marks.write_text(str(os.getpid()))
+
+
+@pytest.fixture
+def given(tmp_path, cache):
+    """What `work` is given, in a cache folder that holds the mark of a process that died of it."""
+    (tmp_path / "deadly").touch()
+    given = (tmp_path / "deadly", tmp_path / "done")
+    child = os.fork()
+    if not child:
+        faulthandler.disable()
+        with marked(["work", 1], work, *given) as tried:
+            work(*given)
+        os._exit(tried)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGSEGV
+    return given
+
+
+def test_what_kills_again_is_not_done_here_however_often_it_is_asked_for(given):
+    for _ in range(2):
+        with (
+            pytest.raises(Died, match=r"^kills its process \(signal 11, SIGSEGV\)$"),
+            marked(["work", 1], work, *given),
+        ):
+            work(*given)
+
+
+def test_what_no_longer_kills_is_tried_once(given):
+    given[0].unlink()
+    with marked(["work", 1], work, *given) as tried:
+        assert tried and given[1].read_text() not in ("", str(os.getpid()))
+    with marked(["work", 1], work, *given) as tried:
+        assert not tried
+    assert not cache_folder("started").exists()
+
+
+def test_other_work_is_not_tried(given):
+    with marked(["work", 2], work, *given) as tried:
+        assert not tried and not given[1].exists()
+
+
+def test_without_a_place_for_marks_work_is_done(given, tmp_path, monkeypatch):
+    given[0].unlink()
+    monkeypatch.setenv("SIMBENCH_CACHE", str(given[1] / "cache"))
+    given[1].touch()
+    with marked(["work", 1], work, *given) as tried:
+        assert not tried

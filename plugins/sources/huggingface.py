@@ -14,7 +14,6 @@ from simbench_plugins.sources.foreign import Foreign, package
 
 from simbench import Dataset, InputError, Preprocess, Source, hookimpl
 from simbench.errors import unknown
-from simbench.tracing.calling import plain
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -117,6 +116,8 @@ class TransformersNetwork(Foreign):
                 config.image_size = self.size
             made = transformers.AutoModelForImageClassification
         net = made.from_config(config)
+        from simbench.tracing.calling import plain
+
         return plain(net)
 
     def fetch(self) -> dict[str, Tensor]:

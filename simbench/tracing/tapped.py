@@ -30,6 +30,8 @@ def tapped(
     if not isinstance(net, nn.Module):
         raise InputError(f"{side} is a {type(net).__name__}; give a torch.nn.Module")
     net = seen_through(net)
+    if isinstance(net, torch.jit.ScriptModule):
+        raise InputError(f"{side} is TorchScript, whose layers cannot be read; give the network that it was made of")
     if any(nn.parameter.is_lazy(weight) for weight in net.parameters()):
         raise InputError(f"{side} has uninitialised lazy parameters; run it once before")
     twin, last = twin_of(net)

@@ -15,7 +15,7 @@ def seen_through(net: nn.Module) -> nn.Module:
     while True:
         if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             net = net.module
-        elif isinstance(net, nn.Module) and isinstance(net._modules.get("_orig_mod"), nn.Module):
+        elif isinstance(net, nn.Module) and isinstance(getattr(net, "_orig_mod", None), nn.Module):
             net = net._orig_mod
         else:
             return net

@@ -60,3 +60,11 @@ def test_a_loader_that_shuffles_in_a_second_pass_is_refused():
     one_pass()
     with pytest.raises(InputError, match="began with other inputs in another pass.*shuffle=False"):
         one_pass()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("compiled", [torch.jit.script, lambda net: torch.jit.trace(net, torch.zeros(2, 4))])
+def test_torchscript_is_refused_by_name(compiled):
+    net = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.ReLU(), torch.nn.Linear(5, 3)).eval()
+    with pytest.raises(InputError, match=r"^a is TorchScript, whose layers cannot be read; give the network"):
+        simbench.similarities("cka", compiled(net), net, [torch.randn(32, 4)])

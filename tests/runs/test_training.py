@@ -29,7 +29,10 @@ def die(where):
 
 class Deadly(nn.Identity):
     def forward(self, x):
-        die("train" if self.training and isinstance(x, torch.Tensor) and len(x) > 8 else "cut")
+        if isinstance(x, torch.fx.Proxy):
+            die("trace")
+        else:
+            die("train" if self.training and len(x) > 8 else "cut")
         return x
 
 class Fatal(Net):
@@ -101,9 +104,9 @@ def test_networks_whose_training_kills_are_left_out_and_named(asked, registry, m
     assert outcome.ok and outcome.trained == 2 and set(outcome.measurements["model_a"]) == {"net", "fatal"}
 
 
-def test_a_model_that_kills_when_it_is_cut_is_named(asked, registry, monkeypatch):
-    monkeypatch.setenv("DEADLY", "cut")
-    asked = replace(asked, models=("fatal",), cut="hook")
+def test_a_model_that_kills_when_it_is_traced_is_named(asked, registry, monkeypatch):
+    monkeypatch.setenv("DEADLY", "trace")
+    asked = replace(asked, models=("fatal",))
     assert died(asked, registry) == -signal.SIGSEGV
-    with pytest.raises(InputError, match=rf"^model fatal cannot be (cut: that|built for .* of blobs \(that) {SEGV}"):
+    with pytest.raises(InputError, match=rf"^model fatal cannot be built for .* of blobs \(that {SEGV}"):
         prepare(asked, registry)

@@ -20,6 +20,7 @@ from simbench.results.described import undescribed
 from simbench.results.store import Record, Store
 from simbench.results.tables import describe
 from simbench.runs.job import Job
+from simbench.runs.joints import Joints
 from simbench.runs.progress import Progress
 from simbench.runs.recipes import recipes
 from simbench.runs.request import Request
@@ -62,7 +63,7 @@ def run(
     start, request = time.perf_counter(), job.resolved.request
     if executor and request.timeout is not None:
         raise InputError("an executor and --timeout are both given; --timeout measures in a process of its own")
-    store, name, count = Store(request.results), "", 0
+    store, name, count, joints = Store(request.results), "", 0, Joints()
     described: dict[str, dict] = {}
     untrained = job.untrained
     try:
@@ -71,16 +72,23 @@ def run(
         if job.pending:
             name, description = _describe(request, command)
             description["trained"] = recipes(job)
-            store.put_run(name, description | {"seconds": None, "measured": 0})
+            description |= {"seconds": None, "measured": 0}
+            store.put_run(name, description)
             progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(list(units(job))))
         for result in measured(job, progress, executor):
             record = _record(result, registry, name, described)
             records[record.key] = store.put(record, result.arrays)
             count += 1
+            joints.add(result.joint)
+            if joints.due:
+                store.put_run(name, description | joints.field())
     finally:
         progress.end()
+        if joints.unwritten:  # also of a run that is interrupted
+            store.put_run(name, description | joints.field())
     if count:
-        store.put_run(name, description | {"seconds": round(time.perf_counter() - start, 3), "measured": count})
+        took = {"seconds": round(time.perf_counter() - start, 3), "measured": count}
+        store.put_run(name, description | joints.field() | took)
     selected = [case for part in job.parts for case in part.cases]
     return Recorded(
         len(selected),

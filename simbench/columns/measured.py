@@ -29,7 +29,7 @@ COUNTED = ("accuracy", "relative_accuracy", "agreement")
 MEASUREMENTS = table("""
 dataset: text: data set, without paths
 split: text: split that it was measured on; stitches are fitted on train
-view: text: how activations become rows: spatial, flat or pooled; empty where no view applies
+view: text: how activations become rows: spatial, flat, pooled, tokens or cls; empty where no view applies
 model_a: text: model of the front network (Model 1)
 seed_a: text: training seed of the front network, or the name of its weights file
 layer_a: text: layer of the front network

@@ -13,8 +13,10 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     data sets (splits).
 
     NAMES are selections such as cka or 'svcca[variance=0.9]'; `all` checks every installed index, stitcher and model.
-    A data set is checked where it is named, since reading it may download it.
+    A data set is checked where it is named, since reading it may download it; so is a model of a source, such as
+    torchvision:resnet18.
     """
+    from simbench import sourced
     from simbench.check import checks
     from simbench.cli.installed import installed
     from simbench.errors import InputError, unknown
@@ -28,6 +30,8 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     for part in (part for text in names for part in split_list(text)):
         name = parse(part)[0]
         here = [kind for kind in kinds if name in registry.entries[kind] or (name == "all" and kind != "datasets")]
+        given = registry.sources.get(sourced.halves(name)[0])
+        here += [kind for kind in sourced.GIVES if given is not None and sourced.gives(given, kind)]
         if not here:
             raise unknown("index, stitcher, model or data set", name, known, "simbench list shows all")
         chosen, refusals = [], []

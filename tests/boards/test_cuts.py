@@ -17,7 +17,6 @@ from simbench.networks.checkpoints import content_hash
 from simbench.publishing.merging import merge
 from simbench.results import folder
 from simbench.results.store import Store
-from simbench.runs.progress import Silent
 
 QUICK = {"indices": "cka", "untrained": False}
 
@@ -101,26 +100,21 @@ def test_the_table_is_derived_from_the_runs_and_survives_a_merge(board, nets, tm
     assert (tmp_path / "merged" / "cuts.csv").read_bytes() == before
 
 
-class Stops(Silent):
-    """Progress that is interrupted after a few pairs of layers."""
+def test_an_interrupted_run_tells_what_it_saw(nets, tmp_path, monkeypatch):
+    put, records = Store.put, []
 
-    def __init__(self) -> None:
-        self.left = 5
-
-    def advance(self, *what) -> None:
-        self.left -= 1
-        if not self.left:
+    def stops(store, record, *arrays):
+        if len(records) == 5:
             raise KeyboardInterrupt
+        records.append(put(store, record, *arrays))
+        return records[-1]
 
-
-def test_an_interrupted_run_tells_what_it_saw(nets, tmp_path):
+    monkeypatch.setattr(Store, "put", stops)
     with pytest.raises(KeyboardInterrupt):
-        simbench.compare(*nets, data=INPUTS, layers="pool,act,blocks.0", results=tmp_path, progress=Stops(), **QUICK)
-    contents = Store(tmp_path).read()
-    ((_, described),) = contents.runs.items()
-    stitched = [one for one in contents.records.values() if one.labels["kind"] == "stitcher"]
-    told = {(one["layer_a"], one["layer_b"]) for one in described["cuts"]}
-    assert told == {(one.labels["layer_a"], one.labels["layer_b"]) for one in stitched} and stitched
+        simbench.compare(*nets, data=INPUTS, layers="pool,act,blocks.0", results=tmp_path, **QUICK)
+    (described,) = Store(tmp_path).read().runs.values()
+    stitched = {(one.labels["layer_a"], one.labels["layer_b"]) for one in records if one.labels["kind"] == "stitcher"}
+    assert stitched and {(one["layer_a"], one["layer_b"]) for one in described["cuts"]} == stitched
     assert described["seconds"] is None
 
 

@@ -22,7 +22,7 @@ def nets():
 
 def given(folder, **options) -> dict:
     return {
-        "data": INPUTS[:32], "test": TEST, "indices": "cka,nearest_neighbours[k=3]", "stitchers": "identity",
+        "data": INPUTS[:32], "test": TEST, "indices": "cka,mutual_knn", "stitchers": "identity",
         "untrained": False, "results": folder, "layers": "blocks.0,first", **options,
     }  # fmt: skip
 
@@ -35,7 +35,7 @@ def tokens(net) -> torch.Tensor:
 
 def test_both_views_are_those_of_the_tokens(nets, tmp_path):
     a, b, _ = nets
-    board = simbench.compare(a, b, view="tokens,cls", **given(tmp_path))
+    board = simbench.compare(a, b, view="tokens,cls", **given(tmp_path, layers="blocks.0"))
     pairs = {
         "tokens": [tokens(net)[:, 1:].flatten(0, 1) for net in (a, b)],
         "cls": [tokens(net)[:, 0] for net in (a, b)],
@@ -68,4 +68,4 @@ def test_a_layer_without_class_token_is_skipped(nets, tmp_path):
 
 def test_an_unknown_view_is_refused_with_all_names(nets, tmp_path):
     with pytest.raises(InputError, match="did you mean 'tokens'"):
-        simbench.compare(*nets[:2], view="token", **given(tmp_path))
+        simbench.compare(*nets[:2], view="token", **given(tmp_path, layers="blocks.0"))

@@ -116,6 +116,8 @@ def _traced_cuts(model: Model, net: nn.Module, size: int) -> str:
     """The same at the default layers of a network that is no row of stages, as far as it can be cut there; stitches
     skip the others with the reason."""
     cutter, engines = Cutter(net, images(2, size)), []
+    unknown = [layer for layer in model.default_layers if layer not in dict(net.named_modules())]
+    require(not unknown, f"a {type(net).__name__} cannot be cut at {', '.join(unknown)}: it has no such module")
     for layer in model.default_layers:
         engine, _ = cutter.engine(layer)
         if engine is None:

@@ -64,7 +64,7 @@ class Layers(Experiment):
             for layer_a, layer_b in self._layers(a, b, selection):
                 for view in selection.views:
                     for index in selection.indices:
-                        size = resize if view == "spatial" else ""
+                        size = resize if view in ("spatial", "tokens") else ""
                         yield Case(self, setting, "index", index, a, layer_a, b, layer_b, view, resize=size)
                 for stitcher in selection.stitchers:
                     stitched = Case(

@@ -27,8 +27,9 @@ SHOWN = ("accuracy", "agreement", "r2", "agreement_r2", "residual")
 class Board:
     """What `simbench.compare` returns: network a in front of network b.
 
-    outcome: of the run, with all tables and files (see `simbench.run`). rows: the measurements of these two networks,
-    columns as in measurements.csv. skipped: "a" and "b" -> layer that cannot be read -> the reason.
+    outcome: of the run, with all tables and files (see `simbench.run`). rows: the measurements of these networks,
+    columns as in measurements.csv. cuts: what is known of stitched layers, as in cuts.csv: shapes, layouts, engine
+    of the cut, alignment. skipped: "a" and "b" -> layer that cannot be read -> the reason.
     """
 
     outcome: Outcome
@@ -40,14 +41,20 @@ class Board:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        rows, both = self.outcome.measurements, ((self.a.model.spec, self.a.seed), (self.b.model.spec, self.b.seed))
-        pairs = zip(
-            zip(rows["model_a"], rows["seed_a"].astype(str), strict=True),
-            zip(rows["model_b"], rows["seed_b"].astype(str), strict=True),
-            strict=True,
-        )
-        wanted = pd.Series([pair in (both, both[:1] * 2, both[1:] * 2) for pair in pairs], rows.index, dtype=bool)
-        return rows[wanted & (rows["experiment"] == self.experiment.spec) & (rows["dataset"] == self.dataset)]
+        rows = self._of(self.outcome.measurements, alone=True)
+        return rows[rows["experiment"] == self.experiment.spec]
+
+    @cached_property
+    def cuts(self) -> pd.DataFrame:
+        return self._of(self.outcome.cuts, alone=False)
+
+    def _of(self, table: pd.DataFrame, alone: bool) -> pd.DataFrame:
+        """The rows of a in front of b on the data; alone: and those of each with itself."""
+        a, b = ((network.model.spec, network.seed) for network in (self.a, self.b))
+        wanted = ((a, b), (a, a), (b, b)) if alone else ((a, b),)
+        named = (table[name].astype(str) for name in ("model_a", "seed_a", "model_b", "seed_b"))
+        mine = [(each[:2], each[2:]) in wanted for each in zip(*named, strict=True)]
+        return table[pd.Series(mine, table.index, dtype=bool) & (table["dataset"] == self.dataset)]
 
     @property
     def table(self) -> pd.DataFrame:

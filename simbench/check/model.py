@@ -13,7 +13,8 @@ from simbench.check.data import seeded
 from simbench.check.outcome import Check, require
 from simbench.contracts import Dataset, Model, Recipe
 from simbench.cutting import cut
-from simbench.networks.stages import stages
+from simbench.cutting.cutter import Cutter
+from simbench.networks.stages import in_a_row, stages
 from simbench.system.surroundings import known
 
 #: Height and width of the images, the first of them that the network takes.
@@ -89,22 +90,46 @@ def outputs(model: Model) -> str:
 
 
 def layers(model: Model) -> str:
-    """Every layer is a stage of the network."""
-    named = stages(built(model))
+    """Every layer is a stage of the network, or a module of one that is no row of stages."""
+    net = built(model)
+    what = "stages" if in_a_row(net) else "modules"
+    named = stages(net) if in_a_row(net) else [name for name, _ in net.named_modules() if name]
     missing = [layer for layer in model.layers if layer not in named]
-    require(not missing, f"no stages: {', '.join(missing)}; the stages are {', '.join(named)}")
-    return f"{len(model.layers)} of {len(named)} stages"
+    require(not missing, f"no {what}: {', '.join(missing)}; the {what} are {', '.join(named)}")
+    return f"{len(model.layers)} of {len(named)} {what}"
 
 
 def exact_cut(model: Model) -> str:
     """end(front(x)) == net(x) bitwise at every layer, at two sizes of a batch."""
     net, size = built(model), side(model)
+    if not in_a_row(net):
+        return _traced_cuts(model, net, size)
     for layer in model.layers:
         front, end = cut(net, layer)
         for n in (2, 3):
             x = images(n, size)
             require(torch.equal(end(front(x)), net(x)), f"cut at {layer!r}, the network gives other outputs (n = {n})")
     return f"bitwise at {len(model.layers)} layers"
+
+
+def _traced_cuts(model: Model, net: nn.Module, size: int) -> str:
+    """The same at the default layers of a network that is no row of stages, as far as it can be cut there; stitches
+    skip the others with the reason."""
+    cutter, engines = Cutter(net, images(2, size)), []
+    unknown = [layer for layer in model.default_layers if layer not in dict(net.named_modules())]
+    require(not unknown, f"a {type(net).__name__} cannot be cut at {', '.join(unknown)}: it has no such module")
+    for layer in model.default_layers:
+        engine, _ = cutter.engine(layer)
+        if engine is None:
+            continue
+        found = cutter.cut(layer)
+        for n in (2, 3):
+            x = images(n, size)
+            outputs = found.end(found.front(x), *[x] * found.reads_input)
+            require(torch.equal(outputs, net(x)), f"cut at {layer!r}, the network gives other outputs (n = {n})")
+        engines.append(found.engine)
+    by = f", by {' and '.join(sorted(set(engines)))}" if engines else ""
+    return f"bitwise at {len(engines)} of {len(model.default_layers)} default layers{by}"
 
 
 def seeded_weights(model: Model) -> str:

@@ -13,8 +13,10 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     data sets (splits) and executors (results, deaths).
 
     NAMES are selections such as cka or 'svcca[variance=0.9]'; `all` checks every installed index, stitcher and model.
-    A data set or an executor is checked where it is named, since that may download or start something.
+    A data set or an executor is checked where it is named, since that may download or start something; so is a model of
+    a source, such as torchvision:resnet18.
     """
+    from simbench import sourced
     from simbench.check import checks
     from simbench.cli.installed import installed
     from simbench.errors import InputError, unknown
@@ -32,6 +34,8 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
             for kind in kinds
             if name in registry.entries[kind] or (name == "all" and kind not in ("datasets", "executors"))
         ]
+        given = registry.sources.get(sourced.halves(name)[0])
+        here += [kind for kind in sourced.GIVES if given is not None and sourced.gives(given, kind)]
         if not here:
             raise unknown("index, stitcher, model, data set or executor", name, known, "simbench list shows all")
         chosen, refusals = [], []

@@ -16,7 +16,13 @@ from simbench.cli.running import MANY, Whole
 @click.option("--indices", help="Similarity indices.  [default: cka,r2_lr]", **MANY)
 @click.option("--stitchers", help="Stitchers.  [default: least_squares]", **MANY)
 @click.option("--layers", multiple=True, type=Whole(), metavar="NAMES", help="Layers: names, patterns or all.")
-@click.option("--view", multiple=True, type=Whole(), metavar="NAMES", help="spatial, flat, pooled.  [default: spatial]")
+@click.option(
+    "--view",
+    multiple=True,
+    type=Whole(),
+    metavar="NAMES",
+    help="spatial, flat, pooled, tokens, cls.  [default: spatial]",
+)
 @click.option(
     "--pairing",
     type=click.Choice(["all", "depth"]),

@@ -57,7 +57,7 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
     type=Whole(),
     metavar="NAMES",
     envvar="SIMBENCH_RUN_VIEW",
-    help="How activations become rows: spatial, flat, pooled.",
+    help="How activations become rows: spatial, flat, pooled, tokens, cls.",
 )
 @click.option(
     "--weights", multiple=True, type=Whole(), metavar="FILES", help="Checkpoints to use in place of training."

@@ -21,6 +21,8 @@ from simbench.columns.measured import (
     CASE,
     CONFLICTS,
     COUNTED,
+    CUT_KEY,
+    CUTS,
     IDENTITY,
     INDEX,
     LOGARITHMIC,
@@ -46,6 +48,8 @@ __all__ = [
     "CONFLICTS",
     "CORRELATIONS",
     "COUNTED",
+    "CUTS",
+    "CUT_KEY",
     "DTYPES",
     "GROUP",
     "IDENTITY",
@@ -57,6 +61,7 @@ __all__ = [
     "NETWORK",
     "NONE",
     "NUMERIC",
+    "OCCASIONAL",
     "RANKED_BY",
     "REFIT",
     "REFIT_HALVES",
@@ -87,6 +92,10 @@ TABLES = {
     "leaderboard.csv": LEADERBOARD,
     "comparisons.csv": COMPARISONS,
 }
+
+#: The same of files that only some folders have: of networks that are no row of stages or whose layers have other
+#: names, and of `simbench merge --keep both`.
+OCCASIONAL = {"cuts.csv": CUTS, "conflicts.csv": CONFLICTS}
 
 
 def board(declared: Mapping[str, Any] = NONE) -> dict[str, Column]:

@@ -17,7 +17,7 @@ target: text: what is predicted, oriented so that larger is better: kl_divergenc
     regression relative_r2, agreement_r2 or mean_squared_error (negated) beside the divergence
 index: text: name of the index that predicts, oriented so that larger is more similar
 index_params: text: its parameters
-view: text: how activations became rows for the index: spatial, flat or pooled
+view: text: how activations became rows for the index: spatial, flat, pooled, tokens or cls
 scope: text: pooled (all layers together), a layer's name, within (mean over the layers where the target is reliable,
     the same for every index), or a mean over these layers of partial correlations: within_end, given the end network,
     or within_accuracy, given the accuracies of both networks
@@ -56,7 +56,7 @@ best_rank: whole: best rank that is certain: 1 and the number of indices that ar
 worst_rank: whole: worst rank that is certain: the number of indices less those that are worse
 index: text: name of the index
 index_params: text: its parameters
-view: text: how activations became rows for the index: spatial, flat or pooled
+view: text: how activations became rows for the index: spatial, flat, pooled, tokens or cls
 within: number: Spearman correlation with the target, mean over the layers where the target is reliable, in [-1, 1]
 within_low: number: lower end of its 95 % interval over networks; empty below 6 networks
 within_high: number: upper end of that interval

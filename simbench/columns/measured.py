@@ -29,7 +29,7 @@ COUNTED = ("accuracy", "relative_accuracy", "agreement")
 MEASUREMENTS = table("""
 dataset: text: data set, without paths
 split: text: split that it was measured on; stitches are fitted on train
-view: text: how activations become rows: spatial, flat or pooled; empty where no view applies
+view: text: how activations become rows: spatial, flat, pooled, tokens or cls; empty where no view applies
 model_a: text: model of the front network (Model 1)
 seed_a: text: training seed of the front network, or the name of its weights file
 layer_a: text: layer of the front network
@@ -89,6 +89,28 @@ status_a: text: its status, or nothing where a source has no such number
 status_b: text: status of the value that was left out
 source_a: text: folder that the first value comes from
 source_b: text: folder that the second value comes from
+""")
+
+#: What names a row of cuts.csv: two layers on one data set.
+CUT_KEY = ("dataset", "model_a", "seed_a", "layer_a", "model_b", "seed_b", "layer_b")
+CUTS = {name: MEASUREMENTS[name] for name in CUT_KEY} | table("""
+weights_a: text: sha256 of the weights of the front network
+graph_a: text: hash of its computation
+shape_a: text: shape of the output of its layer for one input: channels x height x width, channels x tokens x 1, or
+    channels
+layout_a: text: axes of that output in the network: image, image_last, tokens with prefix and grid, sequence or vector
+weights_b: text: sha256 of the weights of the end network
+graph_b: text: hash of its computation
+shape_b: text: shape of the output of its layer, as `shape_a`
+layout_b: text: axes of that output, as `layout_a`
+engine: text: what cut the end network: sequential, fx, export, export with input (the end reads ids or masks again),
+    hook (the end is the whole network, with one output replaced) or none
+end_multiply_adds: whole: multiply-adds of the end for one input; empty without an end
+fit_rows: whole: rows that a stitch is fitted on: train inputs times the places of a layer
+alignment: text: what is done to a and b so that their rows pair; empty where nothing is
+class_tokens: text: pass (through the stitch) or dropped (an end gets their means); empty without class tokens
+cut_note: text: why there is no end
+run: text: run that saw it last
 """)
 
 RUNS = table("""

@@ -42,4 +42,5 @@ commit: text: commit of simbench
 machine: plain: hardware class
 versions: plain: versions of Python and of packages
 trained: list: recipes of networks, each with the hashes of the weights trained by it; not in runs of before
+cuts: list: rows of cuts.csv that the run saw; only where it saw one
 """)

@@ -25,9 +25,11 @@ def similarity(
     index: a spec such as "svcca[variance=0.99]", or an Index object.
     a, b: numpy arrays, torch tensors, data frames, sparse matrices or lists of real numbers, (n, p) or (n, c, h, w);
         their widths may differ. They are not changed, and no reference to them is kept.
-    view: how (n, c, h, w) becomes rows: "spatial" (n h w, c), "flat" (n, c h w) or "pooled" (n, c).
+    view: how (n, c, h, w) becomes rows: "spatial" (n h w, c), "flat" (n, c h w) or "pooled" (n, c);
+        "tokens" (n t, c) without class and register tokens, or "cls" (n, c), the first class token.
     layout: the meaning of the axes if it is not (n, p) or (n, c, h, w): "nhwc" (Keras), "ntc" or "nct" (tokens, read
         as pixels); or a pair such as ("nchw", "nhwc") for a and for b. It is required for three axes.
+        "tokens[prefix=1,grid=14x14]" says how many class and register tokens come first, and the grid of the others.
 
     Rows pair by position. Two pandas data frames pair by their index: b is put into the order of a, and both must have
     the same unique labels. Masked arrays: a row of the view in which a value of a or of b is masked is left out of

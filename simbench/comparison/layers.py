@@ -21,7 +21,7 @@ from simbench.errors import InputError, unknown
 from simbench.grammar import memory as bytes_of
 from simbench.grammar import split_list
 from simbench.measuring.value import MEASURED
-from simbench.moments.views import TOKEN_VIEWS, VIEWS
+from simbench.moments.views import ALL_VIEWS
 from simbench.registry import Registry
 from simbench.tracing.inputs import Choose, Inputs
 from simbench.tracing.layouts import Layouts
@@ -92,8 +92,8 @@ def similarities(
     Raises InputError for layers that are unknown, do not run or run several times, for NaN or infinity, and for pairs
     that do not fit in memory.
     """
-    if view not in (*VIEWS, *TOKEN_VIEWS):
-        raise unknown("view", view, (*VIEWS, *TOKEN_VIEWS))
+    if view not in ALL_VIEWS:
+        raise unknown("view", view, ALL_VIEWS)
     rows_as = {"tokens": "spatial", "cls": "pooled"}.get(view, view)  # of what is taken of each output
     room = bytes_of(memory, "memory")
     room -= room // 8  # for the copies that indices receive, and for memory that the allocator releases late

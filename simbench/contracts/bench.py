@@ -47,7 +47,7 @@ class Bench(Protocol):
     split: "train", on which stitches are fitted, or "test", on which they are scored and indices are computed; n is the
     number of inputs of a split, at most the limit of the setting, drawn with its seed and the same for both networks.
     view: how activations (n, c, h, w) become rows: "spatial" (n h w, c), "flat" (n, c h w), of at most 2,000 drawn
-    inputs, or "pooled" (n, c).
+    inputs, "pooled" (n, c), "tokens" (places without class tokens) or "cls" (class tokens).
 
     Everything is a function of the case; what several cases share is computed once. Tensors, moments and networks are
     copies: an experiment that changes one has failed. Errors become rows of the case, so an experiment need not catch

@@ -166,6 +166,6 @@ class Comparing(Sides):
         if index.needs != "samples" or index.max_rows is None:
             return ""
         n = self._inputs(split, case.view)
-        if case.view == "spatial":
+        if case.view in views.PLACED:
             n *= math.prod(self.shape(*self.members(case, case.view)[0])[1:])
         return f"on {index.max_rows} rows drawn of {n}" if n > index.max_rows else ""

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from simbench.errors import Inapplicable, Undefined
 from simbench.isolation.copies import handed
 from simbench.isolation.loans import Loan
 from simbench.measuring.bench import Workbench
+from simbench.measuring.joints import joint, wanted
 from simbench.measuring.window import Window
 from simbench.system.raised import clean, message, told, trace
 from simbench.system.surroundings import abroad, known, seed_of
@@ -29,7 +31,7 @@ ARRAY = re.compile(r"[\w ./=+-]{1,100}")
 @dataclass(frozen=True)
 class Measured:
     """What measuring a case gave. samples: images it was measured on. error: traceback of a failed case. arrays:
-    what the experiment's figure needs beside the rows."""
+    what the experiment's figure needs beside the rows. joint: a row of cuts.csv, where the case has one."""
 
     case: Case
     rows: tuple[Row, ...]
@@ -37,6 +39,7 @@ class Measured:
     seconds: float
     error: str = ""
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    joint: Mapping[str, Any] | None = None
 
 
 def measure(case: Case, bench: Workbench) -> Measured:
@@ -57,7 +60,16 @@ def measure(case: Case, bench: Workbench) -> Measured:
     except Exception as exception:
         found, arrays = [failed(case, told(exception))], {}
         error = trace(exception)
-    return Measured(case, tuple(found), samples, time.perf_counter() - start, error, arrays)
+    seconds = time.perf_counter() - start
+    return Measured(case, tuple(found), samples, seconds, error, arrays, None if error else _joint(case, bench))
+
+
+def _joint(case: Case, bench: Workbench) -> dict[str, Any] | None:
+    """The row of cuts.csv; None also where plugins raise what the rows of the case have survived."""
+    try:
+        return joint(case, bench) if wanted(case, bench) else None
+    except Exception:
+        return None
 
 
 def _seed(case: Case) -> int:

@@ -54,7 +54,7 @@ class Pairs:
         _, (network, layer) = self.members(case, view, True)
         front = self.placed(front, case)
         size, own = tuple(front.shape[2:]), self.shape(network, layer)[1:]
-        if view == "spatial" and size != own:
+        if view in views.PLACED and size != own:
             raise Inapplicable(unpaired(("the front", size), (f"{case.layer_b} of {case.b.name}", own)))
         batches = zip(self.parts(front), self.activations.batches(network, layer, split), strict=True)
         return LayerMoments.of([views.rows(x, view) for x in pair] for pair in batches).pair(0, 1)
@@ -86,19 +86,36 @@ class Pairs:
 
         Tokens of equal number and equal class tokens pair as they are: the class tokens pass through the stitch. Other
         tokens are laid out as the grid of their image, without class tokens; the end of b gets its own, their means
-        over the train inputs.
+        over the train inputs. View tokens leaves out the class tokens of both, and view cls takes them alone.
         """
         a, b = members(case)
-        if not (moved or view == "spatial"):
+        if view == "cls":
+            return self._class_token(a), self._class_token(b)
+        if not (moved or view in views.PLACED):
             return a, b
         layouts = [self.activations.layout(*member) for member in (a, b)]
-        if any(layouts) and (layouts[0] != layouts[1] or self.shape(*a)[1:] != self.shape(*b)[1:]):
+        if view == "tokens":
+            a, b = (self._without_leading(member, layout) for member, layout in zip((a, b), layouts, strict=True))
+        elif any(layouts) and (layouts[0] != layouts[1] or self.shape(*a)[1:] != self.shape(*b)[1:]):
             a, b = (self._laid_out(member, layout) for member, layout in zip((a, b), layouts, strict=True))
         if case.resize:
             alignment = Alignment(self.shape(*a)[1:], self.shape(*b)[1:], case.resize)
             if alignment.acts:
                 a = (a[0], resized(a[1], alignment))
         return a, b
+
+    def _class_token(self, member: Member) -> Member:
+        """The first class token of a member. Inapplicable where none is known."""
+        network, layer = member
+        layout = self.activations.layout(network, layer)
+        if layout is None or not layout.prefix:
+            raise Inapplicable(f"{layer} of {network.name} has no class token that is known; take another view")
+        return network, Aligned(layer, "class token", lambda x: x[:, :, 0, 0])
+
+    def _without_leading(self, member: Member, layout: Layout | None) -> Member:
+        """A member without class and register tokens, as the grid of its image; none of its activations are read."""
+        tokens = layout is not None and (layout.grid or layout.prefix)
+        return (member[0], laid_out(member[1], layout, None)) if tokens else member
 
     def _laid_out(self, member: Member, layout: Layout | None) -> Member:
         """A member of tokens as the grid of its image; others as they are."""
@@ -135,7 +152,7 @@ class Pairs:
     def must_pair(self, case: Case, view: str) -> None:
         """Raise Inapplicable where the rows of the two layers do not pair."""
         left, right = (self.shape(*member)[1:] for member in self.members(case, view))
-        if view == "spatial" and left != right:
+        if view in views.PLACED and left != right:
             raise Inapplicable(
                 unpaired((f"{case.layer_a} of {case.a.name}", left), (f"{case.layer_b} of {case.b.name}", right))
             )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from simbench.errors import InputError, unknown
 from simbench.moments.dense import UNREADABLE, dense
 from simbench.moments.frames import aligned
-from simbench.moments.views import LAYOUTS, USUAL, VIEWS, layout_of, rows
+from simbench.moments.layout import Layout
+from simbench.moments.views import ALL_VIEWS, LAYOUTS, TOKEN_VIEWS, USUAL, layout_of, rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,14 +22,14 @@ def paired_rows(
 
     a, b: anything that holds real numbers: arrays, tensors, data frames, lists; sparse and quantised tensors
         become dense; integers, and floats that torch does not support, become float64.
-    layout: of both, or a pair; see `views.layout_of`.
+    layout: of both, or a pair; see `views.layout_of`, or as `tokens[prefix=1,grid=14x14]` (`Layout`).
 
     A row with a masked value on either side is left out of both, and masked values are not read.
     Two pandas data frames pair by their index; everything else pairs by position. Raises
     InputError, in one line, for anything but finite real numbers, and for rows that do not pair.
     """
-    if not isinstance(view, str) or view not in VIEWS:
-        raise unknown("view", view, VIEWS)
+    if not isinstance(view, str) or view not in ALL_VIEWS:
+        raise unknown("view", view, ALL_VIEWS)
     layouts = _layouts(layout)
     (a, hidden_a), (b, hidden_b) = (
         _rows(x, name, view, one) for x, name, one in zip((a, aligned(b, a)), "ab", layouts, strict=True)
@@ -54,9 +55,21 @@ def _layouts(layout: Any) -> tuple[str | None, str | None]:
             f"layout is {layout!r}; give one of {', '.join(map(repr, LAYOUTS))}, or a pair of them, for a and for b"
         )
     for one in pair:
-        if one is not None and one not in LAYOUTS:
-            raise unknown("layout", one, LAYOUTS)
+        if one is not None and one not in LAYOUTS and not _of_tokens(one):
+            raise unknown("layout", one, (*LAYOUTS, "tokens[prefix=K,grid=HxW]"))
     return pair
+
+
+def _of_tokens(layout: str | None) -> Layout | None:
+    """The layout of tokens that a text says; None for other layouts."""
+    return Layout.parse(layout) if layout is not None and layout.startswith("tokens") else None
+
+
+def _taken(x: Tensor, view: str, layout: str, tokens: Layout | None) -> Tensor:
+    """Rows of activations x. tokens: what is known of its class tokens and its grid."""
+    if view not in TOKEN_VIEWS or tokens is None:
+        return rows(x, view, layout)
+    return x[:, 0] if view == "cls" else rows(tokens.canonical(x), "spatial")
 
 
 def _rows(x: Any, name: str, view: str, layout: str | None) -> tuple[Tensor, Tensor | None]:
@@ -79,16 +92,19 @@ def _rows(x: Any, name: str, view: str, layout: str | None) -> tuple[Tensor, Ten
             + (f", or {known}, which says what the axes are" if known else "")
         )
     try:
-        layout = layout_of(numbers, layout)
+        tokens = _of_tokens(layout)
+        layout = layout_of(numbers, "ntc" if tokens else layout)
+        if view == "cls" and (tokens is None or not tokens.prefix):
+            raise InputError("view 'cls' takes the first class token; give a layout such as 'tokens[prefix=1]'")
     except InputError as error:
         raise InputError(f"{name}: {error} (a pair such as layout=('nc', 'nhwc') gives each side its own)") from None
     if numbers.numel() == 0:
         raise InputError(f"{name} has shape {shape} and is empty; allowed are (n, p) and (n, c, h, w)")
     if bad:
         raise InputError(f"{name} has {bad} values that are NaN or infinite; give finite activations")
-    taken = rows(numbers, view, layout)
+    taken = _taken(numbers, view, layout, tokens)
     if isinstance(x, torch.Tensor) and taken.untyped_storage().data_ptr() == numbers.untyped_storage().data_ptr():
         taken = taken.clone()  # an index that modifies its rows must not modify the caller's array
     if mask is None or not bool(mask.any()):
         return taken, None
-    return taken, rows(mask.to(torch.float32), view, layout).ne(0).any(1)
+    return taken, _taken(mask.to(torch.float32), view, layout, tokens).ne(0).any(1)

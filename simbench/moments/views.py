@@ -20,6 +20,8 @@ TOKEN_VIEWS = {
     "tokens": "a pixel or token of an input, without class and register tokens: (n, k + t, c) -> (n t, c)",
     "cls": "an input, its first class token: (n, k + t, c) -> (n, c)",
 }
+#: Every view, and those in which places of two layers pair.
+ALL_VIEWS, PLACED = (*VIEWS, *TOKEN_VIEWS), ("spatial", "tokens")
 #: Layout -> axes of activations: n inputs, c channels (neurons), h x w pixels, d x h x w voxels, t tokens.
 LAYOUTS = {
     "nc": "(n, c)",
@@ -77,17 +79,24 @@ def channels_first(x: Tensor, layout: str | None = None) -> Tensor:
 def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
     """Rows of activations x in the given view; (n, c) is returned unchanged. layout: see `layout_of`.
 
+    View tokens is that of x without class and register tokens, and view cls that of a class token, (n, c): InputError
+    for places in view cls, of which none is known to be a class token.
+
     >>> import torch
     >>> x = torch.zeros(10, 16, 8, 8)
     >>> [tuple(rows(x, view).shape) for view in ("spatial", "flat", "pooled")]
     [(640, 16), (10, 1024), (10, 16)]
     """
-    if view not in VIEWS:
-        raise unknown("view", view, VIEWS)
+    if view not in ALL_VIEWS:
+        raise unknown("view", view, ALL_VIEWS)
     x = channels_first(x, layout)
     if x.ndim == 2:
         return x
-    if view == "spatial":
+    if view == "cls":
+        raise InputError(
+            f"activations have shape {tuple(x.shape)}, in which no class token is known; take view 'pooled'"
+        )
+    if view in PLACED:
         return x.movedim(1, -1).flatten(0, -2)
     return x.flatten(1) if view == "flat" else _means(x)
 

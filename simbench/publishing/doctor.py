@@ -73,7 +73,7 @@ def _segments(store: Store) -> Iterator[Finding]:
 
 def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) -> Iterator[Finding]:
     """Tables that differ from those that the records give; rows of runs may come first or last, by their labels."""
-    present = [name for name in tables.FILES if (store.folder / name).exists()]
+    present = [name for name in (*tables.FILES, tables.CUTS) if (store.folder / name).exists()]
     if not contents.records:
         yield from (Finding(store.folder / name, "without records") for name in present)
         return
@@ -89,7 +89,7 @@ def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) 
                 table = columns.board(declared) if name == "leaderboard.csv" else columns.TABLES[name]
                 if found != list(table):
                     yield Finding(path, "of other columns than this simbench writes", (path,))
-            elif path.read_bytes() != (Path(scratch) / name).read_bytes():
+            elif not (Path(scratch) / name).is_file() or path.read_bytes() != (Path(scratch) / name).read_bytes():
                 yield Finding(path, "not what the records give", (path,))
 
 

@@ -84,8 +84,9 @@ def publish(
         _, undrawn = tables.draw(contents, results, _experiments(contents, registry))
         for spec, reason in undrawn.items():
             show(f"figure of {spec} could not be drawn: {reason}")
-        for name in tables.FILES:
-            shutil.copyfile(results / name, work / name)
+        for name in (*tables.FILES, tables.CUTS):
+            if name in tables.FILES or (results / name).is_file():
+                shutil.copyfile(results / name, work / name)
         if (results / "figures").is_dir():
             shutil.copytree(results / "figures", work / "figures", ignore=shutil.ignore_patterns(".*"))
         if records:

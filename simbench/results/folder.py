@@ -23,6 +23,8 @@ from simbench.system.surroundings import abroad
 
 #: Files of a results folder, beside records/, runs/ and figures/.
 FILES = tuple(columns.TABLES)
+#: The file of what is known of stitched layers: where runs saw networks that are no row of stages, or unlike layers.
+CUTS = "cuts.csv"
 
 
 @stage("deriving tables")
@@ -50,6 +52,7 @@ def publish(
     changed = [tables.write(measured, folder / "measurements.csv"), tables.write(methods, folder / "methods.csv")]
     tables.write(tables.timings(records), folder / "timings.csv")
     tables.write(tables.runs(contents), folder / "runs.csv")
+    _write_cuts(tables.cuts(contents), folder / CUTS)
     if anew or any(changed) or not _derived(folder, columns.board(declared)):
         for name in (
             "correlations.csv",
@@ -63,6 +66,13 @@ def publish(
         tables.write(ranked.table, folder / "leaderboard.csv")
         tables.write(ranked.comparisons, folder / "comparisons.csv")
     return left_out
+
+
+def _write_cuts(frame: pd.DataFrame, path: Path) -> None:
+    if len(frame):
+        tables.write(frame, path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _derived(folder: Path, board: Iterable[str]) -> bool:
@@ -85,7 +95,8 @@ def read_or_empty(folder: Path, name: str, declared: Mapping[str, BoardColumn] =
     """As `read`; without rows where the table is missing, because it could not be derived."""
     if (folder / name).is_file():
         return read(folder, name, declared)
-    return tables.empty(columns.board(declared) if name == "leaderboard.csv" else columns.TABLES[name])
+    known = columns.TABLES | columns.OCCASIONAL | {"leaderboard.csv": columns.board(declared)}
+    return tables.empty(known[name])
 
 
 def _must_be_known(folder: Path) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from simbench.columns import INDEX, STITCHER, Column
+from simbench.columns import CUTS, INDEX, STITCHER, Column
 from simbench.columns import recorded as told
 from simbench.contracts.case import SCHEMA
 
@@ -32,6 +32,12 @@ def fault_of_run(data: Mapping[str, Any]) -> str:
     for name in data.keys() & told.RUN.keys():
         if not _is(data[name], told.RUN[name].type):
             return _wrong("run", name, told.RUN[name].type, data[name])
+    for row in data.get("cuts", ()):
+        if type(row) is not dict:
+            return _wrong("cuts", "a row", "plain", row)
+        wrong = [name for name in row.keys() & CUTS.keys() if not _is(row[name], CUTS[name].type)]
+        if wrong:
+            return _wrong("cuts", wrong[0], CUTS[wrong[0]].type, row[wrong[0]])
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simbench.columns import TABLES
+from simbench.columns import OCCASIONAL, TABLES
 from simbench.errors import InputError
 from simbench.results import archives, filed, schema
 from simbench.results.record import Record
@@ -70,7 +70,7 @@ class Store:
                 raise InputError(
                     f"results folder {str(self.folder)!r} is not writable ({reason}); give another with --results"
                 )
-        for name in TABLES:
+        for name in (*TABLES, *OCCASIONAL):
             if os.path.lexists(self.folder / name) and not (self.folder / name).is_file():
                 raise InputError(f"{self.folder / name} is no file; remove it, or give another folder with --results")
         figures = self.folder / "figures"

@@ -86,6 +86,17 @@ def runs(contents: Contents) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(columns.RUNS))
 
 
+def cuts(contents: Contents) -> pd.DataFrame:
+    """One row per two layers that were stitched, as the latest run saw them, by their names."""
+    rows = {
+        tuple(row.get(name, "") for name in columns.CUT_KEY): row | {"run": run}
+        for run, description in sorted(contents.runs.items())
+        for row in description.get("cuts", ())
+    }
+    frame = pd.DataFrame([rows[key] for key in sorted(rows)], columns=list(columns.CUTS))
+    return frame.astype({name: "Int64" for name, column in columns.CUTS.items() if column.type == "whole"})
+
+
 def _text(value):
     return "; ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else value
 
@@ -130,7 +141,7 @@ def header(path: Path) -> list[str]:
 
 def _types(names: Iterable[str], declared: Mapping[str, BoardColumn] = columns.NONE) -> dict:
     """Column -> dtype; unknown columns are text."""
-    tables = (*columns.TABLES.values(), columns.CONFLICTS, columns.board(declared))
+    tables = (*columns.TABLES.values(), *columns.OCCASIONAL.values(), columns.board(declared))
     known = {name: dtype for table in tables for name, dtype in columns.dtypes(table).items()}
     return {name: known.get(name, str) for name in names}
 

@@ -19,6 +19,7 @@ from simbench.results.store import Record, Store
 from simbench.results.tables import describe
 from simbench.runs.executors.opened import carrying, opened
 from simbench.runs.job import Job
+from simbench.runs.joints import Joints
 from simbench.runs.progress import Progress
 from simbench.runs.recipes import recipes
 from simbench.runs.request import Request
@@ -59,7 +60,7 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
     which measures the cases; by default, this process.
     """
     start, request = time.perf_counter(), job.resolved.request
-    store, name, count = Store(request.results), "", 0
+    store, name, count, joints = Store(request.results), "", 0, Joints()
     described: dict[str, dict] = {}
     untrained = job.untrained
     need = Need(job.pending, request.threads, request.device != "cpu")
@@ -82,7 +83,8 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
             if job.pending:
                 name, description = _describe(request, command)
                 description["trained"] = recipes(job)
-                store.put_run(name, description | {"seconds": None, "measured": 0})
+                description |= {"seconds": None, "measured": 0}
+                store.put_run(name, description)
                 progress.begin(
                     f"measuring, cases: {job.pending}, pairs at layers",
                     len(list(units(job, courier.number if courier else 1))),
@@ -91,10 +93,16 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
                 record = _record(result, registry, name, described)
                 records[record.key] = store.put(record, result.arrays)
                 count += 1
+                joints.add(result.joint)
+                if joints.due:
+                    store.put_run(name, description | joints.field())
     finally:
         progress.end()
+        if joints.unwritten:  # also of a run that is interrupted
+            store.put_run(name, description | joints.field())
     if count:
-        store.put_run(name, description | {"seconds": round(time.perf_counter() - start, 3), "measured": count})
+        took = {"seconds": round(time.perf_counter() - start, 3), "measured": count}
+        store.put_run(name, description | joints.field() | took)
     selected = [case for part in job.parts for case in part.cases]
     return Recorded(
         len(selected),

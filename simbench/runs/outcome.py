@@ -27,6 +27,7 @@ class Outcome:
 
     measurements, methods, ..., comparisons: the tables of the results folder, whichever run measured them, with the
         columns and types of `simbench.columns`; without rows after a dry run.
+    cuts: what is known of stitched layers, of networks that are no row of stages and of unlike layers; else no rows.
     summaries: experiment -> its own short table. figures: the PNG files of the selected experiments.
     rows: (case, row) of every selected case, new and old, with every digit.
     folder: of results. cases: number of selected cases. pending: cases to measure at the start. measured: cases that
@@ -49,6 +50,7 @@ class Outcome:
     correlations: pd.DataFrame
     leaderboard: pd.DataFrame
     comparisons: pd.DataFrame
+    cuts: pd.DataFrame
     declared: Mapping[str, BoardColumn]
     corrupt: tuple[Path, ...]
     trained: int = 0
@@ -132,16 +134,14 @@ class Outcome:
         lines += [f"warning: {line}" for line in self.warnings]
         for status in ("degenerate", "skipped", "failed"):
             lines += text.reasons(self.rows, status)
-        tables = f"tables in {self.folder}: {', '.join(publish.FILES)}"
-        lines += [text.closing(row for _, row in self.rows), self._done(), tables]
+        files = ", ".join([*publish.FILES, *[publish.CUTS] * (len(self.cuts) > 0)])
+        lines += [text.closing(row for _, row in self.rows), self._done(), f"tables in {self.folder}: {files}"]
         if self.figures:
-            names = ", ".join(path.name for path in self.figures)
-            lines.append(f"figures in {self.folder / 'figures'}: {names} (and .svg)")
+            lines.append(f"figures in {self.folder / 'figures'}: {', '.join(p.name for p in self.figures)} (and .svg)")
         lines += self._not_made
         return "\n".join(lines)
 
     def _done(self) -> str:
-        """A line that says how many cases were measured."""
         if not self.measured:
             return f"nothing to compute: {count(self.cases, 'case')} on record"
         trained = f", {count(self.trained, 'network')} trained" if self.trained else ""
@@ -150,7 +150,7 @@ class Outcome:
 
 def planned(job: Job, declared: Mapping[str, BoardColumn]) -> Outcome:
     """The outcome of a dry run: counts, and tables without rows."""
-    tables = columns.TABLES | {"leaderboard.csv": columns.board(declared)}
+    tables = columns.TABLES | {"leaderboard.csv": columns.board(declared), "cuts.csv": columns.CUTS}
     frames = {Path(name).stem: empty(table) for name, table in tables.items()}
     return Outcome(
         folder=job.resolved.request.results,

@@ -10,7 +10,7 @@ from simbench.contracts import Dataset, Design, Experiment, Index, Model, Preset
 from simbench.contracts.selection import CUTS
 from simbench.errors import InputError, unknown
 from simbench.grammar import memory, seeds, split_list
-from simbench.moments.views import VIEWS
+from simbench.moments.views import ALL_VIEWS
 from simbench.networks.panels import PanelFile
 from simbench.registry import Registry
 from simbench.runs.chosen import parts, select
@@ -114,8 +114,8 @@ def _scope(
         raise InputError(f"--max-samples is {limit}; at least 16 images are needed")
     views = tuple(dict.fromkeys(parts("--view", request.view or (preset.view,))))
     for view in views:
-        if view not in VIEWS:
-            raise unknown("view", view, VIEWS)
+        if view not in ALL_VIEWS:
+            raise unknown("view", view, ALL_VIEWS)
     scope = Scope(
         experiment,
         select(registry, "indices", request.indices or (preset.indices,)),

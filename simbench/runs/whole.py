@@ -107,7 +107,7 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
     except Exception as error:
         untabulated["tables"] = told(error)
     figures, undrawn = publish.draw(contents, folder, experiments, preferred=recorded.selected)
-    tables = {Path(name).stem: publish.read_or_empty(folder, name, declared) for name in publish.FILES}
+    tables = {Path(name).stem: publish.read_or_empty(folder, name, declared) for name in (*publish.FILES, publish.CUTS)}
     summaries = {}
     for each in experiments:
         try:

@@ -64,7 +64,7 @@ def refused(call, cache, files, monkeypatch):
         ("--datasets digit", "data set 'digit' is unknown; did you mean 'digits'"),
         ("--experiments match", "experiment 'match' is unknown; did you mean 'matching'"),
         ("--view spatal", "view 'spatal' is unknown; did you mean 'spatial'"),
-        ("--view all", "view 'all' is unknown; allowed: flat, pooled, spatial"),
+        ("--view all", "view 'all' is unknown; allowed: cls, flat, pooled, spatial, tokens"),
         ("--layers bn9", "layer of tiny10 'bn9' is unknown; did you mean 'bn8'"),
         ("--layers fc", "layer of tiny10 'fc' is unknown; allowed: bn1, "),
         ("--layers bn1,pool", "(only layers between stages can be stitched)"),

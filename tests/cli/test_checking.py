@@ -71,3 +71,26 @@ def test_names_that_cannot_be_checked_are_one_line(call, name, message):
 def test_no_name_is_one_line(call):
     done = call("check")
     assert done.code == 2 and "Missing argument" in done.err and "simbench check --help" in done.err
+
+
+NETS = """
+from torch import nn
+class Small(nn.Module):
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(channels, 5, 1), nn.Conv2d(5, 5, 1), nn.Linear(5, classes)
+    def forward(self, x):
+        x = self.first(x)
+        return self.head((x + self.second(x)).mean((2, 3)))
+def make(channels, classes):
+    return Small(channels, classes)
+"""
+
+
+def test_a_model_of_a_source_is_checked_where_it_can_be_cut(call, tmp_path):
+    (tmp_path / "nets.py").write_text(NETS)
+    done = call("check", f"{tmp_path}/nets.py:make", "-v")
+    assert done.code == 0 and "6 passed, 0 failed" in done.out
+    assert "cut: bitwise at 1 of 2 default layers, by fx" in done.out and "2 of 3 modules" in done.out
+    refused = call("check", f"{tmp_path}/nets.py:none")
+    assert refused.code == 2 and "none" in refused.err and refused.err.count("\n") == 1

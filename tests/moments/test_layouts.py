@@ -41,7 +41,7 @@ def test_layouts_that_do_not_fit_are_refused_with_what_is_allowed(layout, said):
 
 
 @pytest.mark.parametrize(
-    ("view", "said"), [("Spatial", "did you mean 'spatial'"), (None, "allowed: flat, pooled, spatial")]
+    ("view", "said"), [("Spatial", "did you mean 'spatial'"), (None, "allowed: cls, flat, pooled, spatial, tokens")]
 )
 def test_views_that_are_unknown_are_refused_with_near_matches(view, said):
     assert said in refused(A, B, view=view)

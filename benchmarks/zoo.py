@@ -74,8 +74,9 @@ def networks(count: int, n: int, p: int) -> list[Tensor]:
 
 
 def measured() -> list[Index]:
-    """Every index that computes from rows or their moments, and the configurations of `FURTHER`."""
-    given = [index for index in REGISTRY.select("indices", ["all"]) if index.needs != "case"]
+    """Every index of simbench that computes from rows or their moments, and the configurations of `FURTHER`."""
+    every = REGISTRY.select("indices", ["all"])
+    given = [index for index in every if index.needs != "case" and REGISTRY.owner(index).package == "simbench"]
     return [*given, *(REGISTRY.get("indices", spec) for spec in FURTHER)]
 
 

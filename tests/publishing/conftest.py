@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,8 @@ def finished(made_once) -> Path:
             command="simbench run --seeds 2",
         )
 
-    return made_once("publishable", make)
+    # one for each process of the tests: publishing derives the tables of a run anew, and they are away for a moment
+    return made_once(f"publishable{os.environ.get('PYTEST_XDIST_WORKER', '')}", make)
 
 
 @pytest.fixture

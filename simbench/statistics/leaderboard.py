@@ -56,7 +56,8 @@ def leaderboard(
     target, scope: what to rank by; scope is "within", "within_end" or "pooled".
 
     Sorted by dataset, models, stitcher and rank. Rows with stitcher "all" hold the mean over those stitchers that are
-    no controls, are not saturated, and in which every ranked index has a value.
+    no controls, are not saturated, have nine in ten of the pairs of the most complete one, and in which every ranked
+    index has a value.
     """
     ranking = Ranking(correlations, methods, target, scope)
     table = _joined(correlations.table, target)

@@ -16,6 +16,8 @@ from simbench.statistics.grids import controls
 from simbench.statistics.jackknife import Left
 from simbench.statistics.notes import SATURATED
 
+#: Part of the pairs of the most complete stitcher that another must have to enter the mean.
+COMPLETE = 0.9
 #: Columns that name a stitcher.
 STITCHER = ["stitcher", "stitcher_params"]
 
@@ -45,9 +47,13 @@ class Ranking:
         counted = np.array([key not in self._controls[INDEX] for key in keys], dtype=bool)
         valued = table[table["within"].notna() & counted]
         ranked = valued.groupby(INDEX_KEY).ngroups
+        pairs = {key: int(part["pairs"].max()) for key, part in table.groupby(STITCHER)}
+        most = max((number for key, number in pairs.items() if not self.is_control("stitcher", *key)), default=0)
         used, left_out = [], {}
         for key, part in table.groupby(STITCHER):
             reason = self._unusable(key, part, ranked - (valued[STITCHER] == list(key)).all(axis=1).sum())
+            if not reason and pairs[key] < COMPLETE * most:
+                reason = f"{pairs[key]} of {most} pairs"
             if reason:
                 left_out[label(*key)] = reason
             else:

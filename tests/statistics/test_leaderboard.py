@@ -98,6 +98,17 @@ def test_all_leaves_out_stitchers_that_are_saturated_or_lack_a_ranked_index():
     assert board["rank"].isna().tolist() == [False, False, True]
 
 
+def test_all_leaves_out_a_stitcher_that_was_measured_on_few_pairs():
+    """As of a run that was interrupted: its correlations are of other pairs than those of the others."""
+    entries = [entry(name, value, pairs=50) for name, value in (("a", 0.1), ("b", 0.3))]
+    entries += [entry(name, 0.9 - value, stitcher="new", pairs=44) for name, value in (("a", 0.1), ("b", 0.3))]
+    board = of(leaderboard(frame(*entries)), "all")
+    assert board["index"].tolist() == ["b", "a"] and board["within"].tolist() == pytest.approx([0.3, 0.1])
+    assert board["note"].iloc[0] == "mean over 1 of 2 stitchers (ls), without new (44 of 50 pairs)"
+    entries[2:] = [entry(name, 0.9 - value, stitcher="new", pairs=45) for name, value in (("a", 0.1), ("b", 0.3))]
+    assert of(leaderboard(frame(*entries)), "all")["note"].iloc[0] == "mean over 2 of 2 stitchers (ls, new)"
+
+
 def test_all_is_empty_when_no_stitcher_is_left():
     note = f"{SATURATED}: standard deviation 0.0010 within layers"
     board = of(leaderboard(frame(entry("a", 0.1, note=note))), "all")

@@ -13,193 +13,26 @@ Also measured: how long tiles take to cut, and how long the plan of real cases t
 from __future__ import annotations
 
 import argparse
-import heapq
-import random
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from itertools import combinations, pairwise
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from command import answer
 from record import FOLDER, Figure
+from simulated_run import LAYERS, Costs, Outcome, simulate
 
 from simbench.contracts import Design
 from simbench.results import figures
 from simbench.runs.planning.costs import PASS, reference
-from simbench.runs.planning.pieces import least, sized
-from simbench.runs.planning.schedule import Schedule
 from simbench.runs.planning.tiling import tiled
 from simbench.system.provenance import digest
 
 WORKERS = (1, 10, 100, 1000)
-LAYERS, INDICES = 20, 50
-#: Bytes a second that the driver sends, and seconds in which a dead worker is replaced.
-LINK, REPLACED = 125e6, 30.0
-#: Most events of a simulation: where there are more units, neighbours are one event, with all that each costs.
-EVENTS = 40_000
-#: A tile is divided while more than this part of it is left.
-SPARED = 10
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Seconds. pair: of all indices on a pair at a layer. side: of what they share, for a network at a layer. whole: of
-    the pass of a network through all layers. weights: bytes of a network. unit, record: of the driver, for a unit and
-    for a case."""
-
-    pair: float
-    side: float
-    whole: float
-    weights: float
-    unit: float
-    record: float
-
-
-@dataclass
-class Worker:
-    """reached: for each network that it holds, how many layers it has run. sides: networks of which what is shared at a
-    layer is there. queued: units on their way, with the time
-    when they are there."""
-
-    tile: int = -1
-    reached: dict[int, int] = field(default_factory=dict)
-    layer: int = -1
-    sides: set[int] = field(default_factory=set)
-    queued: list[tuple[float, Unit]] = field(default_factory=list)
-
-
-#: Tile, layer, pairs of the tile from and to, seconds, and how many units it is.
-Unit = tuple[int, int, int, int, float, int]
-
-
-@dataclass
-class Outcome:
-    """seconds: of the run. busy, link: seconds that the driver and its network connection were busy. passes: loads of a
-    network by a worker. running, sharing: seconds of all workers for passes and what networks share.
-    recorded: pairs at layers. lost: units."""
-
-    seconds: float = 0.0
-    busy: float = 0.0
-    link: float = 0.0
-    passes: int = 0
-    running: float = 0.0
-    sharing: float = 0.0
-    units: int = 0
-    recorded: int = 0
-    lost: int = 0
-    divided: int = 0
-
-
-def simulate(pairs: np.ndarray, costs: Costs, workers: int, mean_life: float = 0.0, seed: int = 0) -> Outcome:
-    """The run on some workers. mean_life: hours of a worker; 0: they do not die."""
-    both = 2 * costs.pair
-    tile = tiled(pairs, np.full(len(pairs), both), workers)
-    order = np.argsort(tile, kind="stable")
-    bounds = np.searchsorted(tile[order], range(workers + 1))
-    inside = [pairs[order[a:b]] for a, b in pairwise(bounds) if b > a]
-    most = least(len(pairs) * both * LAYERS / workers, workers)
-    together = max(1, int(len(pairs) * LAYERS / max(1.0, most / both) / EVENTS))
-
-    def units(number: int) -> Iterator[Unit]:
-        count = len(inside[number])
-        sizes = [len(some) for some, _ in sized(([k] for k in range(count)), most, lambda _: both)]
-        for layer in range(LAYERS):
-            at = 0
-            for place in range(0, len(sizes), together):
-                some = sizes[place : place + together]
-                yield number, layer, at, at + sum(some), both * sum(some), len(some)
-                at += sum(some)
-
-    tiles = ((len(inside[n]) * both * LAYERS, units(n)) for n in range(len(inside)))
-    schedule = Schedule(tiles, lambda unit: unit[4], least=len(pairs) * both * LAYERS / workers / SPARED)
-    return _run(schedule, inside, costs, workers, mean_life * 3600, random.Random(seed))
-
-
-def _run(
-    schedule: Schedule, inside: list[np.ndarray], costs: Costs, workers: int, life: float, draw: random.Random
-) -> Outcome:
-    out, crew, free, link = Outcome(), [Worker() for _ in range(workers)], 0.0, 0.0
-    ends: list[tuple[float, int, Unit, bool]] = []  # when a worker ends a unit, or dies of it
-    idle: set[int] = set()
-
-    def ask(number: int, now: float) -> None:
-        """The driver sends the next unit to a worker."""
-        nonlocal free
-        unit = schedule.take(number)
-        if unit is not None:
-            free = max(free, now) + costs.unit * unit[5]
-            out.busy += costs.unit * unit[5]
-            crew[number].queued.append((free, unit))
-
-    def begin(number: int, now: float) -> None:
-        """A worker begins its next unit."""
-        nonlocal link
-        worker = crew[number]
-        if not worker.queued:
-            return
-        there, unit = worker.queued.pop(0)
-        start = max(now, there)
-        if unit[0] != worker.tile:
-            worker.tile, worker.reached, worker.layer = unit[0], {}, -1
-        names = np.unique(inside[unit[0]][unit[2] : unit[3]]).tolist()
-        new = [name for name in names if name not in worker.reached]
-        if new:
-            link = max(link, start) + len(new) * costs.weights / LINK
-            out.link += len(new) * costs.weights / LINK
-            start = max(start, link)
-            out.passes += len(new)
-        steps = 0
-        for name in names:
-            steps += max(0, unit[1] + 1 - worker.reached.get(name, 0))
-            worker.reached[name] = max(unit[1] + 1, worker.reached.get(name, 0))
-        if worker.layer != unit[1]:
-            worker.layer, worker.sides = unit[1], set()
-        fresh = [name for name in names if name not in worker.sides]
-        worker.sides.update(fresh)
-        running, sharing = steps * costs.whole / LAYERS, len(fresh) * costs.side
-        out.running += running
-        out.sharing += sharing
-        end = start + running + sharing + unit[4]
-        death = start + draw.expovariate(1 / life) if life else end + 1
-        heapq.heappush(ends, (min(death, end), number, unit, death < end))
-
-    for _ in range(2):
-        for number in range(workers):
-            ask(number, 0.0)
-    for number in range(workers):
-        begin(number, 0.0)
-    while ends:
-        now, number, unit, died = heapq.heappop(ends)
-        if died:
-            out.lost += 1
-            for lost in (unit, *(waiting for _, waiting in crew[number].queued)):
-                schedule.again(lost)
-            schedule.gone(number)
-            crew[number] = Worker()
-            idle.add(number)
-            for other in sorted(idle):
-                there = now + REPLACED * (other == number)
-                ask(other, there)
-                if crew[other].queued:
-                    idle.discard(other)
-                    begin(other, there)
-            continue
-        recorded = costs.record * 2 * INDICES * (unit[3] - unit[2])
-        free = max(free, now) + recorded
-        out.busy += recorded
-        out.units += unit[5]
-        out.recorded += unit[3] - unit[2]
-        out.seconds = max(out.seconds, free)
-        ask(number, now)
-        if crew[number].queued:
-            begin(number, now)
-        else:
-            idle.add(number)
-    out.divided = schedule.divided
-    return out
+INDICES = 50
 
 
 def costs_here() -> Costs:
@@ -211,7 +44,7 @@ def costs_here() -> Costs:
     shared = sum(fixed.shared + growing.shared * one for fixed, growing in indices)
     more = INDICES / len(indices)
     unit, record = driver()
-    return Costs(each * more, shared * more, one, 0.4e6, unit, record)
+    return Costs(INDICES, each * more, shared * more, one, 0.4e6, unit, record)
 
 
 def driver() -> tuple[float, float]:

@@ -12,6 +12,7 @@ import boards
 import pytest
 import record
 import scale
+from simulated_run import LAYERS, Costs, simulate
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -52,30 +53,30 @@ def test_a_script_runs_small(name, target, tmp_path, warm_cache, monkeypatch):
         assert len(work) == 2 and all(row["met"] == "true" for row in work)
 
 
-SOME = scale.Costs(pair=1.0, side=0.0, whole=0.0, weights=0.0, unit=0.001, record=0.0)
+SOME = Costs(indices=50, pair=1.0, side=0.0, whole=0.0, weights=0.0, unit=0.001, record=0.0)
 
 
 def test_simulated_workers_share_the_work_until_the_driver_holds_them_up():
     pairs = scale.every(30)
-    total = 2 * len(pairs) * scale.LAYERS
-    hours = {workers: scale.simulate(pairs, SOME, workers) for workers in (1, 10, 100)}
+    total = 2 * len(pairs) * LAYERS
+    hours = {workers: simulate(pairs, SOME, workers) for workers in (1, 10, 100)}
     for workers, out in hours.items():
         assert total <= workers * out.seconds <= 1.2 * total, (workers, out)
-    slow = scale.simulate(pairs, replace(SOME, record=0.01), 100)  # 100 records of a unit of 2 s take as long as 1
+    slow = simulate(pairs, replace(SOME, record=0.01), 100)  # 100 records of a unit of 2 s take as long as 1
     assert slow.seconds == pytest.approx(total / 2 * 100 * 0.01, rel=0.1)
 
 
 def test_a_simulated_worker_runs_each_network_of_its_tile_once():
     pairs = scale.every(30)
     costs = replace(SOME, whole=5.0, side=0.25)
-    alone = scale.simulate(pairs, costs, 1)
+    alone = simulate(pairs, costs, 1)
     assert (alone.passes, alone.divided) == (30, 0)
-    assert alone.running == pytest.approx(30 * 5) and alone.sharing == pytest.approx(30 * scale.LAYERS * 0.25)
+    assert alone.running == pytest.approx(30 * 5) and alone.sharing == pytest.approx(30 * LAYERS * 0.25)
 
 
 def test_simulated_failures_lose_units_and_none_of_the_work():
     pairs = scale.every(20)
-    out = scale.simulate(pairs, SOME, 10, mean_life=0.05)
+    out = simulate(pairs, SOME, 10, mean_life=0.05)
     assert out.lost > 3 and out.busy == pytest.approx(SOME.unit * (out.units + out.lost), rel=0.2)
-    assert out.recorded == len(pairs) * scale.LAYERS
-    assert out.seconds > scale.simulate(pairs, SOME, 10).seconds
+    assert out.recorded == len(pairs) * LAYERS
+    assert out.seconds > simulate(pairs, SOME, 10).seconds

@@ -24,7 +24,7 @@ from simbench.runs.progress import Progress
 from simbench.runs.recipes import recipes
 from simbench.runs.request import Request
 from simbench.runs.training import trained
-from simbench.runs.units import measured, units
+from simbench.runs.units import measured, planned
 from simbench.system.provenance import canonical, commit, digest, machine, versions
 from simbench.system.raised import told, trace
 from simbench.system.surroundings import of_plugin
@@ -80,16 +80,18 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
                 records[case.key] = record
                 return True
 
+            number = courier.number if courier else 1
+            found, passes = planned(job, number)
+            work = list(found)
             if job.pending:
                 name, description = _describe(request, command)
                 description["trained"] = recipes(job)
                 description |= {"seconds": None, "measured": 0}
                 store.put_run(name, description)
-                progress.begin(
-                    f"measuring, cases: {job.pending}, pairs at layers",
-                    len(list(units(job, courier.number if courier else 1))),
-                )
-            for result in measured(job, progress, courier, recorded):
+                if courier:
+                    progress.say(f"{len(work)} units on {number} workers, forward passes: {sum(passes)}")
+                progress.begin(f"measuring, cases: {job.pending}, pairs at layers", len(work))
+            for result in measured(job, work, progress, courier, recorded):
                 record = _record(result, registry, name, described)
                 records[record.key] = store.put(record, result.arrays)
                 count += 1

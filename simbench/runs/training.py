@@ -142,6 +142,7 @@ def _errand(training: Training, device: str) -> Sent:
     return Sent(
         training.what,
         "",
+        1.0,
         lambda depot: depot.pack_training(training.network, training.setting, device),
         training=training,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
@@ -52,23 +50,27 @@ class Deadly:
 
 
 def measured(
-    job: Job, progress: Progress, courier: Courier | None = None, recorded: Callable[[Case], bool] = lambda case: False
+    job: Job,
+    units: Sequence[Unit],
+    progress: Progress,
+    courier: Courier | None = None,
+    recorded: Callable[[Case], bool] = lambda case: False,
 ) -> Iterator[Measured]:
-    """Results of every open case. courier: has whole units measured on workers, and results come in the order in which
-    units end; without one, cases are measured here one after the other. recorded: whether a case has come on record
-    since the job was prepared."""
+    """Results of the units of a job. courier: has whole units measured on workers, and results come in the order in
+    which units end; without one, cases are measured here one after the other. recorded: whether a case has come on
+    record since the job was prepared."""
     deadly = Deadly(job)
     if courier is None:
-        found = _here(job, progress, deadly)
+        found = _here(job, units, progress, deadly)
     else:
-        found = Remote(courier, progress, deadly, recorded).measured(partial(units, job, courier.number))
+        found = Remote(courier, progress, deadly, recorded).measured(units)
     for result in found:
         deadly.learn(result)
         yield result
         deadly.forget(result.case)
 
 
-def _here(job: Job, progress: Progress, deadly: Deadly) -> Iterator[Measured]:
+def _here(job: Job, units: Iterable[Unit], progress: Progress, deadly: Deadly) -> Iterator[Measured]:
     """Cases in this process, each marked as started while it is measured. In a process of their own: all where there is
     a timeout, and those that may kill the process."""
     request = job.resolved.request
@@ -84,7 +86,7 @@ def _here(job: Job, progress: Progress, deadly: Deadly) -> Iterator[Measured]:
         return result
 
     try:
-        for unit in units(job):
+        for unit in units:
             results = []
             for case in unit.cases:
                 result = result_of(unit, case)
@@ -109,17 +111,17 @@ def _died(rows: Iterable[Row]) -> bool:
 
 def units(job: Job, workers: int = 1) -> Iterator[Unit]:
     """The open cases of a job as units. For one worker, layer by layer: by pair, and by index where it prepares a state
-    of each side. For several, of `workers` tiles in turn (`simbench.runs.planning.tiles`)."""
+    of each side. For several, of about as many tiles (`simbench.runs.planning.tiles`)."""
+    return planned(job, workers)[0]
+
+
+def planned(job: Job, workers: int) -> tuple[Iterator[Unit], Iterator[int]]:
+    """The same, and the forward passes of each tile."""
     costs = Costs(job) if workers > 1 else None
 
     def cost(case: Case) -> float:
         return costs(case).each if costs else 0.0
 
-    waiting = deque(units_of(tile, job, workers, cost) for tile in tiles(job, workers, cost))
-    while waiting:
-        found = next(waiting[0], None)
-        if found is None:
-            waiting.popleft()
-        else:
-            yield found
-            waiting.rotate(-1 if workers > 1 else 0)
+    found = tiles(job, workers, cost)
+    of_tiles = (unit for tile in found for unit in units_of(tile, job, workers, cost))
+    return of_tiles, (tile.passes for tile in found)

@@ -23,11 +23,12 @@ PATIENT, MOST = 20, 40
 @dataclass(eq=False)
 class Errand:
     """Work for a worker. what: for people. tile: errands of one tile go to one worker while it lives, "" to any.
-    parcel: packs it when a worker is there; None where nothing is left to do. apart: whether it is done in a process
-    beside that of the worker."""
+    seconds: estimate of what it takes. parcel: packs it when a worker is there; None where nothing is left to do.
+    apart: whether it is done in a process beside that of the worker."""
 
     what: str
     tile: str
+    seconds: float
     parcel: Callable[[Depot], Parcel | None]
     apart: Callable[[], bool] = lambda: False
 
@@ -84,7 +85,7 @@ class Courier:
         self.workers.everywhere(over, self.terms.run)
 
     def _task(self, errand: Errand) -> Carried:
-        task = Carried(errand.what, errand.tile, lambda: self._call(task), errand)
+        task = Carried(errand.what, errand.tile, errand.seconds, lambda: self._call(task), errand)
         return task
 
     def _call(self, task: Carried) -> tuple[Callable, tuple] | None:
@@ -124,7 +125,8 @@ class Courier:
         """Send what a worker lacks, and the task after it."""
         *first, last = tuple(self.depot.supply(missing)) or ((),)
         for message in first:
-            self._dispatch.put(Carried(task.what, "", lambda message=message: (deliver, (message,)), None), worker)
+            bring = Carried(task.what, "", 0.0, lambda message=message: (deliver, (message,)), None)
+            self._dispatch.put(bring, worker)
         task.pieces, task.wait = last, 0.0 if last else 0.1  # else another task brings it
         self._dispatch.put(task, worker)
 

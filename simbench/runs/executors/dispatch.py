@@ -1,4 +1,4 @@
-"""Handing tasks to workers: as many as each may have, tasks of a tile to one worker, and those that came back again."""
+"""Handing tasks to workers: as many as each may have, as the schedule says, and those that came back again."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any, Generic, TypeVar
 
 from simbench.contracts import Workers
 from simbench.errors import EngineGone
+from simbench.runs.planning.schedule import Schedule
 
 #: Seconds after which it is looked whether workers have come or gone.
 LOOK = 1.0
-#: Most tasks that are read ahead to find one of another tile.
-AHEAD = 4096
 
 
 @dataclass(eq=False)
 class Task:
     """A task. what: for people. tile: tasks of one tile share work, and are given to one worker while it lives; "" is
-    for a task that shares nothing. call: makes (function, arguments) when a worker is there, or None if nothing is left
-    to do."""
+    for a task that shares nothing. seconds: estimate of what it takes. call: makes (function, arguments) when a worker
+    is there, or None if nothing is left to do."""
 
     what: str
     tile: str
+    seconds: float
     call: Callable[[], tuple[Callable[..., Any], tuple] | None]
 
 
@@ -39,9 +39,8 @@ class Dispatch(Generic[Each]):
     def __init__(self, workers: Workers, tick: Callable[[], None] = lambda: None) -> None:
         self.workers, self.tick = workers, tick
         self.running: dict[Future, tuple[Each, str]] = {}
-        self._tasks: Iterator[Each] = iter(())
         self._first: defaultdict[str | None, deque[Each]] = defaultdict(deque)  # worker, None for any
-        self._ahead = _Ahead[Each]()
+        self._schedule: Schedule[Each] = Schedule((), lambda task: task.seconds)
         self._refused: set[str] = set()
 
     def put(self, task: Each, worker: str | None = None) -> None:
@@ -57,7 +56,8 @@ class Dispatch(Generic[Each]):
         """Each task as it ends, with the name of its worker and its future; None for one that had nothing left to do,
         and a failed one where `call` raised. Raises EngineGone if the engine is gone, or if there was no worker for
         `patience` seconds."""
-        self._tasks, seen = iter(tasks), time.monotonic()
+        tasks, seen = list(tasks), time.monotonic()
+        self._schedule = Schedule.of(tasks, lambda task: task.tile, lambda task: task.seconds, len(self._slots()))
         while True:
             slots = self._slots()
             if slots or self.running:
@@ -73,9 +73,9 @@ class Dispatch(Generic[Each]):
                 free = {worker: number for worker, number in self._slots().items() if worker not in dead}
                 yield from self._fill(free)  # workers need not wait until results are on record
                 yield from ended
-            elif not slots:
+            elif not any(slots.values()):
                 time.sleep(LOOK)
-            elif not any(self._first.values()) and not self._ahead.read(self._tasks):
+            elif not any(self._first.values()):
                 return
 
     def cancel(self) -> None:
@@ -90,7 +90,8 @@ class Dispatch(Generic[Each]):
     def _fill(self, slots: dict[str, int]) -> Iterator[tuple[Each, str, Future | None]]:
         for worker in [worker for worker in self._first if worker is not None and worker not in slots]:
             self._first[None] += self._first.pop(worker)
-        self._ahead.keep(slots)
+        for gone in (worker for worker in self._schedule.workers if worker not in slots):
+            self._schedule.gone(gone)
         for _, worker in self.running.values():
             if worker in slots:
                 slots[worker] -= 1
@@ -118,57 +119,4 @@ class Dispatch(Generic[Each]):
         for first in (self._first[worker], self._first[None]):
             if first:
                 return first.popleft()
-        return self._ahead.next(worker, self._tasks)
-
-
-class _Ahead(Generic[Each]):
-    """Tasks that were read ahead, by tile, and the workers that the tiles are given to."""
-
-    def __init__(self) -> None:
-        self._tiles: dict[str, deque[Each]] = {}
-        self._owned: dict[str, str] = {}  # worker -> its tile
-        self._count = 0
-
-    def keep(self, workers: Iterable[str]) -> None:
-        """Take the tiles of all other workers, which are gone, for others."""
-        self._owned = {worker: self._owned[worker] for worker in workers if worker in self._owned}
-
-    def next(self, worker: str, tasks: Iterator[Each]) -> Each | None:
-        """The next task of the worker's tile, or of a tile that no other has, or the last of the longest."""
-        mine = self._owned.get(worker)
-        if mine in self._tiles:
-            return self._taken(mine)
-        others = {tile for tile in self._owned.values() if tile != mine}
-        while self._count < AHEAD:
-            task = next(tasks, None)
-            if task is None:
-                break
-            if not task.tile or task.tile == mine:
-                return task
-            if task.tile not in others and task.tile not in self._tiles:
-                self._owned[worker] = task.tile
-                return task
-            self._tiles.setdefault(task.tile, deque()).append(task)
-            self._count += 1
-        free = next((tile for tile in self._tiles if tile not in others), None)
-        if free is not None:
-            self._owned[worker] = free
-            return self._taken(free)
-        longest = max(self._tiles, key=lambda tile: len(self._tiles[tile]), default=None)
-        return None if longest is None else self._taken(longest, last=True)
-
-    def read(self, tasks: Iterator[Each]) -> bool:
-        """Whether there is a task left."""
-        task = next(tasks, None) if not self._tiles else None
-        if task is not None:
-            self._tiles.setdefault(task.tile, deque()).append(task)
-            self._count += 1
-        return bool(self._tiles)
-
-    def _taken(self, tile: str, last: bool = False) -> Each:
-        tasks = self._tiles[tile]
-        task = tasks.pop() if last else tasks.popleft()
-        self._count -= 1
-        if not tasks:
-            del self._tiles[tile]
-        return task
+        return self._schedule.take(worker)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -59,13 +59,13 @@ class Remote:
         self.courier, self.progress, self.deadly, self.recorded = courier, progress, deadly, recorded
         self.estimate = Estimate()
 
-    def measured(self, units: Callable[[], Iterable[Unit]]) -> Iterator[Measured]:
-        """Results of every case, in the order in which units end. units: gives the same units whenever it is called."""
+    def measured(self, units: Sequence[Unit]) -> Iterator[Measured]:
+        """Results of every case, in the order in which units end."""
         at_work = getattr(self.progress, "at_work", None)  # of `runs.progress.Watching`
         if at_work is not None:
-            self.estimate = Estimate(units())
+            self.estimate = Estimate(units)
             self.courier.tick = lambda: at_work(self.courier.running, self.estimate.seconds)
-        for part, worker, answer in self.courier.answers(self._part(unit, Whole(unit)) for unit in units()):
+        for part, worker, answer in self.courier.answers(self._part(unit, Whole(unit)) for unit in units):
             found = part.unsent + self._found(part, worker, answer)
             for result in found:
                 say_failed(result, self.progress)
@@ -79,7 +79,8 @@ class Remote:
     def _part(self, unit: Unit, whole: Whole, losses: int = 0) -> Part:
         part = Part(
             place(unit),
-            str(getattr(unit, "tile", "") or ""),
+            unit.tile,
+            unit.needs.seconds,
             lambda depot: self._parcel(part, depot),
             lambda: part.losses > 0 or any(map(self.deadly, part.unit.cases)),
             unit,

@@ -1,13 +1,15 @@
-"""The schedule: which unit a worker measures next."""
+"""The schedule: which task a worker does next, of tasks that come in tiles."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Work = TypeVar("Work")
+#: A tile is divided while more than this part of the share of a worker is left of it.
+SPARED = 0.1
 
 
 @dataclass
@@ -39,6 +41,22 @@ class Schedule(Generic[Work]):
         self._left_behind: deque[_Rest[Work]] = deque()
         self._lost: deque[Work] = deque()
         self.divided = 0
+
+    @classmethod
+    def of(
+        cls, work: Sequence[Work], tile: Callable[[Work], str], seconds: Callable[[Work], float], workers: int
+    ) -> Schedule[Work]:
+        """Of work in any order. tile: of a piece of work, "" for one that shares nothing."""
+        tiles: dict[Hashable, list[Work]] = {}
+        for place, each in enumerate(work):
+            tiles.setdefault(tile(each) or place, []).append(each)
+        least = SPARED * sum(map(seconds, work)) / max(1, workers)
+        return cls(((sum(map(seconds, some)), some) for some in tiles.values()), seconds, least)
+
+    @property
+    def workers(self) -> tuple[Hashable, ...]:
+        """Those with a tile."""
+        return tuple(self._begun)
 
     def take(self, worker: Hashable) -> Work | None:
         """The next unit for a worker; None where none is left to begin, though one that is lost may still come back."""

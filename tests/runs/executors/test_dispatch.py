@@ -37,7 +37,7 @@ class Hands(Workers):
 
 
 def task(what: object, tile: str = "") -> Task:
-    return Task(str(what), tile, lambda: (print, (what,)))
+    return Task(str(what), tile, 1.0, lambda: (print, (what,)))
 
 
 def stepped(hands: Hands, tasks: list[Task], found: Dispatch | None = None, chance: random.Random | None = None):
@@ -82,10 +82,10 @@ def test_tasks_of_a_tile_go_to_one_worker_in_order():
         assert [place for place, _ in given] == list(range(5)) and len({worker for _, worker in given}) == 1
 
 
-def test_a_worker_without_a_tile_takes_the_end_of_the_longest():
+def test_a_worker_without_a_tile_takes_the_second_half_of_the_longest():
     hands = Hands(a=1, b=1)
     list(stepped(hands, [task(place, "only") for place in range(6)]))
-    assert [what for _, what in hands.got] == [0, 5, 1, 4, 2, 3]
+    assert [what for _, what in hands.got] == [0, 3, 1, 4, 2, 5]
     assert {worker for worker, _ in hands.got} == {"a", "b"}
 
 
@@ -117,7 +117,7 @@ def test_what_needs_no_worker_any_more_and_what_cannot_be_packed_end_as_they_are
         raise ValueError("no")
 
     hands = Hands(a=1)
-    tasks = [Task("done", "", lambda: None), Task("broken", "", broken), task("well")]
+    tasks = [Task("done", "", 1.0, lambda: None), Task("broken", "", 1.0, broken), task("well")]
     ended = {each.what: future for each, _, future in stepped(hands, tasks)}
     assert ended["done"] is None and isinstance(ended["broken"].exception(), ValueError)
     assert ended["well"].result() is None and hands.got == [("a", "well")]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from simbench import InputError
+from simbench.system import interrupts
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -29,14 +30,15 @@ def cluster(number: int) -> Iterator[Any]:
     }
     with dask.config.set(settings):
         try:
-            started = LocalCluster(
-                n_workers=number,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
+            with interrupts.delayed():  # a Ctrl-C is for this process, which ends the workers
+                started = LocalCluster(
+                    n_workers=number,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
         except (OSError, RuntimeError, TimeoutError) as error:
             raise InputError(
                 f"executor dask can start no processes ({type(error).__name__}: {error}); a script that calls "

@@ -78,6 +78,9 @@ def delayed() -> Iterator[None]:
     main = threading.current_thread() is threading.main_thread() and callable(handler)
     if main:  # the mask is this thread's, and SIGINT then goes to another thread of the process, if there is one
         signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which would unblock SIGINT when the first process is started
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +97,29 @@ def test_a_signal_that_is_delayed_comes_at_the_end(raising, threads):
         came.append("later")
     end.set()
     assert came == ["later"]
+
+
+STARTS = """
+import multiprocessing, time
+from pathlib import Path
+from simbench.system.interrupts import delayed
+
+if __name__ == "__main__":
+    with delayed():
+        process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+        process.start()
+    print(Path(f"/proc/{process.pid}/status").read_text())
+    process.kill()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_a_process_that_is_started_meanwhile_never_has_it(tmp_path):
+    """Not even the first of the program, with which multiprocessing starts a process of its own."""
+    (tmp_path / "starts.py").write_text(STARTS)
+    done = subprocess.run([sys.executable, tmp_path / "starts.py"], capture_output=True, text=True, check=True)
+    (blocked,) = (int(line.split()[1], 16) for line in done.stdout.splitlines() if line.startswith("SigBlk"))
+    assert blocked & 1 << (signal.SIGINT - 1)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

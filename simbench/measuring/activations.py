@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import cast
 
@@ -20,6 +20,7 @@ from simbench.measuring.held import Held, OnDemand
 from simbench.measuring.sources import WHOLE, Sources
 from simbench.moments import views
 from simbench.moments.layers import LayerMoments
+from simbench.moments.scatter import Scatter
 from simbench.networks import sampling
 from simbench.networks.inputs import BATCH
 from simbench.networks.stages import in_a_row
@@ -172,9 +173,10 @@ class Activations(Sources):
         view: str,
         pairs: Iterable[tuple[int, int]] | None = None,
         chosen: Tensor | None = None,
+        known: Mapping[int, Scatter] | None = None,
     ) -> LayerMoments:
         """Moments of pairs of the (network, layer) members, given by their positions, in one pass over the inputs; by
-        default of all. chosen: (n,) booleans, of which inputs; None for all.
+        default of all. chosen: (n,) booleans, of which inputs; None for all. known: scatters by position, as they are.
 
         NaN or infinite activations of a member reach the moments of its own pairs only.
         """
@@ -187,7 +189,7 @@ class Activations(Sources):
         if chosen is not None:
             parts = chosen.to(self.device).split(self.batch)
             batches = ([x[part] for x in batch] for batch, part in zip(batches, parts, strict=True))
-        return LayerMoments.of(([views.rows(x, view) for x in batch] for batch in batches), pairs)
+        return LayerMoments.of(([views.rows(x, view) for x in batch] for batch in batches), pairs, known)
 
     @torch.no_grad()
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:

@@ -162,8 +162,8 @@ class Activations(Sources):
         if key not in self._outputs:
             net = self.net(network)
             last = list(net._modules)[-1] if in_a_row(net) else WHOLE
-            outputs = list(self.batches(network, last, split))
-            self._outputs[key] = finite(torch.cat(outputs), f"the last layer of {network.name}")
+            outputs = torch.cat(list(self.batches(network, last, split, hold=last == WHOLE)))
+            self._outputs[key] = finite(outputs, f"the last layer of {network.name}")
         return self._outputs[key]
 
     def stack(

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from simbench.measuring.aligned import Aligned
-from simbench.measuring.sources import WHOLE
 from simbench.networks.stages import in_a_row
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def at_once(activations: Activations, network: Network, layer: str, split: str) 
     that all of them keep what they read.
     """
     selection = activations.selection
-    if selection is None or isinstance(layer, Aligned) or layer == WHOLE or in_a_row(activations.net(network)):
+    if selection is None or isinstance(layer, Aligned) or in_a_row(activations.net(network)):
         return [layer]
     layers, room = [layer], activations.budget // (2 * max(1, len(selection.networks)))
     room -= activations.size(network, layer, split)

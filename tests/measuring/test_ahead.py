@@ -78,6 +78,11 @@ def test_activations_are_those_of_each_layer_alone_to_the_last_bit(budget):
         found = ahead.tensor(network, layer, split)
         assert torch.equal(found, expected) and found.stride() == expected.stride(), (layer, split)
         assert ahead.held.nbytes <= budget
+    for network in selection.networks:
+        expected = Activations(selection.setting).outputs(network, "test")
+        assert torch.equal(
+            Activations(selection.setting, budget=budget, selection=selection).outputs(network, "test"), expected
+        )
 
 
 def test_a_sweep_of_layers_runs_each_network_once_on_every_batch():
@@ -85,6 +90,8 @@ def test_a_sweep_of_layers_runs_each_network_once_on_every_batch():
     bench = Workbench(selection)
     seen, (a, b) = passes(bench, selection), selection.networks
     layers = installed().get("experiments", "layers")
+    for network in (a, b):
+        bench.accuracy(network)
     for front, end in itertools.product(LAYERS, LAYERS):
         for kind, method in (("index", get("cka")), ("stitcher", stitcher("least_squares"))):
             case = Case(layers, selection.setting, kind, method, a, front, b, end, "spatial")

@@ -116,8 +116,8 @@ class ArrayFile(Loaded):
     Token ids are input_ids, labels, with an attention_mask; test_... for the test split. Without test arrays, a fifth
     of the inputs is the test split.
     outputs, ids: number of classes and of token ids; none: one more than the largest. targets: "classes", or "numbers"
-        to predict; none: floats that are not whole are numbers. centre, spread: mean and std per channel of images scaled
-        to [0, 1]; none: networks see uint8 images divided by 255, and floats as they are.
+        to predict; none: floats that are not whole are numbers. centre, spread: mean and std per channel of images
+        scaled to [0, 1]; none: networks see uint8 images divided by 255, and floats as they are.
     """
 
     prefix = "arrays"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -12,11 +12,25 @@ from simbench.measuring.aligned import Aligned
 from simbench.networks.stages import in_a_row
 
 if TYPE_CHECKING:
-    from simbench.contracts.selection import Network
-    from simbench.measuring.activations import Activations
+    from torch import nn
+
+    from simbench.contracts.selection import Network, Selection
+    from simbench.measuring.held import Held
 
 
-def at_once(activations: Activations, network: Network, layer: str, split: str) -> list[str]:
+class Reader(Protocol):
+    """What reads ahead: `Activations`."""
+
+    selection: Selection | None
+    budget: int
+    held: Held
+
+    def net(self, network: Network) -> nn.Module: ...
+
+    def size(self, network: Network, layer: str, split: str) -> int: ...
+
+
+def at_once(activations: Reader, network: Network, layer: str, split: str) -> list[str]:
     """The layer, and those of the selection that are computed in the same pass.
 
     Each layer of a row of stages starts from those below it, so that it is read alone. Of other networks each pass

@@ -116,10 +116,12 @@ def draw(
 
 
 def alone(case: Case, bench: Bench) -> Result:
-    """The result of a case of one unstitched network: its accuracy, and its layers in order of depth, for figures."""
+    """The result of a case of one unstitched network: its accuracy, of a regression R2, and its layers in order of
+    depth, for figures."""
     import numpy as np
 
-    return Result([Row("accuracy", bench.accuracy(case.a))], {"layers": np.array(case.a.model.layers)})
+    quantity = "r2" if case.setting.dataset.regression else "accuracy"
+    return Result([Row(quantity, bench.accuracy(case.a))], {"layers": np.array(case.a.model.layers)})
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from simbench import Dataset, InputError, Source, Split, hookimpl, number
 
@@ -29,6 +29,7 @@ class Loaded(Dataset):
     """A data set that is read into memory when it is first asked for.
 
     outputs, ids: number of classes and of token ids; none: one more than the largest.
+    targets: "classes", or "numbers" to predict; none: floats that are not whole are numbers.
     centre, spread: mean and std per channel of images scaled to [0, 1]; none: networks see uint8 images divided by 255,
         and floats as they are.
     """
@@ -38,6 +39,7 @@ class Loaded(Dataset):
     ids: int | None = number(None, least=1)
     centre: tuple[float, ...] | None = None
     spread: tuple[float, ...] | None = None
+    targets: Literal["classes", "numbers"] | None = None
 
     prefix = ""
 
@@ -52,7 +54,8 @@ class Loaded(Dataset):
 
     @property
     def params(self) -> dict[str, Any]:
-        return {key: value for key, value in super().params.items() if key != "path"}
+        left_out = {"path"} if self.targets else {"path", "targets"}  # so that older results keep their names
+        return {key: value for key, value in super().params.items() if key not in left_out}
 
     def prepare(self) -> None:
         self._data  # noqa: B018 (it reads)
@@ -86,6 +89,10 @@ class Loaded(Dataset):
         return self._data.attributes
 
     @property
+    def regression(self) -> bool:
+        return self._data.regression
+
+    @property
     def vocabulary(self) -> int | None:
         return self._data.vocabulary
 
@@ -95,7 +102,7 @@ class Loaded(Dataset):
 
         train, test = self._read()
         stated = {"classes": self.outputs, "vocabulary": self.ids, "mean": self.centre, "std": self.spread}
-        return in_memory(train, test, label=self.label, **stated)
+        return in_memory(train, test, label=self.label, targets=self.targets, **stated)
 
     def _read(self) -> tuple[Any, Any]:
         """What `in_memory` takes for the train split, and for the test split or None."""
@@ -108,8 +115,9 @@ class ArrayFile(Loaded):
 
     Token ids are input_ids, labels, with an attention_mask; test_... for the test split. Without test arrays, a fifth
     of the inputs is the test split.
-    outputs, ids: number of classes and of token ids; none: one more than the largest. centre, spread: mean and std per
-        channel of images scaled to [0, 1]; none: networks see uint8 images divided by 255, and floats as they are.
+    outputs, ids: number of classes and of token ids; none: one more than the largest. targets: "classes", or "numbers"
+        to predict; none: floats that are not whole are numbers. centre, spread: mean and std per channel of images
+        scaled to [0, 1]; none: networks see uint8 images divided by 255, and floats as they are.
     """
 
     prefix = "arrays"

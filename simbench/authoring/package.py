@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from simbench.contracts import Dataset, Executor, Experiment, Index, Model, Plugin, Stitcher
+from simbench.contracts import Dataset, Executor, Experiment, Index, Model, Plugin, Source, Stitcher
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError
 
@@ -21,6 +21,7 @@ KINDS: dict[str, type[Plugin]] = {
     "dataset": Dataset,
     "experiment": Experiment,
     "executor": Executor,
+    "source": Source,
 }
 CHECK = "    simbench check $name             # does it keep its contract and its claims?\n"
 #: Kind -> the commands that try the plugin out.
@@ -30,6 +31,8 @@ COMMANDS = {
     "model": CHECK + "    simbench run --models $name --seeds 3",
     "dataset": CHECK + "    simbench run --datasets $name --seeds 3 --layers bn8",
     "experiment": "    simbench run --experiments $name --layers bn5",
+    "source": "    simbench list models '$name:*'\n    simbench check $name:small   # one of its models\n"
+    "    simbench run --models $name:small --seeds 3",
     "executor": CHECK + "    simbench run --executor $name --seeds 3 --layers bn8",
 }
 

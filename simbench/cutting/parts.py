@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor, fx, nn
@@ -126,6 +128,34 @@ class HookedFront(nn.Module):
         finally:
             handle.remove()
         raise InputError(f"layer {self.layer!r} does not run when the network does; name layers that do")
+
+
+class HookedFronts(nn.Module):
+    """A network up to several layers: copies of their outputs from one forward pass, in the order given."""
+
+    def __init__(self, net: nn.Module, layers: Sequence[str]) -> None:
+        super().__init__()
+        self.net, self.layers, self.training = net, tuple(layers), False
+
+    def forward(self, *args: Any, **kwargs: Any) -> list[Tensor]:
+        found: dict[str, Tensor] = {}
+
+        def hook(layer: str, module: nn.Module, given: tuple, output: Any) -> None:
+            leaf = next(leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor))
+            found.setdefault(layer, leaf.clone())
+            if len(found) == len(self.layers):
+                raise _Stop
+
+        handles = [self.net.get_submodule(each).register_forward_hook(partial(hook, each)) for each in self.layers]
+        try:
+            self.net(*args, **kwargs)
+        except _Stop:
+            return [found[layer] for layer in self.layers]
+        finally:
+            for handle in handles:
+                handle.remove()
+        missing = next(layer for layer in self.layers if layer not in found)
+        raise InputError(f"layer {missing!r} does not run when the network does; name layers that do")
 
 
 class HookedEnd(nn.Module):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from simbench.contracts import Dataset, Split
 from simbench.data.reading import arrays
-from simbench.errors import InputError
+from simbench.errors import InputError, unknown
 from simbench.system.names import unfit
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Share of the inputs that are the test split where none is given, and the seed that draws them.
 TESTED, SEED = 0.2, 0
+#: What labels may be said to be.
+TARGETS = ("classes", "numbers")
 
 
 class InMemory(Dataset):
@@ -56,6 +58,7 @@ def in_memory(
     vocabulary: int | None = None,
     mean: tuple[float, ...] | None = None,
     std: tuple[float, ...] | None = None,
+    targets: str | None = None,
 ) -> InMemory:
     """A data set of what is given for both splits, each read once: all networks see the same rows in the same order.
 
@@ -63,20 +66,27 @@ def in_memory(
         a DataLoader or Dataset of either. Without test, a fifth of the inputs, drawn with seed 0, is the test split.
         Images are (n, c, h, w), (n, h, w, c) or (n, h, w); whole numbers (n, t) are token ids.
     classes, vocabulary: number of outputs and of token ids; by default one more than the largest there is.
+    targets: what labels are, "classes", or "numbers" (n,) or (n, outputs) to predict; by default, floats that are not
+        whole are numbers.
     mean, std: per channel, of images scaled to [0, 1]. By default networks see the values as they are: uint8 images
         divided by 255, and floats unchanged.
     Raises InputError for data that cannot be read so.
     """
     if unfit(label):
         raise InputError(f"the label of the data {unfit(label)}; give another one with label=")
+    if targets not in (None, *TARGETS):
+        raise unknown("targets", targets, TARGETS)
     x, y = arrays(train, f"{label} (train)")
     if len(x) != len(y):
         raise InputError(f"{label} has {len(x)} inputs and {len(y)} labels; one label for each input is wanted")
     parts = {"train": (x, y), "test": arrays(test, f"{label} (test)")} if test is not None else _divided(x, y)
-    parts = {name: (_shaped(x, label), _labels(y)) for name, (x, y) in parts.items()}
+    numbers = targets == "numbers" or (targets is None and any(map(_fractions, (y for _, y in parts.values()))))
+    parts = {name: (_shaped(x, label), _numbers(y) if numbers else _labels(y)) for name, (x, y) in parts.items()}
     described = _tokens(parts, vocabulary) if x.ndim == 2 and x.dtype.kind in "iu" else _images(parts, mean, std)
     labels = [y for _, y in parts.values()]
-    if labels[0].ndim == 2:
+    if numbers:
+        described |= {"classes": labels[0].shape[1], "regression": True}
+    elif labels[0].ndim == 2:
         described |= {
             "classes": labels[0].shape[1],
             "attributes": tuple(f"label {i}" for i in range(labels[0].shape[1])),
@@ -117,7 +127,17 @@ def _shaped(x: numpy.ndarray, label: str) -> numpy.ndarray:
 def _labels(y: numpy.ndarray) -> numpy.ndarray:
     """Labels (n,) or (n, outputs); a column (n, 1) is (n,), and truth values are 0 and 1."""
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    return y.astype("int64") if y.dtype.kind == "b" or (y.dtype.kind == "f" and bool((y == y.round()).all())) else y
+    return y.astype("int64") if y.dtype.kind == "b" or (y.dtype.kind == "f" and not _fractions(y)) else y
+
+
+def _fractions(y: numpy.ndarray) -> bool:
+    """True for floats that are not whole, and so no classes."""
+    return y.dtype.kind == "f" and not bool((y == y.round()).all())
+
+
+def _numbers(y: numpy.ndarray) -> numpy.ndarray:
+    """Numbers (n, outputs) to predict."""
+    return (y[:, None] if y.ndim == 1 else y).astype("float32")
 
 
 def _tokens(parts: dict, vocabulary: int | None) -> dict[str, Any]:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from simbench.contracts.selection import Network, Setting
+from simbench.contracts.selection import Network, Selection, Setting
 from simbench.contracts.task import Rows, take
 from simbench.cutting import cut
+from simbench.measuring.ahead import at_once, filled
 from simbench.measuring.aligned import Aligned
-from simbench.measuring.fronts import finite, joined, normalised_batches, run, run_front
+from simbench.measuring.fronts import finite, joined, normalised_batches, run, run_front, run_layers
 from simbench.measuring.held import Held, OnDemand
 from simbench.measuring.sources import WHOLE, Sources
 from simbench.moments import views
 from simbench.moments.layers import LayerMoments
+from simbench.moments.scatter import Scatter
 from simbench.networks import sampling
 from simbench.networks.inputs import BATCH
 from simbench.networks.stages import in_a_row
@@ -35,18 +37,23 @@ FLAT_INPUTS = 2000
 @stopwatch.stages(batches="front passes", tensor="front passes")
 class Activations(Sources):
     """Activations of the networks of one setting: `batches` is a stream in order, `tensor` gives them in one piece.
-
     Activations are computed from the deepest held layer of the same network below them, so a sweep over layers in
     order of depth costs one pass through each network. What is held changes no number.
 
-    budget: bytes. flat: most inputs in view flat. batch: inputs of a forward pass.
+    budget: bytes. flat: most inputs in view flat. batch: inputs of a pass. selection: layers that are read together.
     """
 
     def __init__(
-        self, setting: Setting, device: str = "cpu", budget: int = BUDGET, flat: int = FLAT_INPUTS, batch: int = BATCH
+        self,
+        setting: Setting,
+        device: str = "cpu",
+        budget: int = BUDGET,
+        flat: int = FLAT_INPUTS,
+        batch: int = BATCH,
+        selection: Selection | None = None,
     ) -> None:
         super().__init__(setting, device, batch)
-        self.budget, self.flat = budget, flat
+        self.budget, self.flat, self.selection = budget, flat, selection
         self.held = Held(budget)
         self._outputs: dict[tuple[str, str], Tensor] = {}
         self._shapes: dict[tuple[str, str], tuple[int, ...]] = {}
@@ -55,9 +62,8 @@ class Activations(Sources):
     def batches(self, network: Network, layer: str, split: str, hold: bool = False) -> Iterator[Tensor]:
         """Activations of all inputs of a split in order, in batches, from memory or computed on the way.
 
-        hold: all are computed first and held, if they fit.
-        """
-        if hold and self._bytes(network, layer, split) <= self.budget:
+        hold: all are computed first and held, if they fit."""
+        if hold and self.size(network, layer, split) <= self.budget:
             self.tensor(network, layer, split)
         key = (network.content, layer, split)
         if key in self.held:
@@ -82,33 +88,27 @@ class Activations(Sources):
         lazy: if all do not fit, return an object that computes those it is indexed with, as `chosen`.
         beside: keys (content, layer, split) of activations that stay held meanwhile.
         """
-        if (lazy or chosen is not None) and self._bytes(network, layer, split) > self.budget:
+        if (lazy or chosen is not None) and self.size(network, layer, split) > self.budget:
             if chosen is None:
                 return OnDemand(partial(self.tensor, network, layer, split))
             return self._of_chosen(network, layer, split, chosen)
-        everything = self._of_all(network, layer, split, beside)
-        return everything if chosen is None else take(everything, chosen.to(self.device))
+        rows = self._of_all(network, layer, split, beside)
+        return rows if chosen is None else take(rows, chosen.to(self.device))
 
     def _of_all(self, network: Network, layer: str, split: str, beside: Container) -> Tensor:
         key = (network.content, layer, split)
         if key in self.held:
             return self.held[key]
-        start = time.perf_counter()
-        below, stages = self._nearest(network, layer, split)
-        x, at = None, 0
-        for part in (run(stages, batch, self.batch) for batch in below):
-            if x is None:
-                self.held.make_room(part[0].nbytes * self.count(split), beside)
-                x = torch.empty(
-                    (self.count(split), *part.shape[1:]),
-                    dtype=part.dtype,
-                    device=part.device,
-                    memory_format=torch.channels_last if part.ndim == 4 else torch.contiguous_format,
-                )
-            x[at : at + len(part)] = part
-            at += len(part)
-        self.held.keep(key, x, time.perf_counter() - start)
-        return x
+        start, layers = time.perf_counter(), at_once(self, network, layer, split)
+        parts: Iterator[list[Tensor]] = run_layers(self, network, layers, split)
+        if len(layers) == 1:
+            below, stages = self._nearest(network, layer, split)
+            parts = ([run(stages, batch, self.batch)] for batch in below)
+        made = filled(parts, self.count(split), lambda size: self.held.make_room(size, beside))
+        seconds = (time.perf_counter() - start) / sum(x.nbytes for x in made)
+        for each, x in zip(layers, made, strict=True):
+            self.held.keep((network.content, each, split), x, seconds * x.nbytes)
+        return made[0]
 
     def _of_chosen(self, network: Network, layer: str, split: str, chosen: Tensor) -> Tensor:
         if isinstance(layer, Aligned):
@@ -126,12 +126,13 @@ class Activations(Sources):
             return None
         return sampling.draw(self.count(split), self.flat, self.setting.seed)
 
-    def _bytes(self, network: Network, layer: str, split: str) -> int:
+    def size(self, network: Network, layer: str, split: str) -> int:
+        """Bytes of the activations of all inputs."""
         return math.prod(self.shape(network, layer)) * 4 * self.count(split)
 
     def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
-        """Batches of the deepest held activations below the layer, or of the inputs, and the stages from there to the
-        layer. Aligned layers, of which there may be many, start from those of the layer itself."""
+        """Batches of the deepest held activations below the layer, or of the inputs, and the stages from there. Aligned
+        layers, of which there may be many, start from those of the layer itself."""
         if isinstance(layer, Aligned):
             return self.batches(network, layer.layer, split, hold=True), layer.alone
         below, stages = self._below(network, layer, split)
@@ -140,8 +141,8 @@ class Activations(Sources):
         return (part.clone() for part in below.split(self.batch)), stages  # a forward may write to its input
 
     def _below(self, network: Network, layer: str, split: str) -> tuple[Tensor | None, nn.Sequential]:
-        """The deepest held activations below the layer, None if there are none, and the stages from there to the
-        layer; they give the output of the front to the last bit."""
+        """The deepest held activations below the layer, or None, and the stages from there; they give the output of the
+        front to the last bit."""
         front = self.front(network, layer)
         if not in_a_row(self.net(network)):
             return None, front
@@ -161,7 +162,7 @@ class Activations(Sources):
         if key not in self._outputs:
             net = self.net(network)
             last = list(net._modules)[-1] if in_a_row(net) else WHOLE
-            outputs = torch.cat(list(self.batches(network, last, split)))
+            outputs = torch.cat(list(self.batches(network, last, split, hold=last == WHOLE)))
             self._outputs[key] = finite(outputs, f"the last layer of {network.name}")
         return self._outputs[key]
 
@@ -172,14 +173,14 @@ class Activations(Sources):
         view: str,
         pairs: Iterable[tuple[int, int]] | None = None,
         chosen: Tensor | None = None,
+        known: Mapping[int, Scatter] | None = None,
     ) -> LayerMoments:
         """Moments of pairs of the (network, layer) members, given by their positions, in one pass over the inputs; by
-        default of all. chosen: (n,) booleans, of which inputs; None for all.
+        default of all. chosen: (n,) booleans, of which inputs; None for all. known: scatters by position, as they are.
 
         NaN or infinite activations of a member reach the moments of its own pairs only.
         """
-        size = sum(self._bytes(*member, split) for member in members)
-        if size <= self.budget:
+        if sum(self.size(*member, split) for member in members) <= self.budget:
             together = {(network.content, layer, split) for network, layer in members}
             for network, layer in members:
                 self.tensor(network, layer, split, beside=together)
@@ -187,7 +188,7 @@ class Activations(Sources):
         if chosen is not None:
             parts = chosen.to(self.device).split(self.batch)
             batches = ([x[part] for x in batch] for batch, part in zip(batches, parts, strict=True))
-        return LayerMoments.of(([views.rows(x, view) for x in batch] for batch in batches), pairs)
+        return LayerMoments.of(([views.rows(x, view) for x in batch] for batch in batches), pairs, known)
 
     @torch.no_grad()
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from simbench.contracts.selection import Network
 from simbench.contracts.task import take
+from simbench.cutting.parts import HookedFronts
 from simbench.measuring.aligned import Rereading
 from simbench.measuring.sources import Sources
 from simbench.networks.inputs import prepared
+from simbench.system import passes
 from simbench.system.surroundings import abroad
 
 
@@ -24,8 +26,9 @@ def run_front(sources: Sources, network: Network, layer: str, inputs: Tensor) ->
 
 def normalised_batches(sources: Sources, network: Network, inputs: Tensor) -> Iterator[Tensor]:
     """Raw inputs in batches, as the network wants them: in its own size, normalised as where it was trained."""
-    home, model = network.home(sources.setting), network.model
-    return (model.adapted(prepared(part, model, home, sources.device)) for part in inputs.split(sources.batch))
+    home, model, parts = network.home(sources.setting), network.model, inputs.split(sources.batch)
+    counted = passes.counted(parts, network.name, len(parts))
+    return (model.adapted(prepared(part, model, home, sources.device)) for part in counted)
 
 
 def reread(sources: Sources, network: Network, layer: str, inputs: Tensor) -> Iterator[Tensor | None]:
@@ -48,11 +51,32 @@ def run(stages: nn.Sequential, x: Tensor, batch: int) -> Tensor:
     A short batch is filled up with repeated inputs. Matrix products of another number of rows may add up in another
     order, and an input's activations must not depend on its batch.
     """
-    short = len(x) < batch
     with abroad():  # the stages are code of a plugin
-        y = stages(take(x, torch.arange(batch, device=x.device) % len(x)) if short else x)
-    y = y[: len(x)] if short else y
+        y = stages(_filled(x, batch))
+    return _laid(y, len(x))
+
+
+def _filled(x: Tensor, batch: int) -> Tensor:
+    return x if len(x) >= batch else take(x, torch.arange(batch, device=x.device) % len(x))
+
+
+def _laid(y: Tensor, number: int) -> Tensor:
+    """The first `number` outputs; maps in channels-last memory."""
+    y = y if len(y) == number else y[:number]
     return y.contiguous(memory_format=torch.channels_last) if y.ndim == 4 else y
+
+
+def run_layers(sources: Sources, network: Network, layers: Sequence[str], split: str) -> Iterator[list[Tensor]]:
+    """Activations of all inputs of a split at several layers, in batches: one forward pass for all layers of a network
+    that is no row of stages. They are those of the front of each layer, to the last bit."""
+    whole, fronts = HookedFronts(sources.net(network), layers), []
+    for axes in (sources.axes(network, layer) for layer in layers):
+        fronts.append(axes.canonical if axes else lambda x: x)
+    for part in normalised_batches(sources, network, sources.inputs(split)):
+        filled = _filled(part, sources.batch)
+        with abroad():
+            found = whole(filled)
+        yield [_laid(canonical(x), len(part)) for canonical, x in zip(fronts, found, strict=True)]
 
 
 def joined(parts: list[Tensor]) -> Tensor:

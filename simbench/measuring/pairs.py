@@ -31,7 +31,7 @@ class Pairs:
         self, selection: Selection, device: str = "cpu", memory: int = BUDGET, flat: int = FLAT_INPUTS
     ) -> None:
         self.selection = selection
-        self.activations = Activations(selection.setting, device, memory, flat)
+        self.activations = Activations(selection.setting, device, memory, flat, selection=selection)
         self._stacks = Stacks(self.activations, selection)
         self._leading: dict[tuple[str, str], Aligned] = {}
 

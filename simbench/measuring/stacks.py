@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
@@ -12,8 +13,10 @@ from simbench.contracts.selection import Network, Selection
 from simbench.errors import InputError
 from simbench.measuring.activations import Activations
 from simbench.measuring.fronts import finite
+from simbench.measuring.held import Held
 from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
+from simbench.moments.scatter import Scatter
 from simbench.statistics.reliability import half_splits
 
 #: A network and one of its layers.
@@ -22,18 +25,34 @@ Member = tuple[Network, str]
 Content = tuple[str, str]
 #: Split, view, and half of the inputs (None: all).
 Which = tuple[str, str, int | None]
+#: The share of the memory of activations that scatters may take besides.
+SHARE = 1 / 4
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A scatter, whose bases are computed when they are first asked for and then stay with it."""
+
+    scatter: Scatter
+
+    @property
+    def nbytes(self) -> int:
+        """Its matrix and two bases of two matrices."""
+        return 5 * self.scatter.width**2 * 8
 
 
 class Stacks:
     """Moments of two representations; those of a layer's pairs in the selection's design come from one pass over the
     images, and any other pair from a pass of its own.
 
-    They are a function of the two alone, to the last bit: see `simbench.moments.comoments.Comoments`.
+    A representation keeps its scatter, and the factorisation of it, for all layers that it is paired with. Moments are
+    a function of the two alone, to the last bit: see `simbench.moments.comoments.Comoments`.
     """
 
     def __init__(self, activations: Activations, selection: Selection) -> None:
         self.activations, self.selection = activations, selection
         self._kept: dict[tuple, LayerMoments] = {}
+        self._sides = Held(int(activations.budget * SHARE))
 
     def __iter__(self) -> Iterator[tuple]:
         """What is held: (contents of the representations, split, view, half)."""
@@ -74,8 +93,17 @@ class Stacks:
         if half is not None:
             first = torch.tensor(half_splits(self.activations.count(split), 1)[0])
             chosen = ~first if half else first
-        stack = self.activations.stack(tuple(members.values()), split, view, pairs, chosen)
+        known = {
+            at: self._sides[key].scatter
+            for at, key in enumerate((*each, *which) for each in order)
+            if key in self._sides
+        }
+        stack = self.activations.stack(tuple(members.values()), split, view, pairs, chosen, known)
         self._kept[tuple(order), *which] = stack
+        for at in set(range(len(order))) - known.keys():
+            side = _Side(stack.scatter(at))
+            self._sides.make_room(side.nbytes)
+            self._sides.keep((*order[at], *which), side, side.nbytes * side.scatter.width)  # a wider one costs more
         return stack, [order.index(_content(member)) for member in (a, b)]
 
     def _together(self, a: Member, b: Member) -> dict[Content, Member]:

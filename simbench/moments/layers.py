@@ -45,15 +45,24 @@ class LayerMoments:
         self._scatters: dict[Hashable, Scatter] = {}
 
     @classmethod
-    def of(cls, batches: Iterable[Sequence[Tensor]], pairs: Iterable[tuple[int, int]] | None = None) -> LayerMoments:
+    def of(
+        cls,
+        batches: Iterable[Sequence[Tensor]],
+        pairs: Iterable[tuple[int, int]] | None = None,
+        known: Mapping[int, Scatter] | None = None,
+    ) -> LayerMoments:
         """Moments of pairs of k representations, with the keys 0 to k - 1, from batches of their rows
-        [(n, p_1), ..., (n, p_k)], at least one; by default of all pairs, always of each with itself."""
+        [(n, p_1), ..., (n, p_k)], at least one; by default of all pairs, always of each with itself.
+
+        known: scatters of some of them, of the same rows, which are taken as they are and not summed again."""
         moments: LayerMoments | None = None
         for batch in batches:
             if moments is None:
                 every = range(len(batch))
                 own = [(i, i) for i in every]
                 moments = cls([*own, *(combinations(every, 2) if pairs is None else pairs)], keep_rows=False)
+                for key, scatter in (known or {}).items():
+                    moments._scatters[key] = scatter
             moments.add(dict(enumerate(batch)))
         if moments is None:
             raise ValueError("no batches are given")
@@ -81,8 +90,10 @@ class LayerMoments:
         parts = [rows[key] for key in self.keys]
         if self._comoments is None:
             pairs = [(self._place[i], self._place[j]) for i, j in self.pairs]
-            own = [(i, i) for i in range(len(parts))]
-            self._comoments = Comoments([x.shape[1] for x in parts], dict.fromkeys([*own, *pairs]), parts[0].device)
+            known = {self._place[key] for key in self._scatters}
+            wanted = [(i, i) for i in range(len(parts))] + pairs
+            unknown = dict.fromkeys((i, j) for i, j in wanted if i != j or i not in known)
+            self._comoments = Comoments([x.shape[1] for x in parts], unknown, parts[0].device)
         self._comoments.add(parts)
 
     def close(self) -> None:

@@ -134,17 +134,17 @@ class Scatter:
 
     def uncentred(self) -> Scatter:
         """Scatter about zero, `sum_i x_i x_i^T`, for the paper's uncentred definitions."""
-        if self.centre == "zero":
-            return self
-        if self.rows is not None:
+        if self.rows is not None and self.centre != "zero":
             return Scatter(self.n, torch.zeros_like(self.mean), None, self.eps, "zero", self.rows + self.mean)
-        return Scatter(
-            self.n,
-            torch.zeros_like(self.mean),
-            self.matrix + self.n * torch.outer(self.mean, self.mean),
-            self.eps,
-            "zero",
-        )
+        return self._about_zero or self
+
+    @cached_property
+    def _about_zero(self) -> Scatter | None:
+        """None of a scatter about zero."""
+        if self.centre == "zero":
+            return None
+        about = self.matrix + self.n * torch.outer(self.mean, self.mean)
+        return Scatter(self.n, torch.zeros_like(self.mean), about, self.eps, "zero")
 
     def through(self, weight: Tensor, bias: Tensor | None) -> Scatter:
         """Scatter of `x @ weight + bias`, weight (p, q), in closed form. Raises InputError for a bias after

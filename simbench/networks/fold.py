@@ -11,20 +11,25 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from simbench.errors import InputError
+from simbench.networks.fold_graphs import fold_operations
 from simbench.networks.stages import Overwriting, in_a_row, in_order, out_of_place
 
 
-def fold(end: nn.Sequential) -> nn.Sequential:
+def fold(end: nn.Module) -> nn.Module:
     """`end` with every batch norm folded into the convolution before it, in channels-last memory.
 
-    Inside residual blocks, inception modules and other stages with a custom `forward`, a symbolic trace shows which
-    batch norm is the only reader of a convolution; a stage that cannot be traced is left unchanged.
+    Inside residual blocks, inception modules and other stages with a custom `forward`, and in networks that are no row
+    of stages, a symbolic trace shows which batch norm is the only reader of a convolution; a stage that cannot be
+    traced is left unchanged. Of the ends that `cut` makes with torch.fx or torch.export, the graph shows it.
     A convolution and its batch norm become one stage with the name of the batch norm, so that every stage of the
     result computes the same output as the stage of that name in `end`. A ReLU works in place where nothing else reads
     its input.
     Returns a new frozen module in eval mode; `end` is unchanged. Outputs agree with `end` in eval mode to a relative
     1e-5 in float32 (rounding of the folded weights), not bitwise. The input is never overwritten, and neither is the
     output of a front that `cut` makes of the result.
+
+    Raises InputError for what is no module.
 
     >>> net = nn.Sequential()
     >>> net.add_module("conv", nn.Conv2d(3, 4, 1))
@@ -36,9 +41,21 @@ def fold(end: nn.Sequential) -> nn.Sequential:
     >>> torch.allclose(folded(x), net.eval()(x), rtol=1e-5, atol=1e-6)
     True
     """
+    if not isinstance(end, nn.Module):
+        raise InputError(
+            f"{type(end).__name__} cannot be folded; give a torch.nn.Module, such as an end of simbench.cut"
+        )
     twin = out_of_place(copy.deepcopy(end).eval())
     places = Counter(id(part) for _, part in twin.named_modules(remove_duplicate=False))
-    return _folded(twin, places).requires_grad_(False).to(memory_format=torch.channels_last)
+    if in_a_row(twin):
+        twin = _folded(twin, places)
+    else:
+        graphs = [part for part in twin.modules() if isinstance(part, fx.GraphModule)]
+        for part in graphs or [twin]:
+            _fold_inside(part, places)
+        for part in graphs:
+            fold_operations(part)
+    return twin.requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def _folded(end: nn.Sequential, places: Counter[int]) -> nn.Sequential:

@@ -20,6 +20,7 @@ from simbench.runs.progress import Progress
 from simbench.runs.reporting import advance, say_failed
 from simbench.runs.unit import Unit
 from simbench.system import interrupts
+from simbench.system.passes import heard
 from simbench.system.provenance import canonical
 from simbench.system.started import Started
 
@@ -73,7 +74,7 @@ def measured(
 def _here(job: Job, units: Iterable[Unit], progress: Progress, deadly: Deadly) -> Iterator[Measured]:
     """Cases in this process, each marked as started while it is measured. In a process of their own: all where there is
     a timeout, and those that may kill the process."""
-    request = job.resolved.request
+    request, at_work = job.resolved.request, getattr(progress, "at_work", None)  # of `runs.progress.Watching`
     started, apart = Started(request.results), Apart(request.timeout)
 
     def result_of(unit: Unit, case: Case) -> Measured:
@@ -81,7 +82,8 @@ def _here(job: Job, units: Iterable[Unit], progress: Progress, deadly: Deadly) -
         if request.timeout is not None or deadly(case):
             return apart.measure(unit, case)
         started.begin(case.key)
-        (result,) = measure_unit(replace(unit, cases=(case,)))
+        with heard(at_work and (lambda line: at_work({"": line}, None))):
+            (result,) = measure_unit(replace(unit, cases=(case,)))
         started.end()
         return result
 

@@ -40,7 +40,7 @@ print(json.dumps({"exit": code, "registered": registered, "broken": [str(b) for 
 
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory, warm_cache) -> dict:
-    """All six packages, installed by pip into a folder: what is registered, and the outcomes of their own tests."""
+    """All packages, installed by pip into a folder: what is registered, and the outcomes of their own tests."""
     place = tmp_path_factory.mktemp("new")
     folders = [str(Package(kind, f"my_{kind}").write(place / "packages")) for kind in KINDS]
     options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check"]

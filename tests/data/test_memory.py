@@ -95,6 +95,20 @@ def test_without_a_test_split_a_fifth_is_drawn_and_the_rest_is_the_train_split()
     assert [len(part) for part in parts] == [16, 4] and not parts[0] & parts[1]
 
 
+def test_numbers_to_predict_are_known_by_their_fractions_or_by_what_is_said():
+    numbers = np.stack([Y / 3, 2 - Y / 3], 1)
+    found = in_memory((X, numbers), (TEST[0], numbers[:6]))
+    assert found.regression and found.classes == 2 and found.attributes == ()
+    assert np.array_equal(found.split("train").labels, numbers.astype(np.float32))
+    whole = [in_memory((X, Y), TEST, targets=targets) for targets in (None, "classes", "numbers")]
+    assert [data.regression for data in whole] == [False, False, True]
+    assert whole[0].fingerprint() == whole[1].fingerprint() != whole[2].fingerprint()
+    with pytest.raises(InputError, match="targets 'floats' is unknown"):
+        in_memory((X, Y), targets="floats")
+    with pytest.raises(InputError, match="finite numbers are wanted"):
+        in_memory((X, Y / 0.5 + np.where(Y, 0.1, np.nan))).fingerprint()
+
+
 def test_two_data_sets_in_memory_are_equal_by_content_only():
     assert in_memory((X, Y), TEST) == in_memory((X.copy(), Y), TEST) != in_memory((X, Y[::-1]), TEST)
 

@@ -1,14 +1,19 @@
-"""Moments of the pairs of a design are taken together, those of others alone; which, changes no bit."""
+"""Moments of the pairs of a design are taken together, those of others alone; which, changes no bit. A layer is
+factorised once, whatever it is paired with."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
 import torch
+from small_cases import stitcher
+from small_networks import case
 
 from simbench.contracts import Design
 from simbench.measuring.activations import Activations
+from simbench.measuring.bench import Workbench
 from simbench.measuring.stacks import Stacks
 
 PARTS = ("mean_a", "mean_b", "aa", "bb", "ab")
@@ -19,9 +24,9 @@ def calls(monkeypatch):
     """(number of representations, number of different pairs) of every pass."""
     made, stack = [], Activations.stack
 
-    def spied(self, members, split, view, pairs=None, chosen=None):
+    def spied(self, members, split, view, pairs=None, *others):
         made.append((len(members), len(pairs)))
-        return stack(self, members, split, view, pairs, chosen)
+        return stack(self, members, split, view, pairs, *others)
 
     monkeypatch.setattr(Activations, "stack", spied)
     return made
@@ -63,6 +68,29 @@ def test_alone_and_together_are_the_same_bits(small, view):
         expected = together.pair(left, right, "test", view)
         for name in PARTS:
             assert torch.equal(getattr(alone.pair(left, right, "test", view), name), getattr(expected, name)), name
+
+
+@pytest.mark.parametrize("memory", [2**30, 1])
+def test_every_layer_against_every_other_is_the_same_bits_as_alone(small, memory):
+    sides = [[(network, layer) for layer in ("bn1", "relu1", "conv2")] for network in small.networks[:2]]
+    held = Stacks(Activations(small.setting, budget=memory), small)
+    for a, b in itertools.product(*sides):
+        expected, found = (each.pair(a, b, "test", "pooled") for each in (stacks(small, "all"), held))
+        for name in PARTS:
+            assert torch.equal(getattr(found, name), getattr(expected, name)), (a[1], b[1], name)
+        assert torch.equal(found.a.whitened.whitening, expected.a.whitened.whitening)
+
+
+@pytest.mark.parametrize("stitch", ["least_squares", "least_squares[bias=false]", "reduced_rank[rank=2]"])
+def test_stitches_of_one_front_come_from_one_factorisation(small, monkeypatch, stitch):
+    """Three fronts, each into three ends."""
+    context, made, eigh = Workbench(small), [], torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda x, *options: made.append(len(x)) or eigh(x, *options))
+    fronts = ends = ("conv1", "bn1", "relu1")
+    for front, end in itertools.product(fronts, ends):
+        one = case(small, stitcher(stitch), layer=front, layer_b=end)
+        context.fit(one.method, one)
+    assert len(made) == len(fronts)
 
 
 def test_halves_of_the_inputs_are_held_apart_from_the_whole(small, calls):

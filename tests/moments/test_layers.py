@@ -7,7 +7,8 @@ import pytest
 import torch
 from paired_rows import correlated
 
-from simbench.moments import LayerMoments, Moments, Scatter
+from simbench.moments import LayerMoments, Moments, Scatter, layers
+from simbench.moments.comoments import Comoments
 
 
 def pair(n=60, p=5, q=7, seed=0):
@@ -202,3 +203,21 @@ def test_a_pair_that_was_not_asked_for_has_no_moments():
     layers.close()
     with pytest.raises(KeyError):
         layers.pair(0, 2)
+
+
+def test_a_known_scatter_is_taken_as_it_is_and_only_the_rest_is_summed(monkeypatch):
+    x, y = torch.randn(1500, 3), torch.randn(1500, 4)
+    whole, summed = LayerMoments.of([[x, y]]), []
+
+    class Spied(Comoments):
+        def __init__(self, widths, pairs, device):
+            summed.append(list(pairs))
+            super().__init__(widths, summed[-1], device)
+
+    monkeypatch.setattr(layers, "Comoments", Spied)
+    known = whole.scatter(0)
+    some = LayerMoments.of([[x[:700], y[:700]], [x[700:], y[700:]]], known={0: known})
+    assert summed == [[(1, 1), (0, 1)]]
+    assert some.pair(0, 1).a is known
+    assert torch.equal(some.pair(0, 1).ab, whole.pair(0, 1).ab)
+    assert torch.equal(some.pair(0, 1).bb, whole.pair(0, 1).bb)

@@ -32,6 +32,22 @@ def test_ids_in_a_file_are_masked(tmp_path):
     assert found.vocabulary == 30 and (rows[:, 3] == -1).all() and (rows[:, :3] >= 0).all()
 
 
+@pytest.mark.parametrize(("numbers", "words"), [(Y / 2, ""), (Y * 1.0, "[targets=numbers]")], ids=["auto", "stated"])
+def test_float_targets_are_numbers_to_predict(numbers, words, tmp_path):
+    np.savez(tmp_path / "r.npz", x_train=X, y_train=numbers, x_test=X[:5], y_test=numbers[:5])
+    found = data(f"arrays:{tmp_path / 'r.npz'}{words}")
+    assert found.regression and found.classes == 1 and not found.attributes
+    assert found.split("train").labels.dtype == np.float32
+    assert np.array_equal(found.split("test").labels[:, 0], numbers[:5].astype(np.float32))
+    assert ("targets" in found.params) == bool(words)
+
+
+def test_whole_floats_are_classes_unless_it_is_said(tmp_path):
+    np.savez(tmp_path / "c.npz", x=X, y=Y * 1.0)
+    found = data(f"arrays:{tmp_path / 'c.npz'}")
+    assert not found.regression and found.classes == 3 and found.split("train").labels.dtype == np.int64
+
+
 @pytest.mark.parametrize(
     ("held", "told"),
     [

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from simbench.runs.progress import Bar, Lines, progress
+import simbench
+from simbench.runs.progress import Bar, Lines, Silent, progress
 
 
 class Terminal(io.StringIO):
@@ -84,6 +85,21 @@ def test_a_bar_that_never_began_can_end(monkeypatch):
     screen = terminal(monkeypatch)
     Bar().end()
     assert "\x1b[?25l" not in screen.getvalue()
+
+
+def test_a_run_shows_the_batches_of_a_long_pass(small_registry, tmp_path, cache, monkeypatch):
+    shown: list[str] = []
+
+    class Watching(Silent):
+        def at_work(self, running, left):
+            shown.extend(running.values())
+
+    monkeypatch.setattr("simbench.system.passes.PATIENCE", -1.0)
+    monkeypatch.setattr("simbench.system.passes.PAUSE", 0.0)
+    given = {"models": "net", "datasets": "blobs", "experiments": "matching", "indices": "cka", "layers": "bn1"}
+    options = {"seeds": 2, "stitchers": "identity", "results": tmp_path / "r", "registry": small_registry}
+    simbench.run(**given, **options, progress=Watching())
+    assert set(shown) == {"net-0: batch 1 of 2", "net-1: batch 1 of 2"}  # of the 150 train images
 
 
 def test_an_interrupted_run_ends_its_progress(small_registry, tmp_path, cache, monkeypatch):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from simbench_plugins.experiments import curves
 from small_networks import case
 
-from simbench.contracts import Kept
+from simbench.contracts import Case, Kept, Setting
+from simbench.data.memory import in_memory
 from simbench.measuring.bench import Workbench
 from simbench.results import figures
 
@@ -50,6 +53,18 @@ def test_configurations_of_one_stitcher_are_named_by_what_tells_them_apart():
         "identity",
         "least_squares",
     ]
+
+
+@pytest.mark.parametrize(("numbers", "quantity"), [(False, "accuracy"), (True, "r2")])
+def test_a_network_alone_has_an_accuracy_or_of_a_regression_r2(small, numbers, quantity):
+    images, labels = np.zeros((6, 1, 8, 8), np.uint8), np.arange(6) % 3
+    data = in_memory((images, labels / 2 if numbers else labels))
+    bench = Workbench(replace(small, setting=Setting(data, data.fingerprint(), 10)))
+    if numbers:
+        bench.accuracy = lambda network: 0.25  # the networks here have three outputs
+    one = Case.alone(None, bench.selection.setting, small.networks[0])
+    (row,) = curves.alone(one, bench).rows
+    assert row.quantity == quantity and row.value is not None
 
 
 def test_spread_is_the_mean_and_the_deviation_of_a_sample():

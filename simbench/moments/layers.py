@@ -51,14 +51,17 @@ class LayerMoments:
         moments: LayerMoments | None = None
         for batch in batches:
             if moments is None:
-                every = range(len(batch))
-                own = [(i, i) for i in every]
-                moments = cls([*own, *(combinations(every, 2) if pairs is None else pairs)], keep_rows=False)
+                moments = cls.among(len(batch), combinations(range(len(batch)), 2) if pairs is None else pairs)
             moments.add(dict(enumerate(batch)))
         if moments is None:
             raise ValueError("no batches are given")
         moments.close()
         return moments
+
+    @classmethod
+    def among(cls, count: int, pairs: Iterable[tuple[int, int]]) -> LayerMoments:
+        """Moments, so far of no rows, of pairs of representations 0 to count - 1, and of each with itself."""
+        return cls([*((i, i) for i in range(count)), *pairs], keep_rows=False)
 
     def add(self, rows: Mapping[Hashable, Tensor]) -> None:
         """Add the next rows of every representation, (m, p_i); they are copied."""

@@ -105,3 +105,12 @@ def test_a_layer_above_that_cannot_be_computed_costs_the_layers_below_nothing(sm
     assert little.pair((a, "bn1"), (b, "bn1"), "train", "spatial").n == 150 * 64
     with pytest.raises(ZeroDivisionError):
         little.pair((a, "conv2"), (b, "conv2"), "train", "spatial")
+
+
+@pytest.mark.parametrize("untrained", [False, True])
+def test_activations_are_held_for_the_ends_of_trained_networks_alone(small, untrained):
+    held = Stacks(Activations(small.setting), small)
+    a, b, c = (network.untrained if untrained else network for network in small.networks)
+    held.pair((a, "bn1"), (b, "bn1"), "test", "spatial")
+    expected = set() if untrained else {(network.content, "bn1", "test") for network in (a, b, c)}
+    assert set(held.activations.held) == expected

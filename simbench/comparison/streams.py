@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from simbench.comparison.ahead import ahead
 from simbench.comparison.passes import Layer, Tile, tiles
 from simbench.comparison.spans import Spans
 from simbench.contracts import Index
@@ -143,22 +145,26 @@ class MomentStream:
         single = len(moments.pairs) == 1
         spans = Spans(moments.rows, 0 if single else tile.bytes - moments.held())
         in_tile = {(i, j) for i in tile.a for j in tile.b}
-        for i, j in moments.pairs:
-            wide = moments.wide(i, j)
-            m = None if wide else moments.pair(i, j)
-            for a, b in dict.fromkeys(((i, j), (j, i))):
-                if (a, b) not in in_tile:
-                    continue
-                if m is not None and (a, b) != (i, j):
-                    m = m.swap()
-                sides = [
-                    Side(f"{key[1]!r} of {name}", moments.constant(key), moments.rounding(key), rows=moments.n)
-                    for key, name in ((a, "a"), (b, "b"))
-                ]
-                for index in self.indices:
-                    if single and m is not None:
-                        m = Moments(replace(m.a), replace(m.b), m.ab)  # without what the last index cached in it
-                    yield index, a, b, value(index, sides, partial(_answer, index, m, spans, a, b))
+
+        def made(pair: tuple[Layer, Layer]) -> Moments | None:
+            return None if moments.wide(*pair) else moments.pair(*pair)
+
+        widest = max(self._shapes[key].width for key in tile.layers)
+        with closing(ahead(moments.pairs, made, widest)) as ready:
+            for (i, j), m in ready:
+                for a, b in dict.fromkeys(((i, j), (j, i))):
+                    if (a, b) not in in_tile:
+                        continue
+                    if m is not None and (a, b) != (i, j):
+                        m = m.swap()
+                    sides = [
+                        Side(f"{key[1]!r} of {name}", moments.constant(key), moments.rounding(key), rows=moments.n)
+                        for key, name in ((a, "a"), (b, "b"))
+                    ]
+                    for index in self.indices:
+                        if single and m is not None:
+                            m = Moments(replace(m.a), replace(m.b), m.ab)  # without what the last index cached in it
+                        yield index, a, b, value(index, sides, partial(_answer, index, m, spans, a, b))
 
     def unpaired(self, a: Layer, b: Layer) -> str:
         """Why the rows of a and b do not pair, or have no moments."""

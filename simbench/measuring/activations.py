@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator
 from functools import partial
 from typing import cast
 
@@ -19,9 +19,6 @@ from simbench.measuring.aligned import Aligned
 from simbench.measuring.fronts import finite, joined, normalised_batches, run, run_front, run_layers
 from simbench.measuring.held import Held, OnDemand
 from simbench.measuring.sources import WHOLE, Sources
-from simbench.moments import views
-from simbench.moments.layers import LayerMoments
-from simbench.moments.scatter import Scatter
 from simbench.networks import sampling
 from simbench.networks.inputs import BATCH
 from simbench.networks.stages import in_a_row
@@ -144,17 +141,25 @@ class Activations(Sources):
         """The deepest held activations below the layer, or None, and the stages from there; they give the output of the
         front to the last bit."""
         front = self.front(network, layer)
-        if not in_a_row(self.net(network)):
-            return None, front
-        # A layer inside a stage leaves only a part of that stage in the front, under the name of the whole stage.
-        whole = [name for name in stages_of(front)[:-1] if not layer.startswith(f"{name}.")]
-        # Held tokens have other axes than the stage after theirs takes.
-        whole = [name for name in whole if self.layout(network, name) is None]
-        for name in reversed(whole):
+        for name in reversed(self._sufficient(network, layer)):
             key = (network.content, name, split)
             if key in self.held:
                 return self.held[key], cut(front, name)[1]
         return None, front
+
+    def between(self, network: Network, lower: str, layer: str) -> nn.Sequential | None:
+        """The stages from one layer to another above it, which give its activations to the last bit; None where these
+        do not follow from those of the lower layer alone."""
+        return cut(self.front(network, layer), lower)[1] if lower in self._sufficient(network, layer) else None
+
+    def _sufficient(self, network: Network, layer: str) -> list[str]:
+        """The stages below a layer whose outputs alone give those of the layer."""
+        if isinstance(layer, Aligned) or not in_a_row(self.net(network)):
+            return []
+        # A layer inside a stage leaves only a part of that stage in the front, under the name of the whole stage.
+        # Held tokens have other axes than the stage after theirs takes.
+        names = stages_of(self.front(network, layer))[:-1]
+        return [name for name in names if not layer.startswith(f"{name}.") and self.layout(network, name) is None]
 
     def outputs(self, network: Network, split: str) -> Tensor:
         """Outputs (n, outputs) of the unstitched network. ArithmeticError if they are not finite."""
@@ -165,30 +170,6 @@ class Activations(Sources):
             outputs = torch.cat(list(self.batches(network, last, split, hold=last == WHOLE)))
             self._outputs[key] = finite(outputs, f"the last layer of {network.name}")
         return self._outputs[key]
-
-    def stack(
-        self,
-        members: tuple[tuple[Network, str], ...],
-        split: str,
-        view: str,
-        pairs: Iterable[tuple[int, int]] | None = None,
-        chosen: Tensor | None = None,
-        known: Mapping[int, Scatter] | None = None,
-    ) -> LayerMoments:
-        """Moments of pairs of the (network, layer) members, given by their positions, in one pass over the inputs; by
-        default of all. chosen: (n,) booleans, of which inputs; None for all. known: scatters by position, as they are.
-
-        NaN or infinite activations of a member reach the moments of its own pairs only.
-        """
-        if sum(self.size(*member, split) for member in members) <= self.budget:
-            together = {(network.content, layer, split) for network, layer in members}
-            for network, layer in members:
-                self.tensor(network, layer, split, beside=together)
-        batches = zip(*(self.batches(network, layer, split) for network, layer in members), strict=True)
-        if chosen is not None:
-            parts = chosen.to(self.device).split(self.batch)
-            batches = ([x[part] for x in batch] for batch, part in zip(batches, parts, strict=True))
-        return LayerMoments.of(([views.rows(x, view) for x in batch] for batch in batches), pairs, known)
 
     @torch.no_grad()
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:

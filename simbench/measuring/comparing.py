@@ -17,7 +17,7 @@ from simbench.errors import Inapplicable
 from simbench.isolation.answers import ask, number
 from simbench.isolation.copies import handed
 from simbench.isolation.loans import Loan, lend
-from simbench.measuring.evaluate import evaluate, of_states, turnable
+from simbench.measuring.evaluate import apart, evaluate, of_states, turnable
 from simbench.measuring.sides import Sides
 from simbench.measuring.states import States
 from simbench.measuring.value import Side, value
@@ -138,12 +138,23 @@ class Comparing(Sides):
             given = (case, "test", case.view)
             m = self.moved_moments(*given) if front is None else self.front_moments(front, *given)
             return number(index, lend(index, index.from_moments, m.through(affine.to(torch.float64))))
-        x, y = (self.sample(member, "test", case.view) for member in self.members(case, case.view, True))
+        stitched, b = self.members(case, case.view, True)
+        x = self.sample(stitched, "test", case.view)
         if front is not None:
             front, drawn = self.placed(front, case), self.activations.drawn("test", case.view)
             x = torch.cat(self.parts(front if drawn is None else front[drawn.to(front.device)]))
-        pair = views.rows(affine.to(x)(x), case.view).double(), views.rows(y, case.view).double()
-        return number(index, evaluate(index, *(self._drawn(index, side, case) for side in pair))[0])
+
+        def rows(x: Tensor) -> Tensor:
+            return self._drawn(index, views.rows(x, case.view).double(), case)
+
+        def other() -> Tensor:
+            return rows(self.sample(b, "test", case.view))
+
+        x = rows(affine.to(x)(x))
+        if apart(index, x):  # of the many stitches into one layer, that layer is prepared once
+            key = (b[0].content, b[1], "test", case.view, "beside a stitch", index.max_rows, case.setting.seed)
+            return number(index, self._states.against(index, x, key, other))
+        return number(index, evaluate(index, x, other())[0])
 
     def samples(self, case: Case) -> int:
         """Number of inputs on which a case is measured."""

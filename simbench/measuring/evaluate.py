@@ -28,6 +28,12 @@ def of_states(index: Index, view: str) -> bool:
     return index.prepares and (index.needs == "samples" or (view == "flat" and not turnable(index)))
 
 
+def apart(index: Index, a: Tensor) -> bool:
+    """True where the value of rows a (n, p), p >= n, is what the index compares of states that it prepares of each side
+    (see `ground`)."""
+    return index.prepares and a.shape[1] >= len(a) and (index.needs == "samples" or turnable(index))
+
+
 def evaluate(index: Index, a: Tensor, b: Tensor) -> tuple[Tensor, Moments | None]:
     """0-dim value of the index on rows a (n, p), b (n, q) of any real dtype, differentiable where the index is, and
     the moments it was computed from, if any. Raises Undefined where the index does."""

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
 import torch
 
-from simbench.contracts.selection import Network, Selection
+from simbench.contracts.selection import Selection
 from simbench.errors import InputError
+from simbench.measuring import passes
 from simbench.measuring.activations import Activations
 from simbench.measuring.fronts import finite
 from simbench.measuring.held import Held
+from simbench.measuring.passes import Member
 from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
 from simbench.moments.scatter import Scatter
 from simbench.statistics.reliability import half_splits
 
-#: A network and one of its layers.
-Member = tuple[Network, str]
 #: What a representation is, whatever its network is called: the hash of what it computes, and the layer.
 Content = tuple[str, str]
+#: Share of the memory, one in so many, that the products of layers above may take.
+_SHARE = 8
 #: Split, view, and half of the inputs (None: all).
 Which = tuple[str, str, int | None]
 #: The share of the memory of activations that scatters may take besides.
@@ -43,7 +45,7 @@ class _Side:
 
 class Stacks:
     """Moments of two representations; those of a layer's pairs in the selection's design come from one pass over the
-    images, and any other pair from a pass of its own.
+    images, which may serve several layers, and any other pair from a pass of its own.
 
     A representation keeps its scatter, and the factorisation of it, for all layers that it is paired with. Moments are
     a function of the two alone, to the last bit: see `simbench.moments.comoments.Comoments`.
@@ -77,34 +79,70 @@ class Stacks:
         return None
 
     def _taken(self, a: Member, b: Member, which: Which) -> tuple[LayerMoments, list[int]]:
-        """The same, computed; what is held of other layers is forgotten."""
+        """The same, computed; what is held of layers below is forgotten. Where activations are not held, the moments of
+        the layers above come from the same pass."""
+        (split, view, half), stack, above = which, self._stack(a, b), self._above(a)
         self._kept = {
-            old: stack
-            for old, stack in self._kept.items()  # layers come in order of depth
-            if {layer for _, layer in old[0]} & {a[1], b[1]}
+            old: kept
+            for old, kept in self._kept.items()  # layers come in order of depth
+            if {layer for _, layer in old[0]} & {a[1], b[1], *above}
         }
-        members = self._together(a, b)
-        order = list(members)
-        pairs = [tuple(map(order.index, pair)) for pair in combinations(order, 2) if self._designed(*pair)]
-        if len(order) == 2:
-            pairs = [(0, 1)]
-        split, view, half = which
         chosen = None
         if half is not None:
             first = torch.tensor(half_splits(self.activations.count(split), 1)[0])
             chosen = ~first if half else first
-        known = {
-            at: self._sides[key].scatter
-            for at, key in enumerate((*each, *which) for each in order)
-            if key in self._sides
-        }
-        stack = self.activations.stack(tuple(members.values()), split, view, pairs, chosen, known)
-        self._kept[tuple(order), *which] = stack
-        for at in set(range(len(order))) - known.keys():
-            side = _Side(stack.scatter(at))
+        given = split, view, chosen
+        held = stack.trained and passes.hold(self.activations, stack, split)
+        try:
+            stacks = [self._known(each, which) for each in (stack, *(() if held else self._stacks_at(above, a, b)))]
+            found = passes.taken(self.activations, stacks, *given)
+        except Exception:  # perhaps of a layer above, whose own cases shall say so
+            stacks = [self._known(stack, which)]
+            found = passes.taken(self.activations, stacks, *given)
+        for each, moments in zip(stacks, found, strict=True):
+            self._keep(each, moments, which)
+        order = list(map(_content, stack.members))
+        return found[0], [order.index(_content(member)) for member in (a, b)]
+
+    def _known(self, stack: passes.Stack, which: Which) -> passes.Stack:
+        """The stack, with the scatters of its members that are held."""
+        keys = [(*_content(member), *which) for member in stack.members]
+        return replace(stack, known={i: self._sides[key].scatter for i, key in enumerate(keys) if key in self._sides})
+
+    def _keep(self, stack: passes.Stack, moments: LayerMoments, which: Which) -> None:
+        order = tuple(map(_content, stack.members))
+        self._kept[order, *which] = moments
+        for at in set(range(len(order))) - stack.known.keys():
+            side = _Side(moments.scatter(at))
             self._sides.make_room(side.nbytes)
             self._sides.keep((*order[at], *which), side, side.nbytes * side.scatter.width)  # a wider one costs more
-        return stack, [order.index(_content(member)) for member in (a, b)]
+
+    def _stack(self, a: Member, b: Member) -> passes.Stack:
+        """The representations whose moments are taken together with those of a and b."""
+        members = self._together(a, b)
+        order = list(members)
+        pairs = [tuple(map(order.index, pair)) for pair in combinations(order, 2) if self._designed(*pair)]
+        return passes.Stack(tuple(members.values()), tuple([(0, 1)] if len(order) == 2 else pairs))
+
+    def _above(self, a: Member) -> tuple[str, ...]:
+        """The selected layers above that of a, in order of depth."""
+        layers = self.selection.layers.get(a[0].model.spec, ())
+        return layers[layers.index(a[1]) + 1 :] if a[1] in layers else ()
+
+    def _stacks_at(self, layers: tuple[str, ...], a: Member, b: Member) -> Iterator[passes.Stack]:
+        """The stacks of a pair of the design at other layers, while their products take little of the memory."""
+        room = self.activations.budget // _SHARE
+        if not self._designed(_content(a), _content(b)):
+            return
+        for layer in layers:
+            level = (a[0], layer), (b[0], layer)
+            (p, *size), (_, *other) = (self.activations.shape(*member) for member in level)
+            if size == other and self._designed(*map(_content, level)):
+                stack = self._stack(*level)
+                room -= 8 * p * p * (len(stack.members) + len(stack.pairs))
+                if room < 0:
+                    return
+                yield stack
 
     def _together(self, a: Member, b: Member) -> dict[Content, Member]:
         """Representations whose moments are taken together: for two networks of the design, or their untrained twins,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -11,10 +12,11 @@ from torch import Tensor
 from simbench.contracts import Index
 from simbench.errors import Inapplicable, Spoilt, Undefined
 from simbench.isolation.states import Sealed, compared, prepared
+from simbench.measuring.evaluate import widened
 from simbench.measuring.held import Held
 from simbench.system import stopwatch
 from simbench.system.provenance import digest
-from simbench.system.surroundings import known, seed_of
+from simbench.system.surroundings import abroad, known, seed_of
 
 #: Plain data that determines the rows of a side: contents of its network, layer, split, view, drawn rows.
 Key = tuple
@@ -62,10 +64,29 @@ class States:
         """What the index returns for two sides, each a name, a key and how its rows are made. The reason why one has no
         state begins with its name. Raises Spoilt for an index that changes a state, which is then forgotten."""
         keys = tuple(key for _, key, _ in sides)
+        made = [(name, partial(self.of, index, key, rows, dtype, keys)) for name, key, rows in sides]
+        return self._compared(index, made, keys)
+
+    def against(self, index: Index, a: Tensor, key: Key, b: Callable[[], Tensor]) -> Any:
+        """What the index returns for rows a, of which nothing is held, and the rows b that a key stands for. Each is
+        widened as `evaluate` does it, and the reason why one has no state begins with "a" or "b"."""
+        with abroad():
+            claims = index.claims
+
+        def own() -> Sealed:
+            return prepared(index, widened(index, a, claims.invariances_a))
+
+        def held() -> Sealed:
+            return self.of(index, key, lambda: widened(index, b(), claims.invariances_b))
+
+        return self._compared(index, [("a", own), ("b", held)], (key,))
+
+    def _compared(self, index: Index, sides: list[tuple[str, Callable[[], Sealed]]], keys: tuple[Key, ...]) -> Any:
+        """sides: names, and how their states are made. keys: of the states that are held."""
         states = []
-        for name, key, rows in sides:
+        for name, state in sides:
             try:
-                states.append(self.of(index, key, rows, dtype, keys))
+                states.append(state())
             except (Undefined, Inapplicable) as reason:
                 raise type(reason)(f"{name} {reason}") from None
         try:

@@ -58,15 +58,22 @@ class LayerMoments:
         moments: LayerMoments | None = None
         for batch in batches:
             if moments is None:
-                every = range(len(batch))
-                own = [(i, i) for i in every]
-                moments = cls([*own, *(combinations(every, 2) if pairs is None else pairs)], keep_rows=False)
-                for key, scatter in (known or {}).items():
-                    moments._scatters[key] = scatter
+                among = combinations(range(len(batch)), 2) if pairs is None else pairs
+                moments = cls.among(len(batch), among, known)
             moments.add(dict(enumerate(batch)))
         if moments is None:
             raise ValueError("no batches are given")
         moments.close()
+        return moments
+
+    @classmethod
+    def among(
+        cls, count: int, pairs: Iterable[tuple[int, int]], known: Mapping[int, Scatter] | None = None
+    ) -> LayerMoments:
+        """Moments, so far of no rows, of pairs of representations 0 to count - 1, and of each with itself. known: as in
+        `of`."""
+        moments = cls([*((i, i) for i in range(count)), *pairs], keep_rows=False)
+        moments._scatters.update((known or {}).items())
         return moments
 
     def add(self, rows: Mapping[Hashable, Tensor]) -> None:

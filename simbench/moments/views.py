@@ -32,6 +32,8 @@ LAYOUTS = {
     "ncdhw": "(n, c, d, h, w)",
     "ndhwc": "(n, d, h, w, c)",
 }
+#: Numbers that are averaged at a time.
+_PART = 2**18
 #: Number of axes -> default layout. Three axes are ambiguous and have none.
 USUAL = {2: "nc", 4: "nchw"}
 #: Number of axes -> layout of what `channels_first` returns.
@@ -102,8 +104,10 @@ def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
 
 
 def _means(x: Tensor) -> Tensor:
-    """(n, c) means over places, computed in float64 and rounded once to float32, or to float64 if x is float64."""
+    """(n, c) means over places, computed in float64 and rounded once to float32, or to float64 if x is float64; of a
+    few inputs at a time, whose copies in float64 stay in the processor's cache."""
     import torch
 
-    means = x.mean(tuple(range(2, x.ndim)), dtype=torch.float64)
+    parts = x.split(max(1, _PART * len(x) // max(x.numel(), 1)))  # type: ignore[no-untyped-call]
+    means = torch.cat([part.mean(tuple(range(2, x.ndim)), dtype=torch.float64) for part in parts])
     return means.to(torch.float32) if x.dtype.is_floating_point and x.dtype.itemsize <= 4 else means

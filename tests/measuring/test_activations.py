@@ -9,6 +9,7 @@ from small_plugins import Net
 
 from simbench import Moments
 from simbench.contracts.selection import Selection, Setting
+from simbench.measuring import passes
 from simbench.measuring.activations import Activations
 from simbench.measuring.augmented import Augmented
 from simbench.measuring.bench import Workbench
@@ -110,7 +111,7 @@ def test_all_cuts_share_the_folded_weights(networks, setting):
 def test_the_stack_holds_the_moments_of_every_pair(networks, setting, view):
     members = tuple((network, "bn1") for network in networks)
     held = Activations(setting, batch=16)  # several batches
-    stack = held.stack(members, "test", view)
+    (stack,) = passes.taken(held, [passes.Stack(members, ((0, 1),))], "test", view)
     a, b = (rows(held.tensor(network, "bn1", "test"), view) for network in networks)
     expected = Moments.of(a, b)
     found = stack.pair(0, 1)
@@ -284,5 +285,6 @@ def test_a_sweep_under_a_small_budget_spares_what_is_taken_together(networks, se
     size = sum(probe.tensor(network, "bn1", "test").nbytes for network in networks)
     activations = Activations(setting, budget=size)
     activations.held.keep((networks[0].content, "fc", "test"), probe.tensor(networks[0], "fc", "test"), 1e9)
-    activations.stack(tuple((network, "bn1") for network in networks), "test", "spatial")
+    stack = passes.Stack(tuple((network, "bn1") for network in networks), ((0, 1),))
+    assert passes.hold(activations, stack, "test")
     assert set(activations.held) == {(network.content, "bn1", "test") for network in networks}

@@ -12,6 +12,7 @@ from small_cases import stitcher
 from small_networks import case
 
 from simbench.contracts import Design
+from simbench.measuring import passes
 from simbench.measuring.activations import Activations
 from simbench.measuring.bench import Workbench
 from simbench.measuring.stacks import Stacks
@@ -22,13 +23,13 @@ PARTS = ("mean_a", "mean_b", "aa", "bb", "ab")
 @pytest.fixture
 def calls(monkeypatch):
     """(number of representations, number of different pairs) of every pass."""
-    made, stack = [], Activations.stack
+    made, taken = [], passes.taken
 
-    def spied(self, members, split, view, pairs=None, *others):
-        made.append((len(members), len(pairs)))
-        return stack(self, members, split, view, pairs, *others)
+    def spied(activations, stacks, *given):
+        made.extend((len(stack.members), len(stack.pairs)) for stack in stacks)
+        return taken(activations, stacks, *given)
 
-    monkeypatch.setattr(Activations, "stack", spied)
+    monkeypatch.setattr(passes, "taken", spied)
     return made
 
 
@@ -100,3 +101,43 @@ def test_halves_of_the_inputs_are_held_apart_from_the_whole(small, calls):
     assert len(calls) == 3
     assert first.n + second.n == whole.n
     torch.testing.assert_close((first + second).ab, whole.ab, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("untrained", [False, True])
+def test_where_activations_do_not_fit_one_pass_gives_all_layers_to_the_last_bit(small, calls, untrained):
+    """150 images are two batches, which the first stage of each network sees once; it is asked for two layers."""
+    networks = [network.untrained if untrained else network for network in small.networks]
+    whole, little = Stacks(Activations(small.setting), small), Stacks(Activations(small.setting, budget=200_000), small)
+    seen = []
+    for network in networks:
+        first, *_ = little.activations.front(network, "conv2").children()
+        assert little.activations.shape(network, "bn1") and little.activations.shape(network, "conv2")
+        first.register_forward_hook(lambda *_, name=network.name: seen.append(name))
+    asked = [(layer, a, b) for layer in ("bn1", "conv2") for a, b in itertools.permutations(networks, 2)]
+    found = [little.pair((a, layer), (b, layer), "train", "spatial") for layer, a, b in asked]
+    assert calls == [(3, 3), (3, 3)] and sorted(seen) == sorted(2 * [network.name for network in networks])
+    for (layer, a, b), m in zip(asked, found, strict=True):
+        expected = whole.pair((a, layer), (b, layer), "train", "spatial")
+        for name in PARTS:
+            assert torch.equal(getattr(m, name), getattr(expected, name)), (layer, name)
+
+
+def test_a_layer_above_that_cannot_be_computed_costs_the_layers_below_nothing(small):
+    little = Stacks(Activations(small.setting, budget=200_000), small)
+    a, b = small.networks[:2]
+    for network in small.networks:
+        little.activations.shape(network, "conv2")
+    last = list(little.activations.front(b, "conv2").children())[-1]
+    last.register_forward_pre_hook(lambda *_: 1 / 0)
+    assert little.pair((a, "bn1"), (b, "bn1"), "train", "spatial").n == 150 * 64
+    with pytest.raises(ZeroDivisionError):
+        little.pair((a, "conv2"), (b, "conv2"), "train", "spatial")
+
+
+@pytest.mark.parametrize("untrained", [False, True])
+def test_activations_are_held_for_the_ends_of_trained_networks_alone(small, untrained):
+    held = Stacks(Activations(small.setting), small)
+    a, b, c = (network.untrained if untrained else network for network in small.networks)
+    held.pair((a, "bn1"), (b, "bn1"), "test", "spatial")
+    expected = set() if untrained else {(network.content, "bn1", "test") for network in (a, b, c)}
+    assert set(held.activations.held) == expected

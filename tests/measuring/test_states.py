@@ -8,12 +8,15 @@ from itertools import permutations
 import pytest
 import torch
 from counting import Counting, Counts, oracle
-from small_cases import SAME, activations
+from small_cases import SAME, activations, get
 from small_networks import case
 
+from simbench import Affine
 from simbench.errors import Spoilt
+from simbench.isolation.answers import number
 from simbench.isolation.states import Sealed, weighed
 from simbench.measuring.bench import Workbench
+from simbench.measuring.evaluate import evaluate
 from simbench.measuring.measure import measure
 
 
@@ -157,3 +160,23 @@ def test_what_is_drawn_while_preparing_depends_on_the_rows_alone(small):
     bench = Workbench(small)
     again = {(one.a.name, one.b.name): bench.similarity(Drawing(), one).value for one in back}
     assert first == again[forward[0].a.name, forward[0].b.name] != 0
+
+
+def test_of_many_stitches_into_one_layer_that_layer_is_prepared_once(small, context):
+    index = Counting()
+    one = case(small, index, b=2, view="flat")
+    a, b = activations(small, 0, "bn1"), activations(small, 2, "bn1")
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        affine = Affine(torch.randn(a.shape[1], b.shape[1], generator=generator))
+        value = context.stitched_similarity(index, affine, one)
+        assert value == pytest.approx(oracle(affine(a).flatten(1), b.flatten(1)), abs=SAME)
+    assert Counts.taken() == (4, 3)
+
+
+def test_cka_of_a_stitch_is_to_the_last_bit_that_of_its_rows(small, context):
+    one = case(small, get("cka"), b=2, view="flat")
+    a, b = (context.representation(network, "bn1", "test") for network in (one.a, one.b))
+    affine = Affine(torch.ones(a.shape[1], b.shape[1]))
+    value = number(one.method, evaluate(one.method, affine(a).flatten(1).double(), b.flatten(1).double())[0])
+    assert [context.stitched_similarity(one.method, affine, one) for _ in range(2)] == [value, value]

@@ -52,6 +52,13 @@ def test_each_feature_has_a_scale_of_its_own_and_usual_rows_are_left_alone():
     assert rescaled(X) is X and not exponents(X * float("nan")).any()
 
 
+@pytest.mark.parametrize("strange", [float("nan"), float("inf"), -float("inf")])
+def test_features_that_are_not_finite_do_not_count_in_the_scale_of_all(strange):
+    x = X * 2.0**100
+    x[1, 0] = strange
+    assert exponents(x) == exponents(x[:, 1:]) > 90
+
+
 @pytest.mark.parametrize(
     "dtype, ulps, still",
     [

@@ -99,3 +99,11 @@ def test_three_axes_are_asked_about_and_never_guessed():
 def test_a_layout_that_does_not_fit_is_an_input_error(layout, said):
     with pytest.raises(InputError, match=said):
         rows(X, "spatial", layout)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_channel_means_of_many_inputs_are_those_of_each_to_the_last_bit(layout):
+    x = torch.randn(70, 32, 16, 16, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=layout)
+    means = rows(x, "pooled")
+    assert torch.equal(means, x.mean((2, 3), dtype=torch.float64).float())
+    assert torch.equal(means, torch.cat([rows(one, "pooled") for one in x.split(1)]))

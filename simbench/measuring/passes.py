@@ -1,0 +1,93 @@
+"""Passes of the inputs through several networks, which give the moments of many representations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from simbench.contracts.selection import Network
+from simbench.measuring.activations import Activations
+from simbench.measuring.fronts import run
+from simbench.moments import views
+from simbench.moments.layers import LayerMoments
+from simbench.moments.scatter import Scatter
+from simbench.system.stopwatch import stage
+
+#: A network and one of its layers.
+Member = tuple[Network, str]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Representations whose moments are taken together, and the pairs of them, by position, whose moments are taken.
+    known: scatters by position, of the same rows, which are not summed again."""
+
+    members: tuple[Member, ...]
+    pairs: tuple[tuple[int, int], ...]
+    known: Mapping[int, Scatter] = field(default_factory=dict)
+
+    @property
+    def trained(self) -> bool:
+        """Whether some network was trained. Ends are stitched to these alone, and read their activations again."""
+        return not all(network.initial for network, _ in self.members)
+
+
+def hold(activations: Activations, stack: Stack, split: str) -> bool:
+    """Hold the activations of a stack from now on, if all fit; whether they do."""
+    sizes = [math.prod(activations.shape(*member)) for member in stack.members]
+    if 4 * sum(sizes) * activations.count(split) > activations.budget:
+        return False
+    together = {(network.content, layer, split) for network, layer in stack.members}
+    for network, layer in stack.members:
+        activations.tensor(network, layer, split, beside=together)
+    return True
+
+
+@torch.no_grad()
+def taken(
+    activations: Activations, stacks: Sequence[Stack], split: str, view: str, chosen: Tensor | None = None
+) -> list[LayerMoments]:
+    """Moments of each of the stacks, in order of depth, from one pass over the inputs. chosen: (n,) booleans, of
+    which inputs; None for all.
+
+    A batch goes through each network once, from the layer of one stack to that of the next. NaN or infinite activations
+    of a member reach the moments of its own pairs only.
+    """
+    moments = [LayerMoments.among(len(stack.members), stack.pairs, stack.known) for stack in stacks]
+    parts = None if chosen is None else chosen.to(activations.device).split(activations.batch)
+    for number, place, batch in _along(activations, stacks, split):
+        rows = batch if parts is None else [x[parts[number]] for x in batch]
+        moments[place].add({i: views.rows(x, view) for i, x in enumerate(rows)})
+        del batch, rows  # before those of the next layer are computed
+    for each in moments:
+        each.close()
+    return moments
+
+
+def _along(activations: Activations, stacks: Sequence[Stack], split: str) -> Iterator[tuple[int, int, list[Tensor]]]:
+    """(number of a batch, place of a stack, activations of its members) for every batch and stack. A network that the
+    last stack has, too, goes on from its layer there; others begin with the inputs, or with what is held of them."""
+    sizes = [math.prod(activations.shape(*member)) for member in stacks[0].members]
+    activations.held.make_room(4 * sum(sizes) * activations.batch)
+    steps: list[list[tuple[str, nn.Sequential | Iterator[Tensor]]]] = []
+    at: dict[str, str] = {}
+    for stack in stacks:
+        steps.append([])
+        for network, layer in stack.members:
+            below = at.get(network.content)
+            stages = None if below is None else activations.between(network, below, layer)
+            steps[-1].append((network.content, stages or activations.batches(network, layer, split)))
+            at[network.content] = layer
+    now: dict[str, Tensor] = {}
+    for number in range(-(-activations.count(split) // activations.batch)):
+        for place, step in enumerate(steps):
+            for content, way in step:
+                now[content] = _on(way, now[content], activations.batch) if isinstance(way, nn.Module) else next(way)
+            yield number, place, [now[content] for content, _ in step]
+
+
+_on = stage("front passes")(run)

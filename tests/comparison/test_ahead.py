@@ -1,0 +1,85 @@
+"""What indices read of one pair is ready for the next pairs, and is the same to the last bit."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import simbench
+from simbench.comparison.ahead import WIDEST, ahead
+from simbench.moments.layers import LayerMoments
+
+INDICES = "cka,r2_lr,cca,svcca,pwcca"
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def moments(widths=(5, 7, 6), rows=200):
+    generator = torch.Generator().manual_seed(0)
+    return LayerMoments.of([[torch.randn(rows, p, generator=generator, dtype=torch.float64) for p in widths]])
+
+
+def test_what_is_read_of_a_pair_is_ready_for_those_that_follow(two_threads):
+    held, seen = moments(), []
+    for pair, m in ahead(held.pairs, lambda pair: held.pair(*pair), 7):
+        assert torch.get_num_threads() == 1
+        seen.append((pair, "canonical" in vars(m), "whitened" in vars(m.b)))
+        alone = moments().pair(*pair)
+        assert torch.equal(m.canonical[0], alone.canonical[0]) and torch.equal(m.canonical[1], alone.canonical[1])
+    assert [pair for pair, *_ in seen] == held.pairs and len(seen) == 6
+    assert not seen[0][1] and all(ready and side for _, ready, side in seen[1:])
+    assert torch.get_num_threads() == 2
+
+
+def test_one_thread_computes_nothing_in_advance():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        held = moments()
+        for _, m in ahead(held.pairs, lambda pair: held.pair(*pair), 7):
+            assert "canonical" not in vars(m) and m.canonical
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_pairs_without_moments_are_passed_on(two_threads):
+    held = moments()
+    found = list(ahead(held.pairs, lambda pair: None if pair[0] == 0 else held.pair(*pair), 7))
+    assert [pair for pair, _ in found] == held.pairs
+    assert [m is None for _, m in found] == [pair[0] == 0 for pair in held.pairs]
+
+
+def test_a_large_decomposition_has_all_threads(two_threads):
+    held = moments()
+    for _, m in ahead(held.pairs, lambda pair: held.pair(*pair), WIDEST + 1):
+        assert torch.get_num_threads() == 2 and "canonical" not in vars(m) and m.canonical
+
+
+def test_an_error_is_left_to_whoever_reads(two_threads):
+    held = moments()
+    broken = held.pair(0, 2)
+    broken.ab.fill_(float("nan"))
+    with pytest.raises(torch.linalg.LinAlgError):
+        for _, m in ahead([(0, 1), (0, 2)], lambda pair: held.pair(*pair), 7):
+            _ = m.canonical
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("view", ["pooled", "spatial"])
+def test_threads_change_no_bit_of_a_value(two_threads, view):
+    torch.manual_seed(0)
+    nets = [
+        torch.nn.Sequential(torch.nn.Conv2d(3, p, 3), torch.nn.ReLU(), torch.nn.Conv2d(p, 8, 3), torch.nn.ReLU())
+        for p in (8, 12)
+    ]
+    batches = torch.randn(64, 3, 8, 8).split(32)
+    several = simbench.similarities(INDICES, *nets, batches, view=view)
+    torch.set_num_threads(1)
+    alone = simbench.similarities(INDICES, *nets, batches, view=view)
+    assert several["value"].equals(alone["value"]) and len(alone) == 5 * 16

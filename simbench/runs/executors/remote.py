@@ -91,6 +91,7 @@ class Remote:
             unit,
             whole,
             losses,
+            shares=(unit.needs.layers, unit.needs.shared),
         )
         return part
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from simbench.contracts import Stitcher
+from simbench.contracts.case import Case
+from simbench.contracts.selection import Network, Setting
 from simbench.system.surroundings import abroad
 
 if TYPE_CHECKING:
@@ -41,6 +46,45 @@ def sizes(model: Model, dataset: Dataset, layers: Iterable[str], home: Dataset |
                 modules[layer].register_forward_hook(partial(_note, found, layer))
         net(model.adapted(prepared(one, model, home, torch.device("cpu"))))
     return Sizes(sum(x.nbytes for x in net.state_dict().values()), found)
+
+
+@dataclass(frozen=True)
+class Extents:
+    """Of the models and data of some cases. sizes: by model. inputs: their number, by data set and split. data: bytes,
+    by data set. models: a network of each, and the setting that it is measured in."""
+
+    sizes: dict[str, Sizes]
+    inputs: dict[str, dict[str, int]]
+    data: dict[str, int]
+    models: dict[str, tuple[Network, Setting]]
+
+    def held(self, case: Case, network: Network, layer: str) -> int:
+        """Bytes of activations of a network at a layer that a case reads: a stitch, those of both splits."""
+        inputs = self.inputs[case.setting.dataset.label]
+        count = sum(inputs.values()) if isinstance(case.method, Stitcher) else inputs[case.split]
+        return self.sizes.get(network.model.spec, Sizes()).layers.get(layer, 0) * count
+
+
+def extents(cases: Iterable[Case]) -> Extents:
+    """A model that cannot be built or run has no size: its cases fail, and say why."""
+    from simbench.contracts import splits
+
+    found = Extents({}, {}, {}, {})
+    layers: dict[str, set[str]] = defaultdict(set)
+    for case in cases:
+        for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
+            layers[network.model.spec].add(layer)
+            found.models[network.model.spec] = network, case.setting
+        label = case.setting.dataset.label
+        if label not in found.data:
+            parts = {name: splits.read(case.setting.dataset, name).inputs for name in splits.SPLITS}
+            found.inputs[label] = {name: min(len(part), case.setting.limit) for name, part in parts.items()}
+            found.data[label] = sum(part.nbytes for part in parts.values())
+    for spec, (network, setting) in found.models.items():
+        with suppress(Exception):
+            home = network.home(setting)
+            found.sizes[spec] = sizes(network.model, setting.dataset, sorted(layers[spec] - {""}), home)
+    return found
 
 
 def _note(found: dict[str, int], layer: str, module: object, given: object, out: Any) -> None:

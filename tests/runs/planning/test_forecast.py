@@ -16,8 +16,9 @@ import simbench
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.runs.job import prepare
+from simbench.runs.planning.common import Common
 from simbench.runs.planning.forecast import Known, calibrated
-from simbench.runs.planning.sizes import Sizes, sizes
+from simbench.runs.planning.sizes import Extents, Sizes, sizes
 from simbench.runs.planning.tiles import tiles
 from simbench.runs.units import units
 
@@ -25,7 +26,14 @@ from simbench.runs.units import units
 def invented(job, cases):
     """100 inputs of each split, layers of 1,000 and 10,000 bytes an input."""
     sized = {"net": Sizes(500, {"bn1": 1000, "conv2": 10_000})}
-    return sized, {"blobs": {"train": 300, "test": 100}}, {"blobs": 7000}, {"net": 2.0}, 0.01
+    found = Extents(sized, {"blobs": {"train": 300, "test": 100}}, {"blobs": 7000}, {})
+    return found, {"net": 2.0}, 0.01
+
+
+def tiles_of(known: Known, workers: int) -> list:
+    """The tiles of a forecast."""
+    shared = Common(known.costs, known.extents, known.job.resolved.memory)
+    return tiles(known.job, workers, lambda case: known.costs(case).each, shared)
 
 
 @pytest.fixture
@@ -38,13 +46,13 @@ def test_units_and_passes_are_those_of_the_run(job):
     for workers in (1, 4):
         found = known.forecast(workers)
         assert found.units == len(list(units(job, workers))) and found.workers == workers
-    cut = tiles(job, 4, lambda case: known.costs(case).each)
+    cut = tiles_of(known, 4)
     assert found.passes == sum(tile.passes for tile in cut) > known.forecast(1).passes == 6 * 2 + 6
 
 
 def test_weights_are_sent_once_for_each_tile_and_data_once_for_each_worker(job):
     known = Known(job, invented)
-    cut = tiles(job, 3, lambda case: known.costs(case).each)
+    cut = tiles_of(known, 3)
     members = sum(len({n.name for case in tile.cases for n in (case.a, case.b)}) for tile in cut)
     assert known.forecast(3).sent == 500 * members + 3 * 7000
     assert known.forecast(1).sent == 0

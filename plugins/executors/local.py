@@ -56,7 +56,7 @@ class Local(Executor):
             from multiprocessing import forkserver
 
             context().set_forkserver_preload([AHEAD])
-            with interrupts.delayed():  # a Ctrl-C is for this process
+            with contextlib.suppress(OSError), interrupts.delayed():  # `open` says so; a Ctrl-C is for this process
                 forkserver.ensure_running()
 
     @contextmanager

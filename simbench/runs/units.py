@@ -13,8 +13,8 @@ from simbench.runs.executors.courier import Courier
 from simbench.runs.executors.remote import Remote
 from simbench.runs.executors.task import forget, measure_unit
 from simbench.runs.job import Job
-from simbench.runs.planning.common import Common
 from simbench.runs.planning.costs import Costs
+from simbench.runs.planning.estimates import Estimates
 from simbench.runs.planning.pieces import units_of
 from simbench.runs.planning.sizes import extents
 from simbench.runs.planning.tiles import tiles
@@ -147,7 +147,7 @@ def planned(job: Job, workers: int) -> tuple[Iterator[Unit], Iterator[int]]:
     shared = None
     if costs:
         cases = [case for part in job.parts for case in job.open(part)]
-        shared = Common(costs, extents(cases), job.resolved.memory)
+        shared = Estimates(costs, extents(cases), job.resolved.memory)
     found = tiles(job, workers, cost, shared)
     of_tiles = (unit for tile in found for unit in units_of(tile, job, workers, cost, shared))
     return of_tiles, (tile.passes for tile in found)

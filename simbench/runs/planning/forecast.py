@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from simbench.contracts.case import Case
 from simbench.runs.planning.calibration import Clock, machine_seconds, pass_seconds
-from simbench.runs.planning.common import Common
 from simbench.runs.planning.costs import Costs, place_of
+from simbench.runs.planning.estimates import Estimates
 from simbench.runs.planning.pieces import DRIVER, units_of
 from simbench.runs.planning.sizes import Sizes, extents
 from simbench.runs.planning.tiles import Tile, networks_of, tiles, who
@@ -78,7 +78,7 @@ class Known:
         def cost(case: Case) -> float:
             return self.costs(case).each
 
-        cut = tiles(self.job, workers, cost, Common(self.costs, self.extents, self.job.resolved.memory))
+        cut = tiles(self.job, workers, cost, Estimates(self.costs, self.extents, self.job.resolved.memory))
         units = sum(1 for tile in cut for _ in units_of(tile, self.job, workers, cost))
         spent = sum(map(self.seconds, cut))
         longest = max(map(cost, self.cases), default=0.0)

@@ -16,7 +16,7 @@ import simbench
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.runs.job import prepare
-from simbench.runs.planning.common import Common
+from simbench.runs.planning.estimates import Estimates
 from simbench.runs.planning.forecast import Known, calibrated
 from simbench.runs.planning.sizes import Extents, Sizes, sizes
 from simbench.runs.planning.tiles import tiles
@@ -32,7 +32,7 @@ def invented(job, cases):
 
 def tiles_of(known: Known, workers: int) -> list:
     """The tiles of a forecast."""
-    shared = Common(known.costs, known.extents, known.job.resolved.memory)
+    shared = Estimates(known.costs, known.extents, known.job.resolved.memory)
     return tiles(known.job, workers, lambda case: known.costs(case).each, shared)
 
 

@@ -1,4 +1,4 @@
-"""What cases of a job have in common, by estimate: what networks share at a layer, passes, and memory."""
+"""Estimates of what cases of a job have in common: what networks share at a layer, passes, and memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simbench.runs.planning.sizes import Extents
 
 
 @dataclass(frozen=True)
-class Common:
+class Estimates:
     """See `simbench.runs.planning.tiles.Shared`."""
 
     costs: Costs

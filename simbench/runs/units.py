@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
@@ -139,15 +140,13 @@ def units(job: Job, workers: int = 1) -> Iterator[Unit]:
 
 def planned(job: Job, workers: int) -> tuple[Iterator[Unit], Iterator[int]]:
     """The same, and the forward passes of each tile."""
-    costs = Costs(job) if workers > 1 else None
+    found = None
+    if workers > 1:
+        found = Estimates(Costs(job), extents(chain(*map(job.open, job.parts))), job.resolved.memory)
 
     def cost(case: Case) -> float:
-        return costs(case).each if costs else 0.0
+        return found.alone(case) if found else 0.0
 
-    shared = None
-    if costs:
-        cases = [case for part in job.parts for case in job.open(part)]
-        shared = Estimates(costs, extents(cases), job.resolved.memory)
-    found = tiles(job, workers, cost, shared)
-    of_tiles = (unit for tile in found for unit in units_of(tile, job, workers, cost, shared))
-    return of_tiles, (tile.passes for tile in found)
+    cut = tiles(job, workers, cost, found)
+    of_tiles = (unit for tile in cut for unit in units_of(tile, job, workers, cost, found))
+    return of_tiles, (tile.passes for tile in cut)

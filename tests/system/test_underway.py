@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -92,6 +93,7 @@ def test_of_many_at_once_each_key_is_claimed_by_one(tmp_path):
         for key in keys:
             claim = under_way.claim([key])
             if claim.keys and not (tmp_path / key).exists():
+                time.sleep(0.002)
                 (tmp_path / key).touch()
                 done.append(key)
             under_way.end(claim)

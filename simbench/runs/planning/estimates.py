@@ -18,6 +18,10 @@ class Estimates:
     extents: Extents
     memory: float
 
+    def alone(self, case: Case) -> float:
+        """Seconds of a case, once what it shares is there."""
+        return self.costs(case).each * self.extents.dearer(case)
+
     def kind(self, case: Case) -> Place:
         return place_of(case)
 

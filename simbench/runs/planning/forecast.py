@@ -75,10 +75,9 @@ class Known:
     def forecast(self, workers: int) -> Forecast:
         """The forecast for a number of workers."""
 
-        def cost(case: Case) -> float:
-            return self.costs(case).each
-
-        cut = tiles(self.job, workers, cost, Estimates(self.costs, self.extents, self.job.resolved.memory))
+        found = Estimates(self.costs, self.extents, self.job.resolved.memory)
+        cost = found.alone
+        cut = tiles(self.job, workers, cost, found)
         units = sum(1 for tile in cut for _ in units_of(tile, self.job, workers, cost))
         spent = sum(map(self.seconds, cut))
         longest = max(map(cost, self.cases), default=0.0)

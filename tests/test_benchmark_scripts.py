@@ -35,6 +35,7 @@ def test_the_statistics_of_a_small_board_are_timed(monkeypatch, capsys):
         pytest.param("starting", "9", marks=pytest.mark.long),
         ("records", "13"),
         pytest.param("scale", "14", marks=pytest.mark.long),
+        pytest.param("workers", "15", marks=pytest.mark.long),
     ],
 )
 def test_a_script_runs_small(name, target, tmp_path, warm_cache, monkeypatch):

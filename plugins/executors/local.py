@@ -15,11 +15,14 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from simbench import Executor, InputError, Need, WorkerLost, Workers, hookimpl, number
+from simbench.system import interrupts
 
 #: Seconds that a process may take to start and import torch.
 PATIENCE = 300
 #: What a process imports before it is forked, where processes can be forked.
 AHEAD = "simbench.measuring.measure"
+#: Whether there is a server of forks.
+SERVED = "forkserver" in get_all_start_methods()
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,23 @@ class Local(Executor):
         if self.threads != "auto" and not (type(self.threads) is int and self.threads > 0):
             raise InputError(f"threads is {self.threads!r}; auto or a whole number from 1 is allowed")
 
+    @property
+    def _here(self) -> bool:
+        """Whether the process of the run does the work."""
+        return self.workers == 1 and self.threads == "auto"
+
+    def ahead(self) -> None:
+        """Start the server of forks, which then imports torch while the process of the run does."""
+        if not self._here and SERVED:
+            from multiprocessing import forkserver
+
+            context().set_forkserver_preload([AHEAD])
+            with contextlib.suppress(OSError), interrupts.delayed():  # `open` says so; a Ctrl-C is for this process
+                forkserver.ensure_running()
+
     @contextmanager
     def open(self, need: Need) -> Iterator[Workers | None]:
-        if self.workers == 1 and self.threads == "auto":
+        if self._here:
             yield None
             return
         number = max(1, min(self.workers, need.tasks))
@@ -57,6 +74,11 @@ class Local(Executor):
             workers.close()
 
 
+def context() -> Any:
+    """How processes are started."""
+    return get_context("forkserver" if SERVED else "spawn")
+
+
 def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -67,9 +89,8 @@ class Processes(Workers):
 
     def __init__(self, number: int, threads: int) -> None:
         super().__init__(None, number, threads)
-        served = "forkserver" in get_all_start_methods()
-        self._context = get_context("forkserver" if served else "spawn")
-        if served:
+        self._context = context()
+        if SERVED:
             self._context.set_forkserver_preload([AHEAD])
         self._pools: dict[str, tuple[ProcessPoolExecutor, Future[int]]] = {}
         self._places: WeakKeyDictionary[Future[Any], str] = WeakKeyDictionary()

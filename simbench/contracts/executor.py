@@ -87,6 +87,10 @@ class Executor(Plugin):
         """Whether the workers are on other machines, so that the devices of this one say nothing about them."""
         return False
 
+    def ahead(self) -> None:
+        """Begin what takes `open` longest, beside what the run still does before it: starting processes, say. By
+        default nothing. What it begins ends with this process at the latest."""
+
     def open(self, need: Need) -> AbstractContextManager[Workers | None]:
         """A context with the workers, of which nothing is left when it is over, also if it ends by an exception; None
         stands for this process. Raises InputError if there can be no workers: a missing package, a wrong address."""

@@ -14,7 +14,7 @@ class Needs:
 
     networks: contents of the networks that it runs. layers: that it reads. megabytes: of memory at most, for
     activations, states and weights. gpu: whether it runs on a CUDA device. seconds: estimate of the time that its cases
-    take.
+    take. shared: that of what they share with the other cases of their tile at these layers.
     """
 
     networks: tuple[str, ...] = ()
@@ -22,6 +22,7 @@ class Needs:
     megabytes: float = 0.0
     gpu: bool = False
     seconds: float = 0.0
+    shared: float = 0.0
 
 
 @dataclass(frozen=True)

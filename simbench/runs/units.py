@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from simbench.contracts import Row
@@ -14,10 +15,13 @@ from simbench.runs.executors.remote import Remote
 from simbench.runs.executors.task import forget, measure_unit
 from simbench.runs.job import Job
 from simbench.runs.planning.costs import Costs
+from simbench.runs.planning.estimates import Estimates
 from simbench.runs.planning.pieces import units_of
+from simbench.runs.planning.sizes import extents
 from simbench.runs.planning.tiles import tiles
 from simbench.runs.progress import Progress
 from simbench.runs.reporting import advance, say_failed
+from simbench.runs.sharing import Sharing, sharing
 from simbench.runs.unit import Unit
 from simbench.system import interrupts
 from simbench.system.passes import heard
@@ -33,11 +37,16 @@ class Deadly:
     record as crashed."""
 
     def __init__(self, job: Job) -> None:
-        self._left = Started(job.resolved.request.results).left()
+        self._started = Started(job.resolved.request.results)
+        self._left = self._started.left()
         self._culprits = {_culprit(record.identity) for record in job.contents.failed() if _died(record.rows)}
 
     def __call__(self, case: Case) -> bool:
         return case.key in self._left or _culprit(case.identity) in self._culprits
+
+    def look(self) -> None:
+        """Look again: another run may have died meanwhile."""
+        self._left = self._started.left()
 
     def learn(self, result: Measured) -> None:
         """What a case gave, before it is put on record."""
@@ -60,18 +69,21 @@ def measured(
     """Results of the units of a job. courier: has whole units measured on workers, and results come in the order in
     which units end; without one, cases are measured here one after the other. recorded: whether a case has come on
     record since the job was prepared."""
-    deadly = Deadly(job)
-    if courier is None:
-        found = _here(job, units, progress, deadly)
-    else:
-        found = Remote(courier, progress, deadly, recorded).measured(units)
-    for result in found:
-        deadly.learn(result)
-        yield result
-        deadly.forget(result.case)
+    deadly, request = Deadly(job), job.resolved.request
+    with sharing(None if request.force else request.results, recorded, deadly.look) as shared:
+        if courier is None:
+            found = _here(job, units, progress, deadly, shared)
+        else:
+            found = Remote(courier, progress, deadly, shared).measured(units)
+        for result in found:
+            deadly.learn(result)
+            yield result
+            deadly.forget(result.case)
 
 
-def _here(job: Job, units: Iterable[Unit], progress: Progress, deadly: Deadly) -> Iterator[Measured]:
+def _here(
+    job: Job, units: Iterable[Unit], progress: Progress, deadly: Deadly, shared: Sharing[Unit]
+) -> Iterator[Measured]:
     """Cases in this process, each marked as started while it is measured. In a process of their own: all where there is
     a timeout, and those that may kill the process."""
     request, at_work = job.resolved.request, getattr(progress, "at_work", None)  # of `runs.progress.Watching`
@@ -87,15 +99,26 @@ def _here(job: Job, units: Iterable[Unit], progress: Progress, deadly: Deadly) -
         started.end()
         return result
 
+    def of(unit: Unit) -> Iterator[Measured]:
+        claim, own, others = shared.claim(unit.cases)
+        results = []
+        for case in own:
+            result = result_of(unit, case)
+            say_failed(result, progress)
+            yield result
+            results.append(result)
+        shared.end(claim)
+        if others:
+            shared.aside(replace(unit, cases=tuple(others)), len(others))
+        else:
+            advance(unit, results, progress)
+
     try:
         for unit in units:
-            results = []
-            for case in unit.cases:
-                result = result_of(unit, case)
-                say_failed(result, progress)
-                yield result
-                results.append(result)
-            advance(unit, results, progress)
+            yield from of(unit)
+        for some in shared.rounds(progress.say):
+            for unit in some:
+                yield from of(unit)
     finally:
         started.close()
         apart.close()
@@ -119,11 +142,13 @@ def units(job: Job, workers: int = 1) -> Iterator[Unit]:
 
 def planned(job: Job, workers: int) -> tuple[Iterator[Unit], Iterator[int]]:
     """The same, and the forward passes of each tile."""
-    costs = Costs(job) if workers > 1 else None
+    found = None
+    if workers > 1:
+        found = Estimates(Costs(job), extents(chain(*map(job.open, job.parts))), job.resolved.memory)
 
     def cost(case: Case) -> float:
-        return costs(case).each if costs else 0.0
+        return found.alone(case) if found else 0.0
 
-    found = tiles(job, workers, cost)
-    of_tiles = (unit for tile in found for unit in units_of(tile, job, workers, cost))
-    return of_tiles, (tile.passes for tile in found)
+    cut = tiles(job, workers, cost, found)
+    of_tiles = (unit for tile in cut for unit in units_of(tile, job, workers, cost, found))
+    return of_tiles, (tile.passes for tile in cut)

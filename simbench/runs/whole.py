@@ -81,6 +81,8 @@ def run(
                 progress.say(line)
         return outcome
     if job.pending:
+        if isinstance(executor, Executor):
+            executor.ahead()
         with stage(START):
             import simbench.measuring.measure  # noqa: F401 (imports torch here rather than in the first stage that needs it)
     with watched(), _threads(request.threads if job.pending else None):

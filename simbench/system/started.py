@@ -33,7 +33,7 @@ class Started:
         """Key of a case -> the mark that a dead process left of it."""
         marks = {}
         for path in sorted(self.folder.glob(f"*{SUFFIX}")) if self.folder.is_dir() else ():
-            if path.is_symlink() or not path.is_file() or _held(path):
+            if path.is_symlink() or not path.is_file() or held(path):
                 continue
             key = path.read_bytes()[:64].decode("ascii", "replace")
             if len(key.strip()) == 64:
@@ -72,7 +72,7 @@ class Started:
                 fcntl.flock(self._file, fcntl.LOCK_EX)
 
 
-def _held(path: Path) -> bool:
+def held(path: Path) -> bool:
     """Whether a living process holds the file."""
     if fcntl is None:
         return False

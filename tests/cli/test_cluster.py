@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("distributed")
 
 from dask_machines import Machines, until
+from simbench_plugins.executors import dask_cluster
 
 pytestmark = pytest.mark.cluster
 NAME = "simbench-results/measurements.csv"
@@ -63,16 +64,19 @@ def test_a_killed_scheduler_ends_the_run_in_one_line_and_it_goes_on_elsewhere(
             f"simbench: the Dask scheduler {own.address} is gone; finished cases are on record, the same command goes "
             "on from here"
         )
+        there = len(list(tmp_path.rglob("records/*/*.json")))
         done = process(*tiny, SIMBENCH_CACHE=str(warm_cache))
         assert done.code == 0 and same(tmp_path, finished)
+        assert there >= 1 and f"{there} on record" in done.err.splitlines()[0]
     finally:
         own.end()
 
 
-def test_an_address_without_a_scheduler_is_one_line(process, tiny, warm_cache, tmp_path):
-    done = process(*tiny, "--executor", "dask[address=tcp://127.0.0.1:9]", SIMBENCH_CACHE=str(warm_cache))
+def test_an_address_without_a_scheduler_is_one_line(call, tiny, warm, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "PATIENCE", 0.5)
+    done = call(*tiny, "--executor", "dask[address=tcp://127.0.0.1:9]")
     assert done.code == 2 and "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in done.err.splitlines()[-1]
-    assert not (tmp_path / "simbench-results").exists()
+    assert not (done.folder / "simbench-results").exists()
 
 
 @pytest.mark.parametrize("executor", ["dask[workers=2]", "local[workers=2]"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -24,13 +24,14 @@ PATIENT, MOST = 20, 40
 class Errand:
     """Work for a worker. what: for people. tile: errands of one tile go to one worker while it lives, "" to any.
     seconds: estimate of what it takes. parcel: packs it when a worker is there; None where nothing is left to do.
-    apart: whether it is done in a process beside that of the worker."""
+    apart: whether it is done in a process beside that of the worker. shares: see `dispatch.Task`."""
 
     what: str
     tile: str
     seconds: float
     parcel: Callable[[Depot], Parcel | None]
     apart: Callable[[], bool] = lambda: False
+    shares: tuple[Hashable, float] = field(default=("", 0.0), kw_only=True)
 
 
 Each = TypeVar("Each", bound=Errand)
@@ -85,7 +86,7 @@ class Courier:
         self.workers.everywhere(over, self.terms.run)
 
     def _task(self, errand: Errand) -> Carried:
-        task = Carried(errand.what, errand.tile, errand.seconds, lambda: self._call(task), errand)
+        task = Carried(errand.what, errand.tile, errand.seconds, lambda: self._call(task), errand, shares=errand.shares)
         return task
 
     def _call(self, task: Carried) -> tuple[Callable, tuple] | None:

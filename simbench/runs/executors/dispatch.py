@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from simbench.contracts import Workers
@@ -21,12 +21,14 @@ LOOK = 1.0
 class Task:
     """A task. what: for people. tile: tasks of one tile share work, and are given to one worker while it lives; "" is
     for a task that shares nothing. seconds: estimate of what it takes. call: makes (function, arguments) when a worker
-    is there, or None if nothing is left to do."""
+    is there, or None if nothing is left to do. shares: what a task shares with neighbours of its tile, and the seconds
+    that this takes each worker that has one of them."""
 
     what: str
     tile: str
     seconds: float
     call: Callable[[], tuple[Callable[..., Any], tuple] | None]
+    shares: tuple[Hashable, float] = field(default=("", 0.0), kw_only=True)
 
 
 Each = TypeVar("Each", bound=Task)
@@ -57,7 +59,9 @@ class Dispatch(Generic[Each]):
         and a failed one where `call` raised. Raises EngineGone if the engine is gone, or if there was no worker for
         `patience` seconds."""
         tasks, seen = list(tasks), time.monotonic()
-        self._schedule = Schedule.of(tasks, lambda task: task.tile, lambda task: task.seconds, len(self._slots()))
+        self._schedule = Schedule.of(
+            tasks, lambda task: task.tile, lambda task: task.seconds, len(self._slots()), lambda task: task.shares
+        )
         while True:
             slots = self._slots()
             if slots or self.running:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,9 @@ from simbench.runs.executors.courier import Answer, Courier, Errand
 from simbench.runs.executors.estimate import Estimate
 from simbench.runs.parcels import Depot, Parcel, results
 from simbench.runs.reporting import advance, place, say_failed, unmeasured
+from simbench.runs.sharing import Sharing
 from simbench.runs.unit import Unit
+from simbench.system.underway import Claim
 
 if TYPE_CHECKING:
     from simbench.contracts.case import Case
@@ -34,29 +36,26 @@ class Whole:
 @dataclass(eq=False)
 class Part(Errand):
     """A unit, or one case of it after a loss. losses: how many workers it has lost. unsent: results of cases that no
-    worker can be sent."""
+    worker can be sent. claim: on its cases, while it is under way."""
 
     unit: Unit = None
     whole: Whole = None
     losses: int = 0
     unsent: list[Measured] = field(default_factory=list)
+    claim: Claim | None = None
 
 
 class Remote:
     """Measures units on workers.
 
-    deadly: whether a case may kill its process, which is then one of its own. recorded: whether a case has come on
-    record meanwhile, from another run in the same folder.
+    deadly: whether a case may kill its process, which is then one of its own. shared: what is left to other runs in
+    the same folder.
     """
 
     def __init__(
-        self,
-        courier: Courier,
-        progress: Progress,
-        deadly: Callable[[Case], bool] = lambda case: False,
-        recorded: Callable[[Case], bool] = lambda case: False,
+        self, courier: Courier, progress: Progress, deadly: Callable[[Case], bool], shared: Sharing[Part]
     ) -> None:
-        self.courier, self.progress, self.deadly, self.recorded = courier, progress, deadly, recorded
+        self.courier, self.progress, self.deadly, self.shared = courier, progress, deadly, shared
         self.estimate = Estimate()
 
     def measured(self, units: Sequence[Unit]) -> Iterator[Measured]:
@@ -65,11 +64,17 @@ class Remote:
         if at_work is not None:
             self.estimate = Estimate(units)
             self.courier.tick = lambda: at_work(self.courier.running, self.estimate.seconds)
-        for part, worker, answer in self.courier.answers(self._part(unit, Whole(unit)) for unit in units):
+        yield from self._round(self._part(unit, Whole(unit)) for unit in units)
+        for parts in self.shared.rounds(self.progress.say):
+            yield from self._round(parts)
+
+    def _round(self, parts: Iterable[Part]) -> Iterator[Measured]:
+        for part, worker, answer in self.courier.answers(parts):
             found = part.unsent + self._found(part, worker, answer)
             for result in found:
                 say_failed(result, self.progress)
             yield from found
+            self.shared.end(part.claim)
             part.whole.left -= 1
             part.whole.results += found
             if not part.whole.left:
@@ -86,12 +91,17 @@ class Remote:
             unit,
             whole,
             losses,
+            shares=(unit.needs.layers, unit.needs.shared),
         )
         return part
 
     def _parcel(self, part: Part, depot: Depot) -> Parcel | None:
         """The cases of a unit that are left to measure, and can be sent."""
-        cases = [case for case in part.unit.cases if not self.recorded(case)]
+        self.shared.end(part.claim)  # of a worker that was refused
+        part.claim, cases, others = self.shared.claim(part.unit.cases)
+        if others:
+            self.shared.aside(self._part(replace(part.unit, cases=tuple(others)), part.whole), len(others))
+            part.whole.left += 1
         part.unit = replace(part.unit, cases=tuple(cases))
         if not cases:
             return None

@@ -115,9 +115,13 @@ class Costs:
         """Whether the cost of a case is learnt from records of its kind."""
         return place_of(case) in self._known
 
+    def pass_of(self, model: str) -> float:
+        """Seconds of a forward pass of a network of a model over its inputs."""
+        return self._passes.get(model, self._pass)
+
     def _scaled(self, key: Key, model: str) -> Rate:
         """A rate of the reference on this machine, for a model."""
-        fixed, growing, one = self._fixed(key), self._growing(key), self._passes.get(model, self._pass)
+        fixed, growing, one = self._fixed(key), self._growing(key), self.pass_of(model)
         each = fixed.each * self.slower + growing.each * one
         return Rate(each or UNKNOWN, fixed.shared * self.slower + growing.shared * one)
 

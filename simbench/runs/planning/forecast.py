@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from simbench.contracts import Stitcher
 from simbench.contracts.case import Case
 from simbench.runs.planning.calibration import Clock, machine_seconds, pass_seconds
 from simbench.runs.planning.costs import Costs, place_of
+from simbench.runs.planning.estimates import Estimates
 from simbench.runs.planning.pieces import DRIVER, units_of
-from simbench.runs.planning.sizes import Sizes
+from simbench.runs.planning.sizes import Sizes, extents
 from simbench.runs.planning.tiles import Tile, networks_of, tiles, who
 
 if TYPE_CHECKING:
@@ -42,31 +43,14 @@ class Forecast:
 
 
 def calibrated(job: Job, cases: Sequence[Case], clock: Clock = time.perf_counter) -> tuple:
-    """(sizes by model, inputs by data set and split, bytes by data set, seconds of a pass by model, of the machine)."""
-    from simbench.contracts import splits
-    from simbench.runs.planning.sizes import sizes
-
-    settings = {case.setting.dataset.label: case.setting for case in cases}
-    inputs, data, measured, passes = {}, {}, {}, {}
-    for label, setting in settings.items():
-        parts = {name: splits.read(setting.dataset, name).inputs for name in splits.SPLITS}
-        inputs[label] = {name: min(len(part), setting.limit) for name, part in parts.items()}
-        data[label] = sum(part.nbytes for part in parts.values())
-    layers: dict[str, set[str]] = defaultdict(set)
-    models = {}
-    for case in cases:
-        for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
-            layers[network.model.spec].add(layer)
-            models[network.model.spec] = network, case.setting
-    for spec, (network, setting) in models.items():
-        home = network.home(setting)
-        try:
-            measured[spec] = sizes(network.model, setting.dataset, sorted(layers[spec] - {""}), home)
-            device = job.resolved.request.device
+    """(extents of models and data, seconds of a pass by model, of the machine)."""
+    found, passes = extents(cases), {}
+    device = job.resolved.request.device
+    for spec, (network, setting) in found.models.items():
+        with suppress(Exception):  # of a model: its cases fail, and say why
+            home = network.home(setting)
             passes[spec] = pass_seconds(network.model, setting.dataset, setting.limit, device, clock, home)
-        except Exception:  # of a model: its cases fail, and say why
-            continue
-    return measured, inputs, data, passes, machine_seconds(clock)
+    return found, passes, machine_seconds(clock)
 
 
 class Known:
@@ -79,7 +63,7 @@ class Known:
     def __init__(self, job: Job, calibrate: Callable[[Job, Sequence[Case]], tuple] = calibrated) -> None:
         self.job = job
         self.cases = [case for part in job.parts for case in job.open(part)]
-        self.sizes, self.inputs, self.data, passes, machine = calibrate(job, self.cases)
+        self.extents, passes, machine = calibrate(job, self.cases)
         self.costs = Costs(job, passes, machine)
         self.learnt = sum(map(self.costs.known, self.cases))
 
@@ -91,10 +75,9 @@ class Known:
     def forecast(self, workers: int) -> Forecast:
         """The forecast for a number of workers."""
 
-        def cost(case: Case) -> float:
-            return self.costs(case).each
-
-        cut = tiles(self.job, workers, cost)
+        found = Estimates(self.costs, self.extents, self.job.resolved.memory)
+        cost = found.alone
+        cut = tiles(self.job, workers, cost, found)
         units = sum(1 for tile in cut for _ in units_of(tile, self.job, workers, cost))
         spent = sum(map(self.seconds, cut))
         longest = max(map(cost, self.cases), default=0.0)
@@ -102,7 +85,7 @@ class Known:
         seconds = spent + driver if workers == 1 else max(spent / workers, longest, driver)
         sent = 0
         if workers > 1:
-            sent = sum(map(self._weights, cut)) + min(workers, len(cut)) * sum(self.data.values())
+            sent = sum(map(self._weights, cut)) + min(workers, len(cut)) * sum(self.extents.data.values())
         held = max((min(self._activations(tile), self.job.resolved.memory) for tile in cut), default=0)
         return Forecast(workers, units, sum(tile.passes for tile in cut), sent, held, seconds)
 
@@ -118,17 +101,15 @@ class Known:
 
     def _weights(self, tile: Tile) -> int:
         networks = {who(network): network for case in tile.cases for network in networks_of(case)}
-        return sum(self.sizes.get(network.model.spec, Sizes()).weights for network in networks.values())
+        return sum(self.extents.sizes.get(network.model.spec, Sizes()).weights for network in networks.values())
 
     def _activations(self, tile: Tile) -> int:
         """At the layer where they are most."""
         layers: dict[str, dict[tuple, int]] = defaultdict(dict)
         for case in tile.cases:
-            inputs = self.inputs[case.setting.dataset.label]
-            count = sum(inputs.values()) if isinstance(case.method, Stitcher) else inputs[case.split]
+            found = layers[case.layer_a]
             for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
-                size = self.sizes.get(network.model.spec, Sizes()).layers.get(layer, 0) * count
-                found = layers[case.layer_a]
+                size = self.extents.held(case, network, layer)
                 found[who(network), layer] = max(size, found.get((who(network), layer), 0))
         return max((sum(found.values()) for found in layers.values()), default=0)
 

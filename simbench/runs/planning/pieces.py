@@ -9,7 +9,7 @@ from pathlib import Path
 from simbench.contracts.case import Case
 from simbench.runs.grouping import grouped
 from simbench.runs.job import Job
-from simbench.runs.planning.tiles import Cost, Item, Tile, networks_of
+from simbench.runs.planning.tiles import Cost, Item, Shared, Tile, networks_of, who
 from simbench.runs.unit import Needs, Unit
 
 #: Seconds that the driver may spend on a unit, and the least and the most that a unit of several cases should take.
@@ -18,7 +18,7 @@ DRIVER, LEAST, MOST = 0.01, 1.0, 60.0
 PIECES, CASES = 8, 4096
 
 
-def units_of(tile: Tile, job: Job, workers: int, cost: Cost) -> Iterator[Unit]:
+def units_of(tile: Tile, job: Job, workers: int, cost: Cost, shared: Shared | None = None) -> Iterator[Unit]:
     """The units of a tile, layer by layer, in order of depth.
 
     For one worker, the groups of `grouped`. For several, neighbouring groups at a layer are joined until a unit takes
@@ -27,12 +27,15 @@ def units_of(tile: Tile, job: Job, workers: int, cost: Cost) -> Iterator[Unit]:
     """
     device, memory = job.resolved.request.device, job.resolved.memory
     for _, same in groupby(tile.cases, key=_layers):
-        groups = grouped(list(same))
+        there = list(same)
+        groups = grouped(there)
         if workers == 1:
             yield from (Unit(tile.selection, device, memory, tuple(group), tile.name) for group in groups)
             continue
+        once = 0.0 if shared is None else together(there, shared)
         for cases, seconds in sized(groups, least(tile.seconds, workers), cost):
-            yield Unit(tile.selection, device, memory, tuple(cases), tile.name, _needs(cases, device, memory, seconds))
+            needs = _needs(cases, device, memory, seconds, once)
+            yield Unit(tile.selection, device, memory, tuple(cases), tile.name, needs)
 
 
 def least(seconds: float, workers: int) -> float:
@@ -62,11 +65,24 @@ def sized(
         yield unit, spent
 
 
-def _needs(cases: Sequence[Case], device: str, memory: int, seconds: float) -> Needs:
+def together(cases: Sequence[Case], shared: Shared) -> float:
+    """Seconds of what cases at a layer share, and of a pass of each of their networks."""
+    sides, each, networks = set(), {}, {}
+    for case in cases:
+        kind = shared.kind(case)
+        if kind not in each:
+            each[kind] = shared.each(case)
+        for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
+            networks[who(network)] = network
+            sides.add((kind, who(network), layer))
+    return sum(each[kind] for kind, *_ in sides) + sum(map(shared.run, networks.values()))
+
+
+def _needs(cases: Sequence[Case], device: str, memory: int, seconds: float, shared: float) -> Needs:
     networks = {network.content: network for case in cases for network in networks_of(case)}
     layers = dict.fromkeys(layer for case in cases for layer in (case.layer_a, case.layer_b) if layer)
     weights = sum(size(network.file) for network in networks.values() if not network.part)
-    return Needs(tuple(networks), tuple(layers), (memory + weights) / 1e6, device.startswith("cuda"), seconds)
+    return Needs(tuple(networks), tuple(layers), (memory + weights) / 1e6, device.startswith("cuda"), seconds, shared)
 
 
 def size(file: Path) -> int:

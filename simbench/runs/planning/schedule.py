@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 Work = TypeVar("Work")
@@ -23,20 +24,25 @@ class _Rest(Generic[Work]):
 class Schedule(Generic[Work]):
     """Gives units of tiles to workers: those of a tile, in order, to the worker that has begun it, while it lives.
 
-    A worker without a tile begins the next one. Where all are begun, it takes over the second half of what is left of
-    the tile that has most left: then some networks run once more, and nobody waits for the slowest worker. A unit that
-    was lost with its worker goes first, to whoever asks. Tiles are read one unit at a time, and to their end only where
-    they are divided.
+    A worker without a tile begins the next one. Where all are begun, it takes over the second part of what is left of
+    the tile that has most left, where both are through earlier then, though some networks run once more: nobody waits
+    for the slowest worker. A unit that was lost with its worker goes first, to whoever asks. Tiles are read one unit at
+    a time, and to their end only where they are divided.
 
     tiles: the seconds that each is expected to take, and its units. seconds: that a unit is expected to take. least:
-    seconds that must be left of a tile for it to be divided.
+    seconds that must be left of a tile for it to be divided. shares: what a unit shares with neighbours, and the
+    seconds that this takes each worker that has one of them.
     """
 
     def __init__(
-        self, tiles: Iterable[tuple[float, Iterable[Work]]], seconds: Callable[[Work], float], least: float = 0.0
+        self,
+        tiles: Iterable[tuple[float, Iterable[Work]]],
+        seconds: Callable[[Work], float],
+        least: float = 0.0,
+        shares: Callable[[Work], tuple[Hashable, float]] = lambda work: ("", 0.0),
     ) -> None:
         self._unbegun = (_Rest(iter(units), expected) for expected, units in tiles)
-        self._seconds, self._least = seconds, least
+        self._seconds, self._least, self._shares = seconds, least, shares
         self._begun: dict[Hashable, _Rest[Work]] = {}
         self._left_behind: deque[_Rest[Work]] = deque()
         self._lost: deque[Work] = deque()
@@ -44,14 +50,19 @@ class Schedule(Generic[Work]):
 
     @classmethod
     def of(
-        cls, work: Sequence[Work], tile: Callable[[Work], str], seconds: Callable[[Work], float], workers: int
+        cls,
+        work: Sequence[Work],
+        tile: Callable[[Work], str],
+        seconds: Callable[[Work], float],
+        workers: int,
+        shares: Callable[[Work], tuple[Hashable, float]] = lambda work: ("", 0.0),
     ) -> Schedule[Work]:
         """Of work in any order. tile: of a piece of work, "" for one that shares nothing."""
         tiles: dict[Hashable, list[Work]] = {}
         for place, each in enumerate(work):
             tiles.setdefault(tile(each) or place, []).append(each)
         least = SPARED * sum(map(seconds, work)) / max(1, workers)
-        return cls(((sum(map(seconds, some)), some) for some in tiles.values()), seconds, least)
+        return cls(((sum(map(seconds, some)), some) for some in tiles.values()), seconds, least, shares)
 
     @property
     def workers(self) -> tuple[Hashable, ...]:
@@ -86,18 +97,28 @@ class Schedule(Generic[Work]):
             self._left_behind.append(rest)
 
     def _half(self) -> _Rest[Work] | None:
-        """The second half of what is left of the tile that has most left, which keeps the first."""
+        """The second part of what is left of the tile that has most left, which keeps the first."""
         for rest in sorted(self._begun.values(), key=lambda rest: -rest.seconds):
             if rest.seconds < self._least:
                 return None
             units = list(rest.units)
-            costs = [self._seconds(unit) for unit in units]
-            total, keep, kept = sum(costs), 0, 0.0
-            while keep < len(units) - 1 and kept + costs[keep] / 2 < total / 2:
-                kept += costs[keep]
-                keep += 1
-            rest.units, rest.seconds = iter(units[:keep]), kept
+            keep = self._cut(units)
+            rest.units = iter(units[:keep])
             if units[keep:]:
+                taken = sum(map(self._seconds, units[keep:]))
+                rest.seconds -= taken
                 self.divided += 1
-                return _Rest(iter(units[keep:]), total - kept)
+                return _Rest(iter(units[keep:]), taken)
         return None
+
+    def _cut(self, units: Sequence[Work]) -> int:
+        """How many of the units to keep so that both workers are through soonest: all, where none can help."""
+        shared = [self._shares(unit) for unit in units]
+        begun = [0.0 if not place or each == shared[place - 1] else each[1] for place, each in enumerate(shared)]
+        upto = [0.0, *accumulate(self._seconds(unit) + more for unit, more in zip(units, begun, strict=True))]
+        best, soonest = len(units), upto[-1]
+        for keep in range(1, len(units)):
+            other = upto[-1] - upto[keep] - begun[keep] + shared[keep][1]
+            if max(upto[keep], other) < soonest:
+                best, soonest = keep, max(upto[keep], other)
+        return best

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,11 +15,33 @@ from simbench.errors import InputError
 from simbench.runs.job import Job
 from simbench.runs.placeholders import UNTRAINED
 from simbench.runs.plan import Part
+from simbench.runs.planning.layering import Shares, layered
 from simbench.runs.planning.tiling import tiled
 
 Item = TypeVar("Item")
 #: Estimated seconds of a case.
 Cost = Callable[[Case], float]
+
+
+class Shared(Protocol):
+    """What cases share, beside the seconds of each.
+
+    memory: bytes that activations may take on a worker.
+    """
+
+    memory: float
+
+    def kind(self, case: Case) -> Any:
+        """Cases of a kind share with each other."""
+
+    def each(self, case: Case) -> float:
+        """Seconds that cases of its kind share, for each network at a layer."""
+
+    def run(self, network: Network) -> float:
+        """Seconds of a forward pass."""
+
+    def held(self, case: Case, network: Network, layer: str) -> float:
+        """Bytes of activations of a network at a layer that the case reads."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +81,7 @@ class Listed(Design):
         yield from ((at[a], at[b]) for a, b in named if a in at and b in at)
 
 
-def tiles(job: Job, workers: int, cost: Cost) -> list[Tile]:
+def tiles(job: Job, workers: int, cost: Cost, shared: Shared | None = None) -> list[Tile]:
     """The open cases of a job in about as many tiles of equal cost as there are workers; in a tile for each part, as
     they are, for one."""
     parts = [(part, job.open(part)) for part in job.parts]
@@ -72,38 +94,74 @@ def tiles(job: Job, workers: int, cost: Cost) -> list[Tile]:
             found.append(Tile("", part.selection, tuple(cases), 0.0))
             continue
         share = max(1, round(workers * seconds / sum(sums)))
-        for some in cut(cases, share, cost):
+        for some in cut(cases, share, cost, shared):
             found.append(Tile(str(len(found) + 1), _selection(part, some), tuple(some), sum(map(cost, some))))
     return found
 
 
-def cut(cases: Sequence[Case], count: int, cost: Cost) -> list[list[Case]]:
-    """Cases in `count` tiles of about equal cost: pairs, whose two orders stay together; of pairs that cost more than a
-    tile should, runs of neighbouring layers."""
-    numbers: dict[str, int] = {}
-    pairs: dict[tuple[int, ...], list[int]] = {}
-    for place, case in enumerate(cases):
-        both = (numbers.setdefault(who(network), len(numbers)) for network in (case.a, case.b))
-        pairs.setdefault(tuple(sorted(both)), []).append(place)
+def cut(cases: Sequence[Case], count: int, cost: Cost, shared: Shared | None = None) -> list[list[Case]]:
+    """Cases in about `count` tiles of about equal cost: by pairs, or by layers first where cases then repeat less of
+    what they share."""
     seconds = np.array([cost(case) for case in cases])
-    costs = np.array([seconds[places].sum() for places in pairs.values()])
-    share = seconds.sum() / count
-    several = np.where(costs > share, np.maximum(1, np.round(costs / share)), 0).astype(int)
-    tile, at = np.zeros(len(cases), np.int64), 0
-    for places, pieces in zip(pairs.values(), several, strict=True):
-        if pieces:
-            upto = np.cumsum(seconds[places]) - seconds[places] / 2
-            tile[places] = at + np.minimum(upto / seconds[places].sum() * pieces, pieces - 1).astype(int)
-            at += pieces
-    light = several == 0
-    cuts = iter(tiled(np.array(list(pairs))[light], costs[light], max(1, count - at)).tolist())
-    for places, is_light in zip(pairs.values(), light, strict=True):
-        if is_light:
-            tile[places] = at + next(cuts)
+    networks = _numbered(cases, lambda case: (who(case.a), who(case.b)))
+
+    def by_pairs(some: np.ndarray, tiles: int) -> np.ndarray:
+        return _by_pairs(networks[some], seconds[some], tiles)
+
+    if shared is None or count == 1:
+        tile = by_pairs(np.arange(len(cases)), count)
+    else:
+        tile = layered(_shares(cases, seconds, networks, shared), count, by_pairs)
     found: dict[int, list[Case]] = {}
     for case, number in zip(cases, tile.tolist(), strict=True):
         found.setdefault(number, []).append(case)
     return [found[number] for number in sorted(found)]
+
+
+def _by_pairs(networks: np.ndarray, seconds: np.ndarray, count: int) -> np.ndarray:
+    """The tile of each case, by pairs, whose two orders stay together; of pairs that cost more than a tile should, runs
+    of neighbouring layers. networks: (n, 2) numbers."""
+    pairs, pair = np.unique(np.sort(networks, 1), axis=0, return_inverse=True)
+    pair = pair.reshape(-1)
+    costs = np.bincount(pair, seconds)
+    share = seconds.sum() / count
+    several = np.where(costs > share, np.maximum(1, np.round(costs / share)), 0).astype(int)
+    tile, at = np.zeros(len(seconds), np.int64), 0
+    for number in np.flatnonzero(several):
+        places, pieces = np.flatnonzero(pair == number), several[number]
+        upto = np.cumsum(seconds[places]) - seconds[places] / 2
+        tile[places] = at + np.minimum(upto / seconds[places].sum() * pieces, pieces - 1).astype(int)
+        at += pieces
+    light = several == 0
+    cuts = np.zeros(len(pairs), np.int64)
+    cuts[light] = tiled(pairs[light], costs[light], max(1, count - at))
+    inside = light[pair]
+    tile[inside] = at + cuts[pair[inside]]
+    return tile
+
+
+def _shares(cases: Sequence[Case], seconds: np.ndarray, networks: np.ndarray, shared: Shared) -> Shares:
+    """What the cases share, in numbers."""
+    kinds: dict[Any, int] = {}
+    kind = np.array([kinds.setdefault(shared.kind(case), len(kinds)) for case in cases])
+    some = dict(zip(kind.tolist(), cases, strict=True))
+    layers: dict[tuple[str, str], int] = {}
+    layer = [layers.setdefault((case.setting.fingerprint, case.layer_a), len(layers)) for case in cases]
+    sides = _numbered(cases, lambda case: ((who(case.a), case.layer_a), (who(case.b), case.layer_b)))
+    held, passes = np.zeros(sides.max() + 1), np.zeros(networks.max() + 1)
+    for case, of, at in zip(cases, networks.tolist(), sides.tolist(), strict=True):
+        for network, name, number, side in zip((case.a, case.b), (case.layer_a, case.layer_b), of, at, strict=True):
+            if not passes[number]:
+                passes[number] = shared.run(network)
+            held[side] = max(held[side], shared.held(case, network, name))
+    each = np.array([shared.each(some[number]) for number in range(len(kinds))])
+    return Shares(seconds, np.array(layer), kind, networks, sides, each, passes, held, shared.memory)
+
+
+def _numbered(cases: Sequence[Case], names: Callable[[Case], tuple[Any, Any]]) -> np.ndarray:
+    """(n, 2) numbers of two names of each case, in the order in which they come."""
+    numbers: dict[Any, int] = {}
+    return np.array([[numbers.setdefault(name, len(numbers)) for name in names(case)] for case in cases])
 
 
 def who(network: Network) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -49,6 +51,33 @@ def test_there_are_no_more_workers_than_tasks_and_threads_are_divided(registry):
         with pytest.raises(ZeroDivisionError):
             workers.result(workers.submit(divmod, 1, 0))
     assert not any(map(alive, pids))
+
+
+SERVER = """
+import psutil, sys, time
+import simbench
+executor = simbench.load().get("executors", sys.argv[1])
+executor.ahead()
+children = [child for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline())]
+print(len(children))
+if children:
+    (server,) = children
+    end = time.monotonic() + 100
+    while not any("libtorch_cpu" in each.path for each in server.memory_maps()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert "torch" not in sys.modules and any("libtorch_cpu" in each.path for each in server.memory_maps())
+    with executor.open(simbench.Need(tasks=2)) as workers:
+        assert [child.pid for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline())] == [
+            server.pid
+        ]
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("spec", "servers"), [("local[workers=2]", "1"), ("local", "0")])
+def test_the_server_of_forks_imports_torch_before_it_is_asked_for_a_process(spec, servers):
+    done = subprocess.run([sys.executable, "-c", SERVER, spec], capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stdout.strip()) == (0, servers), done.stderr
 
 
 @pytest.mark.long

@@ -33,9 +33,11 @@ def notes(outcome, name: str) -> set:
     return {(row.status, row.note) for case, row in outcome.rows if name in case.split()}
 
 
-@pytest.mark.parametrize("spec", ["local[workers=2]", "dask[workers=2]"])
-@pytest.mark.parametrize("timeout", [None, 3.0])
+@pytest.mark.parametrize(
+    ("spec", "timeout"), [("local[workers=2]", None), ("local[workers=2]", 3.0), ("dask[workers=2]", 3.0)]
+)
 def test_what_dies_or_hangs_fails_alone(registry, honest, tmp_path, spec, timeout):
+    """On a Dask cluster, cases are measured in a process beside the worker's with or without a timeout."""
     hangs = ("sleeps",) if timeout else ()
     names = ("cka", "dies", "exits", *hangs, "r2_lr")
     request = replace(SMALL, layers=("bn1",), indices=names, timeout=timeout, results=tmp_path / "results")

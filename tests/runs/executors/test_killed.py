@@ -17,7 +17,6 @@ from small_plugins import SmallPlugins
 from small_requests import SMALL, Silent, go, table
 
 import simbench
-from simbench import EngineGone
 from simbench.results import folder as publish
 from simbench.results.store import Store
 from simbench.runs.driver import run
@@ -120,14 +119,3 @@ def processes_beside(machines) -> list:
     """Those that measure cases: children of the server of forks of each worker."""
     servers = [child for pid in machines.workers().values() for child in psutil.Process(pid).children()]
     return [child for server in servers for child in server.children()]
-
-
-def test_a_killed_scheduler_ends_the_run_and_what_is_finished_stays(registry, honest, machines, tmp_path):
-    """The last test: the machines end with it."""
-    machines.mend()
-    request = replace(SMALL, results=tmp_path / "results")
-    with pytest.raises(EngineGone, match=f"the Dask scheduler {machines.address} is gone"):
-        struck(request, registry, machines, machines.scheduler.kill)
-    there = len(list(request.results.rglob("records/*/*.json")))
-    outcome, _ = go(request, registry)
-    assert there >= 1 and outcome.measured == outcome.cases - there and table(request) == honest

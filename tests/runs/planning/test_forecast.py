@@ -16,16 +16,24 @@ import simbench
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.runs.job import prepare
+from simbench.runs.planning.estimates import Estimates
 from simbench.runs.planning.forecast import Known, calibrated
-from simbench.runs.planning.sizes import Sizes, sizes
+from simbench.runs.planning.sizes import Extents, Sizes, sizes
 from simbench.runs.planning.tiles import tiles
 from simbench.runs.units import units
 
 
 def invented(job, cases):
     """100 inputs of each split, layers of 1,000 and 10,000 bytes an input."""
-    sized = {"net": Sizes(500, {"bn1": 1000, "conv2": 10_000})}
-    return sized, {"blobs": {"train": 300, "test": 100}}, {"blobs": 7000}, {"net": 2.0}, 0.01
+    sized = {"net": Sizes(500, {"bn1": 1000, "conv2": 10_000}, {"bn1": 3984 / 7440, "conv2": 96 / 7440})}
+    found = Extents(sized, {"blobs": {"train": 300, "test": 100}}, {"blobs": 7000}, {})
+    return found, {"net": 2.0}, 0.01
+
+
+def tiles_of(known: Known, workers: int) -> list:
+    """The tiles of a forecast."""
+    found = Estimates(known.costs, known.extents, known.job.resolved.memory)
+    return tiles(known.job, workers, found.alone, found)
 
 
 @pytest.fixture
@@ -38,13 +46,13 @@ def test_units_and_passes_are_those_of_the_run(job):
     for workers in (1, 4):
         found = known.forecast(workers)
         assert found.units == len(list(units(job, workers))) and found.workers == workers
-    cut = tiles(job, 4, lambda case: known.costs(case).each)
+    cut = tiles_of(known, 4)
     assert found.passes == sum(tile.passes for tile in cut) > known.forecast(1).passes == 6 * 2 + 6
 
 
 def test_weights_are_sent_once_for_each_tile_and_data_once_for_each_worker(job):
     known = Known(job, invented)
-    cut = tiles(job, 3, lambda case: known.costs(case).each)
+    cut = tiles_of(known, 3)
     members = sum(len({n.name for case in tile.cases for n in (case.a, case.b)}) for tile in cut)
     assert known.forecast(3).sent == 500 * members + 3 * 7000
     assert known.forecast(1).sent == 0
@@ -81,6 +89,19 @@ def test_sizes_are_those_of_the_network(small_registry, cache):
     found = sizes(model, data, ("bn1", "conv2", "no such layer"))
     assert found.layers == {"bn1": 6 * 8 * 8 * 4, "conv2": 8 * 3 * 3 * 4}
     assert found.weights == sum(x.nbytes for x in model.build(1, 3).state_dict().values())
+    first, second, last = 8 * 8 * 6 * 9, 3 * 3 * 8 * 6 * 9, 4 * 8 * 3  # multiply-adds of two convolutions, and the end
+    whole = first + second + last
+    assert found.above == {"bn1": pytest.approx((second + last) / whole), "conv2": pytest.approx(last / whole)}
+
+
+def test_a_stitch_costs_by_what_is_left_above_its_layer(job):
+    """A third and a twelfth of the operations are left above the two layers: 1.6 and 0.4 of their mean."""
+    known = Known(job, invented)
+    found = Extents({"net": Sizes(500, {}, {"bn1": 1 / 3, "conv2": 1 / 12})}, {}, {}, {})
+    estimates = Estimates(known.costs, found, 1e9)
+    for case in known.cases:
+        times = {"bn1": 1.6, "conv2": 0.4}.get(case.layer_b, 1.0) if case.kind == "stitcher" else 1.0
+        assert estimates.alone(case) == pytest.approx(known.costs(case).each * times)
 
 
 def test_a_dry_run_says_the_plan_and_returns_it_as_data(request_, small_registry):

@@ -84,3 +84,30 @@ def test_tiles_are_read_no_further_than_needed():
 
     given = Schedule(((100.0, units(tile)) for tile in range(10**9)), lambda unit: 1.0)
     assert [given.take(worker) for worker in "aabb"] == [(0, 0), (0, 1), (1, 0), (1, 1)] and len(read) == 4
+
+
+def laid_out(layers: int, each: int) -> list[tuple[float, list[Unit]]]:
+    """A tile of units (layer, number)."""
+    return [(float(layers * each), [(layer, number) for layer in range(layers) for number in range(each)])]
+
+
+def test_a_tile_is_divided_between_units_that_share_rather_than_among_them():
+    """Six seconds are left of layer 0, and ten each of 1 and 2: half is in the middle of layer 1."""
+    given = Schedule(laid_out(3, 10), lambda unit: 1.0, shares=lambda unit: (unit[0], 8.0))
+    assert [given.take("a") for _ in range(4)][-1] == (0, 3)
+    assert given.take("b") == (2, 0) and given.divided == 1
+    plain = Schedule(laid_out(3, 10), lambda unit: 1.0)
+    assert [plain.take("a") for _ in range(4)][-1] == (0, 3) and plain.take("b") == (1, 7)
+
+
+@pytest.mark.parametrize(("shared", "divided"), [(3.0, True), (8.0, False)])
+def test_nobody_helps_who_would_be_through_later_than_without_help(shared, divided):
+    """Nine seconds are left, all at the layer that is under way."""
+    given = Schedule(laid_out(1, 10), lambda unit: 1.0, shares=lambda unit: (unit[0], shared))
+    given.take("a")
+    unit = given.take("b")
+    assert (unit is not None) == divided == bool(given.divided)
+    rest = [unit] if unit else []
+    while (found := given.take("a")) or (found := given.take("b")):
+        rest.append(found)
+    assert sorted(rest) == [(0, number) for number in range(1, 10)]

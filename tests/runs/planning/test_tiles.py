@@ -147,3 +147,36 @@ def test_as_many_forward_passes_as_planned_and_the_same_numbers_to_the_last_bit(
     found, counted = measured(unit for tile in planned for unit in units_of(tile, job, 3, second))
     assert found == alone and len(found) == job.cases
     assert counted == sum(tile.passes for tile in planned) <= 1.6 * math.sqrt(3) * 8 + 4
+
+
+class Dear:
+    """Networks share much at a layer, and passes cost little."""
+
+    memory = 1e9
+
+    def kind(self, case):
+        return case.kind
+
+    def each(self, case):
+        return 10.0
+
+    def run(self, network):
+        return 0.1
+
+    def held(self, case, network, layer):
+        return 1.0
+
+
+def test_where_layers_share_nothing_each_worker_has_layers_of_its_own(request_, cache):
+    """Each worker runs all networks, with the same numbers to the last bit, and takes no moments that another takes."""
+    given = {"models": ("counted",), "seeds": "4", "max_samples": 60, "view": ("pooled",)}
+    request = replace(request_, **given, layers=("bn1,conv2",), indices=("cka,rsa",), stitchers=("least_squares",))
+    job = trained(prepare(request, simbench.load([Plugins()])), Silent())
+    alone, _ = measured(units(job))
+    planned = tiles(job, 2, second, Dear())
+    assert [{case.layer_a for case in tile.cases} - {""} for tile in planned] == [{"bn1"}, {"conv2"}]
+    found, counted = measured(unit for tile in planned for unit in units_of(tile, job, 2, second, Dear()))
+    assert found == alone and len(found) == job.cases
+    assert counted == sum(tile.passes for tile in planned) == 2 * 4 * 2 + 4
+    (one,) = {unit.needs.shared for unit in units_of(planned[1], job, 2, second, Dear())}
+    assert one == pytest.approx(2 * 4 * 10.0 + 4 * 0.1), "two kinds of cases, four networks"

@@ -37,6 +37,9 @@ def page(tables: Tables, words: Words) -> str:
     style, script = (source(environment, name) for name in ("style.css", "script.js"))
     static = {
         "full": True,
+        "ranked": any(
+            row[data["fields"].index(scope)] is not None for row in data["board"] for scope in ranking.SCOPES
+        ),
         "style": style,
         "script": script,
         "hashes": {"style": _hash(style), "script": _hash(script)},

@@ -25,7 +25,7 @@ from simbench.system.stopwatch import stage
 @stage("page")
 def write(tables: Tables, to: Path, words: Words | None = None) -> Path:
     """Write the page of some tables to a file, atomically, and return it."""
-    atomic.write(to, page(tables, words or Words()).encode())
+    atomic.write(to, page(tables, words or Words()).encode(errors="backslashreplace"))  # paths may be no text
     return to
 
 

@@ -32,6 +32,10 @@ class ImageFolder(Dataset):
     begin with a dot are ignored. Images are turned as their EXIF orientation says. Files are decoded once and then read
     from the cache; the fingerprint is that of the pixels as turned, not of the path.
 
+    A file that is cut off, or that Pillow reports or warns of, is refused by name. A JPEG holds no checksum: of a bit
+    that changed among its compressed pixels Pillow reports one in thirty, and the others give other pixels. Only the
+    fingerprint tells such a folder from a sound one.
+
     path: DIR. size: pixels per side; other images are resized bilinearly (antialiased), whatever their shape.
     normalisation: mean and std of the inputs, fixed rather than computed from the images, so that networks trained
     elsewhere fit: the customary ones of "cifar10" or "imagenet", or "none" (values 0 to 1).

@@ -30,6 +30,7 @@ def publish_command(results: Path, to: Path, failed: str, **options) -> int:
     from simbench.publishing.publication import Refused, publish
     from simbench.runs.declared import board_columns
 
+    _must_be_writable(to)
     registry = installed()
     listed = split_list(failed) if failed else []
     try:
@@ -63,6 +64,7 @@ def merge_command(folders: tuple[Path, ...], to: Path, keep: str, tolerance: flo
     from simbench.publishing.merging import Conflicting, merge
     from simbench.runs.declared import board_columns
 
+    _must_be_writable(to)
     try:
         merged = merge(folders, to, keep, tolerance, board_columns(installed()))
     except Conflicting as conflicting:
@@ -76,6 +78,15 @@ def merge_command(folders: tuple[Path, ...], to: Path, keep: str, tolerance: flo
     differ = f", of which {len(merged.conflicts)} numbers differ" if merged.conflicts else ""
     click.echo(f"merged into {to}: {merged.records} records; {merged.shared} cases were in several{differ}")
     return 0
+
+
+def _must_be_writable(to: Path) -> None:
+    """Raise InputError where the new folder cannot be written, before anything is checked or read."""
+    from simbench.errors import InputError
+    from simbench.system.writable import unwritable
+
+    if reason := unwritable(to):
+        raise InputError(f"{str(to)!r} cannot be written ({reason}); give another folder with --to")
 
 
 def _progress(line: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from simbench.columns import GROUP
+from simbench.columns import GROUP, STITCHER
 from simbench.report.names import INDEX_KEY, Key
 from simbench.results.board import SCOPES, TARGETS
 from simbench.statistics.comparisons import LEVEL
@@ -19,25 +19,76 @@ def answer(
     leaderboard: pd.DataFrame, comparisons: pd.DataFrame, group: tuple, labels: Mapping[Key, str], controls: set[str]
 ) -> str:
     """How many indices predict better than chance (their 95 % interval lies above zero), which leads, and from which it
-    cannot be told apart (no difference at 5 % over the whole board). Of the mean over stitchers.
+    cannot be told apart (no difference at 5 % over the whole board). Of the mean over stitchers; "" where no index has
+    a correlation.
 
     controls: names of indices that no count includes.
     """
     board = leaderboard[(leaderboard[GROUP] == list(group)).all(axis=1) & (leaderboard["stitcher"] == "all")]
     board = board[~board["index"].isin(controls)]
     scope, target = (leaderboard[name].iloc[0] for name in ("scope", "target"))
-    what = f"{TARGETS.get(target, target)} {SCOPES[scope]}"
+    what = f"how well stitched networks work ({TARGETS.get(target, target)}, {SCOPES[scope]})"
     ranked = board[board[scope].notna()].sort_values(scope, ascending=False, kind="stable")
     if ranked.empty:
-        return f"No index can be correlated with {what}: three networks give a value, six an interval."
+        return ""
     if ranked[f"{scope}_low"].isna().all():
-        return (
-            f"Of {_count(len(ranked), 'index')}, {labels[_key(ranked.iloc[0])]} has the largest correlation with "
-            f"{what}. Fewer than six networks give no interval: whether it is better than chance is open."
+        best = (
+            f"{labels[_key(ranked.iloc[0])]} has the largest rank correlation ({ranked.iloc[0][scope]:.2f}) with {what}"
         )
+        few = "Fewer than six networks give no interval: whether that is better than chance is open."
+        return f"Of {count(len(ranked), 'index')}, {best}. {few}"
     better = int((ranked[f"{scope}_low"] > 0).sum())
-    first = f"Of {_count(len(board), 'index')}, {better} {'predicts' if better == 1 else 'predict'} {what} better than "
-    return f"{first}chance. {_leader(ranked, comparisons, group, labels, scope)}"
+    verb = "predicts" if better == 1 else "predict"
+    who = (
+        f"All {better} indices" if 1 < better == len(board) else f"Of {count(len(board), 'index')}, {better or 'none'}"
+    )
+    return f"{who} {verb} better than chance {what}. {_leader(ranked, comparisons, group, labels, scope)}"
+
+
+def unranked(leaderboard: pd.DataFrame, measurements: pd.DataFrame, group: tuple) -> str:
+    """Where no index is ranked: why, and at which layers stitched networks work best and worst."""
+    rows = stitches(measurements, group)
+    board = leaderboard[(leaderboard[GROUP] == list(group)).all(axis=1) & (leaderboard["stitcher"] != "all")]
+    notes = board["note"][board["note"] != ""].mode()
+    needs = "No index is ranked here: a correlation needs three networks, its interval six."
+    if len(networks(rows)) >= 3 and len(notes):
+        needs = f"No index is ranked here: {notes.iloc[0]}."
+    rows = rows[rows["quantity"] == "relative_accuracy"]
+    if rows.empty:
+        return needs
+    first = rows["method"].iloc[0]
+    stitcher = "least_squares" if (rows["method"] == "least_squares").any() else first
+    means = rows[rows["method"] == stitcher].groupby(["layer_a", "layer_b"], sort=False)["value"].mean()
+    crossed = any(front != end for front, end in means.index)
+    where = count(len(means), "pair") + " of layers" if crossed else count(len(means), "layer")
+
+    def at(place: tuple[str, str]) -> str:
+        return f"{place[0]} in front of {place[1]}" if crossed else place[0]
+
+    best, worst = means.idxmax(), means.idxmin()
+    if len(means) == 1:
+        kept = f"{_share(means[best])} of Model 2's accuracy"
+        return f"{needs} Networks stitched by {stitcher} at {at(best)} keep {kept}."
+    return (
+        f"{needs} Over {where}, networks stitched by {stitcher} keep between {_share(means[worst])} ({at(worst)}) and "
+        f"{_share(means[best])} ({at(best)}) of Model 2's accuracy."
+    )
+
+
+def stitches(measurements: pd.DataFrame, group: tuple) -> pd.DataFrame:
+    """The rows of a setting's stitched networks, those along a training left out."""
+    rows = measurements[(measurements[GROUP] == list(group)).all(axis=1) & (measurements["status"] == "ok")]
+    return rows[(rows["kind"] == STITCHER) & rows["step"].isna()]
+
+
+def networks(rows: pd.DataFrame) -> set[tuple[str, str]]:
+    """Model and name of every network in some rows."""
+    sides = (rows[[f"model_{side}", f"seed_{side}"]].drop_duplicates() for side in "ab")
+    return {key for side in sides for key in side.itertuples(index=False, name=None)}
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %"
 
 
 def _leader(
@@ -45,7 +96,7 @@ def _leader(
 ) -> str:
     best = _key(ranked.iloc[0])
     value, low, high = (ranked.iloc[0][scope + end] for end in ("", "_low", "_high"))
-    leads = f"{labels[best]} leads with {value:.2f} [{low:.2f}, {high:.2f}]"
+    leads = f"{labels[best]} leads with a rank correlation of {value:.2f} [{low:.2f}, {high:.2f}]"
     same = comparisons[(comparisons[GROUP] == list(group)).all(axis=1) & (comparisons["stitcher"] == "all")]
     worse = set()
     for mine, other in (("a", "b"), ("b", "a")):
@@ -59,7 +110,7 @@ def _leader(
         return f"{leads}, and predicts better than every other index at 95 %."
     named, rest = alike[:NAMED], len(alike) - NAMED
     if rest > 0:
-        return f"{leads}, but cannot be told apart from {', '.join(named)} and {_count(rest, 'other')} at 95 %."
+        return f"{leads}, but cannot be told apart from {', '.join(named)} and {count(rest, 'other')} at 95 %."
     listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
     return f"{leads}, but cannot be told apart from {listed} at 95 %."
 
@@ -68,6 +119,10 @@ def _key(row) -> Key:
     return tuple(row[name] for name in INDEX_KEY)
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """
+    >>> count(1, "pair"), count(2, "index")
+    ('1 pair', '2 indices')
+    """
     plural = {"index": "indices"}.get(noun, f"{noun}s")
     return f"{number} {noun if number == 1 else plural}"

@@ -11,7 +11,7 @@ import pandas as pd
 from simbench import columns
 from simbench.columns import INDEX
 from simbench.report import ranking
-from simbench.report.answer import answer
+from simbench.report.answer import answer, count, networks, stitches, unranked
 from simbench.report.names import about, labels, setting, settings, truth
 from simbench.report.points import SHOWN
 from simbench.report.tables import Tables, Words
@@ -40,7 +40,12 @@ def ranked(tables: Tables, words: Words) -> dict[str, Any]:
     declared = {name: column for name, column in tables.declared.items() if board[name].notna().any()}
     return {
         "settings": [
-            setting(group) | {"answer": answer(board, tables.comparisons, group, keys, controls)} | _size(board, group)
+            setting(group)
+            | {
+                "answer": answer(board, tables.comparisons, group, keys, controls)
+                or unranked(board, tables.measurements, group)
+            }
+            | {"size": _size(tables.measurements, board, group)}
             for group in groups
         ],
         "target": ranked_by,
@@ -70,7 +75,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "places": places}
+    environment.filters |= {"number": number, "places": places, "together": together}
     return environment
 
 
@@ -81,7 +86,12 @@ def source(environment: Environment, name: str) -> str:
 
 def number(value: Any, digits: int = 2) -> str:
     """A number to so many places, "" where there is none."""
-    return "" if value is None or value != value else f"{value:.{digits}f}".replace("-", "−")
+    return "" if value is None or value != value else f"{value:z.{digits}f}".replace("-", "−")
+
+
+def together(text: str) -> str:
+    """A sentence in which no line ends before a %."""
+    return text.replace(" %", "\u00a0%")
 
 
 def places(value: float, least: float, width: float = 150) -> float:
@@ -95,9 +105,16 @@ def least(board: pd.DataFrame, scope: str) -> float:
     return -0.1 if pd.isna(ends) else max(-1.0, min(-0.1, math.floor(10 * ends) / 10))
 
 
-def _size(board: pd.DataFrame, group: tuple) -> dict[str, Any]:
-    """How many networks, pairs and layers are behind a board, and by which design."""
-    part = board[(board[columns.GROUP] == list(group)).all(axis=1)]
-    counts = {name: part[name].max() for name in ("networks", "pairs", "layers")}
-    known = {name: None if value is None or value != value else int(value) for name, value in counts.items()}
-    return known | {"design": " or ".join(sorted({design for design in part["design"].fillna("") if design}))}
+def _size(measurements: pd.DataFrame, board: pd.DataFrame, group: tuple) -> str:
+    """How many networks, pairs and layers were stitched, and by which design."""
+    rows, part = stitches(measurements, group), board[(board[columns.GROUP] == list(group)).all(axis=1)]
+    pairs, layers = (rows[[f"{name}_a", f"{name}_b"]].drop_duplicates() for name in ("seed", "layer"))
+    design = " or ".join(sorted({design for design in part["design"].fillna("") if design}))
+    crossed = (layers["layer_a"] != layers["layer_b"]).any()
+    return ", ".join(
+        (
+            count(len(networks(rows)), "network"),
+            count(len(pairs), "pair") + (f" ({design})" if design else ""),
+            count(len(layers), "pair") + " of layers" if crossed else count(len(layers), "layer"),
+        )
+    )

@@ -126,16 +126,18 @@ def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:
     rows, columns = sorted(means.index, key=in_order), sorted(means.columns, key=in_order)
     values = means.loc[rows, columns].to_numpy(float)
     share = np.nanmin(values) >= 0 and np.nanmax(values) <= 1
-    image = axes.imshow(values, cmap="viridis", **({"vmin": 0, "vmax": 1} if share else {}))
-    axes.figure.colorbar(image, ax=axes, shrink=0.7)
+    image = axes.imshow(values, cmap="viridis", aspect="auto", **({"vmin": 0, "vmax": 1} if share else {}))
+    axes.figure.colorbar(image, ax=axes)
     axes.grid(False)
     axes.set_xticks(range(len(columns)), columns, rotation=90)
     axes.set_yticks(range(len(rows)), rows)
     if max(values.shape) <= WRITTEN:
+        size = min(8, 52 / len(columns))  # four digits of a panel of 3.4 inches
         for (i, j), value in np.ndenumerate(values):
             bright = image.norm(value) > 0.6  # black on yellow and green, white on blue
             if not np.isnan(value):
-                axes.text(j, i, f"{value:.2f}", ha="center", va="center", color="black" if bright else "white")
+                shade = "black" if bright else "white"
+                axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=size)
     figures.describe(axes, title, "layer of Model 2", "layer of Model 1")
 
 

@@ -51,11 +51,15 @@ def heat_maps(measurements: pd.DataFrame, methods: pd.DataFrame) -> list[dict[st
 
 
 def _picture(rows: pd.DataFrame, title: str) -> str:
+    import matplotlib
+
     from simbench.report.drawings import heat, named
 
-    figure, (axes,) = figures.panels(1, 1, width=3.4, height=3.4)
-    heat(rows, axes, title)
-    figures.literal(figure, named(rows))
+    beside, below = (0.065 * max(map(len, rows[name])) for name in ("layer_a", "layer_b"))  # inches of their names
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with matplotlib.rc_context(figures.STYLE):
+        figure, (axes,) = figures.panels(1, 1, width=3.6 + beside, height=2.8 + below)
+        heat(rows, axes, title)
+        figures.literal(figure, named(rows))
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -25,7 +25,7 @@ from simbench.system.stopwatch import stage
 @stage("page")
 def write(tables: Tables, to: Path, words: Words | None = None) -> Path:
     """Write the page of some tables to a file, atomically, and return it."""
-    atomic.write(to, page(tables, words or Words()).encode())
+    atomic.write(to, page(tables, words or Words()).encode(errors="backslashreplace"))  # paths may be no text
     return to
 
 
@@ -37,6 +37,9 @@ def page(tables: Tables, words: Words) -> str:
     style, script = (source(environment, name) for name in ("style.css", "script.js"))
     static = {
         "full": True,
+        "ranked": any(
+            row[data["fields"].index(scope)] is not None for row in data["board"] for scope in ranking.SCOPES
+        ),
         "style": style,
         "script": script,
         "hashes": {"style": _hash(style), "script": _hash(script)},

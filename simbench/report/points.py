@@ -14,7 +14,7 @@ from simbench.results.text import specs
 from simbench.statistics.disagreement import disagreements
 
 #: What names a cell within a setting.
-CELL = ["seed_a", "seed_b", "layer_a"]
+CELL = ["seed_a", "seed_b", "layer_a", "layer_b"]
 #: Targets that a page shows beside the one that the board is ranked by.
 SHOWN = "relative_accuracy"
 
@@ -24,13 +24,14 @@ def cells(
 ) -> dict[str, Any] | None:
     """Plain data of one setting, None where nothing was stitched.
 
-    fronts, ends, layers: names; a, b, layer: their positions, for each cell. indices: position of an index -> its value
+    fronts, ends, layers: names; a, b, layer: their positions, for each cell. above: the layers of the end networks and
+    their positions, where some differ from those of the fronts, else None. indices: position of an index -> its value
     in each cell. targets: quantity -> stitcher -> its value in each cell; logarithms of quantities of many orders.
     disagree: stitcher -> position of an index -> [cell, rank of the index, rank of the target, ranks in the layer] of
     the cells where ranks differ most.
     """
     mine = measurements[(measurements[GROUP] == list(group)).all(axis=1) & (measurements["status"] == "ok")]
-    mine = mine[(mine["layer_a"] == mine["layer_b"]) & mine["step"].isna()]
+    mine = mine[mine["step"].isna()]
     stitched = mine[(mine["kind"] == STITCHER) & mine["quantity"].isin({ranked_by, SHOWN})]
     compared = mine[(mine["kind"] == INDEX) & (mine["quantity"] == SIMILARITY)]
     if stitched.empty or compared.empty:
@@ -40,6 +41,9 @@ def cells(
     for name, column, level in (("fronts", "a", 0), ("ends", "b", 1), ("layers", "layer", 2)):
         codes, names = pd.factorize(places.get_level_values(level))
         found |= {name: list(names), column: codes.tolist()}
+    crossed = (places.get_level_values(2) != places.get_level_values(3)).any()
+    codes, above = pd.factorize(places.get_level_values(3))
+    found["above"] = {"layers": list(above), "layer": codes.tolist()} if crossed else None
     names = specs(methods)
     targets: dict[str, dict[str, np.ndarray]] = {}
     for (quantity, method, params), rows in stitched.groupby(["quantity", "method", "params"], sort=False):
@@ -52,7 +56,7 @@ def cells(
     }
     positions = {key: at for at, key in enumerate(keys)}
     indices, disagree = {}, {}
-    layers = np.asarray(found["layers"])[found["layer"]]
+    layers = np.asarray(places.droplevel([0, 1]).map("\0".join))
     for key, rows in compared.groupby(["method", "params", "view"], sort=False):
         if key not in positions:
             continue

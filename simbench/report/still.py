@@ -19,15 +19,17 @@ from simbench.statistics.comparisons import LEVEL
 
 
 def first(tables: Tables, data: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Pictures of the index that leads the first board: its scatter behind one stitcher, and its curves by layer."""
+    """Pictures of the index that leads the first board, or of its first where none is ranked: its scatter behind one
+    stitcher, and its curves by layer."""
     if not data["settings"] or not data["cells"][0]:
         return []
     fields = {name: at for at, name in enumerate(data["fields"])}
     ranked = [row for row in data["board"] if row[fields["setting"]] == 0 and row[fields["stitcher"]] == "all"]
-    ranked = [row for row in ranked if row[fields["rank"]] is not None]
+    ranked = [row for row in ranked if row[fields["index"]] in data["cells"][0]["indices"]]
     if not ranked:
         return []
-    best = data["indices"][min(ranked, key=lambda row: row[fields["rank"]])[fields["index"]]]
+    leader = min(ranked, key=lambda row: float("inf") if row[fields["rank"]] is None else row[fields["rank"]])
+    best = data["indices"][leader[fields["index"]]]
     index, group = best["spec"], settings(tables.leaderboard)[0]
     mine = tables.measurements[(tables.measurements[GROUP] == list(group)).all(axis=1)]
     mine = called(mine[(mine["kind"] != INDEX) | (mine["view"] == best["view"])], tables.methods)
@@ -69,15 +71,20 @@ def picture(draw: Callable, names: Iterable[str] = ()) -> str:
 
 
 def pairwise(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The first board's matrix of the mean over stitchers: names, and rows of (class, text) of cells, by rank."""
-    board = next((each for each in data["matrix"] if each["setting"] == 0 and each["stitcher"] == "all"), None)
+    """The matrix of the mean over stitchers of the first board that has one: names, and rows of (class, text) of cells,
+    by rank."""
+    board = next((each for each in data["matrix"] if each["stitcher"] == "all"), None)
     if board is None:
         return None
     pairs = dict(zip(combinations(board["indices"], 2), zip(board["gaps"], board["ps"], strict=True), strict=True))
     pairs |= {(b, a): (None if gap is None else -gap, p) for (a, b), (gap, p) in pairs.items()}
     fields = {name: at for at, name in enumerate(data["fields"])}
     ranked = sorted(
-        (row for row in data["board"] if row[fields["setting"]] == 0 and row[fields["stitcher"]] == "all"),
+        (
+            row
+            for row in data["board"]
+            if (row[fields["setting"]], row[fields["stitcher"]]) == (board["setting"], "all")
+        ),
         key=lambda row: float("inf") if row[fields["rank"]] is None else row[fields["rank"]],
     )
     known = {a for a, _ in pairs}

@@ -59,7 +59,8 @@ class Drawn:
                 continue
             marks = ASCII if options.ascii_only else LINES
             yield _text(block.title, "bold")
-            yield _text(answer(block.leaders, block.comparisons, block.group, names, set(controls["method"])))
+            said = answer(block.leaders, block.comparisons, block.group, names, set(controls["method"]))
+            yield _text(said or "No index is ranked: `note` in leaderboard.csv says why.")
             table, shown = _fitting(block, set(controls["method"]), marks, console, options)
             yield table
             yield _text("\n".join(_legends(block, marks, shown)), "dim")

@@ -31,13 +31,17 @@ class Started:
 
     def left(self) -> dict[str, Path]:
         """Key of a case -> the mark that a dead process left of it."""
-        marks = {}
+        return dict(self.dead())
+
+    def dead(self) -> list[tuple[str, Path]]:
+        """(key, mark) of every mark that a dead process left."""
+        marks = []
         for path in sorted(self.folder.glob(f"*{SUFFIX}")) if self.folder.is_dir() else ():
             if path.is_symlink() or not path.is_file() or held(path):
                 continue
             key = path.read_bytes()[:64].decode("ascii", "replace")
             if len(key.strip()) == 64:
-                marks[key] = path
+                marks.append((key, path))
             else:  # its process was between two cases
                 path.unlink(missing_ok=True)
         return marks

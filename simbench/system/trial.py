@@ -21,14 +21,20 @@ def death(code: str, *given: str, stdin: bytes = b"", patience: float | None = N
     >>> death("import os; os._exit(3)"), death("raise ValueError")
     ('ends its process (exit code 3)', '')
     """
+    return attempt(code, *given, stdin=stdin, patience=patience)[0]
+
+
+def attempt(code: str, *given: str, stdin: bytes = b"", patience: float | None = None) -> tuple[str, bytes]:
+    """As `death`, and what the process wrote to its standard output."""
     body = "\n".join(f"    {line}" for line in code.strip().splitlines())
     words = [sys.executable, "-c", _HEAD + body + _TAIL, json.dumps(sys.path), *given]
     try:
         done = subprocess.run(words, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=patience)
-    except subprocess.TimeoutExpired:
-        return f"takes more than {patience:g} s"
+    except subprocess.TimeoutExpired as error:
+        return f"takes more than {patience:g} s", error.stdout or b""
     if done.stdout.endswith(b"alive"):
-        return ""
+        return "", done.stdout
     with suppress(ValueError):
-        return f"kills its process (signal {-done.returncode}, {signal.Signals(-done.returncode).name})"
-    return f"ends its process (exit code {done.returncode})"
+        how = f"kills its process (signal {-done.returncode}, {signal.Signals(-done.returncode).name})"
+        return how, done.stdout
+    return f"ends its process (exit code {done.returncode})", done.stdout

@@ -130,3 +130,26 @@ def test_a_distance_says_that_small_is_similar():
     of = methods("cka", "ls").assign(direction=[-1, np.nan])
     titles = [each["title"] for each in heat_maps(crossed(), of)]
     assert [title.endswith("; small is similar") for title in titles] == [False, True]
+
+
+def test_colours_are_explained_inside_a_map_with_long_names():
+    rows = crossed()
+    rows = rows[rows["kind"] == "index"].assign(value=rows["value"] / 40)
+    rows = rows.assign(**{side: "a.very.long.encoder." + rows[side] for side in ("layer_a", "layer_b")})
+    picture = heat_maps(rows, methods("cka", "ls"))[0]["picture"]
+    svg = base64.b64decode(picture.partition(",")[2]).decode()
+    texts = re.findall(r'<text style="([^"]*)"[^>]*?\bx="([-\d.]+)"[^>]*>([^<]*)<', svg)
+    width = float(re.search(r'width="([\d.]+)pt"', svg)[1])
+    bar = [float(x) for style, x, text in texts if text in ("0.0", "1.0") and "start" in style]
+    assert len(bar) == 2 and all(0 < x < width - 15 for x in bar)  # the bar's numbers, three digits wide
+
+
+def test_numbers_in_the_cells_of_a_map_do_not_overlap():
+    rows = crossed()
+    rows = rows[rows["kind"] == "index"].assign(value=rows["value"] / 40)
+    wide = pd.concat([rows.assign(layer_b=rows["layer_b"] + twice) for twice in ("", "x")])  # 8 columns
+    figure, (axes,) = figures.panels(1, width=3.6, height=3)
+    draw(wide, axes, "cka")
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 24 and not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])

@@ -32,10 +32,15 @@ def hostile() -> str:
 
 def test_the_answer_counts_who_beats_chance_and_names_who_cannot_be_told_apart():
     found = said(tables(["bures", "cka", "svcca", "zero"], ["ls"]))
-    assert found.startswith(
-        "Of 3 indices, 2 predict "
-    )  # 0.5, 0.2 and -0.1, each within 0.1; the control is not counted
-    assert found.endswith("bures leads with 0.50 [0.40, 0.60], but cannot be told apart from cka at 95 %.")
+    # 0.5, 0.2 and -0.1, each within 0.1; the control is not counted
+    assert found.startswith("Of 3 indices, 2 predict better than chance how well stitched networks work (the log ")
+    assert found.endswith(
+        "bures leads with a rank correlation of 0.50 [0.40, 0.60], but cannot be told apart from cka at 95 %."
+    )
+
+
+def test_the_answer_says_all_where_every_index_beats_chance():
+    assert said(tables(["bures", "cka", "zero"], ["ls"])).startswith("All 2 indices predict ")
 
 
 def test_an_index_that_beats_all_others_is_said_to():
@@ -77,7 +82,7 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard():
 
 def test_a_notebook_shows_the_answer_and_a_row_per_index():
     shown = boards.notebook(tables(["bures", "cka", "zero"], ["ls"]))
-    assert "bures leads with 0.50" in shown and shown.count("<tr") == 4 and "<script" not in shown
+    assert "bures leads with a rank correlation of 0.50" in shown and shown.count("<tr") == 4 and "<script" not in shown
     assert re.search(r"zero <span class=\"badge\">control", shown)
 
 

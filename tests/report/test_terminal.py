@@ -86,7 +86,9 @@ def test_a_row_has_rank_ties_interval_and_numbers(made):
     assert row(made, "bures").split()[:4] == ["1", "1", "2", "bures"]  # rank, certain, tied with the second
     assert "├●─┤" in row(made, "cka") and "0.20 [0.10, 0.30]" in row(made, "cka")
     shown = "\n".join(lines(made, 400))
-    assert "bures leads with 0.50 [0.40, 0.60], but cannot be told apart from cka at 95 %." in shown
+    assert (
+        "bures leads with a rank correlation of 0.50 [0.40, 0.60], but cannot be told apart from cka at 95 %." in shown
+    )
     assert "zero (control)" in shown and "noise ceiling 0.90" in shown
 
 

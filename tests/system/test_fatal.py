@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import faulthandler
+import inspect
 import os
 import signal
+import sys
+import types
 
+import deadly_work
 import pytest
 from deadly_work import work
 
@@ -20,6 +24,12 @@ def given(tmp_path, cache):
     """What `work` is given, in a cache folder that holds the mark of a process that died of it."""
     (tmp_path / "deadly").touch()
     given = (tmp_path / "deadly", tmp_path / "done")
+    die(work, *given)
+    return given
+
+
+def die(work, *given) -> None:
+    """Do the work in a process that dies of it."""
     child = os.fork()
     if not child:
         faulthandler.disable()
@@ -27,7 +37,6 @@ def given(tmp_path, cache):
             work(*given)
         os._exit(tried)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGSEGV
-    return given
 
 
 def test_what_kills_again_is_not_done_here_however_often_it_is_asked_for(given):
@@ -59,3 +68,36 @@ def test_without_a_place_for_marks_work_is_done(given, tmp_path, monkeypatch):
     given[1].touch()
     with marked(["work", 1], work, *given) as tried:
         assert not tried
+
+
+@pytest.fixture
+def unloadable(given, tmp_path, monkeypatch):
+    """The work, of a module that this process alone has."""
+    module = types.ModuleType("only_here")
+    exec(inspect.getsource(deadly_work), vars(module))
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    return module.work
+
+
+def test_what_another_process_cannot_load_counts_as_not_tried_and_keeps_its_mark(given, unloadable):
+    given[0].unlink()
+    with marked(["work", 1], unloadable, *given) as tried:
+        assert not tried and not given[1].exists()
+    with marked(["work", 1], work, *given) as tried:
+        assert tried, "the mark was left"
+    with marked(["work", 3], unloadable, *given, wary=True) as tried:
+        assert not tried
+
+
+def test_what_another_process_cannot_load_kills_no_third_process(given, unloadable):
+    die(unloadable, *given)
+    with (
+        pytest.raises(Died, match=r"^killed two processes, and cannot be tried in another one"),
+        marked(["work", 1], unloadable, *given),
+    ):
+        pytest.fail("it would be done in this process")
+    given[0].unlink()
+    for tried in (True, False):
+        with marked(["work", 1], work, *given) as found:
+            assert found == tried
+    assert not cache_folder("started").exists()

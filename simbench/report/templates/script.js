@@ -7,7 +7,7 @@
   const FIRST = 100;
   const DARK = matchMedia("(prefers-color-scheme: dark)").matches;
   const OKABE = [DARK ? "#56B4E9" : "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", DARK ? "#4D94D0" : "#56B4E9", "#A9854A"];
-  const VIRIDIS = ["#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"];
+  const VIRIDIS = DARK ? ["#31688e", "#287c8e", "#20928c", "#22a785", "#45bf70", "#7ad151", "#bddf26", "#fde725"] : ["#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b"];
   let most = FIRST;
 
   // Text from data becomes text nodes and attributes only, never markup.
@@ -23,7 +23,7 @@
     made.append(...children);
     return made;
   }
-  const number = (value, digits = 2) => value === null || value === undefined ? "" : value.toFixed(digits).replace("-", "−");
+  const number = (value, digits = 2) => value === null || value === undefined ? "" : value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
   const place = value => (Math.min(Math.max(value, data.least), 1) - data.least) / (1 - data.least) * 150;
   const distinct = values => [...new Set(values)];
 
@@ -68,9 +68,10 @@
     return each.index[column];
   }
   function sorted(found) {
-    const column = state.get("sort") || "rank", sign = state.get("order") === "descending" ? -1 : 1;
+    const column = state.get("sort") || "rank", grouped = !state.get("sort"), sign = state.get("order") === "descending" ? -1 : 1;
     const keyed = found.map((each, k) => [value(each, column), k, each]);
-    keyed.sort(([a, i], [b, j]) => {
+    keyed.sort(([a, i, one], [b, j, other]) => {
+      if (grouped && one.row[at.setting] !== other.row[at.setting]) return one.row[at.setting] - other.row[at.setting];
       if (a === null || a === undefined || b === null || b === undefined) return (a ?? null) === (b ?? null) ? i - j : (a ?? null) === null ? 1 : -1;
       return (a < b ? -sign : a > b ? sign : 0) || i - j;
     });
@@ -175,11 +176,11 @@
   // Round numbers between two ends, about five.
   function ticks(low, high) {
     const rough = (high - low) / 4.5 || 1, power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].find(each => each * power >= rough) * power, found = [];
+    const step = [1, 2, 5, 10].find(each => each * power >= rough * 0.75) * power, found = [];
     for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
     return found;
   }
-  const nice = (v, span) => span >= 8 ? v.toFixed(0) : number(v, span >= 0.8 ? 1 : span >= 0.08 ? 2 : 4);
+  const nice = (v, span) => span >= 8 ? v.toFixed(0) : number(v, span >= 0.8 ? 1 : span >= 0.08 ? 2 : span >= 0.008 ? 3 : 4);
   function extent(values) {
     let low = Infinity, high = -Infinity;
     for (const v of values) if (v !== null && Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
@@ -230,40 +231,44 @@
     const s = +$("p-setting").value, i = +$("p-index").value, cells = data.cells[s], one = data.indices[i];
     const stitcher = $("p-stitcher").value, target = $("p-target").value, within = $("p-axes").value === "within";
     const plots = $("plots"), log = target === "kl_divergence" ? "log of " : "";
+    const far = one.distance ? ` ${one.name} is a distance: small is similar.` : "";
     plots.replaceChildren();
     $("disagree").replaceChildren();
     const called = name => data.targets[name] || name;
     if (cells && cells.indices[i] && cells.targets[target]?.[stitcher]) {
       let xs = cells.indices[i], ys = cells.targets[target][stitcher];
-      const layers = cells.layers, count = layers.length;
-      if (within) [xs, ys] = [ranks(xs, cells.layer), ranks(ys, cells.layer)];
+      const layers = cells.layers, count = layers.length, above = cells.above;
+      const end = k => above ? above.layers[above.layer[k]] : layers[cells.layer[k]], aligned = k => end(k) === layers[cells.layer[k]];
+      const where = k => aligned(k) ? end(k) : `${layers[cells.layer[k]]} → ${end(k)}`;
+      if (within) [xs, ys] = [xs, ys].map(values => ranks(values, values.map((_, k) => where(k))));
       const label = (within ? "rank of " : "") + one.name, beside = (within ? "rank of " : log) + target.replaceAll("_", " ");
       const known = xs.filter((v, k) => v !== null && ys[k] !== null).length;
       const title = `Scatter of ${one.name} against ${called(target)} behind ${stitcher}, ${within ? "ranks within layers" : "all layers pooled"}: ${known} points in ${count} layers`;
       const { picture, px, py } = axes([...extent(xs), ...extent(ys)], title, label, beside);
       xs.forEach((x, k) => {
         if (x === null || ys[k] === null) return;
-        const what = `${cells.fronts[cells.a[k]]} → ${cells.ends[cells.b[k]]} at ${layers[cells.layer[k]]}: ${one.name} ${cells.indices[i][k]}, ${beside} ${ys[k]}`;
+        const what = `${cells.fronts[cells.a[k]]} → ${cells.ends[cells.b[k]]} at ${where(k)}: ${one.name} ${cells.indices[i][k]}, ${beside} ${ys[k]}`;
         picture.append(drawn("circle", { cx: px(x).toFixed(1), cy: py(ys[k]).toFixed(1), r: 3.5, fill: viridis(cells.layer[k], count) }, drawn("title", {}, what)));
       });
-      plots.append(figure(picture, `${one.name} against ${called(target)} behind ${stitcher}; a point is a pair of networks at a layer.`, legend(layers.map((name, k) => [name, viridis(k, count)]))));
-      const at_layers = values => layers.map((_, l) => mean(values.filter((v, k) => cells.layer[k] === l && v !== null)));
+      plots.append(figure(picture, `${one.name} against ${called(target)} behind ${stitcher}; a point is a pair of networks at ${above ? "a pair of layers, coloured by that of the front" : "a layer"}.${far}`, legend(layers.map((name, k) => [name, viridis(k, count)]))));
+      const at_layers = values => layers.map((_, l) => mean(values.filter((v, k) => cells.layer[k] === l && aligned(k) && v !== null)));
       const place = layers.map((_, k) => k);
       const order = place.map(k => k).sort((a, b) => layers[a].localeCompare(layers[b], "en", { numeric: true }));
       const named = order.map(k => layers[k]), put = values => { const all = at_layers(values); return order.map(k => all[k]); };
       const curve = [{ xs: place, ys: put(cells.indices[i]), colour: OKABE[0], dashed: "none", label: one.name }];
-      plots.append(figure(series(curve, named, "layer", one.name, `${one.name} by layer, mean over pairs`), `${one.name} by layer: mean over pairs.`));
+      const shared = cells.a.some((_, k) => aligned(k));
+      if (shared) plots.append(figure(series(curve, named, "layer", one.name, `${one.name} by layer, mean over pairs`), `${one.name} by layer: mean over pairs${above ? " of networks, each layer in front of itself" : ""}.${far}`));
       const stitched = Object.entries(cells.targets.relative_accuracy || {}).map(([name, values], k) => ({ xs: place, ys: put(values), colour: OKABE[(k + 1) % 7], dashed: k ? `${8 - k} ${1 + k}` : "none", label: name }));
-      if (stitched.length) plots.append(figure(series(stitched, named, "layer", "relative accuracy", "Relative accuracy by layer behind each stitcher, mean over pairs"), "Stitched networks by layer: mean relative accuracy behind each stitcher.", legend(stitched.map(each => [each.label, each.colour, each.dashed]))));
+      if (shared && stitched.length) plots.append(figure(series(stitched, named, "layer", "relative accuracy", "Relative accuracy by layer behind each stitcher, mean over pairs"), "Stitched networks by layer: mean relative accuracy behind each stitcher.", legend(stitched.map(each => [each.label, each.colour, each.dashed]))));
       const correlated = data.layerwise.filter(each => each[0] === s && each[1] === stitcher && each[2] === i);
       if (correlated.length) {
         const by = Object.fromEntries(correlated.map(each => [each[3], each[4]]));
         const line = [{ xs: place, ys: named.map(name => by[name] ?? null), colour: OKABE[0], dashed: "none", label: one.name }];
-        plots.append(figure(series(line, named, "layer", "Spearman correlation", `Correlation of ${one.name} with the target in each layer`), `Spearman correlation with ${called(data.target)} behind ${stitcher} in each layer.`));
+        plots.append(figure(series(line, named, "layer", "Spearman correlation", `Correlation of ${one.name} with the target in each layer`), `Spearman correlation with ${called(data.target)} behind ${stitcher} in each layer; a gap where the layer gives none.`));
       }
       const apart = cells.disagree[stitcher]?.[i] || [];
       if (apart.length) {
-        const body = apart.map(([k, x, y, of]) => element("tr", {}, element("th", { scope: "row" }, `${cells.fronts[cells.a[k]]} → ${cells.ends[cells.b[k]]}`), element("td", {}, layers[cells.layer[k]]), element("td", { class: "n" }, `${x} of ${of}`), element("td", { class: "n" }, `${y} of ${of}`)));
+        const body = apart.map(([k, x, y, of]) => element("tr", {}, element("th", { scope: "row" }, `${cells.fronts[cells.a[k]]} → ${cells.ends[cells.b[k]]}`), element("td", {}, where(k)), element("td", { class: "n" }, `${x} of ${of}`), element("td", { class: "n" }, `${y} of ${of}`)));
         const head = ["front → end network", "layer", "rank by the index", "rank by stitching"].map((name, k) => element("th", { scope: "col", class: k > 1 ? "n" : null }, name));
         $("disagree").append(element("h3", {}, `Where ${one.name} disagrees most with ${stitcher}`), element("div", { class: "scroll", role: "region", "aria-label": "Largest disagreements", tabindex: "0" }, element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body))), element("p", { class: "aside" }, "Ranks within a layer, from 1 for the least similar."));
       }
@@ -360,7 +365,7 @@
     location.reload();
   });
   // Links to sections scroll, and leave the state in the address.
-  for (const link of document.querySelectorAll("nav a, .skip")) {
+  for (const link of document.querySelectorAll("a[href^='#']")) {
     link.addEventListener("click", event => {
       event.preventDefault();
       const to = $(link.hash.slice(1));

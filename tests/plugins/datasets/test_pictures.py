@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from simbench_plugins.datasets import celeba
+from simbench_plugins.datasets import celeba, pictures
 from simbench_plugins.datasets.classfolders import pixels
 from simbench_plugins.datasets.imagefolder import SPLITS, ImageFolder
 
@@ -97,3 +97,37 @@ def test_an_image_over_the_limit_is_refused_by_name(tmp_path, monkeypatch, read)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 599)
     with pytest.raises(InputError, match=r"large.png cannot be read .*30 x 20 pixels are over Pillow's limit"):
         read(tmp_path / "large.png", 8)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_a_file_that_is_cut_off_is_refused_unless_all_its_pixels_are_there(tmp_path, kind):
+    whole = tmp_path / f"whole.{kind}"
+    Image.fromarray(np.random.default_rng(2).integers(0, 256, (24, 24, 3), np.uint8)).save(whole)
+    content, cut = whole.read_bytes(), tmp_path / f"cut.{kind}"
+    sound, refused = np.asarray(Image.open(whole)), 0
+    lengths = {*range(0, len(content), 37), *range(len(content) - 20, len(content))}
+    for length in lengths:
+        cut.write_bytes(content[:length])
+        with pictures.strict():
+            try:  # checksums and marks of the end come after the pixels
+                assert np.array_equal(pictures.upright(cut), sound)
+            except OSError:
+                refused += 1
+    assert refused >= len(lengths) - 20
+
+
+def test_a_changed_bit_of_a_jpeg_is_an_error_or_another_fingerprint(tmp_path):
+    data = folders(tmp_path / "d", None)
+    image = oriented(tmp_path / "d" / "train" / "a" / "0.jpg", np.arange(1024, dtype=np.uint8).reshape(32, 32), None)
+    (tmp_path / "d" / "train" / "a" / "0.png").unlink()
+    content, sound = image.read_bytes(), data.fingerprint()
+    first, refused = content.index(b"\xff\xda") + 14, 0
+    places = range(first, len(content) - 2, (len(content) - first) // 8)
+    for place in places:
+        image.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        try:
+            assert ImageFolder(str(tmp_path / "d")).fingerprint() != sound
+        except InputError as error:
+            refused += 1
+            assert "0.jpg" in str(error)
+    assert refused < len(places)  # no checksum: most are other pixels

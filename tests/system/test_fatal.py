@@ -30,6 +30,7 @@ def given(tmp_path, cache):
     return given
 
 
+@pytest.mark.long
 def test_what_kills_again_is_not_done_here_however_often_it_is_asked_for(given):
     for _ in range(2):
         with (

@@ -17,6 +17,7 @@ from simbench.contracts.selection import Selection
 from simbench.networks.packing import packed
 from simbench.networks.panels import PanelFile, read_panel
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 RUN = {"experiments": "matching", "indices": "cka", "stitchers": "identity", "progress": None}
 
 

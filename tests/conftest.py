@@ -39,27 +39,33 @@ hypothesis.settings.load_profile("steady")
 #: Files that take longest, in seconds of a processor: workers begin with them, so that none is left with a long file at
 #: the end. A file that is not named is short.
 LONG = (
-    "test_readme",
+    "cli/test_running",
     "check/test_builtins",
     "runs/test_company",
-    "cli/test_running",
-    "test_benchmark_scripts",
-    "publishing/test_joining",
-    "runs/test_driver",
-    "comparison/test_passes",
-    "cli/test_panels",
-    "test_against_peers",
-    "cli/test_profiling",
-    "runs/test_spoilers",
-    "runs/test_resuming",
-    "results/test_published_tables",
-    "runs/test_whole",
-    "runs/test_panels",
-    "networks/test_edited_models",
+    "boards/test_compare",
     "check/index/test_index",
-    "cli/test_bad_input",
-    "cli/test_along_training",
-    "plugins/test_simbench_example",
+    "cli/test_reporting",
+    "boards/test_cuts",
+    "tracing/test_calling",
+    "measuring/test_rereading",
+    "runs/test_driver",
+    "runs/test_whole",
+    "boards/test_ends",
+    "results/segments/test_packing",
+    "runs/test_panels",
+    "cutting/test_cuts",
+    "plugins/experiments/test_sparsity",
+    "publishing/test_publication",
+    "test_docstrings",
+    "results/test_folder",
+    "publishing/test_merging",
+    "comparison/test_passes",
+    "plugins/indices/test_undefined",
+    "runs/test_apart",
+    "test_benchmarks",
+    "cli/test_doctor",
+    "report/test_heat",
+    "test_index_benchmarks",
 )
 
 
@@ -162,6 +168,21 @@ def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFa
     from small_networks import selection
 
     return selection(small_registry, tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Figures of runs are made, but saved as empty files: to draw one takes a third of the time of a small run."""
+    from simbench.results import figures
+
+    def save(figure: object, folder: Path, name: str, stamp: str) -> None:
+        folder.mkdir(exist_ok=True)
+        for path in figures.files(folder, name):
+            path.write_text(stamp)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "save", save)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,7 +33,7 @@ def test_the_statistics_of_a_small_board_are_timed(monkeypatch, capsys):
         pytest.param("growth", "7", marks=pytest.mark.long),
         ("rates", "8"),
         pytest.param("starting", "9", marks=pytest.mark.long),
-        ("records", "13"),
+        pytest.param("records", "13", marks=pytest.mark.long),
         pytest.param("scale", "14", marks=pytest.mark.long),
         pytest.param("workers", "15", marks=pytest.mark.long),
     ],

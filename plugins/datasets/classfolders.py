@@ -1,4 +1,4 @@
-"""Image files in folders of their classes: which there are, and their pixels."""
+"""Lists and reads image files that lie in one folder per class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".
 
 
 class File(NamedTuple):
-    """An image on disk: class number, class/name, bytes, time of its last change in ns."""
+    """An image on disk: class number, class/name, size in bytes, time of the last change in ns."""
 
     label: int
     name: str
@@ -27,7 +27,7 @@ class File(NamedTuple):
 
 
 def classes_of(root: Path) -> list[str]:
-    """Names of the class folders, sorted. Raises InputError unless both splits have the same two or more."""
+    """Names of the class folders, sorted. Raises InputError unless both splits have the same classes, two or more."""
     train, test = (
         {entry.name for entry in os.scandir(root / split) if entry.is_dir() and not entry.name.startswith(".")}
         for split in SPLITS
@@ -41,15 +41,15 @@ def classes_of(root: Path) -> list[str]:
         raise InputError(f"{root}: {'; '.join(only)}; train/ and test/ must hold folders of the same names")
     if len(train) < 2:
         raise InputError(
-            f"{root / 'train'} holds class folders: {len(train)}; two or more are wanted, one folder of "
-            "images for each class"
+            f"{root / 'train'} has {len(train)} class folder(s); it must have at least two, one folder of images "
+            "for each class"
         )
     return sorted(train)
 
 
 def files_of(folder: Path, classes: list[str]) -> list[File]:
-    """Every image of a split, in order. Raises InputError when a class has none."""
-    found: list[File] = []
+    """All images of a split, by class and name. Raises InputError when a class has none."""
+    files: list[File] = []
     for label, name in enumerate(classes):
         with os.scandir(folder / name) as entries:
             images = sorted(
@@ -59,21 +59,21 @@ def files_of(folder: Path, classes: list[str]) -> list[File]:
             )
         if not images:
             raise InputError(
-                f"{folder / name} has no images; files that end in {' '.join(SUFFIXES)} are read, "
-                "directly in the folder of their class"
+                f"{folder / name} has no images; put files that end in {' '.join(SUFFIXES)} directly into the "
+                "folder of their class"
             )
-        found += images
-    return found
+        files += images
+    return files
 
 
 def pixels(file: Path, size: int) -> numpy.ndarray:
-    """uint8 (3, size, size) of one image, upright. Raises InputError that names the file when it cannot be read."""
+    """One image, upright, as uint8 (3, size, size). Raises InputError with its name if it is unreadable."""
     import numpy as np
     from PIL import Image
 
     try:
         image = upright(file)
-    except Exception as error:  # each decoder raises its own
+    except Exception as error:  # each decoder raises its own errors
         raise InputError(f"{file} cannot be read as an image ({error}); replace or remove it") from error
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""Any folder of images: train/<class>/ and test/<class>/, as torchvision's ImageFolder reads them."""
+"""Any folder of images with train/<class>/ and test/<class>/, the layout of torchvision's ImageFolder."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ STATISTICS = {
 class ImageFolder(Dataset):
     """Images in DIR/train/<class>/ and DIR/test/<class>/, converted to RGB.
 
-    Classes are numbered in the order of their names, images follow each other by class and name; names that
-    begin with a dot are ignored. Images are turned as their EXIF orientation says. Files are decoded once and then read
-    from the cache; the fingerprint is that of the pixels as turned, not of the path.
+    Classes are numbered by name, and images are sorted by class and name; names that begin with a dot are ignored.
+    Images are rotated according to their EXIF orientation. Files are decoded once and then read from the cache; the
+    fingerprint depends on the rotated pixels, not on the path.
 
     A file that is cut off, or that Pillow reports or warns of, is refused by name. A JPEG holds no checksum: of a bit
     that changed among its compressed pixels Pillow reports one in thirty, and the others give other pixels. Only the
     fingerprint tells such a folder from a sound one.
 
-    path: DIR. size: pixels per side; other images are resized bilinearly (antialiased), whatever their shape.
-    normalisation: mean and std of the inputs, fixed rather than computed from the images, so that networks trained
-    elsewhere fit: the customary ones of "cifar10" or "imagenet", or "none" (values 0 to 1).
+    path: DIR. size: pixels per side; images of any other shape are resized bilinearly (antialiased).
+    normalisation: mean and std of the inputs: the usual ones of "cifar10" or "imagenet", or "none" (values from 0 to
+    1). They are fixed, not computed from the images, so that networks trained elsewhere receive the inputs they expect.
     """
 
     path: str = ""
     size: int = number(32, least=1)
     normalisation: Literal["cifar10", "imagenet", "none"] = "cifar10"
 
-    #: Mean bytes per file from which one thread per core is faster than one thread: below, most of the time goes into
-    #: Python (two cores, 1 kB JPEGs: 128 us an image against 204 us).
+    #: Files are decoded by one thread per core if they have at least this many bytes on average. Smaller files spend
+    #: most of their time in Python (1 kB JPEGs on two cores: 128 us an image on one thread, 204 us on two).
     threaded: ClassVar[int] = 4096
     pace: ClassVar[decoded.Pace] = decoded.Pace()
 
     name = "imagefolder"
     source = "torchvision.datasets.ImageFolder"
-    version = 2  # 1 did not turn images; folders in which none is turned have the fingerprint that they had
+    version = 2  # version 1 ignored the EXIF orientation; folders without rotated images keep their fingerprint
     channels = 3
     epochs, augment = 30, True
 
@@ -63,7 +63,7 @@ class ImageFolder(Dataset):
 
     @property
     def label(self) -> str:
-        """The spec, with the last folder name for the path."""
+        """The spec, with only the last folder name of the path."""
         return replace(self, path=Path(self.path).expanduser().resolve().name if self.path else "").spec
 
     @property
@@ -82,16 +82,16 @@ class ImageFolder(Dataset):
         self.fingerprint()
 
     def split(self, name: str) -> Split:
-        """images (n, 3, size, size): a private memory map, shared by processes as long as none writes to it."""
+        """Images (n, 3, size, size) in a private memory map, which processes share as long as none writes to it."""
         return decoded.read(self._decoded, name, self._decode)
 
     def fingerprint(self) -> str:
-        """As of every data set; stored beside the decoded images."""
+        """The fingerprint of the decoded images, stored beside them."""
         return decoded.fingerprint(self._decoded, self.normalisation, super().fingerprint, self._decode)
 
     @property
     def _root(self) -> Path:
-        """DIR. Raises InputError unless it is a folder with both splits."""
+        """The absolute path of DIR. Raises InputError unless it is a folder with both splits."""
         if not self.path:
             raise InputError(
                 "imagefolder needs a folder; give imagefolder[path=DIR], where DIR/train/<class>/ and "
@@ -101,16 +101,17 @@ class ImageFolder(Dataset):
         missing = [part for part in (root, root / "train", root / "test") if not part.is_dir()]
         if missing:
             raise InputError(
-                f"{self.spec}: there is no folder {missing[0]}; images are wanted in "
-                "DIR/train/<class>/ and DIR/test/<class>/ of path=DIR"
+                f"{self.spec}: there is no folder {missing[0]}; path=DIR needs images in DIR/train/<class>/ and "
+                "DIR/test/<class>/"
             )
         return root
 
     @cached_property
     def _decoded(self) -> Path:
-        """Folder of the decoded splits; the object lists its files once, and decodes them unless they are cached.
+        """The cache folder of the decoded splits. On first use it lists the files, and decodes them unless they are
+        cached.
 
-        The key holds the path too: unpacked archives may give every file one size and one time.
+        The cache key includes the path, too: all files of an unpacked archive may have the same size and time.
         """
         folder = self._folder(self._listed())
         if not folder.exists():
@@ -129,7 +130,7 @@ class ImageFolder(Dataset):
         return cache_folder("datasets", f"imagefolder-{key[:16]}")
 
     def _decode(self, folder: Path) -> None:
-        """Write images and labels of both splits to `folder`. Raises InputError where the files have changed."""
+        """Write images and labels of both splits to `folder`. Raises InputError if the files have changed."""
         root, files = self._root, self._listed()
         if self._folder(files) != folder:
             raise InputError(
@@ -141,18 +142,18 @@ class ImageFolder(Dataset):
             raise InputError(f"{self.spec}: {error}") from error
 
     def _write(self, root: Path, files: dict[str, list[File]], folder: Path) -> None:
-        """Decode all files to `folder`, with one thread per core where their mean size is at least `threaded` bytes."""
+        """Decode all files into `folder`, with one thread per core if their mean size is at least `threaded` bytes."""
         import numpy as np
 
-        everything = [file for listed in files.values() for file in listed]
-        if not folder.exists():  # else it has been said why
-            print(f"imagefolder: decoding the {len(everything)} images of {root}, once", file=sys.stderr)
+        together = [file for listed in files.values() for file in listed]
+        if not folder.exists():  # otherwise the reason has been printed
+            print(f"imagefolder: decoding the {len(together)} images of {root}, once", file=sys.stderr)
         decoded.write(
             folder,
             {split: (listed, np.array([file.label for file in listed], np.int64)) for split, listed in files.items()},
             lambda split, file: pixels(root / split / file.name, self.size),
             self.size,
-            threaded=sum(file.size for file in everything) >= self.threaded * len(everything),
+            threaded=sum(file.size for file in together) >= self.threaded * len(together),
             pace=self.pace,
         )
 

@@ -11,7 +11,7 @@ from simbench_plugins.datasets.published import Published
 
 from simbench import hookimpl
 
-#: Pixels per side as published, and of the black border around them.
+#: Pixels per side as published, and width of the black padding.
 SIZE, BORDER = 28, 2
 
 
@@ -19,10 +19,10 @@ SIZE, BORDER = 28, 2
 class Mnist(Published):
     """Handwritten digits (1, 32, 32) of 10 classes: 60,000 train and 10,000 test images.
 
-    The published 28x28 pixels with a border of two zeros, the input of LeCun et al.'s LeNet-5, so that networks for
-    32x32 fit; the code of the matching paper stretches them to 32x32.
-    Fetched once (12 MB) into the cache folder, where a copy put there by hand is taken as well.
-    mean, std: the customary ones, of all 28x28 pixels of the train images, without the border.
+    The published 28x28 pixels are padded with two zeros on each side, like the inputs of LeCun et al.'s LeNet-5, so
+    that networks for 32x32 inputs fit. (The code of the matching paper resizes the images to 32x32.)
+    The files (12 MB) are downloaded once into the cache folder; a copy that was put there by hand works, too.
+    mean, std: the usual ones, of all 28x28 pixels of the train images, without the padding.
     """
 
     name = "mnist"
@@ -49,7 +49,7 @@ class Mnist(Published):
         extract_archive(archive.file, folder / self.unpacked)
 
     def arrays(self, part: Any):
-        """Raises ValueError for files that do not belong together; torchvision checks each alone."""
+        """Raises ValueError for images and labels that do not belong together; torchvision checks each file alone."""
         import numpy as np
 
         images, labels = part.data.numpy(), part.targets.numpy()
@@ -62,10 +62,10 @@ class Mnist(Published):
 class FashionMnist(Mnist):
     """Grey pictures of clothes (1, 32, 32) in 10 classes: 60,000 train and 10,000 test images.
 
-    The published 28x28 pixels with a border of two zeros, as of mnist.
-    Fetched once (31 MB) into the cache folder, where a copy put there by hand is taken as well.
-    mean, std: the customary ones, of all 28x28 pixels of the train images, without the border; the code of the
-    matching paper takes mnist's.
+    The published 28x28 pixels are padded as those of mnist are.
+    The files (31 MB) are downloaded once into the cache folder; a copy that was put there by hand works, too.
+    mean, std: the usual ones, of all 28x28 pixels of the train images, without the padding. (The code of the matching
+    paper uses those of MNIST.)
     """
 
     name = "fashion_mnist"

@@ -1,4 +1,4 @@
-"""Data sets that torchvision fetches, verifies and reads: what all of them share."""
+"""The base class of data sets that torchvision downloads, verifies and reads."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Published(Dataset):
-    """Images that a class of torchvision.datasets downloads once into the cache folder; a copy put there by hand is
-    used as well.
+    """Images that a class of torchvision.datasets downloads once into the cache folder; a copy that was put there by
+    hand works, too.
 
-    original: the name of that class. unpacked: the folder of the files that it reads, below the folder of all data
-    sets; it is stated here so that torchvision need not be imported. otherwise: the end of the message where nothing
-    can be fetched. patience: seconds without an answer after which a download fails; torchvision would wait for ever.
+    original: the name of that class. unpacked: the folder of the files that it reads, relative to the folder of all
+    data sets; with this constant, torchvision need not be imported. otherwise: the end of the message of a failed
+    download. patience: seconds without an answer after which a download fails; torchvision would wait for ever.
     """
 
     original: ClassVar[str]
@@ -34,7 +34,7 @@ class Published(Dataset):
     otherwise: ClassVar[str] = ", or use imagefolder[path=...] on a folder of images"
 
     def archives(self, original: Any, folder: Path) -> list[Archive]:
-        """The files that `original` fetches into `folder`."""
+        """The files that `original` downloads into `folder`."""
         raise TypeError(f"data set {self.name!r} names no archives")
 
     def arrays(self, part: Any) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -46,7 +46,7 @@ class Published(Dataset):
         return False
 
     def unpack(self, archive: Archive, folder: Path) -> None:
-        """Unpack an archive into a folder that takes the place of the parent of `unpacked`."""
+        """Unpack an archive into a folder, which then replaces the parent of `unpacked`."""
         from torchvision.datasets.utils import extract_archive
 
         extract_archive(archive.file, folder)
@@ -63,7 +63,7 @@ class Published(Dataset):
         return _splits(self, cache_folder("datasets"))[name]
 
     def fingerprint(self) -> str:
-        """As of every data set; stored beside the files, and read from there as long as they do not change."""
+        """The fingerprint of the images, stored beside the files and read from there as long as they do not change."""
         known = self.known()
         if known is not None and known["key"] == self._key():
             return known["fingerprint"]
@@ -74,7 +74,7 @@ class Published(Dataset):
         return value
 
     def known(self) -> dict | None:
-        """The stored fingerprint and contents of files; None where there are none or they are damaged."""
+        """The stored fingerprint and hashes of files; None if they are missing or damaged."""
         known = unsealed(self._sidecar)
         if known is None and self._sidecar.exists():
             print(f"simbench: {self._sidecar} is damaged; it is computed again", file=sys.stderr)
@@ -93,14 +93,14 @@ class Published(Dataset):
         return sorted(file.name for file in self._home.glob("*"))
 
     def _key(self) -> str:
-        """Digest of the names, sizes and times of the unpacked files, and of the normalisation."""
+        """Hash of the names, sizes and times of the unpacked files, and of the normalisation."""
         written = [[name, *stamps(self._home / name)] for name in self._files()]
         return digest([self.version, written, list(self.mean), list(self.std)])
 
 
-@lru_cache(maxsize=1)  # of the process, not of the object, which would carry the images into every pickle
+@lru_cache(maxsize=1)  # a cache of the process: one of the object would put the images into every pickle
 def _splits(data: Published, folder: Path) -> dict[str, Split]:
-    """Both splits from torchvision's files in `folder`, which it fetches when they are absent or broken."""
+    """Both splits, read by torchvision from `folder`; it downloads files that are missing or damaged."""
     import numpy as np
 
     with fetching(data, folder) as original:

@@ -1,4 +1,4 @@
-"""A data set with shuffled labels, for networks that learn nothing but to fit."""
+"""A data set with shuffled labels: networks can memorise it, but learn nothing that generalises."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from simbench import Dataset, Split, hookimpl, nested, number
 
 @dataclass(frozen=True)
 class Shuffled(Dataset):
-    """Another data set whose train labels are permuted, so that they say nothing about the images. Test labels stay.
+    """Another data set with permuted train labels, which say nothing about the images. Test labels are unchanged.
 
-    of: the other data set. seed: of the permutation, by numpy's RandomState, whose numbers no version changes.
+    of: the other data set. seed: of the permutation, which numpy's RandomState draws (the same in all versions).
     """
 
     of: Dataset = nested(Digits, kind="datasets")

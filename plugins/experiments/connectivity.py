@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from simbench import Bench, Selection
     from simbench.contracts import Kept
 
-#: The quantities along a line; the threshold is one of the first.
+#: The quantities along a line; the threshold applies to the first.
 QUANTITIES = ("relative_accuracy", "cross_entropy")
 #: Columns that identify a line.
 LINE = ["seed_a", "seed_b", "first", "second"]
@@ -32,24 +32,25 @@ LINE = ["seed_a", "seed_b", "first", "second"]
 
 @dataclass(frozen=True)
 class Connectivity(Experiment):
-    """How well the maps between two trained stitches work: M_l = l M_1 + (1 - l) M_2 for l from 0 to 1, weights
-    and biases alike.
+    """Accuracy of linear interpolations of two trained stitches, M_l = l M_1 + (1 - l) M_2 for l from 0 to 1 (weights
+    and biases).
 
-    On two networks, at each layer, `starts` stitches are trained, each with a seed of its own, 0 to `starts` - 1:
-    another random start and another order of the batches. Those whose relative accuracy is `threshold` or more are
-    joined in pairs. All are scored on test images.
-    stitcher: a trained one with the parameter seed, whatever its value. points: values of l, equally spaced, ends
-    included. pairs: number of ordered pairs of networks.
+    For each pair of networks and each layer, `starts` stitches are trained with the seeds 0 to `starts` - 1. The seed
+    determines the random initial map and the order of the batches. Every two stitches whose relative accuracy is at
+    least `threshold` are interpolated. All maps are scored on test images.
+    stitcher: a trained stitcher with the parameter seed, whose value is ignored. points: number of equally spaced
+    values of l, 0 and 1 included. pairs: number of ordered pairs of networks.
 
     A case is a pair of networks at a layer. Quantities: `relative_accuracy/1` and `cross_entropy/1` of stitch 1;
-    `relative_accuracy/0-2/0.30` and `cross_entropy/0-2/0.30` of 0.3 times stitch 0 and 0.7 times stitch 2. Where
-    fewer than two stitches reach the threshold, `relative_accuracy` is skipped. The summary gives the lowest
-    relative accuracy on a line over that of its lower end: a ratio of 1 means connected.
+    `relative_accuracy/0-2/0.30` and `cross_entropy/0-2/0.30` of 0.3 times stitch 0 plus 0.7 times stitch 2. If fewer
+    than two stitches reach the threshold, `relative_accuracy` is skipped. The summary divides the lowest relative
+    accuracy on each line by that of the worse end: the stitches are connected if this ratio is 1.
 
-    Preset default: digits, at a rate at which random starts come close to the accuracy of Model 2 within 6 epochs.
-    Preset paper: all layers of Tiny-10 on CIFAR-10, threshold 0.8; the paper gives neither the number of stitches
-    (5 here) nor the number of networks (one pair here). The training is that of the authors' code: 30 epochs of Adam
-    from 1e-3, cut by 10 after each third, batches of 128, cropped and mirrored.
+    Preset default: digits, with a learning rate at which stitches from random initial maps come close to the accuracy
+    of Model 2 within 6 epochs.
+    Preset paper: all layers of Tiny-10 on CIFAR-10, threshold 0.8. The paper gives neither the number of stitches (5
+    here) nor the number of networks (one pair here). Stitches are trained as in the authors' code: 30 epochs of Adam,
+    with a learning rate of 1e-3 that is divided by 10 after each third, on batches of 128 cropped and mirrored images.
     """
 
     stitcher: Stitcher = nested(lambda: TaskLoss(init="random", epochs=6, learning_rate=0.03), kind="stitchers")
@@ -93,7 +94,8 @@ class Connectivity(Experiment):
         return rows
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
-        """Stitches that reach the threshold and the lines between them: a row for each pair of networks and layer."""
+        """How many stitches reach the threshold, and how low the lines between them go, for each pair of networks and
+        layer."""
         ends, lines = _ends(rows), _lines(rows)
         if ends.empty:
             return ends[[]]
@@ -144,7 +146,7 @@ def _between(first: Affine, second: Affine, shares: Sequence[float]) -> Affine:
 
 
 def _scores(affine: Affine, case: Case, bench: Bench) -> list[dict[str, float]]:
-    """Quantity -> value, for one map or for each of several."""
+    """Quantity -> value, for one map or for each of several maps."""
     outputs = bench.logits(affine, case)
     scores = [bench.score(logits, case) for logits in (outputs if outputs.ndim == 3 else outputs[None])]
     if not all(math.isfinite(each.relative_accuracy) for each in scores):
@@ -170,7 +172,7 @@ def _lines(rows: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def _ratio(values: pandas.Series) -> float:
-    """Lowest value along a line, in order of share, over the lower of its ends."""
+    """Lowest value along a line divided by the lower of its two ends; values are sorted by share."""
     lower = min(values.iloc[0], values.iloc[-1])
     return values.min() / lower if lower else math.nan
 

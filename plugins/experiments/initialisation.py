@@ -1,4 +1,4 @@
-"""How much the start of training matters: the paper's experiment 5."""
+"""How much the initial map of a trained stitch matters: the paper's experiment 5."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ BINS = 24
 
 @dataclass(frozen=True)
 class Initialisation(Experiment):
-    """Accuracy of stitches trained on the task loss from random starts and from the least squares map.
+    """Accuracy of stitches that are trained on the task loss from random initial maps and from the least squares map.
 
-    Two networks are fixed, at one layer. Every training has a seed of its own, 0 to `starts` - 1: the parameter `seed`
-    of the stitcher, which fixes the random start and the order of the batches (and the crops). The least squares map
-    is unique, so those trainings differ only in the order of the batches (and the crops). The paper does not say what
-    "50 optimal least squares initializations" are. In its authors' code one seed fixes a whole run, and the least
-    squares map is fitted to randomly cropped images, so that the starts differ slightly; here it is fitted to the
-    images as they are.
+    For each pair of networks and each layer, `starts` stitches of each kind are trained with the seeds 0 to
+    `starts` - 1. The seed determines the random initial map and the order of the batches (and the crops). The least
+    squares map is unique, so these stitches differ only in the order of the batches (and the crops). The paper does
+    not say what its "50 optimal least squares initializations" are. In the authors' code the seed of a run determines
+    everything, and the least squares map is fitted to randomly cropped images, so that initial maps differ slightly;
+    here it is fitted to the images without crops.
 
-    stitcher: a trained one with the parameters init, which takes "random" and "least_squares", and seed; whatever
-    their values. starts: of each kind. pairs: number of ordered pairs of networks, each with panels of its own.
-    Scored on test images, in the quantities of a stitched network. The figure is a histogram of relative accuracy.
-    Starts are trained one after another: side by side in one batch they take as long on a CPU.
+    stitcher: a trained stitcher with the parameters init, which must allow "random" and "least_squares", and seed;
+    the values of both are ignored. starts: number of stitches of each kind. pairs: number of ordered pairs of
+    networks; each has its own panels.
+    Stitched networks are scored on test images. The figure is a histogram of relative accuracy.
+    Stitches are trained one after another, because training them in one batch is no faster on a CPU.
 
-    Preset default: three epochs on digits, a short training, after which random starts are still on their way.
-    Preset paper: 50 starts of each kind, Tiny-10 on CIFAR-10; its text does not name the layer (bn3 here, as in its
-    figure 4). The training is that of the authors' code: 30 epochs of Adam from 1e-3, cut by 10 after each third,
-    batches of 128, cropped and mirrored.
+    Preset default: three epochs on digits, too few for stitches from random initial maps to converge.
+    Preset paper: 50 stitches of each kind, Tiny-10 on CIFAR-10. The paper does not name the layer (bn3 here, as in its
+    figure 4). Stitches are trained as in the authors' code: 30 epochs of Adam, with a learning rate of 1e-3 that is
+    divided by 10 after each third, on batches of 128 cropped and mirrored images.
     """
 
     stitcher: Stitcher = nested(lambda: TaskLoss(epochs=3, learning_rate=0.01), kind="stitchers")
@@ -74,14 +75,14 @@ class Initialisation(Experiment):
                     yield Case.stitch(self, selection.setting, method, pair, kind)
 
     def _starts(self, kind: str) -> list[Stitcher]:
-        """The stitcher from each start of a kind."""
+        """The stitcher with each seed, for one kind of initial map."""
         return [trained.varied(self.stitcher, init=kind, seed=seed) for seed in range(self.starts)]
 
     def run(self, case: Case, bench: Bench) -> list[Row]:
         return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
-        """Relative accuracy over the starts: a row for each pair of networks, layer and kind of start."""
+        """Relative accuracy over the seeds: a row for each pair of networks, layer and kind of initial map."""
         scores = curves.numbers(rows, "relative_accuracy")
         if scores.empty:
             return scores[[]]
@@ -94,7 +95,8 @@ class Initialisation(Experiment):
         return table.rename(columns={"layer_a": "relative accuracy at", "kind": "start", "count": "starts"})
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
-        """A panel for each pair of networks and layer: histogram of relative accuracy, by kind of start."""
+        """A panel for each pair of networks and layer: histograms of relative accuracy, one for each kind of initial
+        map."""
         parts = [
             (f"{title.partition(chr(10))[0]}\n{a} -> {b}", pair)
             for title, part in settings(curves.numbers(rows, "relative_accuracy"))

@@ -1,4 +1,4 @@
-"""Every layer of one network against every layer of another: indices, stitches, and stitches of untrained fronts."""
+"""Every layer of one network against every layer of another: indices, stitches, and stitches with untrained fronts."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ if TYPE_CHECKING:
     from simbench import Bench, Network, Selection
     from simbench.contracts import Kept
 
-#: Numbers of a stitched network that need no labels.
+#: Quantities of a stitched network that need no labels.
 UNLABELLED = ("cross_entropy", "kl_divergence", "agreement", "agreement_r2", "residual")
 
 
 @dataclass(frozen=True)
 class Layers(Experiment):
-    """Indices and stitches of layers of two networks, whatever the layers are called: also across architectures.
+    """Indices and stitches of layers of two networks, whatever their names, and also across architectures.
 
-    pairing: "all" pairs every selected layer of the front's network with every one of the end's; "depth" pairs those
-        of the most similar relative depth, the place of a layer among all of its model divided by their number.
-    order: "both" takes each network as a front of each other one; "forth" only of those that are named after it.
-    resize: how activations of the front are brought to the height and width of the end's, in view spatial and before a
-        stitch; "none": layers of unlike sizes are skipped.
-    untrained: also stitch a front with initial weights into the same end. Relative accuracy alone misleads: what an end
-        reaches on random features says how much of a stitched accuracy is its own.
+    pairing: "all" pairs every selected layer of the network that supplies the front with every selected layer of the
+        network that supplies the end; "depth" pairs layers of similar relative depth (the position of a layer among
+        all layers of its model, divided by their number).
+    order: "both" uses each network as the front of each other network; "forth" only as the front of networks that come
+        after it on the command line.
+    resize: how activations of the front are resized to the height and width that the end expects, for stitches and
+        for indices in the view spatial; "none" skips layers of different sizes.
+    untrained: also stitch an untrained front into the same end. Relative accuracy alone is misleading: the end may
+        reach a part of it on random features.
 
-    Rows of kind "network" hold the accuracy of each network alone, and those of kind "untrained" the scores with an
+    Rows of kind "network" hold the accuracy of each network alone, and rows of kind "untrained" the scores with an
     untrained front. Stitched networks also have the row `end_multiply_adds`: multiply-adds of the end for one input.
-    Where the data have no labels, stitched networks are scored by agreement with Model 2 and divergence from it alone.
-    Of a regression, R2 and the mean squared error stand in place of accuracy and cross-entropy.
+    If the data have no labels, stitched networks are only scored by their agreement with Model 2 and their divergence
+    from it. Regression uses R2 and the mean squared error instead of accuracy and cross-entropy.
     """
 
     pairing: Literal["all", "depth"] = "all"
@@ -128,8 +130,8 @@ def _depths(network: Network, layers: Sequence[str]) -> dict[str, float]:
 
 
 def matched(a: dict[str, float], b: dict[str, float]) -> list[tuple[str, str]]:
-    """Each layer of the network with fewer layers with the layer of the other whose depth is nearest, of two the
-    shallower one.
+    """Pairs each layer of the network that has fewer layers with the layer of the other network that is nearest in
+    depth (the shallower one of two).
 
     >>> matched({"x": 0.5, "y": 1.0}, {"k": 0.25, "l": 0.5, "m": 0.75, "n": 1.0})
     [('x', 'l'), ('y', 'n')]

@@ -1,4 +1,4 @@
-"""Matching through few dimensions: section 7 and figure 7 of the paper."""
+"""Stitches of low rank: section 7 and figure 7 of the paper."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ KINDS = {"direct": "least squares", "task": "task loss"}
 
 @dataclass(frozen=True)
 class LowRank(Experiment):
-    """How well stitches of rank at most k work: the least squares map of that rank against a bottleneck of k
-    dimensions trained on the task loss, and both without a bound.
+    """Accuracy of stitches of rank at most k: the least squares map of this rank, and a map through k dimensions that
+    is trained on the task loss. Both are compared with maps of full rank.
 
     The direct map is M_LS V_k V_k^T (reduced_rank), which keeps the k dimensions that explain most of the variance
-    of B; the trained one is M = U V, U (p, k), which may keep others that the end of Model 2 needs more. Stitches
-    are fitted on train images and scored on test images, for the first `pairs` ordered pairs of the networks at
-    every layer. A rank of the width or more is no bound; such cases are skipped.
+    of B. The trained map is M = U V with U (p, k); it may keep other dimensions, which the end of Model 2 needs more.
+    Stitches are fitted on train images and scored on test images, for the first `pairs` ordered pairs of networks at
+    every layer. Cases whose rank is not below both widths are skipped.
 
-    ranks: values of k. stitcher: a trained one with the parameter rank, whatever its value; where it has an attribute
-    `unrestricted`, that is the same training without a bound. All maps have a bias or none has.
+    ranks: values of k. stitcher: a trained stitcher with the parameter rank, whose value is ignored; its attribute
+    `unrestricted`, if there is one, is the same stitcher without a bound on the rank. Either all maps have a bias or
+    none.
     The paper has ranks 4, 8 and 16, two layers of Tiny-10 that it does not name (here bn3 and bn5), and averages of
-    10 runs. Training is as in the authors' code, except for its start: reduced_rank here, random orthogonal factors
-    there.
+    10 runs. Stitches are trained as in the authors' code, except for the initial map: it is reduced_rank here, and a
+    product of random orthogonal factors there.
     """
 
     ranks: tuple[int, ...] = numbers((4, 8, 16), least=1)
@@ -70,7 +71,7 @@ class LowRank(Experiment):
                     yield Case.stitch(self, selection.setting, stitcher, pair, kind)
 
     def _stitchers(self) -> dict[str, list[Stitcher]]:
-        """Kind of case -> the unbounded stitcher, where there is one, and one of each rank."""
+        """Kind of case -> the stitcher of full rank, if there is one, and one of each rank."""
         bias, unbounded = trained.with_bias(self.stitcher), getattr(self.stitcher, "unrestricted", None)
         return {
             "direct": [LeastSquares(bias), *(ReducedRank(rank, bias) for rank in self.ranks)],
@@ -90,7 +91,7 @@ class LowRank(Experiment):
         return bench.stitched(bench.fit(case.method, case), case)
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
-        """Mean relative accuracy over the pairs, a row per layer and rank, the unbounded ones last."""
+        """Mean relative accuracy over the pairs: a row for each layer and rank; full rank comes last."""
         scores = _scored(rows)
         if scores.empty:
             return scores[[]]
@@ -101,7 +102,7 @@ class LowRank(Experiment):
         return wide.assign(rank=[f"{rank:.0f}" if rank < float("inf") else "full" for rank in wide["rank"]])
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
-        """A panel per layer: bars of mean relative accuracy by rank, the unbounded ones as lines."""
+        """A panel for each layer: mean relative accuracy, as a bar for each rank and as a line for full rank."""
         parts = list(settings(_scored(rows)))
         if not parts:
             return None
@@ -114,13 +115,13 @@ class LowRank(Experiment):
 
 
 def _scored(rows: pandas.DataFrame) -> pandas.DataFrame:
-    """Relative accuracies, with their rank: infinite where there is no bound."""
+    """Relative accuracies and their ranks; full rank is infinity."""
     scores = curves.numbers(rows, "relative_accuracy")
     return scores.assign(rank=[rank if rank > 0 else float("inf") for rank in parameter(scores, "rank")])
 
 
 def _bars(axes: Axes, part: pandas.DataFrame) -> None:
-    """Means and standard deviations over the pairs of one setting: a bar for each rank, a line for no bound."""
+    """Means and standard deviations over the pairs of one setting: a bar for each rank, a line for full rank."""
     ranks = sorted(rank for rank in part["rank"].unique() if rank < float("inf"))
     for at, (kind, name) in enumerate(KINDS.items()):
         means = curves.spread(part[part["kind"] == kind], ["rank"]).set_index("rank")

@@ -24,21 +24,23 @@ PANELS = {
     "relative_accuracy": "relative accuracy (stitched / Model 2)",
     "cross_entropy": "cross-entropy to Model 2 (nats)",
 }
-#: The stitcher that changes nothing: the paper's baseline.
+#: The stitcher that leaves activations unchanged: the paper's baseline.
 BASELINE = "identity"
 
 
 class Matching(Experiment):
-    """Every index and every stitcher on every ordered pair of networks, at every layer both have.
+    """Every index and every stitcher on every ordered pair of networks, at every layer that both networks have.
 
-    Indices on test images; stitches fitted on train images and scored on test images. The figure is the paper's
-    figure 2: relative accuracy and cross-entropy to Model 2's outputs by layer, mean and standard deviation over
-    pairs of networks, with the cross-entropy of the stitch that changes nothing over all layers and pairs.
+    Indices are computed on test images; stitches are fitted on train images and scored on test images. The figure
+    corresponds to the paper's figure 2: relative accuracy and cross-entropy to the outputs of Model 2 at each layer,
+    mean and standard deviation over pairs of networks. Its caption gives the cross-entropy of the identity stitch over
+    all layers and pairs.
 
-    Preset paper: CIFAR-10 and Tiny-10 as the authors trained it (ResNet-20 and Inception V1 with --models), their
-    training of the stitch: 30 epochs of Adam from 1e-3, cut by 10 after each third, batches of 128, cropped and
-    mirrored. Their "10 runs" are here the 12 ordered pairs of four networks. The paper's least squares has no bias
-    (equation 2); that of its authors' code, taken here, has one.
+    Preset paper: CIFAR-10 and Tiny-10 as the authors trained it (ResNet-20 and Inception V1 with --models). Stitches
+    are trained as in the authors' code: 30 epochs of Adam, with a learning rate of 1e-3 that is divided by 10 after
+    each third, on batches of 128 cropped and mirrored images. In place of the paper's "10 runs" there are the 12
+    ordered pairs of four networks. Least squares has a bias, as in the authors' code; in the paper (equation 2) it has
+    none.
     """
 
     name = "matching"
@@ -72,7 +74,7 @@ class Matching(Experiment):
         return Result([*bench.scored(logits, case), bench.residual(affine, case)], bench.outcomes(logits, case))
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
-        """Mean over the pairs: stitched accuracy relative to Model 2, a row per layer, a column per stitcher."""
+        """Mean relative accuracy of stitched networks: a row for each layer, a column for each stitcher."""
         scores = curves.named(curves.numbers(rows, "relative_accuracy"))
         if scores.empty:
             return scores[[]]
@@ -113,9 +115,9 @@ class Matching(Experiment):
 
 
 def _unstitched(rows: pandas.DataFrame) -> str:
-    """Cross-entropy of the baseline, as the caption of the paper's figure 2 has it: mean and standard deviation over
-    all layers and pairs together (six pairs of its authors' Tiny-10s on 1,000 images of CIFAR-10 that had been JPEG
-    files: 6.77 ± 2.02; the paper: 6.99 ± 1.96; the deviation of the layers' means is 1.56)."""
+    """Cross-entropy of the baseline, as in the caption of the paper's figure 2: mean and standard deviation over all
+    layers and pairs. The paper has 6.99 ± 1.96. Six pairs of the authors' Tiny-10s gave 6.77 ± 2.02 on 1,000 images of
+    a JPEG copy of CIFAR-10; the standard deviation of the means of layers was 1.56 there."""
     values = curves.numbers(rows[rows["stitcher"] == BASELINE], "cross_entropy")["value"]
     return f"{BASELINE}: {values.mean():.2f} ± {values.std():.2f} over layers and pairs" if len(values) > 1 else ""
 

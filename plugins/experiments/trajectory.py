@@ -26,30 +26,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trajectory(Experiment):
-    """Every index of the stitched activations A M against B, and the accuracy of the stitch M, along a training that
-    starts from the least squares stitch.
+    """Every index between the stitched activations A M and B, and the accuracy of the stitched network, while the
+    stitch M is trained from the least squares map.
 
-    stitcher: trains M. pairs: ordered pairs of networks at each layer. every: steps from one row of the tables to the
-    next. Arrays beside the records hold an index at every step where it needs moments and the view is spatial or
-    pooled, because the moments of A M then follow from those of A; otherwise at the steps of the rows.
+    stitcher: trains M. pairs: number of ordered pairs of networks at each layer. every: number of training steps
+    between two rows of the tables. Arrays beside the records hold the index at every step if it needs only moments and
+    the view is spatial or pooled, because the moments of A M then follow from those of A; otherwise they hold it at the
+    steps of the rows.
 
-    `similarity` is s(A M -> B); `reverse_similarity` s(B -> A M), of indices that are not symmetric. Rows of kind
-    "training" hold scores and the residual ||A M - B||^2 / ||B||^2. Everything is measured on the test images.
+    `similarity` is s(A M -> B); `reverse_similarity`, for indices that are not symmetric, is s(B -> A M). Rows of kind
+    "training" hold scores and the residual ||A M - B||^2 / ||B||^2. Everything is measured on test images.
 
     r2_lr(A M -> B) and cca are invariant to an invertible M, so they stay constant. The R2_LR that falls while the
-    network improves (paper: "the distances naturally must increase") is 1 - residual, the same ratio with M in place
-    of the best map, which least squares makes largest: on digits it falls in all of 20 pairs, by 0.01 to 0.05, while
-    r2_lr(B -> A M), the way the `lr` of the authors' code runs, moves by at most 0.004, up as often as down.
+    network improves (in the paper, "the distances naturally must increase") is 1 - residual: the same ratio for M
+    instead of the optimal map. Least squares maximises it on train images, so training lowers it: on digits in all 20
+    pairs, by 0.01 to 0.05. r2_lr(B -> A M), the direction of `lr` in the authors' code, changes by at most 0.004, up
+    as often as down.
 
-    From the paper: Tiny-10, layer 3, 10 runs. From its authors' code: 30 epochs of Adam from 1e-3, in steps, augmented.
-    On digits, training improves little on least squares at bn3, so bn5 is added there.
+    Preset paper: Tiny-10, layer 3 and 10 runs, as in the paper; 30 epochs of Adam, whose learning rate falls in steps
+    from 1e-3, on augmented images, as in the authors' code.
+    Preset default: training on digits improves the least squares stitch little at bn3, so bn5 is added.
     """
 
     stitcher: Stitcher = nested(lambda: TaskLoss(epochs=4), kind="stitchers")
     pairs: int = number(10, least=1)
     every: int = number(4, least=1)
 
-    #: Bytes of stitched activations that go through the end of Model 2 at once.
+    #: Maximal size in bytes of the stitched activations that go through the end of Model 2 at once.
     held: ClassVar[int] = 2**26
 
     name = "trajectory"
@@ -75,7 +78,7 @@ class Trajectory(Experiment):
             yield Case.stitch(self, selection.setting, self.stitcher, pair, "training")
             for view in selection.views:
                 for index in selection.indices:
-                    if index.needs != "case":  # one of these sees no stitch
+                    if index.needs != "case":  # such an index does not see the stitch
                         yield Case.compare(self, selection.setting, index, pair, view, "trajectory")
 
     def run(self, case: Case, bench: Bench) -> Result:
@@ -111,7 +114,7 @@ class Trajectory(Experiment):
 
 
 def _maps(stitcher: Stitcher, case: Case, bench: Bench) -> list[Affine]:
-    """The maps before the first step and after every step."""
+    """The map before the first step and after every step."""
     maps: list[Affine] = []
     bench.fit(
         stitcher,
@@ -126,7 +129,8 @@ def _maps(stitcher: Stitcher, case: Case, bench: Bench) -> list[Affine]:
 
 
 def _scores(maps: list[Affine], logged: list[int], case: Case, bench: Bench, held: int) -> Iterator[Row]:
-    """Scores and residual of the maps at these steps, as many at once as `held` bytes of activations allow."""
+    """Scores and residuals of the maps at these steps. As many maps as `held` bytes of activations allow are scored at
+    once."""
     import torch
 
     from simbench.networks.inputs import BATCH
@@ -146,7 +150,7 @@ def _scores(maps: list[Affine], logged: list[int], case: Case, bench: Bench, hel
 
 
 def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, bench: Bench) -> Row:
-    """An index of the stitched a against b at one step."""
+    """The index between the stitched activations A M and B at one step."""
     import torch
 
     if not _exact(index, case):
@@ -160,7 +164,7 @@ def _row(quantity: str, index: Index, affine: Affine, step: int, case: Case, ben
 
 
 def _exact(index: Index, case: Case) -> bool:
-    """Whether the index of the stitched activations follows from the moments of the unstitched ones."""
+    """Whether the index of A M and B follows from the moments of A and B."""
     return case.view != "flat" and index.needs == "moments"
 
 

@@ -29,7 +29,7 @@ def panel_command() -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 @click.pass_obj
 def make_command(command: str, name: str, version: int, out: Path, **options) -> int:
-    """Train the networks of a panel, or take cached ones, and write them to one file with all that they are."""
+    """Train the networks of a panel, or use cached ones, and write them to one file with all that describes them."""
     from simbench.cli.installed import installed
     from simbench.runs.panel_making import made
 
@@ -73,7 +73,7 @@ def show_command(panel: str) -> int:
 @panel_command.command("verify")
 @click.argument("panel")
 def verify_command(panel: str) -> int:
-    """Verify a panel: its hash, what it says of itself, and that every network is built and as accurate as it says."""
+    """Verify a panel: its hash, its description, and that each network can be built and is as accurate as stated."""
     from simbench.cli.installed import installed
     from simbench.errors import InputError
     from simbench.runs.panel_verifying import faults

@@ -47,7 +47,7 @@ def report_command(folders: tuple[Path, ...], to: Path | None) -> int:
 
 
 def said(registry: Registry, tables: Tables) -> Words:
-    """What installed plugins say of the methods and experiments of some tables; what is not installed says nothing."""
+    """Descriptions of the methods and experiments of some tables, of those that are installed."""
     import inspect
 
     from simbench.cli.describing import cost

@@ -1,4 +1,4 @@
-"""The part of the bench that tells what an index is by chance."""
+"""The part of the bench that computes what an index is by chance."""
 
 from __future__ import annotations
 

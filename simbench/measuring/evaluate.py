@@ -1,4 +1,4 @@
-"""The answer of an index on rows, by the cheapest exact road its contract offers."""
+"""The value of an index on rows, by the cheapest exact method that its contract offers."""
 
 from __future__ import annotations
 

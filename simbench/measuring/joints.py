@@ -1,4 +1,4 @@
-"""What is known of two layers once they are stitched: a row of cuts.csv."""
+"""Properties of two layers that are stitched: a row of cuts.csv."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wanted(case: Case, bench: Workbench) -> bool:
 
 
 def joint(case: Case, bench: Workbench) -> dict[str, Any] | None:
-    """The row of cuts.csv of the layers of a case, without `run`; None where a layer cannot be read."""
+    """The row of cuts.csv for the layers of a case, without `run`; None if a layer cannot be read."""
     labels = case.labels
     try:
         shapes = [bench.shape(case.a, case.layer_a), bench.shape(case.b, case.layer_b)]

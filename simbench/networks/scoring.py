@@ -1,4 +1,4 @@
-"""What a network makes of the test images of a data set: the share that it gets right, and logits to know it by."""
+"""Scores of a network on the test images of a data set: its accuracy, and logits that identify it."""
 
 from __future__ import annotations
 

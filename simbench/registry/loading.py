@@ -46,7 +46,7 @@ def _load(extra: Iterable[object], deaths: Deaths) -> Registry:
         (getattr(plugin, "__name__", type(plugin).__name__), IN_PROCESS, "", lambda plugin=plugin: plugin)
         for plugin in extra
     ]
-    seen = set()
+    seen, manager = set(), _manager()
     for name, package, version, make in found:
         owner = f"{package} {version}".strip()
         fatal = deaths.of(name, owner)
@@ -59,7 +59,7 @@ def _load(extra: Iterable[object], deaths: Deaths) -> Registry:
                 if id(plugin) in seen:
                     continue
                 seen.add(id(plugin))
-                objects = _objects(plugin)
+                objects = _objects(plugin, manager)
         except Exception as error:
             broken.append(Broken.of(name, owner, error))
             continue
@@ -89,7 +89,7 @@ def attempt(name: str, owner: str) -> None:
         if (each, f"{package} {version}".strip()) != (name, owner):
             continue
         with suppress(Exception), abroad():
-            for item, contract in _objects(make()):
+            for item, contract in _objects(make(), _manager()):
                 with suppress(Exception):
                     conforms(item, contract)
 
@@ -107,15 +107,29 @@ def _installed() -> list[tuple[str, str, str, Callable[[], object]]]:
     return found
 
 
-def _objects(plugin: object) -> list[tuple[Any, type[Plugin]]]:
-    """All objects that the hooks of one plugin module return, or the one plugin that an entry point names, each with
-    the contract that it has to keep."""
-    if isinstance(plugin, Plugin):
-        return [(plugin, CONTRACTS.get(getattr(plugin, "kind", ""), Plugin))]
+def _manager() -> pluggy.PluginManager:
+    """A manager that knows the hooks, and no plugin."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    manager.register(plugin)
-    manager.check_pending()
+    return manager
+
+
+def _objects(plugin: object, manager: pluggy.PluginManager) -> list[tuple[Any, type[Plugin]]]:
+    """All objects that the hooks of one plugin module return, or the one plugin that an entry point names, each with
+    the contract that it has to keep. The manager holds the module only meanwhile."""
+    if isinstance(plugin, Plugin):
+        return [(plugin, CONTRACTS.get(getattr(plugin, "kind", ""), Plugin))]
+    try:
+        manager.register(plugin)
+        manager.check_pending()
+        return _returned(plugin, manager)
+    finally:
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)
+
+
+def _returned(plugin: object, manager: pluggy.PluginManager) -> list[tuple[Any, type[Plugin]]]:
+    """What the hooks of the one registered plugin return."""
     if not manager.get_hookcallers(plugin):
         raise TypeError("no hook is implemented; mark a function such as simbench_indices with @simbench.hookimpl")
     objects = []

@@ -159,8 +159,9 @@ def save(figure: Figure, folder: Path, name: str, stamp: str) -> None:
     png, svg = files(folder, name)
     with matplotlib.rc_context(STYLE):
         figure.set_dpi(DOTS)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        if engine := figure.get_layout_engine():
+            engine.execute(figure)
+            figure.set_layout_engine(None)  # an engine, even the placeholder "none", draws before each file
         for path, metadata in ((png, {"Software": None}), (svg, {"Date": None, "Identifier": stamp})):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=path.suffix[1:], dpi=DOTS, metadata=metadata)

@@ -1,4 +1,4 @@
-"""What a record must look like before anything believes it: its fields, their types, and finite numbers."""
+"""The form that a record must have before it is used: its fields, their types, and finite numbers."""
 
 from __future__ import annotations
 

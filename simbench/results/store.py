@@ -171,7 +171,7 @@ class Store:
         return self._sound(path)[0]
 
     def _sound(self, path: Path) -> tuple[Record | None, Path, str]:
-        """The record in a file, or None, and which file is why left out."""
+        """The record in a file, or None; the file at fault, and its fault."""
         record, fault = self._read(path)
         if record is not None and record.arrays and not self.packed(record):
             return None, self._arrays(record.key), _CORRUPT
@@ -179,7 +179,7 @@ class Store:
 
     @stage("reading records")
     def get(self, key: str) -> Record | None:
-        """The record of a case, if it has a file of its own that is whole; None costs a look at one path."""
+        """The record of a case, if it has an intact file of its own, else None. Looks at one path."""
         return self.sound(path) if (path := self.file(key)).is_file() else None
 
     def _read(self, path: Path) -> tuple[Record | None, str]:

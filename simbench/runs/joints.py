@@ -13,7 +13,7 @@ PAUSE = 5.0
 
 
 class Joints:
-    """What is known of stitched layers so far, the last word on each two. due: True where it should be written now."""
+    """The latest row for each two stitched layers. due: whether the rows should be written now."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple, dict[str, Any]] = {}
@@ -35,6 +35,6 @@ class Joints:
         return self._unwritten
 
     def field(self) -> dict[str, Any]:
-        """The field of the description of the run, for writing; {} where no case told anything."""
+        """The field for the description of the run; {} if no case has a row."""
         self._unwritten, self._last = False, time.monotonic()
         return {"cuts": list(self._rows.values())} if self._rows else {}

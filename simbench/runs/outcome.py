@@ -177,8 +177,8 @@ def designs(job: Job) -> Iterator[str]:
 
 
 def apart(job: Job, registry: Registry) -> Iterator[str]:
-    """A line for each experiment of several models of which two are never paired, because no layer of theirs has the
-    same name: which, and what pairs them."""
+    """A line for each experiment with models that are never paired, because they share no layer name: it names the
+    models, and what would pair them."""
     experiments: list[Experiment] = [entry.plugin for entry in registry.entries["experiments"].values()]
     pairing = [experiment.name for experiment in experiments if experiment.unlike]
     for part in job.parts:

@@ -1,4 +1,4 @@
-"""A panel file, made: networks trained, or taken from the cache, and packed."""
+"""Makes panel files: networks are trained, or read from the cache, and packed."""
 
 from __future__ import annotations
 

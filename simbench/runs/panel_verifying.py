@@ -1,4 +1,4 @@
-"""Is a panel what it says?"""
+"""Verifies that panel files hold what they describe."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def check(
     seeds: tuple[int, ...],
     layers: dict[str, tuple[str, ...]],
 ) -> None:
-    """Raise InputError for what is asked for and a panel does not hold."""
+    """Raise InputError if a request asks for something that the panel does not hold."""
     told = panel.told
     for option, asked, held in (
         ("--models", [model.spec for model in models], [told["model"]["spec"]]),

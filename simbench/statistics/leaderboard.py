@@ -66,7 +66,12 @@ def leaderboard(
     table = pd.concat([_ranked(part, ranking) for _, part in table.groupby(GROUP + STITCHER)] or [table])
     for quantity, column in declared.items():
         shown = beside(measurements, quantity, column)
-        table = table.merge(shown, on=SHARED, how="left", validate="many_to_one")
+        if shown.empty:  # a merge would give the same, slowly
+            table = table.assign(
+                **{name: pd.Series(None, table.index, shown[name].dtype) for name in shown if name not in SHARED}
+            )
+        else:
+            table = table.merge(shown, on=SHARED, how="left", validate="many_to_one")
         table = table.fillna(dict.fromkeys((f"{column.prefix}_layer", f"{column.prefix}_by"), ""))
     for name in ("rank", "best_rank", "worst_rank"):
         table[name] = table[name].astype("Int64") if name in table else pd.Series(dtype="Int64")

@@ -14,7 +14,7 @@ from simbench.moments.pair import Moments
 SVD = namedtuple("SVD", ["U", "S", "Vh"])
 
 
-@pytest.fixture(params=[1, -1])
+@pytest.fixture(params=[1, pytest.param(-1, marks=pytest.mark.long)])
 def other_processor(request, monkeypatch):
     """Moments are off by a rounding, the same for the same rows; the signs of singular vectors hang on the last bit of
     their singular value."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import Done, apart, here
+
+import simbench
 
 #: Ten cases on the warm cache: two networks, one layer, two indices, two stitchers.
 TINY = (
@@ -26,6 +29,13 @@ TINY = (
     "--max-samples",
     "100",
 )
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(registry: simbench.Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process find the plugins that are loaded already, unless the test has added a package."""
+    path, load = list(sys.path), simbench.load
+    monkeypatch.setattr("simbench.cli.installed.load", lambda: registry if sys.path == path else load())
 
 
 @pytest.fixture

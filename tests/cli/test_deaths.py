@@ -44,11 +44,16 @@ def listed(site) -> int:
 @pytest.mark.parametrize(
     ("code", "died", "reason"),
     [
-        (f"{HEAD}{KILL}{HOOK.format('pass')}", -signal.SIGSEGV, "signal 11, SIGSEGV"),
-        (f"{HEAD}{HOOK.format(KILL)}", -signal.SIGSEGV, "signal 11, SIGSEGV"),
-        (f"{HEAD}{HOOK.format(LEAVE)}", 0, "exit code 0"),
+        pytest.param(
+            f"{HEAD}{KILL}{HOOK.format('pass')}",
+            -signal.SIGSEGV,
+            "signal 11, SIGSEGV",
+            id="import",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(f"{HEAD}{HOOK.format(KILL)}", -signal.SIGSEGV, "signal 11, SIGSEGV", id="hook"),
+        pytest.param(f"{HEAD}{HOOK.format(LEAVE)}", 0, "exit code 0", id="exit", marks=pytest.mark.long),
     ],
-    ids=["import", "hook", "exit"],
 )
 def test_the_next_process_names_the_plugin_and_goes_on_without_it(call, package, monkeypatch, code, died, reason):
     site = package("deadly", code)

@@ -29,8 +29,8 @@ def test_the_leaderboard_and_every_table_come_from_the_records_alone(call, resul
     "options",
     [
         [],
-        ["--scope", "pooled"],
-        ["--scope", "bn8", "--statistic", "kendall"],
+        pytest.param(["--scope", "pooled"], marks=pytest.mark.long),
+        pytest.param(["--scope", "bn8", "--statistic", "kendall"], marks=pytest.mark.long),
         ["--target", "cross_entropy", "--statistic", "pearson"],
     ],
 )

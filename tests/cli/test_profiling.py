@@ -75,6 +75,14 @@ def test_without_the_flag_nothing_is_said(finished):
     assert not any(word in finished.out for word in ("wall time", "slowest", "peak resident", "start-up"))
 
 
+def test_a_finished_run_has_stages_of_its_own(call, finished, warm, tiny, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "work", dirs_exist_ok=True)
+    done = call(*tiny, "--profile")
+    assert done.code == 0 and "nothing to compute" in done.out and "slowest" not in done.out
+    assert set(stages_of(done.out)) == RESUMED
+
+
+@pytest.mark.long
 def test_a_finished_run_is_profiled_without_torch_from_the_process_s_start(process, finished, warm, tiny, tmp_path):
     shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
     done = process(*tiny, "--profile", python=("-X", "importtime"))

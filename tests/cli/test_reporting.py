@@ -46,7 +46,7 @@ def made(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["scatter", "curves", "matrix", "trajectory"])
-@pytest.mark.parametrize("end", ["png", "svg"])
+@pytest.mark.parametrize("end", [pytest.param("png", marks=pytest.mark.long), "svg"])
 def test_each_kind_of_figure_is_drawn(call, made, kind, end):
     done = call("plot", kind, "--index", "bures", "--results", str(made), "--to", f"a.{end}")
     assert (done.code, done.out, done.err) == (0, f"figure in a.{end}\n", "")

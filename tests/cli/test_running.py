@@ -176,9 +176,9 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_tables(call, warm, ti
     assert rest.code == whole.code == 0 and table(folder) == table(whole.folder)
 
 
-def test_a_package_that_cannot_be_imported_does_not_stop_a_run(process, finished, warm, tiny, package, tmp_path):
-    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
-    done = process(*tiny, PYTHONPATH=str(package("brittle", "import nothing_of_this_name")))
+def test_a_package_that_cannot_be_imported_does_not_stop_a_run(again, tiny, package, monkeypatch):
+    monkeypatch.syspath_prepend(package("brittle", "import nothing_of_this_name"))
+    done = again(*tiny)
     assert done.code == 0 and "nothing to compute" in done.out
     assert "plugin 'brittle' of brittle 1.2 could not be loaded (ModuleNotFoundError" in done.err
     assert "Traceback" in done.err and "brittle_plugin.py" in done.err

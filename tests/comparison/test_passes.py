@@ -40,7 +40,9 @@ ROWS = torch.randn(700, 20, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("indices", ["cka,pwcca", "cka[estimator=minibatch]"])
-@pytest.mark.parametrize("same", [False, True], ids=["two networks", "one network"])
+@pytest.mark.parametrize(
+    "same", [pytest.param(False, id="two networks"), pytest.param(True, id="one network", marks=pytest.mark.long)]
+)
 def test_several_passes_give_bitwise_the_values_of_one(indices, same):
     a = stack(0)
     b = a if same else stack(1, (60, 180, 150))

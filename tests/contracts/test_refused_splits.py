@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from small_plugins import SmallPlugins
 
 import simbench
 from simbench import Dataset, InputError
+from simbench.registry.entries import Entry
 from simbench.runs.job import prepare
 from simbench.runs.request import Request
 
@@ -100,17 +102,14 @@ SAID = {
 }
 
 
-def refusal(data: Dataset) -> str:
+REQUEST = Request(models=("net",), datasets=("given",), seeds="2", experiments=("matching",), indices=("cka",))
+
+
+def refusal(data: Dataset, registry: simbench.Registry) -> str:
     """The line with which a run is refused, before anything is trained."""
-
-    class Plugins(SmallPlugins):
-        @simbench.hookimpl
-        def simbench_datasets(self):
-            return [data]
-
-    request = Request(models=("net",), datasets=("given",), seeds="2", experiments=("matching",), indices=("cka",))
+    known = registry.entries["datasets"] | {data.name: Entry(data, "in process", "")}
     with pytest.raises(InputError) as caught:
-        prepare(request, simbench.load([Plugins()]))
+        prepare(REQUEST, replace(registry, entries=registry.entries | {"datasets": known}))
     with pytest.raises(InputError) as told:
         data.fingerprint()
     assert str(told.value) == str(caught.value) and "\n" not in str(told.value)
@@ -120,28 +119,24 @@ def refusal(data: Dataset) -> str:
 
 @pytest.mark.parametrize("only", ["train", "test"])
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_split_that_breaks_the_contract_is_refused_in_one_line(what, only, cache):
+def test_a_split_that_breaks_the_contract_is_refused_in_one_line(what, only, cache, small_registry):
     said, message = REFUSED[what]
     everywhere = {"channels", "attributes", "classes"} & said.keys() - {"labels"}
-    line = (
-        refusal(Given(only=BOTH if everywhere else (only,), **said))
-        if "range" not in said
-        else refusal(Given(only=BOTH, **said))
-    )
+    line = refusal(Given(only=BOTH if everywhere or "range" in said else (only,), **said), small_registry)
     assert re.search(message, line), line
     assert not (cache / "weights").exists()
 
 
 @pytest.mark.parametrize("what", SAID)
-def test_a_data_set_that_says_what_cannot_be_is_refused_in_one_line(what):
+def test_a_data_set_that_says_what_cannot_be_is_refused_in_one_line(what, small_registry):
     said, message = SAID[what]
-    line = refusal(Given(**said))
+    line = refusal(Given(**said), small_registry)
     assert re.search(message, line), line
 
 
-def test_splits_of_two_sizes_are_refused():
+def test_splits_of_two_sizes_are_refused(small_registry):
     assert "train images are (2, 4, 7) and test images (2, 5, 7); one size" in refusal(
-        Given(lambda x: x[:, :, :4], only=("train",))
+        Given(lambda x: x[:, :, :4], only=("train",)), small_registry
     )
 
 
@@ -155,6 +150,5 @@ def test_a_data_set_that_remembers_its_fingerprint_is_looked_at_all_the_same(cac
         def simbench_datasets(self):
             return [Remembers(labels=lambda y: y + 0.5)]
 
-    request = Request(models=("net",), datasets=("given",), seeds="2", experiments=("matching",), indices=("cka",))
     with pytest.raises(InputError, match="labels are float64"):
-        prepare(request, simbench.load([Plugins()]))
+        prepare(REQUEST, simbench.load([Plugins()]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 from dataclasses import replace
 
 import pytest
@@ -19,35 +21,36 @@ from simbench.measuring import stitched
 from simbench.measuring.aligned import Rereading
 from simbench.measuring.bench import Workbench
 
-hf = pytest.importorskip("transformers")
+pytestmark = pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="needs transformers")
 WIDTHS, LAYER = (16, 24), {"gpt2": "transformer.h.0", "bert": "bert.encoder.layer.0"}
 ENDS = dict(vocab_size=50, pad_token_id=0, bos_token_id=1, eos_token_id=1, num_labels=3)
 
 
-class Padded:
-    """Called with ids (n, t) alone, -1 at masked positions."""
+@functools.cache
+def classes() -> tuple[type, type]:
+    """GPT-2 and BERT, called with ids (n, t) alone, -1 at masked positions. transformers takes seconds to import."""
+    import transformers
 
-    def forward(self, ids):
-        given = ids.clamp(min=0)
-        return super().forward(input_ids=given, attention_mask=(ids >= 0).long(), use_cache=False).logits
+    class GPT2(transformers.GPT2ForSequenceClassification):
+        def forward(self, ids):
+            mask = (ids >= 0).long()
+            return super().forward(input_ids=ids.clamp(min=0), attention_mask=mask, use_cache=False).logits
 
+    class Bert(transformers.BertForSequenceClassification):
+        def forward(self, ids):
+            return super().forward(input_ids=ids.clamp(min=0), attention_mask=(ids >= 0).long()).logits
 
-class GPT2(Padded, hf.GPT2ForSequenceClassification):
-    pass
-
-
-class Bert(hf.BertForSequenceClassification):
-    def forward(self, ids):
-        return super().forward(input_ids=ids.clamp(min=0), attention_mask=(ids >= 0).long()).logits
+    return GPT2, Bert
 
 
 def network(kind: str, width: int, seed: int):
+    gpt2, bert = classes()
     torch.manual_seed(seed)
     if kind == "gpt2":
-        net = GPT2(hf.GPT2Config(n_embd=width, n_layer=2, n_head=4, n_positions=12, **ENDS))
+        net = gpt2(gpt2.config_class(n_embd=width, n_layer=2, n_head=4, n_positions=12, **ENDS))
     else:
         sizes = dict(hidden_size=width, num_hidden_layers=2, num_attention_heads=4, intermediate_size=32)
-        net = Bert(hf.BertConfig(max_position_embeddings=12, **sizes, **ENDS))
+        net = bert(bert.config_class(max_position_embeddings=12, **sizes, **ENDS))
     with torch.no_grad():
         net.get_submodule("score" if kind == "gpt2" else "classifier").weight.mul_(20)  # outputs that differ
     return net.eval()

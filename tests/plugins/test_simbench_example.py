@@ -1,4 +1,4 @@
-"""The example package, installed for real: what a third party copies works as it stands."""
+"""The example package: what a third party copies works as it stands, also when pip has installed it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from simbench.check import checks
 EXAMPLE = Path(__file__).parents[2] / "plugins" / "simbench-example"
 NAME = "procrustes_similarity"
 
-pytestmark = pytest.mark.skipif(not importlib.util.find_spec("pip"), reason="pip, which installs it, is missing here")
+needs_pip = pytest.mark.skipif(not importlib.util.find_spec("pip"), reason="pip, which installs it, is missing here")
 
 #: Run where the package is installed, with its tests as argument; its last line of output is read by the tests below.
 PROBE = f"""
@@ -82,17 +83,47 @@ def probe(site) -> dict:
     return json.loads(printed.splitlines()[-1])
 
 
+@pytest.fixture
+def registry(tmp_path, monkeypatch) -> simbench.Registry:
+    """What is installed, with the package as its pyproject.toml describes it."""
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
+    (module,) = set(project["entry-points"]["simbench"].values())
+    shutil.copy(EXAMPLE / f"{module}.py", tmp_path)
+    metadata = tmp_path / f"{module}-{project['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    points = [f"{name} = {value}" for name, value in project["entry-points"]["simbench"].items()]
+    (metadata / "entry_points.txt").write_text("\n".join(["[simbench]", *points]))
+    monkeypatch.syspath_prepend(tmp_path)
+    yield simbench.load()
+    del sys.modules[module]
+
+
+def test_the_index_of_the_package_passes_every_check(registry):
+    entry = registry.entries["indices"][NAME]
+    assert (entry.package, entry.package_version, registry.broken) == ("simbench-example", "0.1.0", ())
+    outcomes = {check.name: check.run() for check in checks(entry.plugin)}
+    assert {name for name, outcome in outcomes.items() if outcome.status != "passed"} == {"routes"}
+    assert outcomes["routes"].status == "skipped"
+
+
+@needs_pip
+@pytest.mark.long
 def test_registry_lists_the_index_with_its_package_and_version(probe, site):
     assert (probe["package"], probe["version"]) == ("simbench-example", "0.1.0")
     assert probe["broken"] == []
     assert Path(probe["file"]) == site / "simbench_example.py"
 
 
+@needs_pip
+@pytest.mark.long
 def test_similarity_by_name(probe):
     assert probe["same"] == pytest.approx(1, abs=1e-12)
     assert probe["stretched"] == pytest.approx(4 / 20**0.5, abs=1e-12)
 
 
+@needs_pip
+@pytest.mark.long
 def test_own_tests_pass(probe):
     """Every check is one of them, and all but one apply."""
     assert probe["exit"] == pytest.ExitCode.OK
@@ -102,6 +133,7 @@ def test_own_tests_pass(probe):
     assert len(probe["own tests"]) > len(conforms)
 
 
+@needs_pip
 @pytest.mark.long
 def test_run_with_all_indices_measures_it(site, warm, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(site)

@@ -127,7 +127,9 @@ def test_another_version_than_the_measured_one_is_refused(finished, tmp_path):
     assert line == "index cka: version 1 was measured and version 7 is installed; run again"
 
 
-def test_a_failed_row_is_refused_unless_its_method_is_listed(copy, tmp_path):
+def test_a_failed_row_is_refused_unless_its_method_is_listed(copy, tmp_path, monkeypatch):
+    monkeypatch.setattr("simbench.publishing.validity.checks", lambda plugin: [])  # which other tests run
+
     def fail(record):
         rows = tuple(replace(row, value=None, status="failed", note="no memory") for row in record.rows)
         return replace(record, rows=rows) if record.labels["method"] == "cka" else record

@@ -86,7 +86,9 @@ def test_stitched_accuracy_is_shown_however_many_indices_there_are(monkeypatch):
     assert "relative accuracy" in heat_maps(crossed(), methods("cka", "ls"))[0]["title"]
 
 
-@pytest.mark.parametrize("name", ["a$\\frac$b", "x_$_y$_", "a\x07b"])
+@pytest.mark.parametrize(
+    "name", ["a$\\frac$b", *(pytest.param(name, marks=pytest.mark.long) for name in ("x_$_y$_", "a\x07b"))]
+)
 def test_a_name_that_would_be_a_formula_is_drawn_as_it_is(name):
     assert len(heat_maps(crossed(name), methods(name, "ls"))) == 2
     of = tables([name, "cka", "zero"], ["ls"])

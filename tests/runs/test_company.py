@@ -90,6 +90,7 @@ def test_the_run_is_of_every_kind(whole):
             ],
             2**30,
             id="in pieces",
+            marks=pytest.mark.long,
         ),
         pytest.param([WHOLE], 0, id="with nothing held", marks=pytest.mark.long),
         pytest.param([REVERSED], 200_000, id="in another order with some activations held"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from small_plugins import BadPlugins, Blobs, Net, SmallPlugins
-from small_requests import Silent, go, table
+from small_requests import SMALL, Silent, go, table
 
 import simbench
 from simbench.contracts import Split
@@ -22,8 +23,32 @@ from simbench.runs.driver import run
 from simbench.runs.job import prepare
 
 
-def test_a_run_covers_every_pair_layer_and_method_once(request_, small_registry):
-    outcome, _ = go(request_, small_registry)
+@pytest.fixture(scope="module")
+def finished(small_registry, tmp_path_factory):
+    """The request, its outcome, and the cache that its run filled; to be read only."""
+    folder = tmp_path_factory.mktemp("driver")
+    request = replace(SMALL, results=folder / "results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMBENCH_CACHE", str(folder / "cache"))
+        outcome, _ = go(request, small_registry)
+    return request, outcome, folder / "cache"
+
+
+@pytest.fixture
+def trained(finished, monkeypatch):
+    """The networks of the finished run need no training."""
+    monkeypatch.setenv("SIMBENCH_CACHE", str(finished[2]))
+
+
+@pytest.fixture
+def done(finished, trained, tmp_path):
+    """The request of the finished run, with a copy of its results."""
+    shutil.copytree(finished[0].results, tmp_path / "results")
+    return replace(SMALL, results=tmp_path / "results")
+
+
+def test_a_run_covers_every_pair_layer_and_method_once(finished):
+    request_, outcome, _ = finished
     frame = publish.read(request_.results, "measurements.csv")
     indices = frame[frame["kind"] == "index"]
     assert len(indices) == 2 * 2 * 2  # ordered pairs, layers, indices
@@ -35,10 +60,9 @@ def test_a_run_covers_every_pair_layer_and_method_once(request_, small_registry)
     assert outcome.cases == outcome.measured == 18 and outcome.trained == 2
 
 
-def test_measured_values_are_those_of_the_formulas(request_, small_registry):
+def test_measured_values_are_those_of_the_formulas(done, small_registry):
     """The whole chain against a few lines that start from the images."""
-    go(request_, small_registry)
-    frame = publish.read(request_.results, "measurements.csv").set_index(["method", "quantity", "layer_a", "seed_a"])[
+    frame = publish.read(done.results, "measurements.csv").set_index(["method", "quantity", "layer_a", "seed_a"])[
         "value"
     ]
     dataset, model = small_registry.get("datasets", "blobs"), small_registry.get("models", "net")
@@ -76,14 +100,13 @@ def test_measured_values_are_those_of_the_formulas(request_, small_registry):
     assert frame["least_squares", "residual", "bn1", "0"] == pytest.approx(residual, rel=1e-5)
 
 
-def test_a_second_run_computes_nothing_and_a_new_index_only_itself(request_, small_registry):
-    go(request_, small_registry)
-    before = table(request_)
-    again, said = go(request_, small_registry)
-    assert (again.measured, again.trained, said) == (0, 0, []) and table(request_) == before
-    more, _ = go(replace(request_, indices=("cka,r2_lr,cca",)), small_registry)
-    assert more.measured == 4 and before != table(request_)
-    assert len(publish.read(request_.results, "runs.csv")) == 2
+def test_a_second_run_computes_nothing_and_a_new_index_only_itself(done, small_registry):
+    before = table(done)
+    again, said = go(done, small_registry)
+    assert (again.measured, again.trained, said) == (0, 0, []) and table(done) == before
+    more, _ = go(replace(done, indices=("cka,r2_lr,cca",)), small_registry)
+    assert more.measured == 4 and before != table(done)
+    assert len(publish.read(done.results, "runs.csv")) == 2
 
 
 @pytest.mark.long
@@ -105,13 +128,12 @@ def test_force_measures_again_and_two_runs_give_the_same_bytes(request_, small_r
 
 
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, pytest.param(ProcessPoolExecutor, marks=pytest.mark.long)])
-def test_another_executor_gives_the_same_table(request_, small_registry, tmp_path, pool):
-    go(request_, small_registry)
-    other = replace(request_, results=tmp_path / "other")
+def test_another_executor_gives_the_same_table(finished, trained, small_registry, tmp_path, pool):
+    other = replace(SMALL, results=tmp_path / "other")
     kwargs = {"mp_context": get_context("spawn")} if pool is ProcessPoolExecutor else {}
     with pool(1, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),), **kwargs) as executor:
         go(other, small_registry, executor)
-    assert table(other) == table(request_)
+    assert table(other) == table(finished[0])
 
 
 def test_bad_indices_cost_their_own_rows(request_, cache):
@@ -221,18 +243,17 @@ def test_layers_of_different_size_are_skipped_in_spatial_and_pooled_is_measured(
     assert set(statuses.values()) == {"ok"}
 
 
-def test_the_selected_setting_stands_in_the_tables_and_others_are_counted(request_, small_registry):
-    go(request_, small_registry)
-    before = table(request_)
-    other = replace(request_, max_samples=140)  # fewer train images, the same test images: the same labels
+def test_the_selected_setting_stands_in_the_tables_and_others_are_counted(done, small_registry):
+    before = table(done)
+    other = replace(done, max_samples=140)  # fewer train images, the same test images: the same labels
     progress = Silent()
     outcome = run(prepare(other, small_registry), small_registry, progress)
-    contents = Store(request_.results).read()
-    assert publish.publish(contents, request_.results, preferred=outcome.selected) == outcome.measured
-    assert table(request_) != before
-    again = run(prepare(request_, small_registry), small_registry, progress)
-    publish.publish(contents, request_.results, preferred=again.selected)
-    assert again.measured == 0 and table(request_) == before
+    contents = Store(done.results).read()
+    assert publish.publish(contents, done.results, preferred=outcome.selected) == outcome.measured
+    assert table(done) != before
+    again = run(prepare(done, small_registry), small_registry, progress)
+    publish.publish(contents, done.results, preferred=again.selected)
+    assert again.measured == 0 and table(done) == before
 
 
 def test_two_data_sets_of_one_label_are_refused(request_, small_registry, tmp_path):

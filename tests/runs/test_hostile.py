@@ -15,6 +15,7 @@ import simbench
 from simbench import InputError
 from simbench.runs.job import prepare
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 HONEST = {"models": "net", "datasets": "blobs", "seeds": 3, "layers": "bn1", "stitchers": "identity,least_squares"}
 INDICES = "cka,r2_lr"
 

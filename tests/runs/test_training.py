@@ -83,13 +83,13 @@ def died(request, registry) -> int:
 def test_a_model_that_kills_when_it_is_built_is_named(asked, registry, monkeypatch):
     monkeypatch.setenv("DEADLY", "build")
     assert died(asked, registry) == -signal.SIGSEGV
-    for _ in range(2):
-        with pytest.raises(InputError, match=rf"^model fatal cannot be built for .* of blobs \(that {SEGV}\); choose"):
-            prepare(asked, registry)
+    with pytest.raises(InputError, match=rf"^model fatal cannot be built for .* of blobs \(that {SEGV}\); choose"):
+        prepare(asked, registry)
     monkeypatch.delenv("DEADLY")
     assert prepare(asked, registry).untrained == 4 and not cache_folder("started").exists()
 
 
+@pytest.mark.long
 def test_networks_whose_training_kills_are_left_out_and_named(asked, registry, monkeypatch):
     monkeypatch.setenv("DEADLY", "train")
     assert died(asked, registry) == -signal.SIGSEGV
@@ -104,6 +104,7 @@ def test_networks_whose_training_kills_are_left_out_and_named(asked, registry, m
     assert outcome.ok and outcome.trained == 2 and set(outcome.measurements["model_a"]) == {"net", "fatal"}
 
 
+@pytest.mark.long
 def test_a_model_that_kills_when_it_is_traced_is_named(asked, registry, monkeypatch):
     monkeypatch.setenv("DEADLY", "trace")
     asked = replace(asked, models=("fatal",))

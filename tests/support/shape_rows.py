@@ -49,8 +49,8 @@ def convolved(seed):
 
 #: name -> function that makes the pair.
 ROWS = {
-    "500x20 against 500x30": lambda: related(500, 20, 30, seed=1),
-    "400x30 against 400x20": lambda: related(400, 30, 20, seed=2),
+    "200x20 against 200x30": lambda: related(200, 20, 30, seed=1),
+    "160x30 against 160x20": lambda: related(160, 30, 20, seed=2),
     "50x100 against 50x80": lambda: related(50, 100, 80, seed=3),
     "rank 6 of 24 features": _low_rank,
     "scales from 1e-3 to 1e3": _scales,

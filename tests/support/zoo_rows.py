@@ -42,8 +42,8 @@ def _dead():
 
 #: name -> a function that makes the pair
 ROWS = {
-    "500x20 against 500x30": lambda: correlated(500, 20, 30, seed=1),
-    "400x30 against 400x20": lambda: correlated(400, 30, 20, seed=2),
+    "200x20 against 200x30": lambda: correlated(200, 20, 30, seed=1),
+    "160x30 against 160x20": lambda: correlated(160, 30, 20, seed=2),
     "50x100 against 50x80": lambda: correlated(50, 100, 80, seed=10),
     "a side of rank 6": _low_rank,
     "scales 1e-3 to 1e3": _scales,

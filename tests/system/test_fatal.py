@@ -39,6 +39,7 @@ def die(work, *given) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGSEGV
 
 
+@pytest.mark.long
 def test_what_kills_again_is_not_done_here_however_often_it_is_asked_for(given):
     for _ in range(2):
         with (

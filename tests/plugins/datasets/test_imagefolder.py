@@ -149,7 +149,7 @@ def test_differing_classes_are_named(root):
 def test_one_class_is_too_few(root):
     for split in SPLITS:
         shutil.rmtree(root / split / "dog")
-    assert "class folders: 1; two or more" in reason(ImageFolder(str(root)))
+    assert "has 1 class folder(s); it must have at least two" in reason(ImageFolder(str(root)))
 
 
 def test_a_class_without_images_is_named(root):

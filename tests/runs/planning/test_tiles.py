@@ -10,7 +10,7 @@ from itertools import groupby
 import pytest
 import torch
 from small_plugins import Net, SmallPlugins
-from small_requests import Silent
+from small_requests import SMALL, Silent
 
 import simbench
 from simbench.measuring.bench import Workbench
@@ -32,10 +32,13 @@ def second(case) -> float:
     return 1.0
 
 
-@pytest.fixture
-def job(request_, small_registry):
-    request = replace(request_, seeds="5", view=("pooled",), indices=("cka,rsa",), layers=("bn1,conv2",))
-    return trained(prepare(request, small_registry), Silent())
+@pytest.fixture(scope="module")
+def job(small_registry, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiles")
+    given = {"seeds": "5", "view": ("pooled",), "indices": ("cka,rsa",), "layers": ("bn1,conv2",)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMBENCH_CACHE", str(folder / "cache"))
+        return trained(prepare(replace(SMALL, results=folder / "results", **given), small_registry), Silent())
 
 
 def test_for_one_worker_units_are_the_groups_of_each_layer_in_order(job):

@@ -1,0 +1,8 @@
+"""Boards of networks in memory, without the figures of their runs: tests/cli/test_comparing.py has one drawn."""
+
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_figures(undrawn):
+    """`board.figure()` is made all the same."""

@@ -74,6 +74,7 @@ def test_class_tokens_pass_between_tokens_of_one_layout(nets, tmp_path):
     assert (found.class_tokens, found.alignment, found.fit_rows) == ("pass", "", 32 * 10)
 
 
+@pytest.mark.long
 def test_the_engine_of_every_kind_of_end_is_told(nets, tmp_path):
     def engine(a, b, data, layers, **options):
         board = simbench.compare(a, b, data=data, layers=layers, results=tmp_path, **QUICK, **options)

@@ -100,6 +100,7 @@ def test_variants_of_an_index_are_rows_of_their_own(call, tmp_path):
     assert "cka[estimator=debiased]" in Path("a.svg").read_text()
 
 
+@pytest.mark.long
 def test_variants_of_an_index_have_figures_of_their_own_and_views_panels(call, tmp_path):
     of = variants()
     rows = of.measurements

@@ -110,6 +110,7 @@ def test_gradients_flow_to_activations_and_map_in_every_layout(layout, shape):
     assert torch.autograd.gradcheck(moved, [part.requires_grad_() for part in parts])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_compiled_affine_is_the_same(layout):
     affine, x = Affine(normal(3, 5), normal(5)), normal(*axes(layout, 3))

@@ -84,7 +84,7 @@ def probe(site) -> dict:
 
 
 @pytest.fixture
-def registry(tmp_path, monkeypatch) -> simbench.Registry:
+def beside(tmp_path, monkeypatch) -> simbench.Registry:
     """What is installed, with the package as its pyproject.toml describes it."""
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     (module,) = set(project["entry-points"]["simbench"].values())
@@ -99,9 +99,9 @@ def registry(tmp_path, monkeypatch) -> simbench.Registry:
     del sys.modules[module]
 
 
-def test_the_index_of_the_package_passes_every_check(registry):
-    entry = registry.entries["indices"][NAME]
-    assert (entry.package, entry.package_version, registry.broken) == ("simbench-example", "0.1.0", ())
+def test_the_index_of_the_package_passes_every_check(beside):
+    entry = beside.entries["indices"][NAME]
+    assert (entry.package, entry.package_version, beside.broken) == ("simbench-example", "0.1.0", ())
     outcomes = {check.name: check.run() for check in checks(entry.plugin)}
     assert {name for name, outcome in outcomes.items() if outcome.status != "passed"} == {"routes"}
     assert outcomes["routes"].status == "skipped"

@@ -52,6 +52,7 @@ def board(folders) -> pd.DataFrame:
     return ranked[ranked["stitcher"] == "all"].set_index("index")
 
 
+@pytest.mark.long
 def test_one_folder_gives_its_own_board():
     ranked, published = board([PUBLISHED]), tables.read(PUBLISHED, "leaderboard.csv")
     published = published[published["stitcher"] == "all"].set_index("index")

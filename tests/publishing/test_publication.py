@@ -16,6 +16,7 @@ from simbench.publishing.merging import merge
 from simbench.publishing.publication import Refused, publish
 from simbench.results import folder as tables
 from simbench.results.store import Store
+from simbench.runs.declared import board_columns
 from simbench.system.provenance import digest
 
 
@@ -46,10 +47,9 @@ def registry_with(plugin):
 
 @pytest.fixture(scope="module")
 def published(finished, tmp_path_factory) -> tuple[Path, dict]:
-    to = tmp_path_factory.mktemp("published") / "mine"
-    card = publish(
-        finished, to, simbench.load(), title="Small", authors=["A. Author"], licence="CC-BY-4.0", records=True
-    )
+    to, registry = tmp_path_factory.mktemp("published") / "mine", simbench.load()
+    words = {"title": "Small", "authors": ["A. Author"], "licence": "CC-BY-4.0"}
+    card = publish(finished, to, registry, records=True, declared=board_columns(registry), **words)
     return to, card
 
 

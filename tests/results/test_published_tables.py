@@ -16,7 +16,7 @@ from simbench.statistics.leaderboard import leaderboard
     "name",
     [
         pytest.param("tiny10-digits", marks=pytest.mark.long),
-        "paper-digits",
+        pytest.param("paper-digits", marks=pytest.mark.long),
         "paper-tiny10-cifar10",
         "paper-resnet20-cifar10",
     ],

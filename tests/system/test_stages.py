@@ -6,6 +6,7 @@ import ast
 import time
 from pathlib import Path
 
+import pytest
 from run_stages import TRAINED
 from small_runs import go
 
@@ -14,6 +15,7 @@ from simbench.runs.request import Request
 from simbench.system.stopwatch import OTHER, recording
 
 
+@pytest.mark.long
 def test_every_stage_of_a_run_is_seen_and_little_of_it_is_other(small_registry, cache, tmp_path):
     request = Request(
         ("matching",),

@@ -127,6 +127,7 @@ def test_a_data_set_and_a_model_change_nothing_but_the_network_they_make(unchang
     assert weights.content_hash(plain) == weights.content_hash(spoilt)
 
 
+@pytest.mark.long
 def test_what_a_package_does_to_torch_as_it_imports_it_is_undone():
     code = """
 import sys

@@ -23,6 +23,7 @@ def bert(seed: int) -> nn.Module:
     return transformers.BertForSequenceClassification(config).eval()
 
 
+@pytest.mark.long
 def test_text_networks_are_compared_on_ids_and_their_mask(tmp_path):
     nets = [bert(0), bert(1)]
     data = {"input_ids": IDS, "attention_mask": MASK, "labels": LABELS}

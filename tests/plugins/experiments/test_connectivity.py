@@ -273,6 +273,7 @@ def test_a_table_read_from_its_file_says_the_same(tmp_path):
     assert_same_from_file(get(), frame(*THREE, *NONE), tmp_path, [], axes=2)
 
 
+@pytest.mark.long
 def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command):
     rows = run_command(
         f"connectivity[starts=3,points=3,threshold=0,stitcher={TRAINED}]",

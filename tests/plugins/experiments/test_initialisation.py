@@ -229,6 +229,7 @@ def test_a_table_read_from_its_file_says_the_same(tmp_path):
     assert_same_from_file(get(), frame(*ROWS), tmp_path, [], axes=1)
 
 
+@pytest.mark.long
 def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command):
     rows = run_command(
         f"initialisation[starts=3,stitcher={SHORT}]",

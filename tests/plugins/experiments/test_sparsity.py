@@ -269,6 +269,7 @@ def test_a_table_read_from_its_file_says_the_same(measured, tmp_path):
     assert_same_from_file(get(), frame(measured), tmp_path, kept(measured), axes=16 + 8, check_dtype=False)
 
 
+@pytest.mark.long
 def test_a_run_from_the_command_line_ends_with_a_table_and_a_figure(run_command):
     rows = run_command(
         "sparsity[alphas=0.1,l1=0.1,pairs=1,stitcher=task_loss[epochs=2]]",

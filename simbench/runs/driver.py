@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from simbench.contracts import Need, Row
 from simbench.contracts.case import Case
 from simbench.registry import Registry
+from simbench.results.current import Current
 from simbench.results.described import undescribed
 from simbench.results.store import Record, Store
 from simbench.results.tables import describe
@@ -71,10 +72,11 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
         ):
             job = trained(job, progress, courier)
             records: dict[str, Record] = {}
+            current = Current(store)
 
             def recorded(case: Case) -> bool:
                 """Whether another run has recorded the case meanwhile."""
-                record = None if request.force else store.get(case.key)
+                record = None if request.force else current.get(case.key)
                 if record is None or record.failed:
                     return False
                 records[case.key] = record

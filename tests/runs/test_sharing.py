@@ -13,6 +13,7 @@ import pytest
 from flaky_workers import Flaky
 from small_requests import SMALL, Silent, go, table
 
+from simbench.results.segments.packing import pack
 from simbench.results.store import Store
 from simbench.runs.driver import run
 from simbench.runs.job import prepare
@@ -85,6 +86,15 @@ def test_a_run_leaves_to_another_what_that_has_under_way(
     go(request_, small_registry)
     assert table(request_) == honest
     other.close()
+
+
+def test_what_another_run_has_packed_meanwhile_is_on_record(request_, small_registry, honest):
+    job = prepare(request_, small_registry)
+    go(request_, small_registry)
+    pack(Store(request_.results))
+    assert len(list(request_.results.rglob("records/*/*.json"))) < job.cases / 2
+    outcome = run(job, small_registry, Silent())
+    assert outcome.measured == 0 and len(outcome.rows) >= outcome.cases > 0
 
 
 def test_force_measures_what_another_run_has_under_way(request_, small_registry, honest):

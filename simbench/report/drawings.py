@@ -112,11 +112,11 @@ def matrix(frame: pd.DataFrame, axes: Axes) -> None:
     axes.figure.colorbar(image, ax=axes, shrink=0.6, label="row less column")
     if sure:
         rows, columns = zip(*sure, strict=True)
-        axes.scatter(columns, rows, s=6, color="black")
+        axes.scatter(columns, rows, s=14, color="black", edgecolors="white", linewidths=0.7)
     axes.grid(False)
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
-    figures.describe(axes, "row predicts better than column: difference of correlations")
+    figures.describe(axes, f"difference of correlations, row less column; dot: adjusted p at most {LEVEL:g}")
 
 
 def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:

@@ -107,7 +107,8 @@ def _marked(methods: pd.DataFrame) -> dict[tuple[str, str], str]:
 def _networks(part: pd.DataFrame) -> str:
     designs = sorted({design for design in part["design"].fillna("") if design})
     named = f" ({' or '.join(designs)})" if designs else ""
-    return f"{part['networks'].max():.0f} networks, {part['pairs'].max():.0f} pairs{named}"
+    counts = ((f"{part[what].max():.0f}", what) for what in ("networks", "pairs"))
+    return ", ".join(f"{count} {what[:-1] if count == '1' else what}" for count, what in counts) + named
 
 
 def _table(block: Block) -> str:

@@ -243,6 +243,10 @@ def test_a_board_without_pushes_has_no_such_column(found, older):
     assert "pushed" not in text and text == shown(found)
 
 
+def test_one_pair_is_one_pair(found):
+    assert "8 networks, 1 pair: how well" in shown(found.assign(pairs=1))
+
+
 def test_board_without_correlations_is_empty():
     assert shown(correlations()) == ""
 

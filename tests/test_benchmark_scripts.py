@@ -12,6 +12,7 @@ import boards
 import pytest
 import record
 import scale
+import sweep
 from simulated_run import LAYERS, Costs, simulate
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -52,6 +53,16 @@ def test_a_script_runs_small(name, target, tmp_path, warm_cache, monkeypatch):
     if name == "growth":  # counted and not timed, so the same at any size
         work = [row for row in rows if row["what"].startswith("forward work")]
         assert len(work) == 2 and all(row["met"] == "true" for row in work)
+
+
+@pytest.mark.long
+def test_a_sweep_starts_each_network_once_on_every_image():
+    cuts, images = ("layer3.1", "layer4.0", "layer4.1"), 128
+    board, counts = sweep.matrix(images, cuts)
+    assert board.matrix("cka").shape == board.matrix("accuracy").shape == (3, 3)
+    for name in "ab":  # a pass over each split, and a few inputs that find layers, sizes and cuts
+        assert 2 * images <= counts[f"starts of {name}"] < 3 * images
+    assert 9 * images <= counts["ends of b"] < 11 * images
 
 
 SOME = Costs(indices=50, pair=1.0, side=0.0, whole=0.0, weights=0.0, unit=0.001, record=0.0)

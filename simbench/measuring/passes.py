@@ -29,7 +29,7 @@ class Stack:
 
     @property
     def trained(self) -> bool:
-        """Whether some network was trained. Ends are stitched to these alone, and read their activations again."""
+        """Whether some network was trained. Stitches are between these, and read their activations again."""
         return not all(network.initial for network, _ in self.members)
 
 

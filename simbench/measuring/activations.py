@@ -61,7 +61,7 @@ class Activations(Sources):
         if key in self.held:
             yield from self.held[key].split(self.batch)
         else:
-            below, stages = self._nearest(network, layer, split)
+            below, stages = self.nearest(network, layer, split)
             yield from (run(stages, part, self.batch) for part in below)
 
     @torch.no_grad()
@@ -92,7 +92,7 @@ class Activations(Sources):
         if key in self.held:
             return self.held[key]
         start = time.perf_counter()
-        below, stages = self._nearest(network, layer, split)
+        below, stages = self.nearest(network, layer, split)
         x, at = None, 0
         for part in (run(stages, batch, self.batch) for batch in below):
             if x is None:
@@ -127,7 +127,7 @@ class Activations(Sources):
     def _bytes(self, network: Network, layer: str, split: str) -> int:
         return math.prod(self.shape(network, layer)) * 4 * self.count(split)
 
-    def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
+    def nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
         """Batches of the deepest held activations below the layer, or of the inputs, and the stages from there to the
         layer. Aligned layers, of which there may be many, start from those of the layer itself."""
         if isinstance(layer, Aligned):

@@ -66,7 +66,7 @@ class Activations(Sources):
         if key in self.held:
             yield from self.held[key].split(self.batch)
         else:
-            below, stages = self._nearest(network, layer, split)
+            below, stages = self.nearest(network, layer, split)
             yield from (run(stages, part, self.batch) for part in below)
 
     @torch.no_grad()
@@ -99,7 +99,7 @@ class Activations(Sources):
         start, layers = time.perf_counter(), at_once(self, network, layer, split)
         parts: Iterator[list[Tensor]] = run_layers(self, network, layers, split)
         if len(layers) == 1:
-            below, stages = self._nearest(network, layer, split)
+            below, stages = self.nearest(network, layer, split)
             parts = ([run(stages, batch, self.batch)] for batch in below)
         made = filled(parts, self.count(split), lambda size: self.held.make_room(size, beside))
         seconds = (time.perf_counter() - start) / sum(x.nbytes for x in made)
@@ -127,7 +127,7 @@ class Activations(Sources):
         """Bytes of the activations of all inputs."""
         return math.prod(self.shape(network, layer)) * 4 * self.count(split)
 
-    def _nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
+    def nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
         """Batches of the deepest held activations below the layer, or of the inputs, and the stages from there. Aligned
         layers, of which there may be many, start from those of the layer itself."""
         if isinstance(layer, Aligned):

@@ -32,7 +32,7 @@ class Stack:
 
     @property
     def trained(self) -> bool:
-        """Whether some network was trained. Ends are stitched to these alone, and read their activations again."""
+        """Whether some network was trained. Stitches are between these, and read their activations again."""
         return not all(network.initial for network, _ in self.members)
 
 
@@ -73,21 +73,24 @@ def _along(activations: Activations, stacks: Sequence[Stack], split: str) -> Ite
     last stack has, too, goes on from its layer there; others begin with the inputs, or with what is held of them."""
     sizes = [math.prod(activations.shape(*member)) for member in stacks[0].members]
     activations.held.make_room(4 * sum(sizes) * activations.batch)
-    steps: list[list[tuple[str, nn.Sequential | Iterator[Tensor]]]] = []
+    steps: list[list[tuple[str, nn.Module, Iterator[Tensor] | None]]] = []
     at: dict[str, str] = {}
     for stack in stacks:
         steps.append([])
         for network, layer in stack.members:
             below = at.get(network.content)
-            stages = None if below is None else activations.between(network, below, layer)
-            steps[-1].append((network.content, stages or activations.batches(network, layer, split)))
+            stages, inputs = None if below is None else activations.between(network, below, layer), None
+            if stages is None:
+                inputs, stages = activations.nearest(network, layer, split)
+            steps[-1].append((network.content, stages, inputs))
             at[network.content] = layer
     now: dict[str, Tensor] = {}
     for number in range(-(-activations.count(split) // activations.batch)):
         for place, step in enumerate(steps):
-            for content, way in step:
-                now[content] = _on(way, now[content], activations.batch) if isinstance(way, nn.Module) else next(way)
-            yield number, place, [now[content] for content, _ in step]
+            for content, stages, inputs in step:
+                x = now.pop(content, None) if inputs is None else next(inputs)
+                now[content] = _on(stages, x, activations.batch)
+            yield number, place, [now[content] for content, *_ in step]
 
 
 _on = stage("front passes")(run)

@@ -92,7 +92,9 @@ class Stacks:
             first = torch.tensor(half_splits(self.activations.count(split), 1)[0])
             chosen = ~first if half else first
         given = split, view, chosen
-        held = stack.trained and passes.hold(self.activations, stack, split)
+        # Nothing but these moments reads what untrained networks compute at a layer of the design.
+        again = stack.trained or not self._designed(_content(a), _content(b))
+        held = again and passes.hold(self.activations, stack, split)
         try:
             stacks = [self._known(each, which) for each in (stack, *(() if held else self._stacks_at(above, a, b)))]
             found = passes.taken(self.activations, stacks, *given)

@@ -141,3 +141,5 @@ def test_activations_are_held_for_the_ends_of_trained_networks_alone(small, untr
     held.pair((a, "bn1"), (b, "bn1"), "test", "spatial")
     expected = set() if untrained else {(network.content, "bn1", "test") for network in (a, b, c)}
     assert set(held.activations.held) == expected
+    held.pair((a, "bn1"), (b, "relu1"), "test", "spatial")  # one of many pairs of layers, outside the design
+    assert {(a.content, "bn1", "test"), (b.content, "relu1", "test")} <= set(held.activations.held)

@@ -62,12 +62,8 @@ class Activations(Sources):
         hold: all are computed first and held, if they fit."""
         if hold and self.size(network, layer, split) <= self.budget:
             self.tensor(network, layer, split)
-        key = (network.content, layer, split)
-        if key in self.held:
-            yield from self.held[key].split(self.batch)
-        else:
-            below, stages = self.nearest(network, layer, split)
-            yield from (run(stages, part, self.batch) for part in below)
+        below, stages = self.nearest(network, layer, split)
+        yield from (run(stages, part, self.batch) for part in below)
 
     @torch.no_grad()
     def tensor(
@@ -128,8 +124,11 @@ class Activations(Sources):
         return math.prod(self.shape(network, layer)) * 4 * self.count(split)
 
     def nearest(self, network: Network, layer: str, split: str) -> tuple[Iterator[Tensor], nn.Sequential]:
-        """Batches of the deepest held activations below the layer, or of the inputs, and the stages from there. Aligned
-        layers, of which there may be many, start from those of the layer itself."""
+        """Batches of the held activations of the layer, of the deepest below it, or of the inputs, and the stages from
+        there. Aligned layers, of which there may be many, start from those of the layer itself."""
+        key = (network.content, layer, split)
+        if key in self.held:
+            return iter(self.held[key].split(self.batch)), nn.Sequential()
         if isinstance(layer, Aligned):
             return self.batches(network, layer.layer, split, hold=True), layer.alone
         below, stages = self._below(network, layer, split)

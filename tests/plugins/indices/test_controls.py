@@ -94,8 +94,10 @@ def test_untrained_networks_share_one_pass_over_the_inputs(small):
     fresh = Workbench(small)
     for a, b in ((0, 1), (1, 2), (2, 0)):
         value(fresh, "random_features", a=a, b=b)
-    ((members, *_),) = list(fresh._stacks)
-    assert {content for content, _ in members} == {network.untrained.content for network in small.networks}
+    untrained = {network.untrained.content for network in small.networks}
+    assert {layer for members, *_ in fresh._stacks for _, layer in members} == {"bn1", "conv2"}  # in the same pass
+    for members, *_ in fresh._stacks:
+        assert {content for content, _ in members} == untrained
 
 
 def test_random_features_pass_on_why_there_is_no_value(context):

@@ -129,7 +129,7 @@ def test_one_folder_is_one_page(call, made, tmp_path):
     shutil.copytree(made, tmp_path / "r")
     done = call("report", str(tmp_path / "r"))
     assert done.code == 0 and done.err == "" and done.out.startswith(f"page in {tmp_path / 'r' / 'report.html'} (")
-    assert "bures leads with 0.50" in (tmp_path / "r" / "report.html").read_text()
+    assert "bures leads with a rank correlation of 0.50" in (tmp_path / "r" / "report.html").read_text()
 
 
 class Terminal(io.StringIO):

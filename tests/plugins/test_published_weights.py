@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import http.server
 import io
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,9 @@ def served(tmp_path, monkeypatch):
         server.shutdown()
         thread.join()
     torch.hub.set_dir(before)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()  # torch leaves its connections open
 
 
 @pytest.fixture

@@ -68,4 +68,4 @@ def test_a_notebook_shows_the_answer_and_every_index_in_order(published):
     cells = [cell.strip() for cell in shown.cells]
     ranked = [cells.index(name) for name in ("r2_lr", "cka", "cca", "pwcca", "svcca")]
     assert ranked == sorted(ranked) and shown.open == []
-    assert "Of 5 indices" in html and "<script" not in html and html.count("<svg") >= 5
+    assert "All 5 indices" in html and "<script" not in html and html.count("<svg") >= 5

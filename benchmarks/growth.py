@@ -2,7 +2,7 @@
 
 Every point is measured in a new process: rows (n, p) of two sides in view spatial, streamed in batches of 4,096 into
 Moments, then least squares and the five indices of the paper from them; and the moments
-of every layer of two Tiny-10s by `Activations.stack`, with a memory budget too small for any layer. Forward work: see
+of every layer of two Tiny-10s in one pass, with a memory budget too small for any layer. Forward work: see
 work.py.
 """
 
@@ -25,7 +25,9 @@ from subjects import FIVE, REGISTRY, Noise, Pair
 from work import LAYERS, forward
 
 from simbench import Moments
+from simbench.measuring import passes
 from simbench.measuring.activations import Activations
+from simbench.measuring.passes import Stack
 from simbench.moments.views import rows
 from simbench.results import figures
 from simbench.system.provenance import digest
@@ -72,8 +74,8 @@ def take(n: int, _: int = 0) -> dict[str, float]:
     source.count("train")  # loads the images, which are not part of the sweep
 
     def sweep(split: str) -> None:
-        for layer in pair.layers:
-            source.stack(tuple((network, layer) for network in pair.networks), split, "spatial")
+        stacks = [Stack(tuple((network, layer) for network in pair.networks), ((0, 1),)) for layer in pair.layers]
+        passes.taken(source, stacks, split, "spatial")
 
     sweep("test")  # lazy imports happen at the first call
     taken = footprint(lambda: sweep("train"))

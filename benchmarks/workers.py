@@ -78,7 +78,8 @@ def run(options: list[str], executor: str) -> Side:
         )
 
         def read() -> None:
-            lines.extend((time.perf_counter() - start, line) for line in process.stderr)
+            with process.stderr as stream:
+                lines.extend((time.perf_counter() - start, line) for line in stream)
 
         reader = threading.Thread(target=read)
         reader.start()

@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/published/architectures.py train --data cifar10-jpeg --weights weights
     python benchmarks/published/architectures.py compare --data cifar10-jpeg --weights weights
+    python benchmarks/published/architectures.py tabulate --results architectures-cifar10
 
 Run it in the root of the repository. --data is a folder of images: DIR/train/class/, DIR/test/class/. A network takes 5
 to 15 minutes on one core. Every network is the front of every other one, at layers of the same relative depth.
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import click
 import narrow
+import numpy as np
+import pandas
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -140,6 +143,63 @@ def compare(data: Path, weights: Path, results: str, indices: str, max_samples: 
         results=results,
     )
     print(outcome)
+
+
+#: Kind of row, method, quantity, and the title of its matrix.
+SHOWN = (
+    ("stitcher", "least_squares", "relative_accuracy", "relative accuracy, stitched"),
+    ("untrained", "least_squares", "relative_accuracy", "the same with an untrained front"),
+    *(("index", name, "similarity", name) for name in ("cka", "procrustes", "r2_lr", "cca", "svcca", "pwcca")),
+)
+PAIR = ["front", "seed_a", "layer_a", "end", "seed_b", "layer_b"]
+
+
+def layer_pairs(path: Path) -> pandas.DataFrame:
+    """A row for every two layers that were stitched: values of SHOWN by title, and `kl_divergence`."""
+    rows = pandas.read_csv(path).query("status == 'ok'")
+    for side, model in (("front", "model_a"), ("end", "model_b")):
+        rows[side] = rows[model].str.extract(r"narrow\.py:(\w+)", expand=False)
+    wanted = [*SHOWN, ("stitcher", "least_squares", "kl_divergence", "kl_divergence")]
+    columns = {
+        title: rows[(rows["kind"] == kind) & (rows["method"] == method) & (rows["quantity"] == quantity)]
+        .set_index(PAIR)["value"]
+        .astype(float)
+        for kind, method, quantity, title in wanted
+    }
+    return pandas.DataFrame(columns).dropna()
+
+
+@main.command()
+@click.option("--results", required=True, type=click.Path(exists=True, path_type=Path), help="Folder of results.")
+def tabulate(results: Path) -> None:
+    """Write layer_pairs.csv, the means over pairs of layers for every two architectures, and a figure of these."""
+    from matplotlib import pyplot
+
+    pairs = layer_pairs(results / "measurements.csv")
+    pairs.round(6).to_csv(results / "layer_pairs.csv")
+    titles = [title for *_, title in SHOWN]
+    means = pairs[titles].groupby(["front", "end"]).mean()
+    means.insert(0, "pairs", pairs.groupby(["front", "end"]).size())
+    means.round(4).to_csv(results / "architectures.csv")
+    figure, axes = pyplot.subplots(2, 4, figsize=(15, 8), layout="constrained")
+    for title, at in zip(titles, axes.flat, strict=True):
+        matrix = means[title].unstack()[list(ARCHITECTURES)].loc[list(ARCHITECTURES)]
+        at.imshow(matrix, cmap="viridis", vmin=0, vmax=1)
+        at.set_title(title)
+        at.set_xticks(range(len(matrix)), matrix.columns, rotation=45, ha="right")
+        at.set_yticks(range(len(matrix)), matrix.index)
+        for (row, column), value in np.ndenumerate(matrix.to_numpy()):
+            at.text(column, row, f"{value:.2f}", ha="center", va="center", color="w" if value < 0.6 else "k")
+    figure.supxlabel("architecture of the end")
+    figure.supylabel("architecture of the front")
+    for kind in ("png", "svg"):
+        figure.savefig(results / f"architectures.{kind}", metadata={"Date": None} if kind == "svg" else None)
+    target = -pairs["kl_divergence"]
+    end = [pairs.index.get_level_values(name) for name in PAIR[3:]]
+    print(f"{len(pairs)} pairs of layers; Spearman correlation with minus the divergence, over all and given the end:")
+    for name in titles[2:]:
+        given = [x - x.groupby(end).transform("mean") for x in (pairs[name], target)]
+        print(f"{name:12}{pairs[name].corr(target, 'spearman'):6.2f}{given[0].corr(given[1], 'spearman'):6.2f}")
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ def _all_cpu() -> float:
 
 def main() -> None:
     def more(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--layers", default="all", help="of tiny10  [default: all]")
+        parser.add_argument("--layers", default="bn*", help="of tiny10  [default: bn*, those of the default run]")
         parser.add_argument("--seeds", type=int, default=24, help="networks  [default: 24]")
         parser.add_argument("--repeats", type=int, default=REPEATS)
         parser.add_argument("--units", action="store_true", help="measure units alone")
@@ -199,7 +199,7 @@ def main() -> None:
     if given.quick:
         chosen |= {"seeds": 2, "layers": "bn8", "max_samples": 64, "indices": "cka", "stitchers": "identity"}
     words = [word for name, value in chosen.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    whole = given.layers == "all" and given.seeds == 24 and not given.quick
+    whole = given.layers == "bn*" and given.seeds == 24 and not given.quick
 
     def figures() -> Iterator[Figure]:
         for spec in (EXECUTOR,) if given.quick else (EXECUTOR, f"dask[workers={WORKERS}]"):

@@ -1,7 +1,6 @@
 """Who computes which index: one function per peer and index, from rows a (n, p) and b (n, q) to a number.
 
-Where a peer returns another form of the same number (its square, its arccos, a distance instead of a similarity), the
-function converts it. `why` states the convention by which a value still differs.
+The function converts another form of the number (square, arccos, distance); `why` says by which convention it differs.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from simbench.cutting.parts import HookedFronts
 from simbench.measuring.aligned import Rereading
 from simbench.measuring.sources import Sources
 from simbench.networks.inputs import prepared
-from simbench.system import passes
+from simbench.system import batches
 from simbench.system.surroundings import abroad
 
 
@@ -27,7 +27,7 @@ def run_front(sources: Sources, network: Network, layer: str, inputs: Tensor) ->
 def normalised_batches(sources: Sources, network: Network, inputs: Tensor) -> Iterator[Tensor]:
     """Raw inputs in batches, as the network wants them: in its own size, normalised as where it was trained."""
     home, model, parts = network.home(sources.setting), network.model, inputs.split(sources.batch)
-    counted = passes.counted(parts, network.name, len(parts))
+    counted = batches.counted(parts, network.name, len(parts))
     return (model.adapted(prepared(part, model, home, sources.device)) for part in counted)
 
 

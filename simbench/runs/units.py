@@ -24,7 +24,7 @@ from simbench.runs.reporting import advance, say_failed
 from simbench.runs.sharing import Sharing, sharing
 from simbench.runs.unit import Unit
 from simbench.system import interrupts
-from simbench.system.passes import heard
+from simbench.system.batches import heard
 from simbench.system.provenance import canonical
 from simbench.system.started import Started
 

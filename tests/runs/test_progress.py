@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,8 +96,8 @@ def test_a_run_shows_the_batches_of_a_long_pass(small_registry, tmp_path, cache,
         def at_work(self, running, left):
             shown.extend(running.values())
 
-    monkeypatch.setattr("simbench.system.passes.PATIENCE", -1.0)
-    monkeypatch.setattr("simbench.system.passes.PAUSE", 0.0)
+    slow = itertools.count(step=3.0)  # a look at the clock takes three seconds
+    monkeypatch.setattr("simbench.system.batches.time", SimpleNamespace(monotonic=lambda: next(slow)))
     given = {"models": "net", "datasets": "blobs", "experiments": "matching", "indices": "cka", "layers": "bn1"}
     options = {"seeds": 2, "stitchers": "identity", "results": tmp_path / "r", "registry": small_registry}
     simbench.run(**given, **options, progress=Watching())

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from simbench.system import passes
+from simbench.system import batches
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that a test moves."""
     seconds = [0.0]
-    monkeypatch.setattr("simbench.system.passes.time.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("simbench.system.batches.time", SimpleNamespace(monotonic=lambda: seconds[0]))
     return seconds
 
 
 def run(clock, each: float, number: int = 10) -> list[str]:
     """What a pass tells whose batches take so many seconds each."""
     told: list[str] = []
-    with passes.heard(told.append):
-        for batch in passes.counted(range(number), "net-0", number):
+    with batches.heard(told.append):
+        for batch in batches.counted(range(number), "net-0", number):
             assert batch < number
             clock[0] += each
     return told
@@ -35,12 +37,12 @@ def test_a_short_pass_is_silent(clock):
 
 def test_nobody_is_told_outside_and_a_listener_inside_is_put_back(clock):
     outer: list[str] = []
-    with passes.heard(outer.append):
+    with batches.heard(outer.append):
         assert run(clock, 3.0, 3) == ["net-0: batch 1 of 3", "net-0: batch 2 of 3"]
-        with passes.heard(None):
-            assert len(list(passes.counted(range(3), "x", 3))) == 3
-        for _ in passes.counted(range(2), "net-1", 2):
+        with batches.heard(None):
+            assert len(list(batches.counted(range(3), "x", 3))) == 3
+        for _ in batches.counted(range(2), "net-1", 2):
             clock[0] += 3
-    for _ in passes.counted(range(2), "net-2", 2):
+    for _ in batches.counted(range(2), "net-2", 2):
         clock[0] += 3
     assert outer == ["net-1: batch 1 of 2"]

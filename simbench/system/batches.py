@@ -1,4 +1,4 @@
-"""Passes: what a long pass over batches tells whoever listens."""
+"""Batches: what a long pass over them tells whoever listens."""
 
 from __future__ import annotations
 

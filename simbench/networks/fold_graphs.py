@@ -24,7 +24,7 @@ def fold_operations(module: fx.GraphModule) -> None:
         _, scale, shift, mean, variance, _, eps = norm.args
         weight, bias = (*convolution.args[1:3], None)[:2]
         given: list[Any] = [_value(module, x) for x in (weight, bias, mean, variance, scale, shift)]
-        if any(x is _UNKNOWN for x in given) or any(user.args[1] for user in norm.users):
+        if any(x is _UNKNOWN for x in given):
             continue
         fused = fuse_conv_bn_weights(given[0], given[1], given[2], given[3], eps, given[4], given[5])
         with module.graph.inserting_before(convolution):

@@ -122,6 +122,15 @@ def test_where_activations_do_not_fit_one_pass_gives_all_layers_to_the_last_bit(
             assert torch.equal(getattr(m, name), getattr(expected, name)), (layer, name)
 
 
+@pytest.mark.parametrize(("short", "layers"), [(0, 2), (8, 1)])
+def test_layers_above_are_taken_as_long_as_their_products_fit_an_eighth_of_the_memory(small, calls, short, layers):
+    (a, b), width = small.networks[:2], Activations(small.setting).shape(small.networks[0], "conv2")[0]
+    products = 8 * width**2 * (3 + 3)  # of three networks and their pairs
+    little = Stacks(Activations(small.setting, budget=8 * products - short), small)
+    little.pair((a, "bn1"), (b, "bn1"), "train", "spatial")
+    assert len(calls) == layers
+
+
 def test_a_layer_above_that_cannot_be_computed_costs_the_layers_below_nothing(small):
     little = Stacks(Activations(small.setting, budget=200_000), small)
     a, b = small.networks[:2]

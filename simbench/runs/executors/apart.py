@@ -89,11 +89,7 @@ class Apart:
         served = "forkserver" in get_all_start_methods()
         context: Any = get_context("forkserver" if served else "spawn")
         if served:
-            from multiprocessing import forkserver
-
             context.set_forkserver_preload(["simbench.runs.executors.worker"])
-            with interrupts.delayed():  # it would show a traceback for the Ctrl-C of this process
-                forkserver.ensure_running()
         from simbench.runs.executors.worker import serve
 
         self._pipe, theirs = context.Pipe()
@@ -101,7 +97,8 @@ class Apart:
         if current_process().daemon:  # as a worker of a cluster, which might start no process
             current_process().daemon = False
         self._process = context.Process(target=serve, args=given, daemon=True)
-        self._process.start()
+        with interrupts.delayed():  # either process would show a traceback for the Ctrl-C of this one
+            self._process.start()
         theirs.close()
         try:
             self._pipe.recv_bytes()

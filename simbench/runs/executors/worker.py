@@ -38,9 +38,9 @@ def serve(pipe: Connection, environment: dict[str, str], folder: str, threads: i
         os.chdir(folder)
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
-    pipe.send_bytes(pickle.dumps(READY))
     bench: Workbench | Exception | None = None
     with watched(), contextlib.suppress(EOFError, OSError):  # the other process is gone
+        pipe.send_bytes(pickle.dumps(READY))
         while True:
             given = pickle.loads(pipe.recv_bytes())
             if isinstance(given, tuple):

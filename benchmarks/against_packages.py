@@ -3,7 +3,7 @@
 Values are compared on three data sets, and times on a fourth: CPU seconds of one thread of both sides, in turns. What
 is on the registry of packages (`PACKAGES`) is installed into a folder of its own; code that is only a repository is
 taken from `--code FOLDER`, with a checkout of each under its name: resi, netrep, platonic-rep, svcca, sim_metric, GULP,
-RTD, similarity-repository. What is absent has a row that says so. Writes results/speed/against_packages.csv.
+RTD, imd, similarity-repository. What is absent has a row that says so. Writes results/speed/against_packages.csv.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from statistics import median
 from time import process_time
 
 import index_peers_more  # noqa: F401
+import index_peers_topology  # noqa: F401
 import packages
 import torch
 from alternating import alternate, ratio
@@ -28,8 +29,9 @@ import simbench
 
 #: Installed without their dependencies, of which the last ones are those that nothing else needs.
 PACKAGES = (
-    *("dcor==0.7", "rsatoolbox==0.3.2", "scikit-dimension==0.5.0"),
+    *("dcor==0.7", "rsatoolbox==0.3.2", "scikit-dimension==0.5.0", "ripser==0.6.15", "persim==0.4.1"),
     *("array-api-compat", "numba", "llvmlite", "h5py", "loguru", "einops", "torchaudio", "scikit-image", "lazy-loader"),
+    *("deprecated", "wrapt"),
 )
 #: Largest difference, relative to max(1, |value|), of values that no convention sets apart.
 TOLERANCE = 1e-9
@@ -62,7 +64,8 @@ def difference(peer: Peer) -> float:
     """The largest over the data sets that the peer takes, relative to max(1, |value|)."""
     found = []
     for a, b in [data_sets()[i] for i in peer.sets]:
-        ours, theirs = value(peer.index, a, b), float(peer.call(a.numpy(), b.numpy()))
+        theirs = float(peer.call(a.numpy(), b.numpy()))  # first: it raises where anything is absent
+        ours = value(peer.index, a, b)
         found.append(abs(ours - theirs) / max(1, abs(ours)))
     return max(found) if all(math.isfinite(x) for x in found) else math.nan
 

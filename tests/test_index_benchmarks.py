@@ -6,6 +6,7 @@ import math
 
 import against_packages
 import index_peers_more  # noqa: F401
+import index_peers_topology  # noqa: F401
 import index_tables
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ import simbench
 #: Peers that simbench or its tests depend on; the others are optional.
 INSTALLED = ("scipy", "scikit-learn", "POT")
 REGISTRY = simbench.load()
+TOPOLOGY = {"rtd", "persistence", "imd"}  # of plugins/simbench-topology, which need not be installed
 
 
 def names(specs) -> set[str]:
@@ -34,7 +36,7 @@ def test_an_index_gives_the_numbers_of_a_package(peer):
 
 def test_every_index_of_rows_has_a_peer():
     own = {index.name for index in zoo.measured()}
-    assert own == names(peer.index for peer in PEERS)
+    assert own | TOPOLOGY == names(peer.index for peer in PEERS)
 
 
 def test_a_difference_is_relative_and_the_largest_over_the_data_sets():

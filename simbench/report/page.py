@@ -37,9 +37,13 @@ def page(tables: Tables, words: Words) -> str:
     style, script = (source(environment, name) for name in ("style.css", "script.js"))
     static = {
         "full": True,
-        "ranked": any(
-            row[data["fields"].index(scope)] is not None for row in data["board"] for scope in ranking.SCOPES
-        ),
+        "ranked": _has(data, *ranking.SCOPES),
+        "drawn": {
+            "intervals": _has(data, f"{data['scope']}_low"),
+            "ceilings": data["scope"] == "within" and _has(data, "ceiling"),
+            "ranks": _has(data, "best_rank"),
+            "controls": any(index["control"] for index in data["indices"]),
+        },
         "style": style,
         "script": script,
         "hashes": {"style": _hash(style), "script": _hash(script)},
@@ -80,6 +84,12 @@ def inert(data: Any) -> str:
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return text
+
+
+def _has(data: Mapping[str, Any], *names: str) -> bool:
+    """Whether a row of the leaderboard has a value in one of these fields."""
+    places = [data["fields"].index(name) for name in names]
+    return any(row[place] is not None for row in data["board"] for place in places)
 
 
 def _hash(text: str) -> str:

@@ -85,6 +85,8 @@ HOSTILE = {
     "labels of other parameters": (plain(labels=LABELS | {"params": "x=1"}), "params is '', and the labels say 'x=1'"),
     "labels of another kind of method": (plain(labels=LABELS | {"kind": "stitcher"}), "the labels say 'stitcher'"),
     "an index without a method": (plain(method={}), "kind is None, and the labels say 'index'"),
+    "label without a number": (plain(labels=LABELS | {"samples": None}), "samples is None; it must be a whole number"),
+    "version without a number": (plain(method=CKA | {"version": None}), "version is None; it must be a whole number"),
     "label that moves a cursor": (
         plain(labels=LABELS | {"layer_a": "a\x1b[2J"}),
         "layer_a is 'a\\x1b[2J'; it must be pr",

@@ -26,7 +26,7 @@ CHUNK = 2**20
 _TEXTS = tuple(name for name, column in told.LABELS.items() if column.type == "text")
 LOOKED_AT = ("schema", "described", *_TEXTS, "rows.quantity", "rows.status", "rows.value")
 #: Columns that are never missing.
-_SURE = ("key", "checksum", "identity", "seconds", "error", "arrays", *FEW)
+_SURE = ("key", "checksum", "identity", "seconds", "error", "arrays", "seed", "samples", *FEW)
 
 
 class _Reader(io.RawIOBase):

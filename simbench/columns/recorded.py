@@ -28,6 +28,8 @@ BOUNDS = ("low", "high")
 METHOD = METHODS
 #: What every described method says.
 METHOD_SAYS = ("kind", "method", "params", "spec", "version", "package")
+#: What the row of a method and the labels of its cases have in common.
+NAMES = ("method", "params")
 STATUSES = ("ok", "degenerate", "skipped", "failed")
 
 #: A file of runs/, as far as runs.csv shows it.

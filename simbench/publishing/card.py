@@ -10,6 +10,7 @@ from typing import Any
 
 from simbench.columns import SCHEMA
 from simbench.publishing.validity import methods
+from simbench.results.record import weights_of
 from simbench.results.store import Contents
 from simbench.system.provenance import digest, versions
 
@@ -41,7 +42,11 @@ def card(
         data = {"name": labels["dataset"], "sha256": identity.get("data", "")}
         datasets[tuple(data.values())] = data
         for side in "ab":
-            network = {"model": labels[f"model_{side}"], "name": labels[f"seed_{side}"], "weights": identity[side][2]}
+            network = {
+                "model": labels[f"model_{side}"],
+                "name": labels[f"seed_{side}"],
+                "weights": weights_of(identity, side),
+            }
             networks[tuple(network.values())] = network
     return {
         "schema": SCHEMA,

@@ -9,6 +9,7 @@ import pandas as pd
 from simbench.columns import GROUP, STITCHER
 from simbench.report.names import INDEX_KEY, Key
 from simbench.results.board import SCOPES, TARGETS
+from simbench.results.leader import estimate, short
 from simbench.statistics.comparisons import LEVEL
 
 #: Most indices that a sentence names.
@@ -32,9 +33,8 @@ def answer(
     if ranked.empty:
         return ""
     if ranked[f"{scope}_low"].isna().all():
-        best = (
-            f"{labels[_key(ranked.iloc[0])]} has the largest rank correlation ({ranked.iloc[0][scope]:.2f}) with {what}"
-        )
+        first = ranked.iloc[0]
+        best = f"{labels[_key(first)]} has the largest rank correlation ({short(first[scope])}) with {what}"
         few = "Fewer than six networks give no interval: whether that is better than chance is open."
         return f"Of {count(len(ranked), 'index')}, {best}. {few}"
     better = int((ranked[f"{scope}_low"] > 0).sum())
@@ -95,8 +95,7 @@ def _leader(
     ranked: pd.DataFrame, comparisons: pd.DataFrame, group: tuple, labels: Mapping[Key, str], scope: str
 ) -> str:
     best = _key(ranked.iloc[0])
-    value, low, high = (ranked.iloc[0][scope + end] for end in ("", "_low", "_high"))
-    leads = f"{labels[best]} leads with a rank correlation of {value:.2f} [{low:.2f}, {high:.2f}]"
+    leads = f"{labels[best]} leads with a rank correlation of {estimate(ranked.iloc[0], scope)}"
     same = comparisons[(comparisons[GROUP] == list(group)).all(axis=1) & (comparisons["stitcher"] == "all")]
     worse = set()
     for mine, other in (("a", "b"), ("b", "a")):

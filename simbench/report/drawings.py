@@ -13,6 +13,7 @@ import numpy as np
 from simbench.columns import INDEX, LOGARITHMIC, SIMILARITY, STITCHER
 from simbench.report.variants import of_side, one, told_apart
 from simbench.results import figures
+from simbench.results.leader import short
 from simbench.statistics.comparisons import LEVEL
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def heat(frame: pd.DataFrame, axes: Axes, title: str) -> None:
             bright = image.norm(value) > 0.6  # black on yellow and green, white on blue
             if not np.isnan(value):
                 shade = "black" if bright else "white"
-                axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=size)
+                axes.text(j, i, short(value), ha="center", va="center", color=shade, fontsize=size)
     figures.describe(axes, title, "layer of Model 2", "layer of Model 1")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from simbench.report.tables import Tables, Words
 from simbench.results.claims import of_row
 from simbench.system import atomic
 from simbench.system.stopwatch import stage
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 @stage("page")
@@ -37,9 +40,13 @@ def page(tables: Tables, words: Words) -> str:
     style, script = (source(environment, name) for name in ("style.css", "script.js"))
     static = {
         "full": True,
-        "ranked": any(
-            row[data["fields"].index(scope)] is not None for row in data["board"] for scope in ranking.SCOPES
-        ),
+        "ranked": _has(data, *ranking.SCOPES),
+        "drawn": {
+            "intervals": _has(data, f"{data['scope']}_low"),
+            "ceilings": data["scope"] == "within" and _has(data, "ceiling"),
+            "ranks": _has(data, "best_rank"),
+            "controls": any(index["control"] for index in data["indices"]),
+        },
         "style": style,
         "script": script,
         "hashes": {"style": _hash(style), "script": _hash(script)},
@@ -76,10 +83,28 @@ def contents(tables: Tables, words: Words) -> dict[str, Any]:
 
 def inert(data: Any) -> str:
     """JSON that stays data inside a script element, whatever text it holds."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        text = _JSON.encode(data)
+    except ValueError:  # means of huge numbers overflow
+        text = _JSON.encode(_finite(data))
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return text
+
+
+def _has(data: Mapping[str, Any], *names: str) -> bool:
+    """Whether a row of the leaderboard has a value in one of these fields."""
+    places = [data["fields"].index(name) for name in names]
+    return any(row[place] is not None for row in data["board"] for place in places)
+
+
+def _finite(data: Any) -> Any:
+    """Plain data in which None stands for numbers that JSON does not have."""
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def _hash(text: str) -> str:

@@ -15,7 +15,10 @@ from simbench import columns
 from simbench.contracts import BoardColumn
 from simbench.errors import InputError
 from simbench.results import folder as results
-from simbench.system.seals import unsealed
+from simbench.results.filed import content_of
+from simbench.results.record import weights_of
+from simbench.results.schema import fault
+from simbench.system.seals import unsealed, unsealed_text
 
 #: File of the page in a results folder.
 PAGE = "report.html"
@@ -90,30 +93,42 @@ def hashes(folders: Sequence[Path]) -> dict[tuple[str, str], str]:
     """(model, name of a network) -> hash of its weights, from the cards of publications and from records."""
     found: dict[tuple[str, str], str] = {}
     for folder in folders:
-        if (folder / "card.json").is_file():
-            card = json.loads((folder / "card.json").read_text())
-            found |= {(each["model"], each["name"]): each["weights"] for each in card.get("networks", ())}
+        for each in _list(_card(folder), "networks"):
+            with suppress(AttributeError, KeyError, TypeError):  # of a later form
+                found[str(each["model"]), str(each["name"])] = str(each["weights"])
         for path in sorted((folder / "records").glob("*/*.json")):
-            if b'"network"' not in path.read_bytes():  # of thousands of records, those of networks are few
+            text = content_of(path)
+            if b'"network"' not in text:  # of thousands of records, those of networks are few
                 continue
-            record = unsealed(path)
-            if record and record["labels"]["kind"] == columns.NETWORK:
+            record = unsealed_text(text)
+            if record and not fault(record) and record["labels"]["kind"] == columns.NETWORK:
                 labels = record["labels"]
-                found[labels["model_a"], labels["seed_a"]] = str(record["identity"]["a"][2])
+                found[labels["model_a"], labels["seed_a"]] = weights_of(record["identity"], "a")
     return found
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """The card of a publication, {} where there is none that can be read."""
+    try:
+        card = json.loads(content_of(folder / "card.json"))
+    except (ValueError, RecursionError):
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def _list(of: Mapping[str, Any], name: str) -> list[Any]:
+    return of[name] if isinstance(of.get(name), list) else []
 
 
 def recipes(folders: Sequence[Path]) -> dict[str, Mapping[str, Any]]:
     """Hash of weights -> recipe, from the cards of publications and the descriptions of runs."""
     told: list[Mapping[str, Any]] = []
     for folder in folders:
-        if (folder / "card.json").is_file():
-            told.append(json.loads((folder / "card.json").read_text()))
+        told += [_card(folder)]
         told += [unsealed(path) or {} for path in sorted((folder / "runs").glob("*.json"))]
     found = {}
     for each in told:
-        trained = each.get("trained")
-        for entry in trained if isinstance(trained, list) else ():
+        for entry in _list(each, "trained"):
             with suppress(AttributeError, KeyError, TypeError):  # of a later form
                 found |= dict.fromkeys(entry["weights"], entry["recipe"])
     return {str(weights): recipe for weights, recipe in found.items() if isinstance(recipe, dict)}

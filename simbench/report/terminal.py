@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,9 +103,9 @@ def _fitting(
 ) -> tuple[Table, list[str]]:
     """The table with as much as the terminal is wide enough for, and the names of its columns."""
     spare = [*SPARE[:3], *(column.heading for column in block.shown.values()), *SPARE[3:]]
-    wide = options.update(max_width=10_000)
+    wide, empty = options.update(max_width=10_000), set(_empty(block))
     for count in range(len(spare) + 1):
-        without = set(spare[:count])
+        without = empty.union(spare[:count])
         for width in WIDTHS if "tied with" in without else WIDTHS[:-1]:
             table, shown = _table(block, controls, marks, width, without)
             if Measurement.get(console, wide, table).maximum <= options.max_width:
@@ -146,14 +146,26 @@ def _table(block: Block, controls: set[str], marks: Marks, width: int, without: 
     return table, shown
 
 
+def _empty(block: Block) -> Iterator[str]:
+    """Columns without a cell, as of few networks, whose ranks may all be chance."""
+    if block.comparisons["adjusted"].isna().all():
+        yield "tied with"
+    if block.leaders["best_rank"].isna().all():
+        yield "certain"
+
+
 def _headings(block: Block) -> list[tuple[str, str]]:
     return [(quantity, column.heading) for quantity, column in block.shown.items()]
 
 
 def _legends(block: Block, marks: Marks, shown: list[str]) -> list[str]:
     """What the drawing and the columns say, of those that are shown."""
-    drawing = f"{marks.dot} correlation, {marks.low}{marks.line}{marks.high} its 95 % interval, {marks.zero} zero"
-    if block.scope == "within" and block.leaders["ceiling"].notna().any():
+    part = block.leaders[block.leaders["stitcher"] == "all"]
+    drawing = f"{marks.dot} correlation"
+    if part[f"{block.scope}_low"].notna().any():
+        drawing += f", {marks.low}{marks.line}{marks.high} its 95 % interval"
+    drawing += f", {marks.zero} zero"
+    if block.scope == "within" and part["ceiling"].notna().any():
         drawing += f", {marks.beyond} above the noise ceiling"
     ranks = "tied with: ranks of the indices that it cannot be told apart from at 95 %"
     own = [said for name, said in ((AXIS, drawing), ("tied with", ranks)) if name in shown]

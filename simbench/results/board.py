@@ -140,7 +140,7 @@ def _notes(part: pd.DataFrame, names: dict, scope: str, methods: pd.DataFrame) -
         note = note.replace(f"{name}[{params}]", spec)
     lines = [note]
     if scope == "within" and means["ceiling"].notna().any():
-        lines[0] += f"; noise ceiling {means['ceiling'].max():.2f}: no index could reach more"
+        lines[0] += f"; noise ceiling {short(means['ceiling'].max())}: no index could reach more"
     controls = set(methods[methods["control"].eq(True)]["method"]) if "control" in methods else set()
     first = part[(part["rank"] == 1) & ~part["stitcher"].isin({"all", *controls})]
     if len(first):

@@ -20,7 +20,8 @@ def whole(value: float) -> str:
 
 
 def short(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.2f}"
+    """To two places; a negative number that rounds to zero has no sign."""
+    return "" if pd.isna(value) else f"{value:z.2f}"
 
 
 def estimate(leader: Mapping, scope: str) -> str:
@@ -28,7 +29,7 @@ def estimate(leader: Mapping, scope: str) -> str:
     value, low, high = (leader[scope + end] for end in ("", "_low", "_high"))
     if pd.isna(value):
         return ""
-    return f"{value:.2f}" + ("" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]")
+    return short(value) + ("" if pd.isna(low) else f" [{short(low)}, {short(high)}]")
 
 
 def certain(leader: Mapping) -> str:

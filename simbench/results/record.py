@@ -10,6 +10,12 @@ from simbench.contracts import Row
 from simbench.system.provenance import digest
 
 
+def weights_of(identity: Mapping[str, Any], side: str) -> str:
+    """Hash of the weights of a side, "a" or "b", "" where the identity of a case names none."""
+    of = identity.get(side)  # model, graph, weights, ..., layer
+    return of[2] if isinstance(of, list) and len(of) > 3 and isinstance(of[2], str) else ""
+
+
 @dataclass(frozen=True)
 class Record:
     """The result of one case.

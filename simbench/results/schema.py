@@ -13,6 +13,8 @@ from simbench.contracts.case import SCHEMA
 #: Why a record of a later release is left out begins with this.
 LATER = "of a later simbench"
 _ROW = set(told.ROW)
+#: Numbers that are never missing, beside those of labels.
+_GIVEN = ("seconds", "version")
 _LARGEST = 2**63
 
 
@@ -24,7 +26,8 @@ def fault(data: Mapping[str, Any]) -> str:
     found = _fields(data, told.RECORD, "record", told.LATER) or _fields(
         data["labels"], told.LABELS, "labels", told.LATER_LABELS
     )
-    return found or of_method(data["method"]) or next(filter(None, map(_row, data["rows"])), "")
+    found = found or of_method(data["method"]) or unlike(data["labels"], data["method"])
+    return found or next(filter(None, map(_row, data["rows"])), "")
 
 
 def fault_of_run(data: Mapping[str, Any]) -> str:
@@ -49,7 +52,9 @@ def _fields(data: Mapping[str, Any], table: Mapping[str, Column], where: str, op
         return f"invalid ({where}: no {_some(missing)})"
     for name, value in data.items():
         kind = table[name].type
-        if not (type(value) is str and kind == "text") and not _is(value, kind):  # most are text
+        if type(value) is str and kind == "text":  # most are
+            continue
+        if not _is(value, kind) or (value is None and (where == "labels" or name in _GIVEN)):
             return _wrong(where, name, kind, value)
     return ""
 
@@ -83,14 +88,31 @@ def of_method(data: Mapping[str, Any]) -> str:
     return ""
 
 
+def unlike(labels: Mapping[str, Any], method: Mapping[str, Any]) -> str:
+    """Why labels are no names that can be shown, or not those of the method, which tables find by them."""
+    for where, texts in (("labels", labels), ("method", method)):
+        for name, value in texts.items():
+            if type(value) is str and not value.isprintable():
+                return f"invalid ({where}: {name} is {_short(value)}; it must be printable)"
+    kind = labels["kind"]
+    if kind in (INDEX, STITCHER) and kind != method.get("kind"):
+        return f"invalid (method: kind is {_short(method.get('kind'))}, and the labels say {_short(kind)})"
+    for name in told.NAMES if method else ():
+        if labels[name] != method[name]:
+            return f"invalid (method: {name} is {_short(method[name])}, and the labels say {_short(labels[name])})"
+    return ""
+
+
 def _row(row: Any) -> str:
     if not isinstance(row, dict):
         return _wrong("rows", "a row", "plain", row)
     if row.keys() != _ROW:
         return _fields(row, told.ROW, "rows", ("step", "status", "note"))
-    value, status = row["value"], row["status"]
+    quantity, value, status = row["quantity"], row["value"], row["status"]
+    if type(quantity) is not str or not quantity.isprintable():
+        return f"invalid (rows: quantity is {_short(quantity)}; it must be printable text)"
     if type(value) is float and math.isfinite(value) and status == "ok" and row["step"] is None:  # nearly every row
-        return "" if type(row["quantity"]) is str and type(row["note"]) is str else "invalid (rows: no text)"
+        return "" if type(row["note"]) is str else _wrong("rows", "note", "text", row["note"])
     if status not in told.STATUSES:
         return f"invalid (rows: status is {_short(status)}; allowed: {', '.join(told.STATUSES)})"
     return _fields(row, told.ROW, "rows")

@@ -16,9 +16,9 @@ from simbench.system.surroundings import abroad
 
 
 def table(frame: pd.DataFrame, digits: int = 3) -> str:
-    """A plain table with column headings; numbers to `digits` places, empty where undefined."""
+    """A plain table with column headings; numbers to `digits` places, zero without a sign, empty where undefined."""
     defined = frame.astype(object).where(frame.notna(), None)
-    return tabulate(defined, headers="keys", showindex=False, floatfmt=f".{digits}f", missingval="")
+    return tabulate(defined, headers="keys", showindex=False, floatfmt=f"z.{digits}f", missingval="")
 
 
 def closing(rows: Iterable[Row]) -> str:

@@ -10,6 +10,7 @@ from simbench.contracts.case import Case
 from simbench.errors import InputError, Unplanned
 from simbench.networks import weights
 from simbench.registry import Registry
+from simbench.results.record import weights_of
 from simbench.results.store import Contents, Store
 from simbench.runs.cuts import try_cuts
 from simbench.runs.placeholders import UNTRAINED, trained_as
@@ -127,9 +128,8 @@ def _check_names(job: Job) -> None:
     recorded: dict[tuple, str] = {}
     for record in job.contents.records.values() if given else ():
         for side in ("a", "b"):
-            of = record.identity.get(side)
-            if isinstance(of, list) and len(of) > 3:  # model, graph, weights, ..., layer
-                recorded[tuple(record.labels[name] for name in ("dataset", f"model_{side}", f"seed_{side}"))] = of[2]
+            if weights := weights_of(record.identity, side):
+                recorded[tuple(record.labels[name] for name in ("dataset", f"model_{side}", f"seed_{side}"))] = weights
     for dataset, network in given:
         if recorded.get((dataset, network.model.spec, network.seed), network.weights) != network.weights:
             raise InputError(

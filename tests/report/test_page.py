@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,14 @@ def test_the_answer_counts_who_beats_chance_and_names_who_cannot_be_told_apart()
     assert found.endswith(
         "bures leads with a rank correlation of 0.50 [0.40, 0.60], but cannot be told apart from cka at 95 %."
     )
+
+
+def test_numbers_too_large_for_json_are_left_out():
+    made = tables(["bures", "cka", "zero"], ["ls"])
+    value = made.measurements["value"].where(made.measurements["method"] != "cka", np.finfo(float).max)
+    text = page.page(replace(made, measurements=made.measurements.assign(value=value)), Words())
+    block = re.search(r'<script type="application/json" id="data">(.*?)</script>', text)
+    assert json.loads(block[1])["cells"] and "Infinity" not in block[1]
 
 
 def test_the_answer_says_all_where_every_index_beats_chance():

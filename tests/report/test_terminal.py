@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from small_pages import HOSTILE, tables
+from small_pages import HOSTILE, few, tables
 
 from simbench.cli.showing import show
 from simbench.columns import COMPARISONS
@@ -154,3 +154,10 @@ def test_a_terminal_of_any_width_shows_each_value_and_explains_what_it_shows(mad
     head = next(line for line in shown if line.startswith("rank"))
     assert ("tied with" in head) == ("tied with: ranks" in text) and ("to 1" in head) == ("its 95 % interval" in text)
     assert ("to 1" in head) == (width > 40) and head.split()[-1] == ("mean" if width < 160 else head.split()[-1])
+
+
+def test_what_a_board_of_few_networks_lacks_is_not_explained(made):
+    shown = lines(few(made), 200)
+    assert next(line for line in shown if line.startswith("rank")).split()[:2] == ["rank", "index"]
+    (legend,) = [line for line in shown if line.startswith("● ")]
+    assert legend == "● correlation, ┊ zero" and not any("tied with" in line for line in shown)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from small_pages import tables
+from small_pages import few, tables
 
 from simbench.report import boards, page, still
 from simbench.report.answer import unranked
@@ -17,6 +17,7 @@ from simbench.report.names import settings
 from simbench.report.tables import Tables, Words
 
 LAYERS = ("bn1", "bn2", "bn10")
+TABLES = tables(["bures", "cka", "zero"], ["ls"])
 
 
 def crossed(layers: tuple[str, ...] = LAYERS, ends: tuple[str, ...] = LAYERS) -> Tables:
@@ -89,6 +90,19 @@ def test_the_page_shows_the_index_without_a_rank_and_explains_no_empty_column():
     assert re.search(r'<div id="plots" class="plots">\s*<figure><img', text)
     ranked = page.page(tables(["bures", "cka", "zero"], ["ls"]), Words())
     assert 'class="unranked"' not in ranked and 'id="grid"' in ranked and "None is ranked" not in ranked
+
+
+def test_a_page_of_few_networks_explains_no_interval_and_has_no_column_of_them():
+    ranked, unsure = (" ".join(page.page(made, Words()).split()) for made in (TABLES, few(TABLES)))
+    for said in ("the line its 95&nbsp;% interval", "the pale band", "In brackets are the ranks"):
+        assert said in ranked and said not in unsure
+    assert "an interval needs six networks" in unsure and 'id="board" class="unsure"' in unsure
+    assert "an interval needs six networks" not in ranked and 'class="unsure"' not in ranked
+
+
+def test_a_page_ranked_by_another_scope_has_no_noise_ceiling():
+    pooled = page.page(replace(TABLES, leaderboard=TABLES.leaderboard.assign(scope="pooled")), Words())
+    assert "the pale band" not in pooled and 'class="ceiling"' not in pooled
 
 
 def test_the_matrix_is_of_the_first_board_that_has_one():

@@ -81,6 +81,18 @@ HOSTILE = {
     "range without an end": (plain(method=CKA | {"high": None}), "to None; two numbers are wanted"),
     "text as a bound": (plain(method=CKA | {"low": "x"}), "low is 'x'; it must be a finite number"),
     "list as a bound": (plain(method=CKA | {"low": []}), "low is a list; it must be a finite number"),
+    "labels of another method": (plain(labels=LABELS | {"method": "cca"}), "method is 'cka', and the labels say 'cca'"),
+    "labels of other parameters": (plain(labels=LABELS | {"params": "x=1"}), "params is '', and the labels say 'x=1'"),
+    "labels of another kind of method": (plain(labels=LABELS | {"kind": "stitcher"}), "the labels say 'stitcher'"),
+    "an index without a method": (plain(method={}), "kind is None, and the labels say 'index'"),
+    "label without a number": (plain(labels=LABELS | {"samples": None}), "samples is None; it must be a whole number"),
+    "version without a number": (plain(method=CKA | {"version": None}), "version is None; it must be a whole number"),
+    "label that moves a cursor": (
+        plain(labels=LABELS | {"layer_a": "a\x1b[2J"}),
+        "layer_a is 'a\\x1b[2J'; it must be pr",
+    ),
+    "source of two lines": (plain(method=CKA | {"source": "a\nb"}), "source is 'a\\nb'; it must be printable"),
+    "quantity that moves a cursor": (plain(rows=[ROW | {"quantity": "\x1b[2J"}]), "it must be printable text"),
     "seconds of another type": (plain(seconds="x"), "seconds is 'x'"),
     "arrays of another type": (plain(arrays=[]), "arrays is a list; it must be text"),
 }

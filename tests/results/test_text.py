@@ -11,6 +11,7 @@ from simbench.columns import COMPARISONS, CORRELATIONS, NONE
 from simbench.contracts import Experiment, Row
 from simbench.results import text as report
 from simbench.results.board import board
+from simbench.results.leader import estimate
 from simbench.statistics.correlate import Correlations
 from simbench.statistics.leaderboard import Leaderboard, leaderboard
 from simbench.statistics.notes import SATURATED
@@ -63,6 +64,15 @@ def test_a_table_leaves_undefined_cells_empty_and_rounds_numbers():
     frame = pd.DataFrame({"name": ["a", "b"], "value": [0.12345, np.nan], "step": pd.array([7, None], dtype="Int64")})
     assert cells(report.table(frame)) == [["name", "value", "step"], ["a", "0.123", "7"], ["b"]]
     assert "0.12345" in report.table(frame, digits=5)
+
+
+def test_numbers_that_round_to_zero_have_no_sign(found):
+    assert cells(report.table(pd.DataFrame({"value": [-0.0004, -0.5]})))[1:] == [["0.000"], ["-0.500"]]
+    leaders = leaderboard(Correlations(found.assign(value=-0.004, low=-0.104, high=0.001)), METHODS)
+    table = leaders.table.assign(within_low=-0.004, within_high=-0.001)
+    lines = board(table, leaders.comparisons, METHODS).splitlines()
+    assert "0.00 [0.00, 0.00]" in lines[3] and "-" not in lines[3]
+    assert estimate({"x": -0.004, "x_low": -0.006, "x_high": 0.004}, "x") == "0.00 [-0.01, 0.00]"
 
 
 class Counts(Experiment):

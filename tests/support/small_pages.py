@@ -71,6 +71,13 @@ def tables(
     )
 
 
+def few(made: Tables) -> Tables:
+    """The same of too few networks for intervals, ranges of ranks, comparisons and a noise ceiling."""
+    unknown = [name for name in made.leaderboard if name.endswith(("_low", "_high", "_rank"))]
+    board = made.leaderboard.assign(ceiling=np.nan, **dict.fromkeys(unknown, np.nan))
+    return replace(made, leaderboard=board.astype(made.leaderboard.dtypes), comparisons=made.comparisons.iloc[:0])
+
+
 def variants(view: str = "spatial") -> Tables:
     """Tables in which `bures`, which leads, is `cka[kernel=rbf]`, in another view if one is given."""
     made = tables(["bures", "cka", "svcca", "zero"], ["ls"])

@@ -89,7 +89,7 @@
     const [value, low, high] = ["", "_low", "_high"].map(end => row[at[data.scope + end]]);
     if (value === null) return "";
     const picture = drawn("svg", { width: 150, height: 16, viewBox: "0 0 150 16", "aria-hidden": "true" });
-    const ceiling = row[at.ceiling];
+    const ceiling = data.scope === "within" ? row[at.ceiling] : null;
     if (ceiling !== null) picture.append(drawn("rect", { class: "ceiling", x: place(ceiling), y: 0, width: 150 - place(ceiling), height: 16 }));
     picture.append(drawn("path", { class: "zero", d: `M${place(0)} 0V16` }));
     if (low !== null) picture.append(drawn("path", { class: "whisker", d: `M${place(low)} 8H${place(high)}` }));

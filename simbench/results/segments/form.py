@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simbench.columns import INDEX, STITCHER
 from simbench.columns import recorded as told
 from simbench.contracts.case import SCHEMA
 from simbench.results import schema
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
 #: Bytes that are hashed at a time.
 CHUNK = 2**20
+#: Columns by which later and invalid records are found.
+_TEXTS = tuple(name for name, column in told.LABELS.items() if column.type == "text")
+LOOKED_AT = ("schema", "described", *_TEXTS, "rows.quantity", "rows.status", "rows.value")
 #: Columns that are never missing.
-_SURE = ("key", "checksum", "identity", "seconds", "error", "arrays", *FEW)
+_SURE = ("key", "checksum", "identity", "seconds", "error", "arrays", "seed", "samples", *FEW)
 
 
 class _Reader(io.RawIOBase):
@@ -110,31 +114,65 @@ def keys_of(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def suspects(table: pa.Table) -> np.ndarray:
-    """Of each record, whether it is later or invalid. table: schema, described, rows.status and rows.value."""
+    """Of each record, whether it is later or invalid. table: the columns `LOOKED_AT`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     bad = pc.fill_null(pc.greater(table["schema"], SCHEMA), False).to_numpy().copy()
-    described = table["described"].combine_chunks()
-    if isinstance(described, pa.ChunkedArray):
-        described = described.chunk(0)
-    unknown = np.array([bool(_of_method(text)) for text in described.dictionary.to_pylist()], bool)
-    bad |= unknown[described.indices.to_numpy()] if len(bad) else False
-    for name in ("status", "value"):
+    codes, texts = _coded(table["described"])
+    methods = [_of_method(text) for text in texts]
+    bad |= np.array([method is None for method in methods], bool)[codes] if len(bad) else False
+    bad |= _unlike(table, codes, [method or {} for method in methods]) if len(bad) else False
+    right = {
+        "quantity": pc.utf8_is_printable,
+        "status": lambda texts: pc.is_in(texts, pa.array(told.STATUSES)),
+        "value": lambda numbers: pc.fill_null(pc.is_finite(numbers), True),
+    }
+    for name, check in right.items():
         column = table[f"rows.{name}"].combine_chunks()
-        flat = column.flatten()
-        known = pa.array(told.STATUSES)
-        right = pc.is_in(flat, known) if name == "status" else pc.fill_null(pc.is_finite(flat), True)
-        wrong = ~right.to_numpy(zero_copy_only=False)
+        wrong = ~check(column.flatten()).to_numpy(zero_copy_only=False)
         if wrong.any():
             bad[column.value_parent_indices().to_numpy()[wrong]] = True
     return bad
 
 
-def _of_method(text: str) -> str:
-    """Why the row of a method cannot be used, or ""."""
+def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """Codes and texts of a column of few values."""
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    return whole.indices.to_numpy(), whole.dictionary.to_pylist()
+
+
+def _unlike(table: pa.Table, of: np.ndarray, methods: list[dict]) -> np.ndarray:
+    """Of each record, whether its labels are not those of its method, or no names (`schema.unlike`). of: its place in
+    `methods`."""
+    codes, kinds = _coded(table["kind"])
+    ranked = np.array([kind in (INDEX, STITCHER) for kind in kinds], bool)[codes]
+    bad = ranked & (codes != _places(kinds, [method.get("kind") for method in methods])[of])
+    described = np.array([bool(method) for method in methods], bool)[of]
+    for name in told.NAMES:
+        codes, texts = _coded(table[name])
+        bad |= described & (codes != _places(texts, [method.get(name) for method in methods])[of])
+    for name in _TEXTS:
+        codes, texts = _coded(table[name])
+        odd = np.array([not text.isprintable() for text in texts], bool)
+        bad |= odd[codes] if odd.any() else False
+    strange = [not all(value.isprintable() for value in one.values() if isinstance(value, str)) for one in methods]
+    return bad | np.array(strange, bool)[of]
+
+
+def _places(texts: list[str], wanted: list[str | None]) -> np.ndarray:
+    """Where each wanted text is among some, -1 where it is not."""
+    known = {text: at for at, text in enumerate(texts)}
+    return np.array([-1 if text is None else known.get(text, -1) for text in wanted], int)
+
+
+def _of_method(text: str) -> dict | None:
+    """The row of a method, None where it cannot be used."""
     try:
         row = json.loads(text)
-        return schema.of_method(row) if isinstance(row, dict) else "invalid"
+        return row if isinstance(row, dict) and not schema.of_method(row) else None
     except (ValueError, RecursionError):
-        return "invalid"
+        return None

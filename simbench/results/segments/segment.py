@@ -153,7 +153,7 @@ class Segment:
 
     def _faults(self) -> Iterator[tuple[str, str]]:
         """Key and reason of each record that is later, invalid or without its arrays."""
-        table = self.columns(("schema", "described", "arrays", "rows.status", "rows.value"))
+        table = self.columns(("arrays", *form.LOOKED_AT))
         bad = form.suspects(table)
         if self._pack is None:
             bad |= np.array(table["arrays"].to_pylist(), object) != ""

@@ -125,6 +125,7 @@ def column(table, name, values):
     return table.set_column(at, name, pa.array(values(table[name].to_pylist()), table.schema.field(name).type))
 
 
+OTHER = {True: "stitcher", False: "index"}
 HOSTILE = {
     "unknown column": (lambda table: table.append_column("colour", table["run"]), "of a later simbench (segment: unk"),
     "missing column": (lambda table: table.drop_columns(["run"]), "invalid (segment: its columns"),
@@ -144,6 +145,23 @@ HOSTILE = {
         "value is nan",
     ),
     "lists of unlike lengths": (lambda table: column(table, "rows.note", lambda old: [[], *old[1:]]), "differ in leng"),
+    "other parameters": (lambda table: column(table, "params", lambda old: ["x=1", *old[1:]]), "the labels say 'x=1'"),
+    "another kind": (
+        lambda table: column(table, "kind", lambda old: [OTHER[old[0] == "index"], *old[1:]]),
+        "and the labels say",
+    ),
+    "cursor": (lambda table: column(table, "layer_a", lambda old: ["a\x1b[2J", *old[1:]]), "it must be printable"),
+    "cursor of a method": (
+        lambda table: column(
+            table, "described", lambda old: [old[0].replace('"source":"', '"source":"\\u001b'), *old[1:]]
+        ),
+        "it must be printable",
+    ),
+    "cursor of a quantity": (
+        lambda table: column(table, "rows.quantity", lambda old: [["\x1b[2J"] * len(old[0]), *old[1:]]),
+        "it must be printable text",
+    ),
+    "no method": (lambda table: column(table, "described", lambda old: ["{}", *old[1:]]), "kind is None, and the lab"),
     "method": (lambda table: column(table, "described", lambda old: ["[" * 10_000, *old[1:]]), "corrupt"),
 }
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
 
 from simbench.contracts.selection import Network
 from simbench.measuring.activations import Activations
+from simbench.measuring.aligned import Aligned
 from simbench.measuring.fronts import run
 from simbench.moments import views
+from simbench.moments.enlarged import EnlargedMoments
 from simbench.moments.layers import LayerMoments
 from simbench.moments.scatter import Scatter
 from simbench.system.stopwatch import stage
@@ -65,6 +68,22 @@ def taken(
         del batch, rows  # before those of the next layer are computed
     for each in moments:
         each.close()
+    return moments
+
+
+@torch.no_grad()
+def enlarged(activations: Activations, stack: Stack, split: str, chosen: Tensor | None = None) -> EnlargedMoments:
+    """Moments of a stack of two, whose first layer is resized to more pixels, from its activations before. chosen: as
+    in `taken`."""
+    (network, layer), b = stack.members
+    assert isinstance(layer, Aligned) and layer.alignment is not None
+    a = network, layer.unresized
+    hold(activations, Stack((a, b), ()), split)
+    moments = EnlargedMoments(layer.alignment, stack.known)
+    parts = repeat(None) if chosen is None else chosen.to(activations.device).split(activations.batch)
+    for x, y, part in zip(activations.batches(*a, split), activations.batches(*b, split), parts, strict=False):
+        moments.add(*((x, y) if part is None else (x[part], y[part])))
+    moments.close()
     return moments
 
 

@@ -62,10 +62,14 @@ def taken(
     """
     moments = [LayerMoments.among(len(stack.members), stack.pairs, stack.known) for stack in stacks]
     parts = None if chosen is None else chosen.to(activations.device).split(activations.batch)
+    kept = activations.kept(split)
+    tokens = None if kept is None else kept.split(activations.batch)
     for number, place, batch in _along(activations, stacks, split):
-        rows = batch if parts is None else [x[parts[number]] for x in batch]
-        moments[place].add({i: views.rows(x, view) for i, x in enumerate(rows)})
-        del batch, rows  # before those of the next layer are computed
+        some = None if tokens is None else tokens[number]
+        if parts is not None:
+            batch, some = [x[parts[number]] for x in batch], None if some is None else some[parts[number]]
+        moments[place].add({i: views.rows(x, view, kept=some) for i, x in enumerate(batch)})
+        del batch  # before those of the next layer are computed
     for each in moments:
         each.close()
     return moments

@@ -94,7 +94,7 @@ class Stacks:
         if half is not None:
             first = torch.tensor(half_splits(self.activations.count(split), 1)[0])
             chosen = ~first if half else first
-        if isinstance(a[1], Aligned) and a[1].enlarged and view in views.PLACED:
+        if isinstance(a[1], Aligned) and a[1].enlarged and view in views.PLACED and not self._padded(b, which):
             pair = self._known(passes.Stack((a, b), ((0, 1),)), which)
             enlarged = passes.enlarged(self.activations, pair, split, chosen)
             self._keep(pair, enlarged, which)
@@ -113,6 +113,10 @@ class Stacks:
             self._keep(each, moments, which)
         order = list(map(_content, stack.members))
         return found[0], [order.index(_content(member)) for member in (a, b)]
+
+    def _padded(self, member: Member, which: Which) -> bool:
+        """Whether tokens of a layer are left out."""
+        return views.leaves_out(self.activations.shape(*member), which[1], self.activations.kept(which[0]))
 
     def _known(self, stack: passes.Stack, which: Which) -> passes.Stack:
         """The stack, with the scatters of its members that are held."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from simbench.contracts import Dataset, Split
 from simbench.contracts.splits import content
+from simbench.contracts.tokens import MASKED
 from simbench.data.reading import inputs_and_labels
 from simbench.errors import InputError, unknown
 from simbench.networks.sampling import draw
@@ -61,6 +62,12 @@ class Given(Dataset):
             name: Split(x, y.astype(kind)) for name, x, y in zip(("train", "test"), inputs, known, strict=True)
         }
         self.name = f"given-{content(inputs[1])[:6]}"
+
+    @property
+    def tokens(self) -> bool:
+        """Whether inputs are whole numbers (n, t) of which some are masked."""
+        every = [split.inputs for split in self._splits.values()]
+        return all(x.ndim == 2 and x.dtype.kind == "i" for x in every) and any(bool((x == MASKED).any()) for x in every)
 
     def split(self, name: str) -> Split:
         return self._splits[name]

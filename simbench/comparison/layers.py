@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import product
 
@@ -23,6 +23,7 @@ from simbench.grammar import split_list
 from simbench.measuring.value import MEASURED
 from simbench.moments.views import ALL_VIEWS
 from simbench.registry import Registry
+from simbench.system.batches import shown
 from simbench.tracing.inputs import Choose, Inputs
 from simbench.tracing.layouts import Layouts
 from simbench.tracing.tapped import tapped
@@ -43,6 +44,7 @@ def similarities(
     inputs: Choose | tuple[Choose | None, Choose | None] | None = None,
     layouts: str | Mapping[str, str] | tuple | None = None,
     memory: str = "2GB",
+    progress: bool | Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Values of indices for every layer of network a with every layer of network b, in one pass over the batches, or
     in as few as fit in memory.
@@ -73,6 +75,8 @@ def similarities(
         derived is skipped, or refused if it is in `layers`.
     memory: limit for sums, rows, states and decompositions, beside the networks and their own activations. Pairs that
         do not fit are left to further passes over batches, which must then be an iterable that can be read again.
+    progress: whether a pass of more than two seconds says on stderr how many batches are done; by default if that is a
+        terminal. Or a function that is called with each line.
 
     Returns one row per value: index, view, layer_a, layer_b, value, status ("ok"; "degenerate": without information,
     or without a value; "skipped" and "failed": without a value) and note, the reason. `simbench.measuring.value` has
@@ -120,7 +124,8 @@ def similarities(
             sides = (side(a, names_a, "a", 0), side(b, names_b, "b", 1))
         check_names(given_layouts, seen_through(a), seen_through(b))
         reading = Reading(streams, sides, (names_a, names_b), room, masked=view == "tokens")
-        values = reading.values(batches)
+        with shown(progress):
+            values = reading.values(batches)
         left_out = {one.name: dict(one.taps.left_out) for one in dict.fromkeys(sides)}
     for name, reasons in left_out.items():
         if reasons:

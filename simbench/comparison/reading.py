@@ -16,6 +16,7 @@ from simbench.comparison.repeated import Repeated
 from simbench.errors import InputError
 from simbench.measuring.value import Value
 from simbench.moments.layers import Outgrown
+from simbench.system.batches import counted
 from simbench.tracing.hooks import Taps
 from simbench.tracing.inputs import Inputs, batches_of
 
@@ -35,11 +36,14 @@ class Side:
 
 @dataclass(frozen=True)
 class _Plan:
-    """passes: the tiles of each pass, with the numbers of their streams. images: of a batch, and in all (None: not
-    known), which the tiles were made for."""
+    """passes: the tiles of each pass, with the numbers of their streams. images: of a batch, and in all if known."""
 
     passes: list[list[tuple[int, Tile]]]
     images: tuple[int, int | None]
+
+    @property
+    def batches(self) -> int | None:
+        return None if self.images[1] is None else -(-self.images[1] // self.images[0])
 
 
 @dataclass(frozen=True)
@@ -118,12 +122,14 @@ class Reading:
         """The values of all pairs in tiles, pass by pass. first: the beginning of the first pass, already read."""
         values: Values = {}
         repeated = Repeated()
-        for tiles in plan.passes:
+        for at, tiles in enumerate(plan.passes, 1):
+            name = f"pass {at} of {len(plan.passes)}"
             for number, stream in enumerate(self._streams):
                 stream.begin([tile for of, tile in tiles if of == number], self._room, plan.images)
             count = 0
             taken = None if first is None else first.taken
-            for batch in batches_of(batches) if first is None else chain([first.batch], first.rest):
+            read = batches_of(batches) if first is None else chain([first.batch], first.rest)
+            for batch in counted(read, name, plan.batches):
                 repeated.batch(batch)
                 if taken is None:
                     taken, images = self._run(batch)
@@ -131,11 +137,11 @@ class Reading:
                     images = plan.images[0]
                 for stream, of_stream in zip(self._streams, taken, strict=True):
                     stream.add(of_stream)
-                taken, count = None, count + images
+                taken, first, count = None, None, count + images
             repeated.end(count)
-            first = None
             for stream in self._streams:
-                values.update(((index.spec, a[1], b[1]), value) for index, a, b, value in stream.close())
+                found = counted(stream.close(), f"values of {name}", None, "number")
+                values.update(((index.spec, a[1], b[1]), value) for index, a, b, value in found)
         return values
 
     def _run(self, batch: Any, speculative: bool = False) -> tuple[list[dict[Layer, Any]] | None, int]:

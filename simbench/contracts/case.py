@@ -75,6 +75,7 @@ class Case:
             "split": self.split,
             **({"control": self.control.identity} if self.control else {}),
             **({"resize": self.resize} if self.resize else {}),
+            **({"padding": "left out"} if self.setting.dataset.tokens and self.view not in ("", "flat", "cls") else {}),
             **({"cut": self.setting.cut} if self.setting.cut != "exact" and self._stitches else {}),
         }
 

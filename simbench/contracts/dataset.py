@@ -48,6 +48,11 @@ class Dataset(Plugin):
         return self.spec
 
     @property
+    def tokens(self) -> bool:
+        """Whether inputs are token ids (n, t), of which -1 marks padding."""
+        return self.vocabulary is not None
+
+    @property
     def at_hand(self) -> bool:
         """Whether its splits can be read on this machine without a download; else a worker is sent them."""
         return True

@@ -15,12 +15,15 @@ class Aligned(str):
     """The name of a layer whose activations are changed on their way out, and what changes them.
 
     layer: the layer itself. after: what its front's output passes through. before: what its end's input passes through
-    first, so that the end takes the changed activations; None where an aligned layer is a front alone.
+    first, so that the end takes the changed activations; None where an aligned layer is a front alone. alignment: the
+    resize that comes last, or None. unresized: the layer before that.
     """
 
     layer: str
     after: Callable[[Tensor], Tensor]
     before: Callable[[Tensor], Tensor] | None
+    alignment: Alignment | None
+    unresized: str
 
     def __new__(
         cls, layer: str, said: str, after: Callable[[Tensor], Tensor], before: Callable[[Tensor], Tensor] | None = None
@@ -28,6 +31,7 @@ class Aligned(str):
         """said: what is done, for messages; layers of one name are the same."""
         made = super().__new__(cls, f"{layer} ({said})")
         made.layer, made.after, made.before = layer, after, before
+        made.alignment, made.unresized = None, made
         return made
 
     def parts(self, front: nn.Module, end: nn.Module) -> tuple[nn.Sequential, nn.Module]:
@@ -39,10 +43,10 @@ class Aligned(str):
         """What the activations of the layer itself pass through."""
         return in_order([("aligned", Step(self.after))]).eval()
 
-    def resized(self, alignment: Alignment) -> Aligned:
-        """The same, resized on its way out."""
-        after = self.after
-        return Aligned(self.layer, f"{self.said}, {alignment.said}", lambda x: alignment(after(x)), self.before)
+    @property
+    def enlarged(self) -> bool:
+        """Whether the last step gives the activations more pixels."""
+        return self.alignment is not None and self.alignment.enlarges
 
     @property
     def said(self) -> str:
@@ -51,8 +55,20 @@ class Aligned(str):
 
 
 def resized(layer: str, alignment: Alignment) -> Aligned:
-    """A layer whose activations are resized."""
-    return layer.resized(alignment) if isinstance(layer, Aligned) else Aligned(layer, alignment.said, alignment)
+    """A layer whose activations are resized on their way out, after what is done to them already."""
+    if isinstance(layer, Aligned):
+        after = layer.after
+        made = Aligned(layer.layer, f"{layer.said}, {alignment.said}", lambda x: alignment(after(x)), layer.before)
+    else:
+        made = Aligned(layer, alignment.said, alignment)
+    made.alignment, made.unresized = alignment, layer
+    return made
+
+
+def before_resize(layer: str) -> tuple[str, Alignment | None]:
+    """A layer, and the resize that a map of each pixel of it may come before: where that gives it more pixels, the map
+    is cheaper before, and the outcome is the same. None: there is none."""
+    return (layer.unresized, layer.alignment) if isinstance(layer, Aligned) and layer.enlarged else (layer, None)
 
 
 def laid_out(layer: str, layout: Layout, leading: Tensor | None) -> Aligned:

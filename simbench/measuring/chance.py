@@ -16,6 +16,7 @@ from simbench.isolation.loans import lend
 from simbench.measuring import permuted
 from simbench.measuring.comparing import Comparing
 from simbench.measuring.evaluate import turnable
+from simbench.moments import views
 from simbench.moments.pair import Moments
 from simbench.networks import sampling
 from simbench.system import stopwatch
@@ -34,6 +35,14 @@ class Chance(Comparing):
         measured = self.similarity(index, case, split)
         if measured.value is None:
             raise (Inapplicable if measured.status == "skipped" else Undefined)(measured.note)
+        kept = self.activations.kept(split)
+        if case.view in views.PLACED and any(
+            views.leaves_out(self.shape(*member), case.view, kept) for member in self.members(case, case.view)
+        ):
+            raise Inapplicable(
+                f"inputs have unlike numbers of tokens, and whole inputs change places in view {case.view}; "
+                "take view pooled"
+            )
         orders = permuted.orders(self._inputs(split, case.view), permutations, seed)
         return permuted.null(index, measured.value, self._answers_for(index, case, orders, (split, permutations, seed)))
 

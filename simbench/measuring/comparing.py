@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -145,7 +144,7 @@ class Comparing(Sides):
             x = torch.cat(self.parts(front if drawn is None else front[drawn.to(front.device)]))
 
         def rows(x: Tensor) -> Tensor:
-            return self._drawn(index, views.rows(x, case.view).double(), case)
+            return self._drawn(index, views.rows(x, case.view, kept=self.activations.kept("test")).double(), case)
 
         def other() -> Tensor:
             return rows(self.sample(b, "test", case.view))
@@ -178,5 +177,5 @@ class Comparing(Sides):
             return ""
         n = self._inputs(split, case.view)
         if case.view in views.PLACED:
-            n *= math.prod(self.shape(*self.members(case, case.view)[0])[1:])
+            n = self.places(self.members(case, case.view)[0], split)
         return f"on {index.max_rows} rows drawn of {n}" if n > index.max_rows else ""

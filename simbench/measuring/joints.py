@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from simbench.columns import CUT_KEY
@@ -64,7 +63,7 @@ def _alignment(case: Case, bench: Workbench) -> dict[str, Any]:
     layouts = [bench.activations.layout(*member) for member in ((case.a, case.layer_a), (case.b, case.layer_b))]
     leading = any(layout is not None and layout.prefix for layout in layouts)
     return {
-        "fit_rows": bench.activations.count("train") * math.prod(bench.shape(*both[1])[1:]),
+        "fit_rows": bench.places(both[1], "train"),
         "alignment": "; ".join(said),
         "class_tokens": ("dropped" if said else "pass") if leading else "",
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import repeat
+
 import torch
 from torch import Tensor
 
@@ -57,7 +60,10 @@ class Pairs:
         if view in views.PLACED and size != own:
             raise Inapplicable(unpaired(("the front", size), (f"{case.layer_b} of {case.b.name}", own)))
         batches = zip(self.parts(front), self.activations.batches(network, layer, split), strict=True)
-        return LayerMoments.of([views.rows(x, view) for x in pair] for pair in batches).pair(0, 1)
+        kept = self.activations.kept(split)
+        tokens = repeat(None) if kept is None else kept.split(self.activations.batch)
+        taken = ([views.rows(x, view, kept=some) for x in pair] for pair, some in zip(batches, tokens, strict=False))
+        return LayerMoments.of(taken).pair(0, 1)
 
     def parts(self, front: Tensor) -> tuple[Tensor, ...]:
         """Activations of a front in batches, on the device."""
@@ -66,7 +72,11 @@ class Pairs:
     def rows(self, case: Case, split: str, view: str) -> tuple[Tensor, Tensor]:
         """Rows (n, p) of a and (n, q) of b in a view (view flat: of a drawn sample of the inputs)."""
         self.must_pair(case, view)
-        return tuple(views.rows(self.sample(member, split, view), view) for member in self.members(case, view))
+        return tuple(self.rows_of(member, split, view) for member in self.members(case, view))
+
+    def rows_of(self, member: Member, split: str, view: str) -> Tensor:
+        """Rows (n, p) of a representation in a view (view flat: of a drawn sample of the inputs)."""
+        return views.rows(self.sample(member, split, view), view, kept=self.activations.kept(split))
 
     def sample(self, member: Member, split: str, view: str) -> Tensor:
         """Activations of the inputs that a view is taken of."""
@@ -75,6 +85,13 @@ class Pairs:
     def shape(self, network: Network, layer: str) -> tuple[int, ...]:
         """Shape of one input's activation, (c, h, w) or (p,)."""
         return self.activations.shape(network, layer)
+
+    def places(self, member: Member, split: str) -> int:
+        """Number of pixels or tokens of a layer over all inputs of a split: of its rows in view spatial."""
+        shape, kept = self.shape(*member), self.activations.kept(split)
+        if kept is not None and views.leaves_out(shape, "spatial", kept):
+            return int(kept.sum())
+        return self.activations.count(split) * math.prod(shape[1:])
 
     def representation(self, network: Network, layer: str, split: str) -> Tensor:
         """Activations of all inputs of a split, (n, c, h, w) or (n, p) float32."""
@@ -143,8 +160,12 @@ class Pairs:
         """What is done to a and b so that their rows pair, for the notes of rows; "" where nothing is."""
         if case.kind == "network" or not case.view:
             return ""
-        both = zip("ab", self.members(case, case.view), strict=True)
-        said = [f"{name}: {layer.said}" for name, (_, layer) in both if isinstance(layer, Aligned)]
+        both = self.members(case, case.view)
+        said = [
+            f"{name}: {layer.said}" for name, (_, layer) in zip("ab", both, strict=True) if isinstance(layer, Aligned)
+        ]
+        if any(views.leaves_out(self.shape(*member), case.view, self.activations.kept(case.split)) for member in both):
+            said.append("padding left out")
         if isinstance(case.method, Stitcher) and self.activations.engine(case.b, case.layer_b) == "hook":
             said.append("cut by hook: the end is the whole of b, with one output replaced")
         return "; ".join(said)

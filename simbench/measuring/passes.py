@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
 
 from simbench.contracts.selection import Network
 from simbench.measuring.activations import Activations
+from simbench.measuring.aligned import Aligned
 from simbench.measuring.fronts import run
 from simbench.moments import views
+from simbench.moments.enlarged import EnlargedMoments
 from simbench.moments.layers import LayerMoments
 from simbench.moments.scatter import Scatter
 from simbench.system.stopwatch import stage
@@ -59,12 +62,32 @@ def taken(
     """
     moments = [LayerMoments.among(len(stack.members), stack.pairs, stack.known) for stack in stacks]
     parts = None if chosen is None else chosen.to(activations.device).split(activations.batch)
+    kept = activations.kept(split)
+    tokens = None if kept is None else kept.split(activations.batch)
     for number, place, batch in _along(activations, stacks, split):
-        rows = batch if parts is None else [x[parts[number]] for x in batch]
-        moments[place].add({i: views.rows(x, view) for i, x in enumerate(rows)})
-        del batch, rows  # before those of the next layer are computed
+        some = None if tokens is None else tokens[number]
+        if parts is not None:
+            batch, some = [x[parts[number]] for x in batch], None if some is None else some[parts[number]]
+        moments[place].add({i: views.rows(x, view, kept=some) for i, x in enumerate(batch)})
+        del batch  # before those of the next layer are computed
     for each in moments:
         each.close()
+    return moments
+
+
+@torch.no_grad()
+def enlarged(activations: Activations, stack: Stack, split: str, chosen: Tensor | None = None) -> EnlargedMoments:
+    """Moments of a stack of two, whose first layer is resized to more pixels, from its activations before. chosen: as
+    in `taken`."""
+    (network, layer), b = stack.members
+    assert isinstance(layer, Aligned) and layer.alignment is not None
+    a = network, layer.unresized
+    hold(activations, Stack((a, b), ()), split)
+    moments = EnlargedMoments(layer.alignment, stack.known)
+    parts = repeat(None) if chosen is None else chosen.to(activations.device).split(activations.batch)
+    for x, y, part in zip(activations.batches(*a, split), activations.batches(*b, split), parts, strict=False):
+        moments.add(*((x, y) if part is None else (x[part], y[part])))
+    moments.close()
     return moments
 
 

@@ -9,9 +9,7 @@ from torch import Tensor
 from simbench.contracts.case import Case
 from simbench.errors import Undefined
 from simbench.measuring.pairs import Pairs
-from simbench.measuring.stacks import Member
 from simbench.measuring.value import Side
-from simbench.moments import views
 from simbench.moments.coordinates import principal_coordinates
 from simbench.moments.pair import Moments
 from simbench.moments.precision import precision
@@ -31,10 +29,6 @@ class Sides(Pairs):
         super().__init__(*given, **options)
         self._coordinates: dict[tuple, Turned] = {}
         self._sides: dict[tuple, Side] = {}
-
-    def rows_of(self, member: Member, split: str, view: str) -> Tensor:
-        """Rows (n, p) of a representation in a view (view flat: of a drawn sample of the inputs)."""
-        return views.rows(self.sample(member, split, view), view)
 
     def side(self, case: Case, place: int, split: str, turned: bool) -> Side:
         """Side a (0) or b (1), examined once."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from simbench.contracts import splits
 from simbench.contracts.objective import Objective
 from simbench.contracts.selection import Network, Setting
+from simbench.contracts.tokens import MASKED
 from simbench.cutting import cut
 from simbench.cutting.cutter import Cutter
 from simbench.cutting.parts import HookedFront
@@ -37,6 +38,7 @@ class Sources:
     def __init__(self, setting: Setting, device: str = "cpu", batch: int = inputs.BATCH) -> None:
         self.setting, self.device, self.batch = setting, torch.device(device), batch
         self.objective = Objective.of(setting.dataset)
+        self._kept: dict[str, Tensor | None] = {}
         self._nets: dict[str, nn.Sequential] = {}
         self._whole: dict[str, nn.Sequential] = {}
         self._layouts: dict[str, dict[str, Layout]] = {}
@@ -64,6 +66,13 @@ class Sources:
     def count(self, split: str) -> int:
         """Number of inputs."""
         return len(self._splits[split][0])
+
+    def kept(self, split: str) -> Tensor | None:
+        """(n, t) booleans: which tokens of the inputs are no padding; None where all are, and of other inputs."""
+        if split not in self._kept:
+            kept = self.inputs(split).to(self.device) != MASKED if self.setting.dataset.tokens else None
+            self._kept[split] = None if kept is None or bool(kept.all()) else kept
+        return self._kept[split]
 
     def net(self, network: Network) -> nn.Sequential:
         """The whole network, frozen, in eval mode."""

@@ -13,9 +13,12 @@ from simbench.contracts.selection import Selection
 from simbench.errors import InputError
 from simbench.measuring import passes
 from simbench.measuring.activations import Activations
+from simbench.measuring.aligned import Aligned
 from simbench.measuring.fronts import finite
 from simbench.measuring.held import Held
 from simbench.measuring.passes import Member
+from simbench.moments import views
+from simbench.moments.enlarged import EnlargedMoments
 from simbench.moments.layers import LayerMoments
 from simbench.moments.pair import Moments
 from simbench.moments.scatter import Scatter
@@ -53,7 +56,7 @@ class Stacks:
 
     def __init__(self, activations: Activations, selection: Selection) -> None:
         self.activations, self.selection = activations, selection
-        self._kept: dict[tuple, LayerMoments] = {}
+        self._kept: dict[tuple, LayerMoments | EnlargedMoments] = {}
         self._sides = Held(int(activations.budget * SHARE))
 
     def __iter__(self) -> Iterator[tuple]:
@@ -69,7 +72,7 @@ class Stacks:
             finite(stack.scatter(place).matrix, f"{layer} of {network.name}")
         return stack.pair(*places)
 
-    def _held(self, contents: list[Content], which: Which) -> tuple[LayerMoments, list[int]] | None:
+    def _held(self, contents: list[Content], which: Which) -> tuple[LayerMoments | EnlargedMoments, list[int]] | None:
         """What is held of a pair: the moments that it is among, and its places there."""
         for (order, *of), stack in self._kept.items():
             if tuple(of) == which and all(content in order for content in contents):
@@ -78,7 +81,7 @@ class Stacks:
                     return stack, places
         return None
 
-    def _taken(self, a: Member, b: Member, which: Which) -> tuple[LayerMoments, list[int]]:
+    def _taken(self, a: Member, b: Member, which: Which) -> tuple[LayerMoments | EnlargedMoments, list[int]]:
         """The same, computed; what is held of layers below is forgotten. Where activations are not held, the moments of
         the layers above come from the same pass."""
         (split, view, half), stack, above = which, self._stack(a, b), self._above(a)
@@ -91,6 +94,11 @@ class Stacks:
         if half is not None:
             first = torch.tensor(half_splits(self.activations.count(split), 1)[0])
             chosen = ~first if half else first
+        if isinstance(a[1], Aligned) and a[1].enlarged and view in views.PLACED and not self._padded(b, which):
+            pair = self._known(passes.Stack((a, b), ((0, 1),)), which)
+            enlarged = passes.enlarged(self.activations, pair, split, chosen)
+            self._keep(pair, enlarged, which)
+            return enlarged, [0, 1]
         given = split, view, chosen
         # Nothing but these moments reads what untrained networks compute at a layer of the design.
         again = stack.trained or not self._designed(_content(a), _content(b))
@@ -106,12 +114,16 @@ class Stacks:
         order = list(map(_content, stack.members))
         return found[0], [order.index(_content(member)) for member in (a, b)]
 
+    def _padded(self, member: Member, which: Which) -> bool:
+        """Whether tokens of a layer are left out."""
+        return views.leaves_out(self.activations.shape(*member), which[1], self.activations.kept(which[0]))
+
     def _known(self, stack: passes.Stack, which: Which) -> passes.Stack:
         """The stack, with the scatters of its members that are held."""
         keys = [(*_content(member), *which) for member in stack.members]
         return replace(stack, known={i: self._sides[key].scatter for i, key in enumerate(keys) if key in self._sides})
 
-    def _keep(self, stack: passes.Stack, moments: LayerMoments, which: Which) -> None:
+    def _keep(self, stack: passes.Stack, moments: LayerMoments | EnlargedMoments, which: Which) -> None:
         order = tuple(map(_content, stack.members))
         self._kept[order, *which] = moments
         for at in set(range(len(order))) - stack.known.keys():

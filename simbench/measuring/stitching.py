@@ -15,7 +15,7 @@ from simbench.contracts.selection import Network
 from simbench.contracts.task import Rows, Task
 from simbench.errors import Inapplicable
 from simbench.isolation.loans import lend
-from simbench.measuring.aligned import Rereading
+from simbench.measuring.aligned import Rereading, before_resize, preceded
 from simbench.measuring.augmented import Augmented
 from simbench.measuring.fronts import finite, reread, reread_at_once
 from simbench.measuring.held import Later, OnDemand, shown
@@ -89,6 +89,9 @@ class Stitching(Pairs):
         test inputs in place of those of a."""
         a, b = self.members(case, "spatial", True)
         end = self.activations.end(*b)
+        if front is None:
+            layer, resize = before_resize(a[1])
+            a, end = (a[0], layer), preceded(resize, end) if resize else end
         batches = self.activations.batches(*a, "test", hold=True)
         batches = batches if front is None else self.parts(self.placed(front, case))
         affine = affine.to(self.activations.device, torch.float32)

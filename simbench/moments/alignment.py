@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,11 @@ class Alignment:
         """Whether activations are changed."""
         return self.source != self.target
 
+    @property
+    def enlarges(self) -> bool:
+        """Whether activations are given more pixels."""
+        return bool(self.target) and math.prod(self.target) > math.prod(self.source)
+
     def __call__(self, x: Tensor) -> Tensor:
         """Activations (n, c, *source) as (n, c, *target), in their type."""
         from torch.nn import functional
@@ -62,6 +68,8 @@ class Alignment:
             return x
         if not self.target:
             return x.mean((2, 3))
+        if self.resize == "bilinear" and self.target[1] == 1:  # torch 2.14 may read one row alone where w is 1
+            return functional.interpolate(x.mT, self.target[::-1], mode="bilinear", antialias=True).mT
         if self.resize == "bilinear":
             return functional.interpolate(x, self.target, mode="bilinear", antialias=True)
         return functional.interpolate(x, self.target, mode=self.resize)

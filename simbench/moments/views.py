@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simbench.errors import InputError, unknown
@@ -78,8 +79,15 @@ def channels_first(x: Tensor, layout: str | None = None) -> Tensor:
     return (x.mT if layout == "ntc" else x).unsqueeze(-1)
 
 
-def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
-    """Rows of activations x in the given view; (n, c) is returned unchanged. layout: see `layout_of`.
+def leaves_out(shape: Sequence[int], view: str, kept: Tensor | None) -> bool:
+    """Whether a view of activations of this shape, (c, h, w) or (c,) of one input, leaves out places that are not kept:
+    those of tokens (c, t, 1) in views spatial, tokens and pooled, where kept is (n, t)."""
+    return kept is not None and view in (*PLACED, "pooled") and tuple(shape[1:]) == (kept.shape[1], 1)
+
+
+def rows(x: Tensor, view: str, layout: str | None = None, kept: Tensor | None = None) -> Tensor:
+    """Rows of activations x in the given view; (n, c) is returned unchanged. layout: see `layout_of`. kept: (n, t)
+    booleans, which tokens are no padding; others are left out (`leaves_out`), one or more of each input is kept.
 
     View tokens is that of x without class and register tokens, and view cls that of a class token, (n, c): InputError
     for places in view cls, of which none is known to be a class token.
@@ -98,9 +106,22 @@ def rows(x: Tensor, view: str, layout: str | None = None) -> Tensor:
         raise InputError(
             f"activations have shape {tuple(x.shape)}, in which no class token is known; take view 'pooled'"
         )
+    some = None if kept is None or not leaves_out(x.shape[1:], view, kept) else kept.to(x.device)
     if view in PLACED:
-        return x.movedim(1, -1).flatten(0, -2)
-    return x.flatten(1) if view == "flat" else _means(x)
+        places = x.movedim(1, -1)
+        return places.flatten(0, -2) if some is None else places[:, :, 0][some]
+    if view == "flat":
+        return x.flatten(1)
+    return _means(x) if some is None else _means_of(x[..., 0], some)
+
+
+def _means_of(x: Tensor, kept: Tensor) -> Tensor:
+    """(n, c) means of x (n, c, t) over the tokens that are kept (n, t), in the types of `_means`."""
+    import torch
+
+    sums = x.to(torch.float64).masked_fill(~kept[:, None], 0).sum(2)
+    means = sums / kept.sum(1, keepdim=True)
+    return means.to(torch.float32) if x.dtype.is_floating_point and x.dtype.itemsize <= 4 else means
 
 
 def _means(x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -195,3 +196,17 @@ def test_wide_layers_of_few_rows_are_not_decomposed_in_their_neurons(monkeypatch
         )
     found = similarities("cka,cca,svcca,r2_lr", stack(0, (1500, 800)), stack(1, (1200,)), [ROWS[:32]])
     assert set(found["status"]) == {"ok", "degenerate"} and max(sizes) <= 32
+
+
+def test_progress_names_pass_and_batch(monkeypatch):
+    """Each batch and each value takes three seconds of this clock."""
+    seconds = itertools.count(step=3)
+    monkeypatch.setattr("simbench.system.batches.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    told: list[str] = []
+    similarities("cka", A, B, list(IMAGES.chunk(4)), layers=LAYERS[:2], progress=told.append)
+    assert told[:3] == [f"pass 1 of 1: batch {i} of 4" for i in (1, 2, 3)]
+    assert told[3:] == [f"values of pass 1 of 1: number {i}" for i in (1, 2, 3)]
+    told.clear()
+    again = Again(IMAGES.chunk(4))
+    similarities("cka", A, B, again, layers=LAYERS[:2], progress=told.append)
+    assert told[0] == "pass 1 of 1: batch 1"

@@ -45,6 +45,18 @@ def test_resizing_is_antialiased_linear_interpolation(size):
     assert torch.allclose(Alignment((8, 7), size)(x), slowly(x, *size), atol=1e-12)
 
 
+@pytest.mark.parametrize("source", [(2, 1), (7, 1), (9, 1), (1, 5), (6, 3)])
+@pytest.mark.parametrize("target", [(1, 1), (3, 1), (7, 1), (8, 1), (1, 4)])
+def test_sequences_of_unlike_lengths_are_resized_along_their_places(source, target):
+    x = torch.randn(2, 3, *source, dtype=torch.float64)
+    for given in (
+        x,
+        x.contiguous(memory_format=torch.channels_last),
+        x.permute(0, 3, 2, 1).contiguous().permute(0, 3, 2, 1),
+    ):
+        assert torch.allclose(Alignment(source, target)(given), slowly(x, *target), atol=1e-12)
+
+
 def test_a_map_becomes_a_vector_by_its_means_and_a_vector_no_map():
     x = torch.randn(2, 3, 4, 4)
     assert torch.equal(Alignment((4, 4), ())(x), x.mean((2, 3)))

@@ -46,3 +46,28 @@ def test_nobody_is_told_outside_and_a_listener_inside_is_put_back(clock):
     for _ in batches.counted(range(2), "net-2", 2):
         clock[0] += 3
     assert outer == ["net-1: batch 1 of 2"]
+
+
+def test_a_pass_of_unknown_length_tells_how_far_it_is(clock):
+    told: list[str] = []
+    with batches.heard(told.append):
+        for _ in batches.counted(range(3), "values", None, "number"):
+            clock[0] += 3
+    assert told == ["values: number 1", "values: number 2"]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_is_shown_goes_to_stderr_and_by_default_to_a_terminal_alone(clock, capsys, monkeypatch, terminal):
+    def told(progress) -> str:
+        with batches.shown(progress):
+            for _ in batches.counted(range(3), "pass 1 of 1", 3):
+                clock[0] += 3
+        return capsys.readouterr().err
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    first, second = (f"pass 1 of 1: batch {i} of 3" for i in (1, 2))
+    assert told(True) == f"{first}\n{second}\n"
+    assert told(False) == ""
+    assert told(None) == (f"\r\x1b[K{first}\r\x1b[K{second}\r\x1b[K" if terminal else "")
+    lines: list[str] = []
+    assert told(lines.append) == "" and lines == [first, second]

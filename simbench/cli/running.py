@@ -80,7 +80,7 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option(
     "--memory",
-    default="1GB",
+    default="768MB",
     show_default=True,
     metavar="SIZE",
     help="Memory for activations; those that do not fit are computed again when needed.",

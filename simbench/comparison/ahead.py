@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 import torch
 
 from simbench.moments.pair import Moments
+from simbench.moments.threads import one_thread
 
 #: Neurons of the widest representation whose decompositions are made in threads: a decomposition takes about 9 copies.
 WIDEST = 1024
@@ -33,7 +34,7 @@ def ahead(
     if threads == 1 or widest > WIDEST or len(pairs) == 1:
         yield from ((pair, make(pair)) for pair in pairs)
         return
-    with _one_thread(threads), ThreadPoolExecutor(threads - 1) as pool:
+    with one_thread(), ThreadPoolExecutor(threads - 1) as pool:
         desk, coming, rest = _Desk(pool), deque(), iter(pairs)
         try:
             while True:
@@ -97,12 +98,3 @@ def _compute(record: Any, names: tuple[str, ...], before: Iterable[Future] = ())
         for name in sorted(names):
             if name not in vars(record):
                 vars(record)[name] = getattr(type(record), name).func(record)
-
-
-@contextmanager
-def _one_thread(threads: int) -> Iterator[None]:
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -26,7 +26,7 @@ from simbench.networks.stages import stages as stages_of
 from simbench.system import stopwatch
 
 #: Bytes of activations in memory at once, held ones and those being computed. Others are computed again.
-BUDGET = 2**30
+BUDGET = 3 * 2**28
 #: Most inputs in view `flat`, whose work grows with the square of their number.
 FLAT_INPUTS = 2000
 

@@ -51,6 +51,8 @@ def run(stages: nn.Sequential, x: Tensor, batch: int) -> Tensor:
     A short batch is filled up with repeated inputs. Matrix products of another number of rows may add up in another
     order, and an input's activations must not depend on its batch.
     """
+    if isinstance(stages, nn.Sequential) and not len(stages):  # what is held
+        return _laid(x, len(x))
     with abroad():  # the stages are code of a plugin
         y = stages(_filled(x, batch))
     return _laid(y, len(x))

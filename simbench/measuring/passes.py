@@ -18,8 +18,11 @@ from simbench.moments import views
 from simbench.moments.enlarged import EnlargedMoments
 from simbench.moments.layers import LayerMoments
 from simbench.moments.scatter import Scatter
+from simbench.system.heap import trim
 from simbench.system.stopwatch import stage
 
+#: Bytes from which freed memory is worth the milliseconds of giving it back.
+_MUCH = 2**26
 #: A network and one of its layers.
 Member = tuple[Network, str]
 
@@ -41,9 +44,10 @@ class Stack:
 
 def hold(activations: Activations, stack: Stack, split: str) -> bool:
     """Hold the activations of a stack from now on, if all fit; whether they do."""
-    sizes = [math.prod(activations.shape(*member)) for member in stack.members]
-    if 4 * sum(sizes) * activations.count(split) > activations.budget:
+    bytes_ = _size(activations, stack) * activations.count(split)
+    if bytes_ > activations.budget:
         return False
+    _tidy(bytes_)
     together = {(network.content, layer, split) for network, layer in stack.members}
     for network, layer in stack.members:
         activations.tensor(network, layer, split, beside=together)
@@ -72,6 +76,7 @@ def taken(
         del batch  # before those of the next layer are computed
     for each in moments:
         each.close()
+    _tidy(max(_size(activations, stack) for stack in stacks) * activations.batch)
     return moments
 
 
@@ -94,8 +99,7 @@ def enlarged(activations: Activations, stack: Stack, split: str, chosen: Tensor 
 def _along(activations: Activations, stacks: Sequence[Stack], split: str) -> Iterator[tuple[int, int, list[Tensor]]]:
     """(number of a batch, place of a stack, activations of its members) for every batch and stack. A network that the
     last stack has, too, goes on from its layer there; others begin with the inputs, or with what is held of them."""
-    sizes = [math.prod(activations.shape(*member)) for member in stacks[0].members]
-    activations.held.make_room(4 * sum(sizes) * activations.batch)
+    activations.held.make_room(_size(activations, stacks[0]) * activations.batch)
     steps: list[list[tuple[str, nn.Module, Iterator[Tensor] | None]]] = []
     at: dict[str, str] = {}
     for stack in stacks:
@@ -114,6 +118,17 @@ def _along(activations: Activations, stacks: Sequence[Stack], split: str) -> Ite
                 x = now.pop(content, None) if inputs is None else next(inputs)
                 now[content] = _on(stages, x, activations.batch)
             yield number, place, [now[content] for content, *_ in step]
+
+
+def _size(activations: Activations, stack: Stack) -> int:
+    """Bytes of the activations of one input."""
+    return 4 * sum(math.prod(activations.shape(*member)) for member in stack.members)
+
+
+def _tidy(size: int) -> None:
+    """Give freed memory back, where it may be much: so many bytes are taken next, or were freed."""
+    if size >= _MUCH:
+        trim()
 
 
 _on = stage("front passes")(run)

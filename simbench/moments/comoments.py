@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
+from simbench.moments.products import Products, narrow
+from simbench.moments.threads import one_thread
+
 #: Rows that are multiplied at a time, for any width; the last digits of every result depend on it. Blocks of six
 #: networks of 16 to 32 neurons fit into the processor's cache, and sums over so few rows do not depend on threads.
 ROWS = 1024
-#: Width from which only the upper half of a symmetric product is computed.
-_HALVED = 128
 
 
 class Comoments:
@@ -37,38 +39,43 @@ class Comoments:
         #: Sums (width,) of rows about the origin; NaN or infinite where a row is.
         self.sums = [_zeros(width, device=device) for width in widths]
         self._products = {(i, j): _zeros(widths[i], widths[j], device=device) for i, j in pairs}
+        small = {pair: product for pair, product in self._products.items() if narrow(product)}
+        self._wide = self._products.keys() - small.keys()
+        self._narrow = Products(small)
 
     def add(self, parts: Sequence[Tensor]) -> None:
         """Add the next rows, [(m, width_1), ..., (m, width_k)]; they are copied."""
-        at = 0
-        while at < len(parts[0]):
-            step = min(len(parts[0]) - at, ROWS - self._filled)
-            for block, part in zip(self._blocks, parts, strict=True):
-                block[self._filled : self._filled + step] = part[at : at + step]
-            self._filled += step
-            at += step
-            if self._filled == ROWS:
-                self._multiply()
+        threads, at = torch.get_num_threads(), 0
+        with nullcontext() if self._wide else one_thread():
+            while at < len(parts[0]):
+                step = min(len(parts[0]) - at, ROWS - self._filled)
+                for block, part in zip(self._blocks, parts, strict=True):
+                    block[self._filled : self._filled + step] = part[at : at + step]
+                self._filled += step
+                at += step
+                if self._filled == ROWS:
+                    self._multiply(threads)
 
-    def _multiply(self) -> None:
+    def _multiply(self, threads: int) -> None:
         blocks = [block[: self._filled] for block in self._blocks]
         for i, x in enumerate(blocks):
             if not self.n:
                 self._origins[i] = x[0] + (x - x[0]).mean(0)  # a constant column gives exactly its value
             x -= self._origins[i]
             self.sums[i] += x.sum(0)
-        for (i, j), product in self._products.items():
+        self._narrow.add(blocks, threads)
+        for i, j in self._wide:
             if i == j:
-                _add_square(product, blocks[i])
+                _add_square(self._products[i, j], blocks[i])
             else:
-                product.addmm_(blocks[i].mT, blocks[j])
+                self._products[i, j].addmm_(blocks[i].mT, blocks[j])
         self.n += self._filled
         self._filled = 0
 
     def close(self) -> None:
         """Multiply the last, partial block and centre the sums on the means. No rows can be added afterwards."""
         if self._filled:
-            self._multiply()
+            self._multiply(torch.get_num_threads())
         self._blocks = []
         for (i, j), product in self._products.items():
             product.addr_(self.sums[i], self.sums[j], alpha=-1 / self.n)
@@ -97,8 +104,5 @@ def _block(width: int, device: torch.device) -> Tensor:
 def _add_square(product: Tensor, x: Tensor) -> None:
     """Add x.T @ x to `product` in place, at least in its upper half."""
     half = len(product) // 2
-    if len(product) >= _HALVED:
-        product[:half].addmm_(x[:, :half].mT, x)
-        product[half:, half:].addmm_(x[:, half:].mT, x[:, half:])
-    else:
-        product.addmm_(x.mT, x)
+    product[:half].addmm_(x[:, :half].mT, x)
+    product[half:, half:].addmm_(x[:, half:].mT, x[:, half:])

@@ -46,7 +46,7 @@ def publish(
     what the leaderboard ranks by. store: of the records, by default that of `folder`.
     Returns how many records are left out of the tables because others have the same labels.
     """
-    records = frames.of(contents.records)
+    records = contents.frame
     shown, left_out = frames.current(records, preferred)
     measured, methods = tables.measurements(records, preferred, declared), tables.methods(records)
     changed = [tables.write(measured, folder / "measurements.csv"), tables.write(methods, folder / "methods.csv")]
@@ -119,7 +119,7 @@ def draw(
 
     Returns the PNG files of these experiments, and experiment -> reason for each figure that could not be drawn.
     """
-    records, _ = frames.current(frames.of(contents.records), preferred)
+    records, _ = frames.current(contents.frame, preferred)
     paths, problems = [], {}
     for experiment in experiments:
         mine = records.of_experiment(experiment.spec)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ import numpy as np
 from simbench.columns import OCCASIONAL, TABLES
 from simbench.errors import InputError
 from simbench.results import archives, filed, schema
+from simbench.results.contents import Contents
 from simbench.results.record import Record
-from simbench.results.segments import held, locks
+from simbench.results.segments import locks
 from simbench.results.segments.held import Records
 from simbench.results.segments.segment import FOLDER, MARK, SUFFIX, Damaged, Segment
 from simbench.system.provenance import digest
@@ -28,30 +29,6 @@ if TYPE_CHECKING:
 _CORRUPT = "corrupt"
 
 __all__ = ["Contents", "Record", "Store"]
-
-
-@dataclass(frozen=True)
-class Contents:
-    """Everything in a store. records: by key; those in segments are made when asked for. runs: descriptions by name.
-    faults: every file that is left out, and every record of a segment as SEGMENT/KEY -> why, as the end of "it is ..."
-    """
-
-    records: Mapping[str, Record] = field(default_factory=dict)
-    runs: dict[str, dict] = field(default_factory=dict)
-    faults: dict[Path, str] = field(default_factory=dict)
-
-    @property
-    def corrupt(self) -> tuple[Path, ...]:
-        """The files that are left out."""
-        return tuple(self.faults)
-
-    def finished(self, keys: Sequence[str]) -> np.ndarray:
-        """Of each case, by its key, whether it is on record without a failed row."""
-        return held.of(self.records).finished(keys)
-
-    def failed(self) -> Iterator[Record]:
-        """The records with a failed row."""
-        return held.of(self.records).failed()
 
 
 class Store:

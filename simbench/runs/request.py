@@ -55,7 +55,7 @@ class Request:
     cut: str = "exact"
     max_samples: int | None = None
     device: str = "cpu"
-    memory: str = "1GB"
+    memory: str = "768MB"
     threads: int | None = None
     timeout: float | None = None
     results: Path | str = Path("simbench-results")

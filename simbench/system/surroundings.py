@@ -49,12 +49,12 @@ class Surroundings:
         for part, values in self._values.items():
             read = None if now is None else now._values.get(part)
             for place, (knob, value) in enumerate(zip(ambient.knobs(part), values, strict=True)):
-                if knob.name == but:
+                # restoring one setting may change another
+                present = knob.read() if read is None or changed else read[place]
+                if present is value or knob.same(present, value) or knob.name == but:
                     continue
-                fresh = read is None or bool(changed)  # restoring one setting may change another
-                if not knob.same(knob.read() if fresh else read[place], value):
-                    knob.write(value)
-                    changed.append(knob.name)
+                knob.write(value)
+                changed.append(knob.name)
         return changed
 
     def add(self, part: str) -> None:

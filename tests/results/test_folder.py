@@ -204,7 +204,8 @@ def test_a_figure_is_drawn_from_rows_and_arrays_once_and_again_when_they_change(
         there, problems = publish.draw(contents, tmp_path, [experiment])
         assert there == [tmp_path / "figures" / "matching.png"] and not problems and there[0].is_file()
     assert experiment.drawn == 1 and ">cka<" in svg(tmp_path) and ">similarity<" in svg(tmp_path)
-    contents.records[first.key] = Store(tmp_path).put(replace(kept, run="r2"), {"weight": np.zeros(3)})
+    again = Store(tmp_path).put(replace(kept, run="r2"), {"weight": np.zeros(3)})
+    contents = replace(contents, records=contents.records | {first.key: again})
     publish.draw(contents, tmp_path, [experiment])
     assert experiment.drawn == 2
 
@@ -220,3 +221,19 @@ def test_an_experiment_without_records_or_without_a_figure_draws_none(tmp_path, 
 
 def test_a_figure_that_cannot_be_drawn_is_told_in_one_line(tmp_path, contents):
     assert publish.draw(contents, tmp_path, [Undrawable()]) == ([], {"matching": "ValueError: no ink"})
+
+
+def test_tables_and_figures_are_made_of_the_same_columns(tmp_path):
+    contents = Contents({"k": record(0, 1, "index", "cka", Row("similarity", 0.5))})
+    assert contents.frame is contents.frame and len(contents.frame) == 1
+    asked = []
+
+    class Counted(dict):
+        def values(self):
+            asked.append("columns")
+            return super().values()
+
+    contents = Contents(Counted(contents.records))
+    publish.publish(contents, tmp_path)
+    publish.draw(contents, tmp_path, [])
+    assert asked == ["columns"]

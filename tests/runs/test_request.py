@@ -6,6 +6,7 @@ import pytest
 
 from simbench import Experiment, Preset, hookimpl, load
 from simbench.errors import InputError
+from simbench.measuring.activations import BUDGET
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 
@@ -238,3 +239,8 @@ def test_weights_files_stand_in_for_seeds_in_the_order_given(registry, monkeypat
     monkeypatch.setenv("HOME", str(tmp_path))
     found = resolved(registry, weights=("b.pt, a b.pt", "~/c.pt"))
     assert found.seeds == () and [str(file) for file in found.files] == ["b.pt", "a b.pt", str(tmp_path / "c.pt")]
+
+
+def test_the_memory_of_a_run_is_that_of_a_bench_unless_told(registry):
+    assert resolve(Request(), registry).memory == BUDGET
+    assert resolve(Request(memory="1GB"), registry).memory == 2**30

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cached_property, lru_cache
 from importlib import metadata
@@ -16,6 +15,7 @@ from simbench.errors import InputError
 from simbench.system import fatal
 from simbench.system.cache import cache_folder
 from simbench.system.codes import HOST, Description, local
+from simbench.system.distributions import distributions
 from simbench.system.provenance import digest, versions
 from simbench.system.raised import told
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
@@ -145,14 +145,8 @@ def _sources(packages: frozenset[str]) -> dict[str, str]:
 def _packages() -> dict[str, str]:
     """Distribution -> version, for every installed package that is loaded."""
     loaded = {name.partition(".")[0] for name in sys.modules}
-    installed = {name for top, names in _distributions(tuple(sys.path)).items() if top in loaded for name in names}
+    installed = {name for top, names in distributions().items() if top in loaded for name in names}
     return {name: _version(name) for name in sorted(installed)}
-
-
-@lru_cache(maxsize=4)
-def _distributions(path: tuple[str, ...]) -> Mapping[str, list[str]]:
-    """Top-level package -> distributions on sys.path that provide it, read once per process and path."""
-    return metadata.packages_distributions()
 
 
 def cached_hash(file: Path) -> str | None:

@@ -172,7 +172,9 @@ def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
-    """Figures of runs are made, but saved as empty files: to draw one takes a third of the time of a small run."""
+    """Figures of runs are made, but saved as empty files, and pages of runs have no still pictures: to draw them takes
+    half the time of a small run."""
+    from simbench.report import still
     from simbench.results import figures
 
     def save(figure: object, folder: Path, name: str, stamp: str) -> None:
@@ -182,6 +184,26 @@ def undrawn() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "save", save)
+        patch.setattr(still, "picture", lambda draw, names=(): "data:,")
+        yield
+
+
+@pytest.fixture(scope="module")
+def unranked() -> Iterator[None]:
+    """Correlations and leaderboards of runs are tables without rows: to compute them takes a third of a small run."""
+    from simbench.results import folder
+
+    correlate, leaderboard = folder.correlate, folder.leaderboard
+
+    def nothing(measurements, methods, *_):
+        return correlate(measurements.head(0), methods.head(0))
+
+    def none_first(correlations, methods, measurements, *rest):
+        return leaderboard(correlations, methods, measurements.head(0), *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder, "correlate", nothing)
+        patch.setattr(folder, "leaderboard", none_first)
         yield
 
 

@@ -24,6 +24,8 @@ from simbench.runs.plan import plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 
+pytestmark = pytest.mark.usefixtures("undrawn", "unranked")
+
 
 class Abroad(Experiment):
     """Stitches the first network of every model and data set to the last home one, at bn1."""

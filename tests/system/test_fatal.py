@@ -80,6 +80,7 @@ def unloadable(given, tmp_path, monkeypatch):
     return module.work
 
 
+@pytest.mark.long
 def test_what_another_process_cannot_load_counts_as_not_tried_and_keeps_its_mark(given, unloadable):
     given[0].unlink()
     with marked(["work", 1], unloadable, *given) as tried:
@@ -90,6 +91,7 @@ def test_what_another_process_cannot_load_counts_as_not_tried_and_keeps_its_mark
         assert not tried
 
 
+@pytest.mark.long
 def test_what_another_process_cannot_load_kills_no_third_process(given, unloadable):
     die(unloadable, *given)
     with (

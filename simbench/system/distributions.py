@@ -17,20 +17,20 @@ def distributions() -> Mapping[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=4)
 def _on_path(path: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    provided: dict[str, tuple[str, ...]] = {}
     for folder in dict.fromkeys(path):
         for top, names in _in_folder(folder).items():
-            found[top] = found.get(top, ()) + names
-    return MappingProxyType(found)
+            provided[top] = provided.get(top, ()) + names
+    return MappingProxyType(provided)
 
 
 @lru_cache(maxsize=256)
 def _in_folder(folder: str) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    provided: dict[str, tuple[str, ...]] = {}
     for each in metadata.distributions(path=[folder]):
         for top in _provided(each):
-            found[top] = found.get(top, ()) + (each.metadata["Name"],)
-    return found
+            provided[top] = (*provided.get(top, ()), each.metadata["Name"])
+    return provided
 
 
 def _provided(distribution: metadata.Distribution) -> set[str]:

@@ -31,6 +31,7 @@ def test_a_panel_that_was_made_is_verified_and_shown(call, made):
         assert f"{network['accuracy']:.4f}  {network['weights']}" in shown.out
 
 
+@pytest.mark.long
 def test_verify_has_a_line_for_each_fault(call, made):
     told = dict(read_panel(made).told)
     told["networks"]["0"]["accuracy"] -= 0.1

@@ -43,7 +43,12 @@ def content(folder: Path) -> dict[str, bytes]:
         pytest.param(["correlate", "--results", "R"], 0, "", marks=pytest.mark.long),
         pytest.param(["doctor", "R"], 0, "", marks=pytest.mark.long),
         pytest.param(["plot", "scatter", "--results", "R"], 0, "", marks=pytest.mark.long),
-        (["report", "R"], 2, "cannot be written (Permission denied); name another file with --to"),
+        pytest.param(
+            ["report", "R"],
+            2,
+            "cannot be written (Permission denied); name another file with --to",
+            marks=pytest.mark.long,
+        ),
         pytest.param(["report", "R", "--to", "page.html"], 0, "", marks=pytest.mark.long),
         (["run", "--force", "--results", "R"], 2, "is not writable"),
         (["compact", "R"], 2, "is not writable"),

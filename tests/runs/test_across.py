@@ -215,6 +215,7 @@ def test_cases_of_a_foreign_network_have_keys_of_their_own(context, everywhere):
 FAMOUS = replace(REQUEST, models=("famous,famous[weights=elsewhere]",), datasets=("blobs",))
 
 
+@pytest.mark.long
 def test_published_weights_are_fetched_once_and_stand_beside_trained_networks(everywhere, cache, tmp_path, monkeypatch):
     request, fetched = replace(FAMOUS, results=tmp_path / "results"), []
     fetch = Published.fetch

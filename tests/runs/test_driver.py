@@ -125,6 +125,7 @@ def test_force_measures_again_and_two_runs_give_the_same_bytes(request_, small_r
     assert table(other) == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, pytest.param(ProcessPoolExecutor, marks=pytest.mark.long)])
 def test_another_executor_gives_the_same_table(finished, trained, small_registry, tmp_path, pool):
     other = replace(SMALL, results=tmp_path / "other")

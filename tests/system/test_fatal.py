@@ -49,6 +49,7 @@ def test_what_kills_again_is_not_done_here_however_often_it_is_asked_for(given):
             pytest.fail("it would be done in this process")
 
 
+@pytest.mark.long
 def test_what_no_longer_kills_is_tried_once(given):
     given[0].unlink()
     with marked(["work", 1], work, *given) as tried:

@@ -71,24 +71,24 @@ def test_packing_again_changes_nothing(copy):
 
 
 def test_a_process_that_dies_at_any_step_loses_nothing(tmp_path, monkeypatch):
-    expected, step, died = whole(filled(tmp_path / "whole", 6).folder), 0, True
+    expected, step, died = whole(filled(tmp_path / "whole", 3).folder), 0, True
     while died:
         folder = tmp_path / "dying"
         shutil.copytree(tmp_path / "whole", folder)
         with monkeypatch.context() as patched:
             dying_at(step, patched)
             try:
-                pack(Store(folder), most=4)
+                pack(Store(folder), most=2)
                 died = False
             except Died:
                 pass
         assert same(whole(folder), expected), f"after {step} steps"
-        pack(Store(folder), most=4)  # the next one goes on from there
+        pack(Store(folder), most=2)  # the next one goes on from there
         assert same(whole(folder), expected) and not files(folder)
         assert not list((folder / "records" / "segments").glob(".tmp-*"))
         shutil.rmtree(folder)
         step += 1
-    assert step > 6 + 2 + 10  # each file of records and arrays is removed alone
+    assert step > 3 + 1 + 5  # each file of records and arrays is removed alone
 
 
 def test_failed_records_stay_and_are_not_finished(copy):

@@ -61,7 +61,7 @@ def matching(sources: Mapping[str, Source], kind: str, pattern: str) -> list[str
         raise unknown("source", name, sources, "simbench list sources shows all")
     with abroad():
         names = sources[name].names() if kind == "models" else ()
-    found = [f"{name}:{each}" for each in fnmatch.filter(names, behind)]
-    if not found:
+    matches = [f"{name}:{each}" for each in fnmatch.filter(names, behind)]
+    if not matches:
         raise unknown(f"{NOUNS[kind]} pattern", pattern, [f"{name}:{each}" for each in names] or [f"{name}:NAME"])
-    return found
+    return matches

@@ -41,31 +41,31 @@ hypothesis.settings.load_profile("steady")
 LONG = (
     "cli/test_running",
     "check/test_builtins",
-    "runs/test_company",
-    "boards/test_compare",
     "check/index/test_index",
-    "cli/test_reporting",
-    "boards/test_cuts",
-    "tracing/test_calling",
-    "measuring/test_rereading",
+    "boards/test_compare",
     "runs/test_driver",
-    "runs/test_whole",
-    "boards/test_ends",
-    "results/segments/test_packing",
-    "runs/test_panels",
-    "cutting/test_cuts",
-    "plugins/experiments/test_sparsity",
     "publishing/test_publication",
-    "test_docstrings",
-    "results/test_folder",
-    "publishing/test_merging",
-    "comparison/test_passes",
-    "plugins/indices/test_undefined",
-    "runs/test_apart",
-    "test_benchmarks",
-    "cli/test_doctor",
+    "runs/test_panels",
+    "cli/test_reporting",
+    "runs/test_company",
+    "boards/test_ends",
+    "runs/test_whole",
+    "check/stitcher/test_stitcher",
+    "networks/test_weights",
     "report/test_heat",
-    "test_index_benchmarks",
+    "runs/test_across",
+    "plugins/experiments/test_width",
+    "plugins/experiments/test_cross_dataset",
+    "plugins/indices/test_undefined",
+    "comparison/test_passes",
+    "comparison/test_layers",
+    "check/stitcher/test_training",
+    "statistics/test_correlate",
+    "publishing/test_merging",
+    "measuring/test_rereading",
+    "cutting/test_cuts",
+    "test_docstrings",
+    "runs/planning/test_tiles",
 )
 
 
@@ -172,7 +172,9 @@ def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def undrawn() -> Iterator[None]:
-    """Figures of runs are made, but saved as empty files: to draw one takes a third of the time of a small run."""
+    """Figures of runs are made, but saved as empty files, and pages of runs have no still pictures: to draw them takes
+    half the time of a small run."""
+    from simbench.report import still
     from simbench.results import figures
 
     def save(figure: object, folder: Path, name: str, stamp: str) -> None:
@@ -182,6 +184,26 @@ def undrawn() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "save", save)
+        patch.setattr(still, "picture", lambda draw, names=(): "data:,")
+        yield
+
+
+@pytest.fixture(scope="module")
+def unranked() -> Iterator[None]:
+    """Correlations and leaderboards of runs are tables without rows: to compute them takes a third of a small run."""
+    from simbench.results import folder
+
+    correlate, leaderboard = folder.correlate, folder.leaderboard
+
+    def nothing(measurements, methods, *_):
+        return correlate(measurements.head(0), methods.head(0))
+
+    def none_first(correlations, methods, measurements, *rest):
+        return leaderboard(correlations, methods, measurements.head(0), *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder, "correlate", nothing)
+        patch.setattr(folder, "leaderboard", none_first)
         yield
 
 

@@ -32,7 +32,7 @@ def test_the_statistics_of_a_small_board_are_timed(monkeypatch, capsys):
     ("name", "target"),
     [
         pytest.param("growth", "7", marks=pytest.mark.long),
-        ("rates", "8"),
+        pytest.param("rates", "8", marks=pytest.mark.long),
         pytest.param("starting", "9", marks=pytest.mark.long),
         pytest.param("records", "13", marks=pytest.mark.long),
         pytest.param("scale", "14", marks=pytest.mark.long),

@@ -179,6 +179,7 @@ def test_the_figure_is_drawn_again_only_when_its_ratios_change(tmp_path):
     assert not figures.current(tmp_path, "speed", report.stamp(report.rows(tmp_path)))
 
 
+@pytest.mark.long
 def test_what_is_published_is_what_was_measured():
     """README.md, benchmarks/README.md and the figure say what results/speed holds."""
     done = subprocess.run(

@@ -28,7 +28,13 @@ def names(specs) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "peer", [peer for peer in PEERS if peer.who.startswith(INSTALLED)], ids=lambda peer: f"{peer.index} {peer.who}"
+    "peer",
+    [
+        pytest.param(peer, marks=[pytest.mark.long] * (peer.index == "pls"))  # a second
+        for peer in PEERS
+        if peer.who.startswith(INSTALLED)
+    ],
+    ids=lambda peer: f"{peer.index} {peer.who}",
 )
 def test_an_index_gives_the_numbers_of_a_package(peer):
     assert not peer.why and against_packages.difference(peer) <= against_packages.TOLERANCE

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+from functools import cache
 from pathlib import Path
 
 import simbench_plugins
@@ -36,6 +37,7 @@ FILES = {
 }
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Every module that a file imports: when it runs, inside functions, or for type checkers."""
     found = set()

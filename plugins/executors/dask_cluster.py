@@ -168,12 +168,12 @@ def _resources(text: str) -> dict[str, float]:
     """Resource -> number, of text such as GPU=1+MEMORY=4. Raises InputError."""
     try:
         pairs = [part.partition("=") for part in text.split("+")] if text else []
-        found = {name.strip(): float(value) for name, _, value in pairs}
+        amounts = {name.strip(): float(value) for name, _, value in pairs}
     except ValueError:
-        found = {"": 0.0}
-    if not all(name and value > 0 for name, value in found.items()):
+        amounts = {"": 0.0}
+    if not all(name and value > 0 for name, value in amounts.items()):
         raise InputError(f"resources is {text!r}; allowed: names and numbers such as GPU=1 or GPU=1+MEMORY=4")
-    return found
+    return amounts
 
 
 @hookimpl

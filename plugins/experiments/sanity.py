@@ -95,13 +95,13 @@ class Sanity(Experiment):
 
     def _perturbation(self, case: Case, bench: Bench) -> list[Row]:
         """Means over layers of the results of an index on the changes of each layer."""
-        found: dict[str, list[float]] = {}
+        values: dict[str, list[float]] = {}
         for layer in case.a.model.default_layers:
             at = replace(case, layer_a=layer, layer_b=layer)
             changes = bench.once(case, ("changes", layer), partial(_changes, at, bench))
             for quantity, value in self._of_layer(at, changes, bench):
-                found.setdefault(quantity, []).append(value)
-        return [_mean(quantity, found.get(quantity, [])) for quantity in sanity_report.OF_CHANGES]
+                values.setdefault(quantity, []).append(value)
+        return [_mean(quantity, values.get(quantity, [])) for quantity in sanity_report.OF_CHANGES]
 
     def _of_layer(
         self, case: Case, changes: Sequence[perturbations.Change], bench: Bench

@@ -42,11 +42,11 @@ def table(rows: pandas.DataFrame) -> pandas.DataFrame:
     ok = ok.assign(what=_names(ok), value=value)
     entropies = ok[ok["quantity"] == "cross_entropy"]
     entropy = {key: steps.by_step(part) for key, part in entropies.groupby(SETTING + PAIR)}
-    found = []
+    lines = []
     for key, part in ok.groupby([*SETTING, "view", "what"], sort=False):
         runs = {pair: steps.by_step(run) for pair, run in part.groupby(PAIR)}
         follows = [_follows(run, entropy.get((*key[: len(SETTING)], *pair))) for pair, run in runs.items()]
-        found.append(
+        lines.append(
             [
                 *key,
                 len(runs),
@@ -56,7 +56,7 @@ def table(rows: pandas.DataFrame) -> pandas.DataFrame:
             ]
         )
     names = [*SETTING, "view", "what", "pairs", "before", "after", "with cross_entropy"]
-    table = pandas.DataFrame(found, columns=names)
+    table = pandas.DataFrame(lines, columns=names)
     return table.drop(columns=[name for name in ("model_b", "samples", "seed") if table[name].nunique() == 1])
 
 

@@ -115,7 +115,7 @@ def _parameters(function: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
     sides, options = given[:2], given[2:]
     if len(sides) < 2 or any(each.kind is not each.POSITIONAL_OR_KEYWORD for each in sides):
         raise InputError(f"{function.__name__} does not begin with two positional arguments; f(a, b, *, ...) is wanted")
-    found = []
+    fields = []
     for each in options:
         if each.kind is not each.KEYWORD_ONLY or not isinstance(each.default, (*PLAIN, Field)):
             raise InputError(
@@ -124,8 +124,8 @@ def _parameters(function: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
             )
         value = each.default if isinstance(each.default, Field) else field(default=each.default)
         kind = type(value.default) if each.annotation is each.empty else each.annotation
-        found.append((each.name, kind, value))
-    return found
+        fields.append((each.name, kind, value))
+    return fields
 
 
 def _again(module: str, name: str, params: dict[str, Any]) -> Index:

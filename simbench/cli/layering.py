@@ -39,11 +39,11 @@ def layers_command(spec: str, data: str | None, size: int | None, classes: int, 
     model: Any = registry.get("models", spec)
     dataset: Any = registry.get("datasets", data) if data else None
     net, x = _network(model, dataset, classes, size)
-    found = [layer for layer in survey(net, x) if layer.exact or not exact]
+    shown = [layer for layer in survey(net, x) if layer.exact or not exact]
     if form == "table":
-        _table(model, found, x)
+        _table(model, shown, x)
     else:
-        _machine(found, form)
+        _machine(shown, form)
 
 
 def _network(model: Model, dataset: Dataset | None, classes: int, size: int | None) -> tuple[Any, Any]:
@@ -88,8 +88,8 @@ def _table(model: Model, found: list, x: Any) -> None:
     rows = [(*each[:3], " x ".join(map(str, each[3])), *each[4:]) for each in map(_fields, found)]
     click.echo(tabulate(rows, headers=HEADINGS, maxcolwidths=[None] * 7 + [60], disable_numparse=True))
     counts = Counter(each.cut for each in found)
-    told = ", ".join(f"{kind} {counts[kind]}" for kind in ("exact", "hook", "none") if counts[kind])
-    click.echo(f"{model.spec}, inputs {' x '.join(map(str, x.shape[1:]))}: {len(found)} layers ({told or 'none'})")
+    totals = ", ".join(f"{kind} {counts[kind]}" for kind in ("exact", "hook", "none") if counts[kind])
+    click.echo(f"{model.spec}, inputs {' x '.join(map(str, x.shape[1:]))}: {len(found)} layers ({totals or 'none'})")
 
 
 FIELDS = ("name", "kind", "runs", "shape", "layout", "cut", "engine", "reason")

@@ -23,9 +23,9 @@ def default_layers(survey: Sequence[Layer]) -> list[str]:
     chosen = {layer.name for layer in blocks} | stages
     named = {layer.name: layer for layer in survey}
     same = {name for layer in readable if layer.name in chosen for name in _inside(layer, named)}
-    found = [layer.name for layer in readable if layer.name in chosen - same]
+    outermost = [layer.name for layer in readable if layer.name in chosen - same]
     outer = [layer.name for layer in readable if "." not in layer.name or "Pool" in layer.kind]
-    return found or outer or [layer.name for layer in readable]
+    return outermost or outer or [layer.name for layer in readable]
 
 
 def _repeated(layer: Layer, survey: Sequence[Layer], holders: set[str]) -> bool:

@@ -114,17 +114,17 @@ class HookedFront(nn.Module):
         self.net, self.layer, self.training = net, layer, False
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        found: list[Tensor] = []
+        outputs: list[Tensor] = []
 
         def hook(module: nn.Module, given: tuple, output: Any) -> None:
-            found.extend(leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor))
+            outputs.extend(leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor))
             raise _Stop
 
         handle = self.net.get_submodule(self.layer).register_forward_hook(hook)
         try:
             self.net(*args, **kwargs)
         except _Stop:
-            return found[0]
+            return outputs[0]
         finally:
             handle.remove()
         raise InputError(f"layer {self.layer!r} does not run when the network does; name layers that do")
@@ -138,23 +138,23 @@ class HookedFronts(nn.Module):
         self.net, self.layers, self.training = net, tuple(layers), False
 
     def forward(self, *args: Any, **kwargs: Any) -> list[Tensor]:
-        found: dict[str, Tensor] = {}
+        outputs: dict[str, Tensor] = {}
 
         def hook(layer: str, module: nn.Module, given: tuple, output: Any) -> None:
             leaf = next(leaf for leaf in pytree.tree_leaves(output) if isinstance(leaf, Tensor))
-            found.setdefault(layer, leaf.clone())
-            if len(found) == len(self.layers):
+            outputs.setdefault(layer, leaf.clone())
+            if len(outputs) == len(self.layers):
                 raise _Stop
 
         handles = [self.net.get_submodule(each).register_forward_hook(partial(hook, each)) for each in self.layers]
         try:
             self.net(*args, **kwargs)
         except _Stop:
-            return [found[layer] for layer in self.layers]
+            return [outputs[layer] for layer in self.layers]
         finally:
             for handle in handles:
                 handle.remove()
-        missing = next(layer for layer in self.layers if layer not in found)
+        missing = next(layer for layer in self.layers if layer not in outputs)
         raise InputError(f"layer {missing!r} does not run when the network does; name layers that do")
 
 

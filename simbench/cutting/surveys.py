@@ -67,10 +67,10 @@ def surveyed(cutter: Cutter, engine: str = "auto") -> list[Layer]:
     layers = []
     for name, module in cutter.probe.modules.items():
         seen, fault = cutter.probe.seen[0][name], cutter.probe.fault(name)
-        found, reason = (None, fault) if fault or engine == "hook" else cutter.engine(name, engine)
-        if found is None and not fault:
-            found = "hook"
+        cut, reason = (None, fault) if fault or engine == "hook" else cutter.engine(name, engine)
+        if cut is None and not fault:
+            cut = "hook"
         layout = "nc" if seen.shape is not None and len(seen.shape) == 1 else seen.layout
-        layers.append(Layer(name, type(module).__name__, seen.runs, seen.shape, layout, found, reason, seen.closes))
+        layers.append(Layer(name, type(module).__name__, seen.runs, seen.shape, layout, cut, reason, seen.closes))
     order = {name: seen.order or len(layers) + 1 for name, seen in cutter.probe.seen[0].items()}
     return sorted(layers, key=lambda layer: order[layer.name])

@@ -157,9 +157,9 @@ def _images(parts: dict, mean: tuple[float, ...] | None, std: tuple[float, ...] 
         zero, one, span, stored = 0.0, 1.0, None, None
     else:
         if np.dtype("uint8") in kinds:
-            told = " and ".join(sorted(map(str, kinds)))
+            types = " and ".join(sorted(map(str, kinds)))
             raise InputError(
-                f"train and test images are {told}; one type is wanted, with the same meaning of its values"
+                f"train and test images are {types}; one type is wanted, with the same meaning of its values"
             )
         low = min(float(x.min()) for x, _ in parts.values())
         high = max(float(x.max()) for x, _ in parts.values())

@@ -101,9 +101,9 @@ class Loan:
         changed = list(dict.fromkeys(path for path, unchanged in self._unchanged if not unchanged()))
         self._unchanged.clear()  # breaks reference cycles between loan and copies, so that memory is freed now
         if changed:
-            told = ", ".join(path or "rows" for path in changed[:4]) + (" ..." if len(changed) > 4 else "")
+            places = ", ".join(path or "rows" for path in changed[:4]) + (" ..." if len(changed) > 4 else "")
             raise Spoilt(
-                f"{NOUNS[plugin.kind]} {plugin.spec} changed what it was handed ({told}), so "
+                f"{NOUNS[plugin.kind]} {plugin.spec} changed what it was handed ({places}), so "
                 "its result is not taken; work on copies (x.clone()), and not in place"
             ) from error
 

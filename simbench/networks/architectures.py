@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cached_property, lru_cache
 from importlib import metadata
@@ -16,9 +15,10 @@ from simbench.errors import InputError
 from simbench.system import fatal
 from simbench.system.cache import cache_folder
 from simbench.system.codes import HOST, Description, local
+from simbench.system.distributions import distributions
 from simbench.system.provenance import digest, versions
 from simbench.system.raised import told
-from simbench.system.seals import content_of, put, sealed, unsealed
+from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 from simbench.system.stopwatch import since_start
 
 #: Packages whose versions are part of every cache key.
@@ -46,18 +46,30 @@ def architecture(model: Model, dataset: Dataset) -> str:
         ]
     )
     file = cache_folder("graphs", f"{key}.json")
-    known = cached_hash(file) if lasting else None
-    if known and "torch" not in sys.modules:
+    if lasting and "torch" not in sys.modules and (known := cached_hash(file)):
         return known
     if not lasting:
         return _built(model, dataset, packages)
     live = digest([key, _described(type(model), packages, lazy=True)])
     built = _built_once(live, model, dataset, packages)
-    sources = {} if known == built else _sources(packages)
-    if sources:
+    if _CACHED.get(file) != (built, stamps(file)):
+        _put(file, key, built, packages)
+    return built
+
+
+#: File of a hash -> the hash, and the file's stamps: what this process has found there, or written.
+_CACHED: dict[Path, tuple[str, tuple[int, ...]]] = {}
+
+
+def _put(file: Path, key: str, built: str, packages: frozenset[str]) -> None:
+    """Cache a hash, unless it is in the file already, or code has changed since the process began."""
+    if cached_hash(file) != built:
+        sources = _sources(packages)
+        if not sources:
+            return
         with contextlib.suppress(OSError):  # without a writable cache the hash is computed again next time
             put(file, sealed({"key": key, "graph": built, "sources": sources, "packages": _packages()}))
-    return built
+    _CACHED[file] = built, stamps(file)
 
 
 def _described(cls: type, packages: frozenset[str], lazy: bool = False) -> list:
@@ -133,14 +145,8 @@ def _sources(packages: frozenset[str]) -> dict[str, str]:
 def _packages() -> dict[str, str]:
     """Distribution -> version, for every installed package that is loaded."""
     loaded = {name.partition(".")[0] for name in sys.modules}
-    installed = {name for top, names in _distributions(tuple(sys.path)).items() if top in loaded for name in names}
+    installed = {name for top, names in distributions().items() if top in loaded for name in names}
     return {name: _version(name) for name in sorted(installed)}
-
-
-@lru_cache(maxsize=4)
-def _distributions(path: tuple[str, ...]) -> Mapping[str, list[str]]:
-    """Top-level package -> distributions on sys.path that provide it, read once per process and path."""
-    return metadata.packages_distributions()
 
 
 def cached_hash(file: Path) -> str | None:

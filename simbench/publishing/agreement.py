@@ -48,14 +48,14 @@ def conflicts(first: Record, second: Record, sources: tuple[str, str], allowed: 
     which one has none."""
     allowed = tolerance(first) if allowed is None else allowed
     mine, theirs = _rows(first), _rows(second)
-    found = []
+    differing = []
     for name in dict.fromkeys([*mine, *theirs]):
         a, b = mine.get(name), theirs.get(name)
         if a is None or b is None or not _agree(a, b, allowed):
             values = (a.value if a else None, b.value if b else None)
             statuses = (a.status if a else "nothing", b.status if b else "nothing")
-            found.append(Conflict(first.key, first.labels, *name, values, statuses, sources))
-    return found
+            differing.append(Conflict(first.key, first.labels, *name, values, statuses, sources))
+    return differing
 
 
 def _rows(record: Record) -> dict[tuple[str, int | None], Row]:

@@ -82,5 +82,5 @@ def card(
 
 def _each(values) -> list:
     """Different values in order."""
-    found = {digest(value): value for value in values}
-    return sorted(found.values(), key=str)
+    by_hash = {digest(value): value for value in values}
+    return sorted(by_hash.values(), key=str)

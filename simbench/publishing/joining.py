@@ -56,14 +56,14 @@ def _read(folder: Path) -> dict[str, pd.DataFrame]:
         raise InputError(
             f"{str(folder)!r} holds no {', '.join(missing)}; give folders of `simbench run` or `simbench publish`"
         )
-    found = {name: tables.read(folder, name) for name in names}
-    for name, frame in found.items():
+    frames = {name: tables.read(folder, name) for name in names}
+    for name, frame in frames.items():
         lacking = [column for column in _needed(name) if column not in frame]
         if lacking:
             raise InputError(
                 f"{folder / name} has no column {lacking[0]!r}; derive it again with `simbench leaderboard`"
             )
-    return found
+    return frames
 
 
 def _needed(name: str) -> Iterable[str]:
@@ -110,6 +110,6 @@ def _conflict(rows: pd.DataFrame, count: int) -> str:
 
 def _reliability(correlations: Iterable[pd.DataFrame]) -> pd.DataFrame:
     wanted = [*TARGET_KEY, "reliability", "ceiling"]
-    found = [frame.reindex(columns=wanted) for frame in correlations]
-    stated = pd.concat(found, ignore_index=True).dropna(subset=["reliability"])
+    stated_in = [frame.reindex(columns=wanted) for frame in correlations]
+    stated = pd.concat(stated_in, ignore_index=True).dropna(subset=["reliability"])
     return stated.drop_duplicates(TARGET_KEY, ignore_index=True)

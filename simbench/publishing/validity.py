@@ -72,9 +72,9 @@ def nonconformities(
     show(f"checking {noun}")
     outcomes = {check.name: check.run() for check in checks(plugin)}
     counts = Counter(outcome.status for outcome in outcomes.values())
-    found = [
+    failures = [
         f"{noun} fails its check {name}: {outcome.reason}"
         for name, outcome in outcomes.items()
         if outcome.status == "failed"
     ]
-    return found, f"{counts['passed']} passed, {counts['skipped']} skipped"
+    return failures, f"{counts['passed']} passed, {counts['skipped']} skipped"

@@ -96,15 +96,15 @@ def attempt(name: str, owner: str) -> None:
 
 def _installed() -> list[tuple[str, str, str, Callable[[], object]]]:
     """(name, package, its version, function that loads it) of every installed plugin module, or object."""
-    found = []
+    modules = []
     owners = {0: ("", "")}
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.value):
         at = id(point.dist) if point.dist else 0
         if at not in owners:  # each look at a distribution's name or version reads and parses its file of metadata
             owners[at] = (point.dist.name, point.dist.version)
         package, version = owners[at]
-        found += [(name, package, version, make) for name, make in members(point)]
-    return found
+        modules += [(name, package, version, make) for name, make in members(point)]
+    return modules
 
 
 def _manager() -> pluggy.PluginManager:

@@ -23,17 +23,17 @@ def faults(panel: PanelFile, registry: Registry) -> list[str]:
         design = Design.of(told["pairs"])
     except InputError as error:
         return [f"panel {panel.label}: {error}"]
-    found = []
+    lines = []
     lacking = [layer for layer in told["layers"] if layer not in model.layers]
     if lacking:
-        found.append(f"{model.spec} has no layer {', '.join(lacking)}; it has {', '.join(model.layers)}")
+        lines.append(f"{model.spec} has no layer {', '.join(lacking)}; it has {', '.join(model.layers)}")
     if design.fronts is not None and design.fronts >= len(panel.seeds):
-        found.append(f"its design {design} needs more networks than its {len(panel.seeds)}")
+        lines.append(f"its design {design} needs more networks than its {len(panel.seeds)}")
     misfits = dict.fromkeys(panel.misfit(model, dataset, fingerprint, seed) for seed in panel.seeds)
-    found += [misfit for misfit in misfits if misfit]
+    lines += [misfit for misfit in misfits if misfit]
     for seed in panel.seeds:
-        found += _faults(panel, model, dataset, seed)
-    return [f"panel {panel.label}: {fault}" for fault in found]
+        lines += _faults(panel, model, dataset, seed)
+    return [f"panel {panel.label}: {fault}" for fault in lines]
 
 
 def _faults(panel: PanelFile, model: Model, dataset: Dataset, seed: int) -> Iterator[str]:

@@ -87,8 +87,8 @@ def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str], 
     elif scope.files:
         networks = given(scope.models[0], scope.files, dataset)
     else:
-        found = (_networks(scope, model, dataset, origins, fingerprints, resolved) for model in scope.models)
-        networks = tuple(chain.from_iterable(found))
+        of_models = (_networks(scope, model, dataset, origins, fingerprints, resolved) for model in scope.models)
+        networks = tuple(chain.from_iterable(of_models))
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit, cut=resolved.request.cut)
     selection = Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
     controls = tuple(_controls(scope, selection))

@@ -16,7 +16,7 @@ from simbench.system.surroundings import abroad
 def recipes(job: Job) -> list[dict[str, Any]]:
     """Plain data: for each model and data set the `recipe` (fields of `simbench.Recipe`), and `weights`, the hashes of
     the networks that simbench trained by it, for this run or for a panel."""
-    found: dict[str, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     for part in job.parts:
         setting = part.selection.setting
         for network in (*part.selection.networks, *part.selection.controls):
@@ -24,8 +24,8 @@ def recipes(job: Job) -> list[dict[str, Any]]:
                 continue
             with suppress(Exception):  # of the plugin: nothing is known then
                 entry = _entry(network, setting)
-                found.setdefault(canonical(entry), entry | {"weights": set()})["weights"].add(network.weights)
-    return [each | {"weights": sorted(each["weights"])} for each in found.values()]
+                entries.setdefault(canonical(entry), entry | {"weights": set()})["weights"].add(network.weights)
+    return [each | {"weights": sorted(each["weights"])} for each in entries.values()]
 
 
 def _ours(network: Network) -> bool:

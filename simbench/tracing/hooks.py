@@ -83,12 +83,12 @@ class Taps:
     def _receive(self, name: str, module: nn.Module, output: Any) -> None:
         """Handle the output of a layer: read it, or note why it cannot be read."""
         again = name in self._taken or name in self._waiting or (name in self.unknown and self._layouts is None)
-        found = "runs several times in a pass" if again else activations_in(output, self._rows)
-        if isinstance(found, Tensor):
+        rows = "runs several times in a pass" if again else activations_in(output, self._rows)
+        if isinstance(rows, Tensor):
             if name not in self._unfit:
-                self._read(name, module, found.detach())
+                self._read(name, module, rows.detach())
         else:
-            self._refuse(name, found)
+            self._refuse(name, rows)
 
     def _refuse(self, name: str, reason: str) -> None:
         """Leave a layer out, or raise InputError where it has to be readable."""

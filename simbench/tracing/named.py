@@ -21,10 +21,10 @@ def layouts_of(net: nn.Module, inputs: Any) -> dict[str, Layout]:
     try:
         with tapped(net, ["*"], "the network") as taps:
             taps(Inputs(net, lambda batch: batch, "the network")(inputs), lambda layer, output: None)
-            found = {name: _layout(seen) for name, seen in taps.seen.items() if name in taps.layers}
+            layouts = {name: _layout(seen) for name, seen in taps.seen.items() if name in taps.layers}
     except InputError:
         return {}
-    return {name: layout for name, layout in found.items() if layout is not None}
+    return {name: layout for name, layout in layouts.items() if layout is not None}
 
 
 def _layout(seen: Seen) -> Layout | None:

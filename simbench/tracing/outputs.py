@@ -63,15 +63,15 @@ def named(
 
     Raises InputError for a name that is no submodule, and for a pattern that matches none.
     """
-    found: dict[str, bool] = {}
+    singly: dict[str, bool] = {}
     for name in layers:
         matches = [name] if name in modules else fnmatch.filter(modules, name)
         if not matches:
             raise unknown(f"layer of {side}", name, modules, "layers are the names of submodules, or patterns of them")
         for match in matches:
-            found[match] = found.get(match, False) or match == name
-    allowed = found if among is None else set(among)
-    return {name: itself for name, itself in found.items() if name in allowed}
+            singly[match] = singly.get(match, False) or match == name
+    allowed = singly if among is None else set(among)
+    return {name: itself for name, itself in singly.items() if name in allowed}
 
 
 #: Why the hook of a module was not called in a pass.

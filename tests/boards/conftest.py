@@ -4,5 +4,5 @@ import pytest
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_figures(undrawn):
-    """`board.figure()` is made all the same."""
+def no_figures(undrawn, unranked):
+    """`board.figure()` is made all the same; what boards show is measured, not ranked."""

@@ -134,12 +134,14 @@ def test_several_labels(nets, tmp_path):
     assert 0 < board.matrix("accuracy").iloc[0, 0] < 1
 
 
+@pytest.mark.long
 def test_a_shuffling_loader_is_read_once_for_both_networks(nets, tmp_path):
     loader = DataLoader(TensorDataset(INPUTS, LABELS), 16, shuffle=True)
     board = simbench.compare(nets[0], nets[0], data=loader, layers="flat", untrained=False, results=tmp_path)
     assert board.matrix("cka").iloc[0, 0] == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.long
 def test_each_network_is_given_its_own_inputs(nets, tmp_path):
     shifted = lambda x: 2 * x + 1  # noqa: E731 (as a user writes it)
     board = simbench.compare(

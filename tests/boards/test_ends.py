@@ -79,6 +79,7 @@ def test_a_network_is_traced_once_for_all_of_its_layers(across):
     assert board.matrix("agreement").shape[1] > 1 and 1 <= len(traced) == len(set(traced))
 
 
+@pytest.mark.long
 def test_token_ids_are_compared_and_stitched_where_the_end_reads_them_again(tmp_path):
     ids = torch.randint(0, 10, (64, 5), generator=torch.Generator().manual_seed(5))
     nets = Masked().eval(), Masked().eval()

@@ -51,7 +51,7 @@ def nets(data):
 def board(nets, data, tmp_path_factory):
     x, y, xe, ye = data
     folder = tmp_path_factory.mktemp("results")
-    given = {"stitchers": "least_squares,identity,task_loss[epochs=2]", "indices": "cka,r2_lr"}
+    given = {"stitchers": "least_squares,identity,task_loss[epochs=2]", "indices": "cka,r2_lr", "layers": "act,act2"}
     return simbench.compare(*nets, data=(x, y), test=(xe, ye), results=folder, **given)
 
 

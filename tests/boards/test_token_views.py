@@ -59,6 +59,7 @@ def test_tokens_pair_with_the_pixels_of_a_map(nets, tmp_path):
     assert board.matrix("cka").loc["blocks.0", "first"] == pytest.approx(value, abs=1e-4)
 
 
+@pytest.mark.long
 def test_a_layer_without_class_token_is_skipped(nets, tmp_path):
     a, _, maps = nets
     board = simbench.compare(a, maps, view="cls", **given(tmp_path, indices="cka"))

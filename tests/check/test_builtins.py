@@ -188,15 +188,20 @@ INAPPLICABLE = {
 ANY_ROUNDING = {"contract", "bad_input", "inputs_untouched", "states_untouched", "deterministic"}
 
 
+#: Seconds each: tests of the index itself are their quick neighbours.
+DEAR = {"pls", "ridge"}
+
+
 def configurations() -> list:
-    """(kind, spec, whether its checks hold on any rounding); further configurations of a name are long."""
+    """(kind, spec, whether its checks hold on any rounding); further configurations of a name, and dear ones, are
+    long."""
     return [
         pytest.param(
             kind,
             spec,
             steady,
             id=f"{kind}-{spec}" + "-any_rounding" * steady,
-            marks=[pytest.mark.long] * (spec != first) + [pytest.mark.any_rounding] * steady,
+            marks=[pytest.mark.long] * (spec != first or spec in DEAR) + [pytest.mark.any_rounding] * steady,
         )
         for kind, specs in SPECS.items()
         for spec in specs

@@ -220,7 +220,7 @@ def test_a_results_folder_that_refuses_files(refused, monkeypatch):
 
 def test_a_cache_folder_that_cannot_be_written(refused, files, monkeypatch):
     monkeypatch.setenv("SIMBENCH_CACHE", str(files / "file"))
-    line = refused("run --train --experiments matching --layers bn8")
+    line = refused("run --train --experiments matching --layers bn8 --seeds 2")
     assert "the cache folder" in line and "set SIMBENCH_CACHE to another" in line
 
 

@@ -24,6 +24,7 @@ def test_one_name(call):
     assert (done.code, done.err) == (0, "") and done.out.startswith("identity: ") and " 0 failed" in done.out
 
 
+@pytest.mark.long
 def test_several_names_and_a_configured_one(call):
     done = call("check", "identity", "svcca[variance=0.9],r2_lr[centred=false]")
     heads = [line.split(":")[0] for line in done.out.splitlines() if not line.startswith(" ")]

@@ -66,6 +66,7 @@ def test_the_next_process_names_the_plugin_and_goes_on_without_it(call, package,
         assert f"plugin 'deadly' of deadly 1.2 could not be loaded ({does}; uninstall it" in done.err
 
 
+@pytest.mark.long
 def test_a_plugin_that_no_longer_kills_is_loaded_again(call, package, monkeypatch):
     site = package("mended", f"{HEAD}{KILL}{HOOK.format('pass')}")
     assert listed(site) == -signal.SIGSEGV

@@ -23,9 +23,14 @@ def simbench_executors():
 """
 
 
-def test_an_executor_of_another_package_gives_the_same_bytes(call, package, monkeypatch, tiny, warm, finished):
+def test_an_executor_of_another_package_is_listed(call, package, monkeypatch):
     monkeypatch.syspath_prepend(package("stranger", STRANGER))
     assert "threads" in call("list", "executors").out
+
+
+@pytest.mark.long
+def test_an_executor_of_another_package_gives_the_same_bytes(call, package, monkeypatch, tiny, warm, finished):
+    monkeypatch.syspath_prepend(package("stranger", STRANGER))
     done = call(*tiny, "--executor", "threads")
     assert done.code == 0, done.err
     there, here = (each.folder / "simbench-results" / "measurements.csv" for each in (done, finished))

@@ -31,6 +31,7 @@ def test_a_panel_that_was_made_is_verified_and_shown(call, made):
         assert f"{network['accuracy']:.4f}  {network['weights']}" in shown.out
 
 
+@pytest.mark.long
 def test_verify_has_a_line_for_each_fault(call, made):
     told = dict(read_panel(made).told)
     told["networks"]["0"]["accuracy"] -= 0.1
@@ -81,6 +82,7 @@ def test_the_panel_that_comes_with_simbench_is_listed_and_small(call, cache, reg
     assert panel.file.stat().st_size < 5e6
 
 
+@pytest.mark.long
 def test_the_default_networks_are_those_of_the_panel(call, cache):
     done = call("run", "--layers", "bn8", "--indices", "cka", "--dry-run")
     assert done.code == 0 and "to measure\n" in done.err and "to train" not in done.err

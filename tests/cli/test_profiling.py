@@ -95,6 +95,7 @@ def test_a_finished_run_is_profiled_without_torch_from_the_process_s_start(proce
     assert found["start-up"][2] == 3, "before the command, its plugins, its tables"
 
 
+@pytest.mark.long
 def test_what_is_new_alone_is_among_the_slowest(call, finished, warm, tiny, tmp_path):
     shutil.copytree(finished.folder, tmp_path / "work", dirs_exist_ok=True)
     done = call(*tiny, "--indices", "svcca[variance=0.9]", "--profile")

@@ -10,6 +10,8 @@ import pytest
 
 from simbench.results.store import Store
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def results(finished, tmp_path):

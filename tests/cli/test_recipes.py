@@ -16,6 +16,8 @@ from simbench.report.tables import Words, of_folder, recipes
 from simbench.results.store import Store
 from simbench.system.seals import sealed, unsealed
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def folder(finished):

@@ -79,6 +79,7 @@ def test_what_cannot_be_drawn_is_one_line(call, made, words, said):
     assert "on record" not in done.err and not list(Path().iterdir())
 
 
+@pytest.mark.long
 def test_every_board_has_a_panel_of_its_own(call, tmp_path):
     of = tables(["bures", "cka", "svcca", "zero"], ["least_squares"], settings=2)
     folder = written(of, tmp_path / "two")

@@ -14,7 +14,7 @@ from limited import files_of_at_most, limited, without_rights
 from simbench.results.folder import FILES
 from simbench.results.store import Store
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"), pytest.mark.usefixtures("undrawn")]
 READABLE, CLOSED = 0o555, 0
 
 
@@ -40,11 +40,16 @@ def content(folder: Path) -> dict[str, bytes]:
     ("words", "code", "message"),
     [
         (["leaderboard", "--results", "R"], 0, ""),
-        (["correlate", "--results", "R"], 0, ""),
-        (["doctor", "R"], 0, ""),
-        (["plot", "scatter", "--results", "R"], 0, ""),
-        (["report", "R"], 2, "cannot be written (Permission denied); name another file with --to"),
-        (["report", "R", "--to", "page.html"], 0, ""),
+        pytest.param(["correlate", "--results", "R"], 0, "", marks=pytest.mark.long),
+        pytest.param(["doctor", "R"], 0, "", marks=pytest.mark.long),
+        pytest.param(["plot", "scatter", "--results", "R"], 0, "", marks=pytest.mark.long),
+        pytest.param(
+            ["report", "R"],
+            2,
+            "cannot be written (Permission denied); name another file with --to",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(["report", "R", "--to", "page.html"], 0, "", marks=pytest.mark.long),
         (["run", "--force", "--results", "R"], 2, "is not writable"),
         (["compact", "R"], 2, "is not writable"),
         (["publish", "R", "--to", "R/p"], 2, "/r/p' cannot be written"),
@@ -74,7 +79,9 @@ def test_what_may_only_be_read_is_read(call, results, tiny, words, code, message
     ],
     ids=lambda words: words[0],
 )
-@pytest.mark.parametrize("part", ["", "records", "measurements.csv"])
+@pytest.mark.parametrize(
+    "part", ["", *(pytest.param(part, marks=pytest.mark.long) for part in ("records", "measurements.csv"))]
+)
 def test_what_may_not_be_read_is_named(call, results, words, part):
     closed(results / part, CLOSED) if (results / part).is_dir() else (results / part).chmod(CLOSED)
     done = limited(without_rights, *(str(results) if word == "R" else word for word in words))
@@ -84,6 +91,7 @@ def test_what_may_not_be_read_is_named(call, results, words, part):
         assert words[0] == "doctor" or done.err.count("\n") == 1, done.err
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_a_run_in_one_line_and_the_next_goes_on(call, tiny, warm_cache, monkeypatch):
     monkeypatch.setenv("SIMBENCH_CACHE", str(warm_cache))
     full = limited(partial(files_of_at_most, 6000), *tiny, "--results", "r")
@@ -96,6 +104,7 @@ def test_a_full_disk_ends_a_run_in_one_line_and_the_next_goes_on(call, tiny, war
     assert sorted(FILES) == sorted(name for name in FILES if Path("r", name).is_file())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="other file systems want names to be text")
 def test_paths_whose_bytes_are_no_text_hold_results(call, finished, warm_cache, tiny, monkeypatch):
     monkeypatch.setenv("SIMBENCH_CACHE", str(warm_cache))

@@ -14,6 +14,7 @@ import pytest
 from simbench.cli.running import run_command
 from simbench.results import folder as publish
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 RAISES = """
 import simbench
 class Fails(simbench.Index):
@@ -73,6 +74,7 @@ def test_every_table_is_there_and_the_command_is_on_record(finished, tiny):
     assert publish.read(results, "runs.csv").loc[0, "command"] == " ".join(["simbench", *tiny])
 
 
+@pytest.mark.long
 def test_a_second_run_computes_nothing_without_torch_and_leaves_every_byte(process, finished, warm, tiny, tmp_path):
     shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
     before = {name: (tmp_path / "simbench-results" / name).read_bytes() for name in publish.FILES}
@@ -85,12 +87,14 @@ def test_a_second_run_computes_nothing_without_torch_and_leaves_every_byte(proce
     assert done.out.split("nothing")[0] == finished.out.split("measured 10")[0]
 
 
+@pytest.mark.long
 def test_force_measures_everything_again_to_the_same_bytes(again, finished, tiny):
     done = again(*tiny, "--force")
     assert done.code == 0 and "measured 10 of 10 cases" in done.out and table(done.folder) == table(finished.folder)
     assert len(publish.read(done.folder / "simbench-results", "runs.csv")) == 2
 
 
+@pytest.mark.long
 def test_a_new_index_is_all_that_is_measured(again, tiny):
     done = again(*tiny, "--indices", "svcca")
     assert done.code == 0 and "measured 2 of 12 cases" in done.out
@@ -135,6 +139,7 @@ def test_degenerate_and_skipped_rows_are_counted_with_their_reason(again, tiny):
     assert counts.split() == ["28", "2", "2", "0", "32"]
 
 
+@pytest.mark.long
 def test_a_corrupt_record_is_reported_and_measured_again(again, tiny, finished):
     broken = next((again(*tiny, "--dry-run").folder / "simbench-results" / "records").rglob("*.json"))
     broken.write_text(broken.read_text().replace('"status": "ok"', '"status": "okay"'))
@@ -204,11 +209,20 @@ def test_every_option_has_a_variable(option, monkeypatch):
     assert found == (value,) if option.multiple else str(found) == str(value)
 
 
-def test_variables_are_used_put_on_record_and_yield_to_options(call, warm, tiny, monkeypatch):
+@pytest.fixture
+def variables(tiny, monkeypatch):
+    """The options of TINY as variables."""
     for option, value in zip(tiny[1::2], tiny[2::2], strict=True):
         monkeypatch.setenv("SIMBENCH_RUN_" + option.strip("-").upper().replace("-", "_"), value)
+
+
+def test_variables_are_used_and_yield_to_options(call, warm, variables):
     assert call("run", "--dry-run").err.startswith("10 cases: ")
     assert call("run", "--indices", "cka", "--dry-run").err.startswith("8 cases: ")
+
+
+@pytest.mark.long
+def test_variables_are_put_on_record(call, warm, variables, monkeypatch):
     monkeypatch.setenv("SIMBENCH_RUN_STITCHERS", "identity")
     done = call("run")
     command = publish.read(done.folder / "simbench-results", "runs.csv").loc[0, "command"]

@@ -83,7 +83,7 @@ def test_ctrl_c_at_the_end_of_the_process_shows_no_traceback(monkeypatch):
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("verb", ["leaderboard", "correlate"])
+@pytest.mark.parametrize("verb", ["leaderboard", pytest.param("correlate", marks=pytest.mark.long)])
 def test_a_read_only_results_folder_is_ranked_and_written_elsewhere(call, results, tmp_path, monkeypatch, verb):
     for name in publish.FILES:
         (results / name).unlink()

@@ -147,8 +147,11 @@ def test_a_stitch_of_tokens_is_applied_by_hand_in_any_dtype():
 
 @pytest.mark.parametrize(
     "wrap",
-    [torch.compile, nn.DataParallel, lambda net: nn.Sequential(torch.compile(net))[0]],
-    ids=["compiled", "parallel", "compiled in a row"],
+    [
+        pytest.param(torch.compile, id="compiled", marks=pytest.mark.long),  # imports what compiles
+        pytest.param(nn.DataParallel, id="parallel"),
+        pytest.param(lambda net: nn.Sequential(torch.compile(net))[0], id="compiled in a row", marks=pytest.mark.long),
+    ],
 )
 def test_wrappers_are_seen_through(wrap):
     net = Block(4).eval()

@@ -228,6 +228,7 @@ class BadBatch(type(simbench.load().get("indices", "cka[estimator=minibatch]")))
         return super().of_batch(x.zero_().add_(1))
 
 
+@pytest.mark.long
 def test_similarities_of_honest_indices_are_those_without_the_spoilers_beside_them():
     torch.manual_seed(0)
     nets = [

@@ -67,7 +67,7 @@ def ids(count: int, seed: int):
 TRAIN, TEST = ids(150, 1), ids(131, 2)  # two batches of the bench, the second one short
 
 
-@pytest.fixture(scope="module", params=["gpt2", "bert"])
+@pytest.fixture(scope="module", params=["gpt2", pytest.param("bert", marks=pytest.mark.long)])
 def rig(request):
     """Two networks of a kind, their bench, and a case of least squares between them."""
     nets = [network(request.param, width, seed) for seed, width in enumerate(WIDTHS)]

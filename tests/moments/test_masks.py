@@ -12,7 +12,7 @@ from simbench import similarity
 # -- masks -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     st.sets(st.tuples(st.integers(0, 39), st.integers(0, 4)), max_size=20),
     st.sets(st.tuples(st.integers(0, 39), st.integers(0, 6)), max_size=20),

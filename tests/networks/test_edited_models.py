@@ -126,6 +126,7 @@ def test_what_was_edited_while_the_process_ran_is_not_remembered(site, cache):
     assert told(site, code)[1] and not (cache / "graphs").exists()
 
 
+@pytest.mark.long
 def test_an_edited_model_is_trained_and_measured_anew_though_its_version_stays(
     small_registry, cache, tmp_path, monkeypatch
 ):

@@ -61,8 +61,17 @@ def norms(module: nn.Module) -> int:
     return modules + sum(node.target is NORM for graph in graphs for node in graph.graph.nodes)
 
 
-@pytest.mark.parametrize("engine", ["fx", "export"])
-@pytest.mark.parametrize(("layer", "left"), [("norm", 1), ("block1", 1), ("stem", 2)])
+@pytest.mark.parametrize(
+    ("layer", "left", "engine"),
+    [
+        ("norm", 1, "fx"),
+        ("block1", 1, "fx"),
+        ("stem", 2, "fx"),
+        ("stem", 2, "export"),
+        pytest.param("norm", 1, "export", marks=pytest.mark.long),
+        pytest.param("block1", 1, "export", marks=pytest.mark.long),
+    ],
+)
 def test_ends_of_graphs_are_folded_but_for_norms_of_other_readers(net, engine, layer, left):
     """What is left: `apart`, whose convolution has another reader, and the one whose convolution is in the front."""
     front, end = _halves(net, layer, engine)

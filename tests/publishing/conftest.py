@@ -13,6 +13,11 @@ import simbench
 from simbench.results.store import Record, Store
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_figures(undrawn):
+    """Figures of runs are files all the same."""
+
+
 @pytest.fixture(scope="session")
 def finished(made_once) -> Path:
     """A results folder that no test changes."""

@@ -63,6 +63,7 @@ def test_one_folder_gives_its_own_board():
     assert (ranked["layers"] < 8).all()  # unreliable layers are left out, as in the run
 
 
+@pytest.mark.long
 def test_an_index_of_a_stranger_is_ranked_beside_the_published_ones(stranger):
     ranked = board([PUBLISHED, stranger])
     assert set(ranked.index[ranked["rank"].notna()]) == {"cca", "cka", "pwcca", "r2_lr", "svcca", "=distance"}

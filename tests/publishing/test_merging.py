@@ -77,6 +77,7 @@ def test_a_conflict_is_refused_with_both_values_and_sources(copy, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]  # nothing is left behind
 
 
+@pytest.mark.long
 def test_both_values_are_listed_on_request(finished, copy, tmp_path):
     merge([copy("a"), copy("b", shifted("cka", -0.25))], tmp_path / "all", keep="both")
     table = pd.read_csv(tmp_path / "all" / "conflicts.csv")

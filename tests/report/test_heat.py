@@ -109,6 +109,7 @@ def test_the_page_has_the_section_where_layers_were_crossed():
     assert section.count("<figure>") == 2 and 'href="#layers"' in text
 
 
+@pytest.mark.long
 def test_a_page_is_made_where_stitched_networks_have_no_relative_accuracy():
     made = tables(["bures", "cka", "zero"], ["ls"])
     object.__setattr__(made, "measurements", made.measurements[made.measurements["quantity"] != "relative_accuracy"])

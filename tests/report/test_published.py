@@ -26,6 +26,7 @@ def published(registry: simbench.Registry) -> tuple[Tables, float]:
     return tables, time.process_time() - began
 
 
+@pytest.mark.long
 def test_the_page_of_the_default_run_takes_at_most_3_mb_and_5_s(published, registry, tmp_path):
     tables, reading = published
     began = time.process_time()

@@ -16,6 +16,7 @@ from simbench.report.answer import unranked
 from simbench.report.names import settings
 from simbench.report.tables import Tables, Words
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 LAYERS = ("bn1", "bn2", "bn10")
 TABLES = tables(["bures", "cka", "zero"], ["ls"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,8 +50,7 @@ def record(a: int, b: int, kind: str, method: str, *rows: Row) -> Record:
     return Record(f"{a}{b}{method}", {}, labels, told, rows, 0.5, "r1")
 
 
-@pytest.fixture
-def contents() -> Contents:
+def four_networks() -> Contents:
     """Four networks; cka and accuracy grow together, the distance falls."""
     records = []
     for a in range(4):
@@ -66,9 +66,21 @@ def contents() -> Contents:
 
 
 @pytest.fixture
-def folder(tmp_path, contents) -> Path:
-    publish.publish(contents, tmp_path)
-    return tmp_path
+def contents() -> Contents:
+    return four_networks()
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    publish.publish(four_networks(), folder)
+    return folder
+
+
+@pytest.fixture
+def folder(published, tmp_path) -> Path:
+    """A copy of their tables."""
+    return shutil.copytree(published, tmp_path, dirs_exist_ok=True)
 
 
 def stamps(folder: Path) -> dict[str, int]:

@@ -17,7 +17,7 @@ from simbench.statistics.leaderboard import leaderboard
     [
         pytest.param("tiny10-digits", marks=pytest.mark.long),
         pytest.param("paper-digits", marks=pytest.mark.long),
-        "paper-tiny10-cifar10",
+        pytest.param("paper-tiny10-cifar10", marks=pytest.mark.long),
         "paper-resnet20-cifar10",
     ],
 )

@@ -24,6 +24,8 @@ from simbench.runs.plan import plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 
+pytestmark = pytest.mark.usefixtures("undrawn", "unranked")
+
 
 class Abroad(Experiment):
     """Stitches the first network of every model and data set to the last home one, at bn1."""
@@ -213,6 +215,7 @@ def test_cases_of_a_foreign_network_have_keys_of_their_own(context, everywhere):
 FAMOUS = replace(REQUEST, models=("famous,famous[weights=elsewhere]",), datasets=("blobs",))
 
 
+@pytest.mark.long
 def test_published_weights_are_fetched_once_and_stand_beside_trained_networks(everywhere, cache, tmp_path, monkeypatch):
     request, fetched = replace(FAMOUS, results=tmp_path / "results"), []
     fetch = Published.fetch

@@ -57,12 +57,14 @@ def mark(request, registry, name: str) -> None:
     os.close(started._file)
 
 
+@pytest.mark.long
 def test_every_case_apart_gives_the_same_bytes(request_, registry, honest):
     request = replace(request_, timeout=60.0)
     go(request, registry)
     assert table(request) == honest
 
 
+@pytest.mark.long
 def test_a_case_that_dies_or_takes_too_long_fails_alone(request_, registry, honest):
     request = replace(request_, indices=("cka,dies,exits,sleeps,r2_lr",), layers=("bn1",), timeout=1.0)
     outcome, said = go(request, registry)
@@ -74,6 +76,7 @@ def test_a_case_that_dies_or_takes_too_long_fails_alone(request_, registry, hone
     assert sum(line.startswith("failed: ") for line in said) == 6
 
 
+@pytest.mark.long
 def test_what_a_process_died_of_is_measured_apart_by_the_next_run_and_by_those_after_it(request_, registry):
     """All cases of the method that crashed: this process lives, although nothing limits their time."""
     request = replace(request_, indices=("cka,dies",), stitchers=("identity",))
@@ -86,6 +89,7 @@ def test_what_a_process_died_of_is_measured_apart_by_the_next_run_and_by_those_a
         assert not (request.results / "started").exists()
 
 
+@pytest.mark.long
 def test_a_case_that_was_merely_under_way_gives_the_same_number(request_, registry, honest):
     go(replace(request_, indices=("cka",)), registry)
     mark(request_, registry, "r2_lr")
@@ -137,6 +141,7 @@ def test_a_limit_that_is_none_is_refused(request_, registry, timeout):
         prepare(replace(request_, timeout=timeout), registry)
 
 
+@pytest.mark.long
 def test_a_limit_holds_on_workers_too(request_, registry):
     """Of a pool: a case that dies takes no worker along."""
     request = replace(request_, indices=("cka,exits,sleeps",), layers=("bn1",), stitchers=("identity",), timeout=1.0)

@@ -41,6 +41,7 @@ def test_a_run_prepares_every_network_and_layer_once_and_compares_every_pair_onc
     assert any("counting on 6 pairs bn1: 6 cases" in line for line in progress.said)
 
 
+@pytest.mark.long
 def test_indices_of_states_come_last_at_their_layer_one_after_the_other(small):
     given = [
         replace(case(small, method, a, b, view=view), experiment=case(small, method).experiment)

@@ -64,6 +64,7 @@ def test_networks_of_an_installed_panel_are_not_trained(run):
     assert "net on blobs (panel small-1), 2 networks" in str(outcome)
 
 
+@pytest.mark.long
 def test_other_seeds_are_trained_and_rows_of_two_networks_name_the_panel_of_both(run):
     outcome = run(**SMALL, seeds=3)
     assert outcome.trained == 1
@@ -72,6 +73,7 @@ def test_other_seeds_are_trained_and_rows_of_two_networks_name_the_panel_of_both
     assert (outcome.measurements.loc[~of_panel, "panel"] == "").all()
 
 
+@pytest.mark.long
 def test_train_trains_what_a_panel_holds(run):
     outcome = run(**SMALL, seeds=2, train=True)
     assert outcome.trained == 2 and set(outcome.measurements["panel"]) == {""}

@@ -89,6 +89,7 @@ def test_a_bar_that_never_began_can_end(monkeypatch):
     assert "\x1b[?25l" not in screen.getvalue()
 
 
+@pytest.mark.usefixtures("undrawn", "unranked")
 def test_a_run_shows_the_batches_of_a_long_pass(small_registry, tmp_path, cache, monkeypatch):
     shown: list[str] = []
 
@@ -119,7 +120,15 @@ def test_an_interrupted_run_ends_its_progress(small_registry, tmp_path, cache, m
             self.ended = True
 
     job = prepare(
-        Request(models=("net",), datasets=("blobs",), results=tmp_path / "r", experiments=("matching",)), small_registry
+        Request(
+            models=("net",),
+            datasets=("blobs",),
+            seeds="2",
+            indices=("cka",),
+            results=tmp_path / "r",
+            experiments=("matching",),
+        ),
+        small_registry,
     )
     monkeypatch.setattr("simbench.networks.weights.train", interrupted)
     shown = Ended()

@@ -52,8 +52,15 @@ class Heard(Silent):
             act()
 
 
-@pytest.mark.parametrize("executor", [None, Flaky], ids=["here", "on workers"])
-@pytest.mark.parametrize("recorded", [True, False], ids=["it records them", "it is gone without them"])
+@pytest.mark.parametrize(
+    ("executor", "recorded"),
+    [
+        pytest.param(None, True, id="here, it records them"),
+        pytest.param(Flaky, False, id="on workers, it is gone without them"),
+        pytest.param(None, False, id="here, it is gone without them", marks=pytest.mark.long),
+        pytest.param(Flaky, True, id="on workers, it records them", marks=pytest.mark.long),
+    ],
+)
 def test_a_run_leaves_to_another_what_that_has_under_way(
     request_, small_registry, honest, tmp_path, executor, recorded
 ):

@@ -80,6 +80,7 @@ def died(request, registry) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.long
 def test_a_model_that_kills_when_it_is_built_is_named(asked, registry, monkeypatch):
     monkeypatch.setenv("DEADLY", "build")
     assert died(asked, registry) == -signal.SIGSEGV

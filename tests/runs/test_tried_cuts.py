@@ -65,6 +65,7 @@ def test_every_model_is_cut_at_its_own_layers_and_fronts_are_not_cut(part):
     try_cuts(replace(found, cases=tuple(filter(None, fronts))))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_model_that_kills_the_process_that_cuts_it_is_named_by_the_next(part):
     found = part(models=(DeadlyForward(),))

@@ -11,6 +11,7 @@ from simbench import columns
 from simbench.results import tables
 from simbench.runs.progress import Lines, Silent, shown
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 SMALL = {
     "models": "net",
     "datasets": "blobs",
@@ -111,6 +112,7 @@ def test_an_object_of_another_kind_and_an_unknown_option_are_refused(run):
         run(indexes="cka")
 
 
+@pytest.mark.long
 def test_what_fails_is_a_problem_and_raises_nothing(run):
     class Fails(Halved):
         name = "fails"
@@ -130,6 +132,7 @@ def test_a_request_is_taken_with_options_that_go_before_it(small_registry, tmp_p
     assert outcome.folder == tmp_path / "b" and outcome.cases == 18
 
 
+@pytest.mark.long
 def test_threads_last_as_long_as_the_run(run):
     import torch
 

@@ -46,7 +46,7 @@ def test_midranks_of_tied_repeated_values_are_known():
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_weighted_correlation_is_that_of_repeated_cells(data):
     cells = complete(4, layers=2)
     few = st.integers(0, 5).map(float)  # few values: many ties
@@ -151,6 +151,7 @@ def simulated(networks: int, rho: float, seed: int, cells: Cells) -> tuple[np.nd
     return tuple(pair(networks)[:, cells.a] + pair(networks)[:, cells.b] + 0.5 * pair(cells.n))
 
 
+@pytest.mark.long
 def test_intervals_cover_the_truth_in_spite_of_shared_networks():
     cells, truth, hits = complete(8), 6 / np.pi * np.arcsin(0.6 / 2), 0
     for seed in range(60):
@@ -160,6 +161,7 @@ def test_intervals_cover_the_truth_in_spite_of_shared_networks():
     assert 0.85 * 60 <= hits <= 60
 
 
+@pytest.mark.long
 def test_p_values_are_uniform_without_an_association():
     cells = complete(5)
     p = []

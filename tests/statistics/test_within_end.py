@@ -66,7 +66,7 @@ def test_an_index_of_the_end_alone_has_nothing_given_the_end():
 
 
 @given(st.permutations(range(6)), st.integers(0, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_renaming_the_networks_changes_nothing(names, seed):
     pairs = all_pairs(6)
     x, y = np.random.default_rng(seed).random((2, 6, 6))
@@ -79,7 +79,7 @@ def test_renaming_the_networks_changes_nothing(names, seed):
 
 
 @given(st.sampled_from([np.exp, np.cbrt, lambda x: 3 * x - 7, np.arctan]), st.integers(0, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_a_monotone_transform_of_an_index_changes_no_correlation_of_ranks(transform, seed):
     pairs = all_pairs(6)
     x, y = np.random.default_rng(seed).standard_normal((2, len(pairs), 2))

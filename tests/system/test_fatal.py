@@ -49,6 +49,7 @@ def test_what_kills_again_is_not_done_here_however_often_it_is_asked_for(given):
             pytest.fail("it would be done in this process")
 
 
+@pytest.mark.long
 def test_what_no_longer_kills_is_tried_once(given):
     given[0].unlink()
     with marked(["work", 1], work, *given) as tried:
@@ -80,6 +81,7 @@ def unloadable(given, tmp_path, monkeypatch):
     return module.work
 
 
+@pytest.mark.long
 def test_what_another_process_cannot_load_counts_as_not_tried_and_keeps_its_mark(given, unloadable):
     given[0].unlink()
     with marked(["work", 1], unloadable, *given) as tried:
@@ -90,6 +92,7 @@ def test_what_another_process_cannot_load_counts_as_not_tried_and_keeps_its_mark
         assert not tried
 
 
+@pytest.mark.long
 def test_what_another_process_cannot_load_kills_no_third_process(given, unloadable):
     die(unloadable, *given)
     with (

@@ -61,6 +61,7 @@ def test_an_image_network_returns_its_logits():
         assert torch.equal(plain(net)(images), logits)
 
 
+@pytest.mark.long
 def test_a_front_with_initial_weights_has_the_constants_of_its_network(tmp_path):
     """BertEmbeddings holds positions in a buffer that no checkpoint has; it needs no initial value."""
     data = {"input_ids": IDS, "attention_mask": MASK, "labels": LABELS}

@@ -31,10 +31,10 @@ def packed(files: UserFiles) -> bytes:
 
 def unpacked(ref: FilesRef) -> tuple[Path, ...]:
     """The files in a folder of the cache, where processes of one machine share them."""
-    found = []
+    paths = []
     for parts, data in pickle.loads(contents.read(ref.name)):
         path = contents.place(ref.name).with_name(f"{ref.name}.files").joinpath(*parts)
         if content_of(path) != digest(data):
             atomic.write(path, data)
-        found.append(path)
-    return tuple(found)
+        paths.append(path)
+    return tuple(paths)

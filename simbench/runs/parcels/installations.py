@@ -25,12 +25,12 @@ def installation(packages: Iterable[str] = ()) -> dict[str, str]:
 
     Versions are without their local part (`+cpu`): builds of torch for other devices are one version.
     """
-    found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    versions = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
     for name in dict.fromkeys((*ALWAYS, *sorted(packages))):
-        found[name] = _version(name)
-        if found[name] != ABSENT:
-            found |= _codes(name)
-    return found
+        versions[name] = _version(name)
+        if versions[name] != ABSENT:
+            versions |= _codes(name)
+    return versions
 
 
 def installed(modules: Iterable[str]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from importlib import metadata
 
 import cloudpickle
+
+from simbench.system.distributions import distributions
 
 _registering = threading.RLock()  # a pickle may hold pickles
 
@@ -52,13 +53,8 @@ def distribution(module: str) -> str | None:
 def _provider(top: str) -> str | None:
     if top in sys.stdlib_module_names or top in sys.builtin_module_names:
         return ""
-    found = _distributions(tuple(sys.path)).get(top)
+    found = distributions().get(top)
     if found:
         return found[0]
     file = str(getattr(sys.modules.get(top), "__file__", None) or "")
     return "" if "site-packages" in file or "dist-packages" in file else None
-
-
-@cache
-def _distributions(path: tuple[str, ...]) -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()

@@ -70,6 +70,7 @@ def test_slow_indices_are_computed_where_they_are_asked_for(small):
     assert len(measured(small, slow, replace(SMALL, slow=True)).rows) == 4
 
 
+@pytest.mark.long
 def test_the_command_prints_the_table_draws_and_adds_to_no_board_of_its_own(run_command):
     rows = run_command("calibration[permutations=19]", ("layer", "permuted", "above chance", "largest p"))
     assert set(rows["kind"]) == {"calibration"} and len(rows) == 4 * 5 * 2

@@ -181,6 +181,7 @@ def test_networks_on_shuffled_labels_are_planned_beside_the_selected_ones(small_
     assert job.untrained == 4 and job.pending == job.cases == 2 + 2 * 2 * 4
 
 
+@pytest.mark.long
 def test_by_the_command_line(run_command):
     rows = run_command("controls", ("above the best control",), ("nothing to compute",))
     assert set(rows["kind"]) == {"network", "trained", "untrained", "shuffled", "noise"}

@@ -21,6 +21,7 @@ from simbench.runs.plan import plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 
+pytestmark = pytest.mark.usefixtures("undrawn", "unranked")
 CROSS = CrossDataset()
 REQUEST = Request(
     experiments=("cross_dataset",),

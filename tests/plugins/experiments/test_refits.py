@@ -74,6 +74,7 @@ def test_every_stitcher_is_refitted_on_the_pairs_of_the_design(small):
     assert {(one.a.name, one.b.name) for one in cases} == {(p.a.name, p.b.name) for p in chosen.pairs()}
 
 
+@pytest.mark.long
 def test_the_command_prints_reliabilities_and_draws_them(small_registry, tmp_path, cache):
     outcome = simbench.run(
         registry=small_registry,

@@ -18,6 +18,7 @@ from simbench.runs.plan import plan
 from simbench.runs.request import Request
 from simbench.runs.resolved import resolve
 
+pytestmark = pytest.mark.usefixtures("undrawn", "unranked")
 WIDTH = Width()
 REQUEST = Request(
     experiments=("width",),

@@ -210,6 +210,7 @@ def reason(model=PRETRAINED):
     return message
 
 
+@pytest.mark.long
 @torch.no_grad()
 def test_the_weights_are_fetched_once_and_are_those_published(theirs, served, cache, capsys):
     PRETRAINED.fetch()

@@ -210,6 +210,7 @@ def test_parameters_that_make_no_network_are_rejected(params, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.long
 def test_training_on_two_threads_leaves_memory_alone():
     """The gradient of a strided 1x1 convolution of few channels in channels-last memory does not, in torch 2.15."""
     lines = (

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from command_line import here
 from made_records import made
 from packed import Died, dying_at, filled, same, whole
 
@@ -50,6 +51,7 @@ def test_every_record_and_array_comes_back_and_no_file_of_one_is_left(unpacked, 
     assert [record.key for record in contents.records.values()] == list(contents.records)
 
 
+@pytest.mark.long
 def test_tables_are_the_same_byte_for_byte(unpacked, copy):
     pack(Store(copy), most=40)
     some = list(Store(copy).read().records.values())[:30]
@@ -69,24 +71,24 @@ def test_packing_again_changes_nothing(copy):
 
 
 def test_a_process_that_dies_at_any_step_loses_nothing(tmp_path, monkeypatch):
-    expected, step, died = whole(filled(tmp_path / "whole", 6).folder), 0, True
+    expected, step, died = whole(filled(tmp_path / "whole", 3).folder), 0, True
     while died:
         folder = tmp_path / "dying"
         shutil.copytree(tmp_path / "whole", folder)
         with monkeypatch.context() as patched:
             dying_at(step, patched)
             try:
-                pack(Store(folder), most=4)
+                pack(Store(folder), most=2)
                 died = False
             except Died:
                 pass
         assert same(whole(folder), expected), f"after {step} steps"
-        pack(Store(folder), most=4)  # the next one goes on from there
+        pack(Store(folder), most=2)  # the next one goes on from there
         assert same(whole(folder), expected) and not files(folder)
         assert not list((folder / "records" / "segments").glob(".tmp-*"))
         shutil.rmtree(folder)
         step += 1
-    assert step > 6 + 2 + 10  # each file of records and arrays is removed alone
+    assert step > 3 + 1 + 5  # each file of records and arrays is removed alone
 
 
 def test_failed_records_stay_and_are_not_finished(copy):
@@ -183,11 +185,10 @@ def test_a_simbench_without_segments_is_told(copy):
 
 
 def test_the_command_says_what_it_did(copy):
-    words = [sys.executable, "-m", "simbench.cli", "compact", str(copy)]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 0 and f"{NUMBER} records packed; 1 segment in" in done.stdout, done.stderr
-    none = subprocess.run([*words[:-1], str(copy / "nothing")], capture_output=True, text=True)
-    assert none.returncode == 2 and "holds no records" in none.stderr
+    done = here("compact", str(copy))
+    assert done.code == 0 and f"{NUMBER} records packed; 1 segment in" in done.out, done.err
+    none = here("compact", str(copy / "nothing"))
+    assert none.code == 2 and "holds no records" in none.err
 
 
 def test_a_folder_that_cannot_be_written_is_refused(copy):
@@ -198,6 +199,7 @@ def test_a_folder_that_cannot_be_written_is_refused(copy):
     assert np.size(files(copy)) > NUMBER
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_line_and_loses_nothing(unpacked, copy):
     limited = "import resource, simbench.cli; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
     words = [sys.executable, "-c", f"{limited}simbench.cli.main(['compact', {str(copy)!r}])"]

@@ -34,6 +34,7 @@ def moved(selection: Selection, folder: Path) -> Selection:
     return replace(selection, networks=tuple(networks))
 
 
+@pytest.mark.long
 def test_a_panel_is_measured_elsewhere_to_the_last_bit(panel_units, elsewhere, tmp_path, monkeypatch):
     """Its weights are those of the package there, digits are made there, and the selection alone is sent, once."""
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path))
@@ -46,6 +47,7 @@ def test_a_panel_is_measured_elsewhere_to_the_last_bit(panel_units, elsewhere, t
     assert [name for _, name in depot.sent] == [parcel.head.name] and set(depot.sent.values()) == {1}
 
 
+@pytest.mark.long
 def test_networks_travel_where_the_worker_has_neither_files_nor_classes(small, made, elsewhere, tmp_path):
     """The classes of blobs and net lie in a module that is not installed there."""
     folder = tmp_path / "files"
@@ -59,6 +61,7 @@ def test_networks_travel_where_the_worker_has_neither_files_nor_classes(small, m
     assert plain(results(unit, again)) == plain(results(unit, reply)) and not asked
 
 
+@pytest.mark.long
 def test_a_network_of_a_panel_that_the_worker_lacks_is_sent_alone(panel_units, elsewhere, tmp_path):
     """A panel file of other bytes, without metadata, of which each network is a part."""
     folder = tmp_path / "files"
@@ -86,6 +89,7 @@ def given() -> Given:
     return Given((x[:250], y[:250]), (x[250:], y[250:]), 3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dataset", [in_memory(pictures(), label="mine"), given()], ids=["in_memory", "given"])
 def test_data_in_memory_is_sent_once_and_gives_the_same(small, made, elsewhere, dataset):
     selection = replace(small, setting=Setting(dataset, dataset.fingerprint(), 10_000))
@@ -98,6 +102,7 @@ def test_data_in_memory_is_sent_once_and_gives_the_same(small, made, elsewhere, 
     assert len(asked) > len(again) == 1  # another selection of the same data
 
 
+@pytest.mark.long
 def test_networks_in_memory_travel_with_their_tensors(small, made, elsewhere):
     torch.manual_seed(0)
     nn = torch.nn
@@ -117,6 +122,7 @@ def test_networks_in_memory_travel_with_their_tensors(small, made, elsewhere):
     assert len(asked) >= 3 and len(pickle.dumps(parcel)) < 20_000
 
 
+@pytest.mark.long
 def test_a_class_of_a_notebook_travels_with_its_identity(small, made, elsewhere):
     class Local(Index):
         name, source, version = "local", "made by the tests", 7
@@ -198,6 +204,7 @@ def test_what_is_under_way_is_sent_again_to_a_worker_that_asks_again_alone(made)
         list(depot.supply(Missing(("0" * 64,), "there")))
 
 
+@pytest.mark.long
 def test_a_network_trains_elsewhere_as_it_does_here(small, elsewhere, cache):
     from simbench.runs.parcels import kept
     from simbench.runs.placeholders import network_of, train

@@ -170,6 +170,7 @@ class Dear:
         return 1.0
 
 
+@pytest.mark.long
 def test_where_layers_share_nothing_each_worker_has_layers_of_its_own(request_, cache):
     """Each worker runs all networks, with the same numbers to the last bit, and takes no moments that another takes."""
     given = {"models": ("counted",), "seeds": "4", "max_samples": 60, "view": ("pooled",)}

@@ -191,7 +191,7 @@ def main() -> None:
         tiled(pairs, np.ones(len(pairs)), max(WORKERS))
         where = f"{len(pairs):,} pairs in {max(WORKERS):,} tiles, CPU"
         yield Figure("14", "cutting pairs into tiles", where, "", time.process_time() - start, "s")
-        some = 4 if given.quick else 18
+        some = 4 if given.quick else 57
         cases, seconds, mebibytes = plan(some)
         where = f"{cases:,} cases"
         yield Figure("14", "plan of real cases, and tiles, for a million: CPU", where, "", seconds / cases * 1e6, "s")

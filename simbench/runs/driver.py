@@ -8,6 +8,7 @@ from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from simbench.results.current import Current
 from simbench.results.described import undescribed
 from simbench.results.store import Record, Store
 from simbench.results.tables import describe
+from simbench.runs.cases import Cases
 from simbench.runs.executors.opened import carrying, opened
 from simbench.runs.job import Job
 from simbench.runs.joints import Joints
@@ -107,25 +109,24 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
     if count:
         took = {"seconds": round(time.perf_counter() - start, 3), "measured": count}
         store.put_run(name, description | joints.field() | took)
-    selected = [case for part in job.parts for case in part.cases]
     return Recorded(
-        len(selected),
+        job.cases,
         untrained - len(job.lost),
         count,
         time.perf_counter() - start,
         name if count else "",
-        tuple(_rows(selected, ChainMap(records, job.contents.records))),
+        tuple(_rows(job, ChainMap(records, job.contents.records))),
         records,
-        frozenset(case.key for case in selected),
+        frozenset(key for part in job.parts for key in Cases.of(part.cases).hashes()),
         job.lost,
     )
 
 
-def _rows(selected: list[Case], records: ChainMap[str, Record]) -> Iterator[tuple[str, Row]]:
+def _rows(job: Job, records: ChainMap[str, Record]) -> Iterator[tuple[str, Row]]:
     """The rows of the selected cases, with the names of these. Records are read once, in their own order."""
-    keys = {case.key for case in selected}
+    keys = {key for part in job.parts for key in Cases.of(part.cases).hashes()}
     rows = {key: record.rows for source in reversed(records.maps) for key, record in source.items() if key in keys}
-    for case in selected:
+    for case in chain.from_iterable(part.cases for part in job.parts):
         name = case.name
         yield from ((name, row) for row in rows[case.key])
 

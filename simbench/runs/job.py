@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
-from simbench.contracts.case import Case
+import numpy as np
+
+from simbench.contracts.selection import Network
 from simbench.errors import InputError, Unplanned
 from simbench.networks import weights
 from simbench.registry import Registry
 from simbench.results.record import weights_of
 from simbench.results.store import Contents, Store
+from simbench.runs.cases import Cases
 from simbench.runs.cuts import try_cuts
 from simbench.runs.placeholders import UNTRAINED, trained_as
 from simbench.runs.plan import Part, check_splits, plan
@@ -20,6 +24,9 @@ from simbench.runs.resolved import Resolved, resolve
 from simbench.system.cache import cache_folder
 from simbench.system.surroundings import of_plugin
 from simbench.system.writable import unwritable
+
+#: Cases whose records are looked up together.
+BLOCK = 65_536
 
 
 @dataclass(frozen=True)
@@ -51,26 +58,27 @@ class Job:
     def pending(self) -> int:
         return sum(map(len, self._open))
 
-    def open(self, part: Part) -> list[Case]:
+    def open(self, part: Part) -> Cases:
         """Cases of a part without a finished record."""
         return self._open[next(place for place, each in enumerate(self.parts) if each is part)]
 
     @cached_property
-    def _open(self) -> list[list[Case]]:
+    def _open(self) -> list[Cases]:
         """For each part."""
-        if self.resolved.request.force:
-            return [list(part.cases) for part in self.parts]
-        return [self._unfinished(part) for part in self.parts]
+        cases = [Cases.of(part.cases) for part in self.parts]
+        return cases if self.resolved.request.force else list(map(self._unfinished, cases))
 
-    def _unfinished(self, part: Part) -> list[Case]:
-        trained = [UNTRAINED not in _weights(case) for case in part.cases]
-        keys = [case.key for case, named in zip(part.cases, trained, strict=True) if named]
-        done = iter(self.contents.finished(keys))
-        return [case for case, named in zip(part.cases, trained, strict=True) if not (named and next(done))]
+    def _unfinished(self, cases: Cases) -> Cases:
+        sides = [cases.each(side, _untrained).astype(bool) for side in ("a", "b", "control")]
+        untrained, keys, left = np.logical_or.reduce(sides), cases.hashes(), []
+        for start in range(0, len(cases), BLOCK):
+            done = self.contents.finished(list(islice(keys, BLOCK)))
+            left.append(start + np.flatnonzero(~done | untrained[start : start + BLOCK]))
+        return cases.take(np.concatenate(left)) if left else cases
 
 
-def _weights(case: Case) -> tuple[str, ...]:
-    return tuple(network.weights for network in (case.a, case.b, case.control) if network)
+def _untrained(network: Network | None) -> bool:
+    return network is not None and network.weights == UNTRAINED
 
 
 @of_plugin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -15,6 +15,7 @@ from simbench.errors import InputError, Unplanned
 from simbench.isolation.copies import handed
 from simbench.networks import weights
 from simbench.networks.architectures import architecture
+from simbench.runs.cases import Cases, ordered
 from simbench.runs.placeholders import UNTRAINED, distinct, foreign, given, network_of
 from simbench.runs.resolved import Resolved, Scope
 from simbench.system.raised import told
@@ -30,7 +31,7 @@ class Part:
     """
 
     selections: tuple[tuple[Experiment, Selection], ...]
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
 
     @property
     def selection(self) -> Selection:
@@ -150,19 +151,19 @@ def _controls(scope: Scope, selection: Selection) -> Iterator[Network]:
 
 
 @stage("planning")
-def cases_of(selections: Iterable[tuple[Experiment, Selection]]) -> tuple[Case, ...]:
+def cases_of(selections: Iterable[tuple[Experiment, Selection]]) -> Cases:
     """All cases, each once, in order of depth; cases that share forward passes are neighbours."""
-    cases: dict[tuple, Case] = {}
+    return ordered(Cases.of(_planned(selections)))
+
+
+def _planned(selections: Iterable[tuple[Experiment, Selection]]) -> Iterator[Case]:
+    """The cases of each experiment, with their keys."""
     for experiment, selection in selections:
         copied, back = handed(selection)
         with _planning(experiment):
-            for case in map(back, list(experiment.plan(copied))):
-                cases.setdefault((case.key, case.a.name, case.b.name), case)
-    groups: dict[tuple, list[Case]] = {}
-    for case in cases.values():
-        groups.setdefault((*case.group, case.a.name, case.b.name), []).append(case)
-    in_depth = sorted(groups.values(), key=lambda group: _depth(group[0]))
-    return tuple(case for group in in_depth for case in group)
+            for case in map(back, experiment.plan(copied)):
+                hash(case.key)  # made of what plugins say, whose errors are those of the plan
+                yield case
 
 
 @contextmanager
@@ -175,9 +176,3 @@ def _planning(experiment: Experiment) -> Iterator[None]:
         raise
     except Exception as error:
         raise Unplanned(experiment.spec, told(error)) from error
-
-
-def _depth(case: Case) -> int:
-    """Position of the case's layer in its network: deeper activations are computed from shallower ones."""
-    layers = case.a.model.layers
-    return layers.index(case.layer_a) if case.layer_a in layers else -1

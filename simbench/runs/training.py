@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Setting
 from simbench.errors import EngineGone, InputError, WorkerLost
+from simbench.runs.cases import Cases
 from simbench.runs.executors.courier import Courier, Errand
 from simbench.runs.job import Job
 from simbench.runs.parcels import kept
@@ -65,14 +65,14 @@ def trained(job: Job, progress: Progress, courier: Courier | None = None) -> Job
     return replace(job, parts=tuple(parts), lost=tuple(lost))
 
 
-def _cases(selections: tuple, lost: list[str]) -> tuple[Case, ...]:
+def _cases(selections: tuple, lost: list[str]) -> Cases:
     """The cases of selections. Raises InputError where networks are lost and the others have none."""
     if not lost:
         return cases_of(selections)
     try:
         cases, reason = cases_of(selections), "no case is left"
     except InputError as error:
-        cases, reason = (), str(error)
+        cases, reason = Cases.of(()), str(error)
     if not cases:
         raise InputError(f"{lost[0]}; without it, {reason}")
     return cases

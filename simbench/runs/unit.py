@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simbench.contracts.case import Case
@@ -38,6 +39,6 @@ class Unit:
     selection: Selection
     device: str
     memory: int
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     tile: str = ""
     needs: Needs = Needs()

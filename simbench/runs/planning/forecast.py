@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from simbench.contracts.case import Case
@@ -42,7 +43,7 @@ class Forecast:
     seconds: float
 
 
-def calibrated(job: Job, cases: Sequence[Case], clock: Clock = time.perf_counter) -> tuple:
+def calibrated(job: Job, cases: Iterable[Case], clock: Clock = time.perf_counter) -> tuple:
     """(extents of models and data, seconds of a pass by model, of the machine)."""
     found, passes = extents(cases), {}
     device = job.resolved.request.device
@@ -60,12 +61,16 @@ class Known:
     learnt: number of open cases whose cost is learnt from records of their kind.
     """
 
-    def __init__(self, job: Job, calibrate: Callable[[Job, Sequence[Case]], tuple] = calibrated) -> None:
+    def __init__(self, job: Job, calibrate: Callable[[Job, Iterable[Case]], tuple] = calibrated) -> None:
         self.job = job
-        self.cases = [case for part in job.parts for case in job.open(part)]
         self.extents, passes, machine = calibrate(job, self.cases)
         self.costs = Costs(job, passes, machine)
         self.learnt = sum(map(self.costs.known, self.cases))
+
+    @property
+    def cases(self) -> Iterator[Case]:
+        """The open cases."""
+        return chain.from_iterable(map(self.job.open, self.job.parts))
 
     @cached_property
     def forecasts(self) -> tuple[Forecast, ...]:
@@ -81,7 +86,7 @@ class Known:
         units = sum(1 for tile in cut for _ in units_of(tile, self.job, workers, cost))
         spent = sum(map(self.seconds, cut))
         longest = max(map(cost, self.cases), default=0.0)
-        driver = len(self.cases) * RECORD + (units * DRIVER if workers > 1 else 0.0)
+        driver = self.job.pending * RECORD + (units * DRIVER if workers > 1 else 0.0)
         seconds = spent + driver if workers == 1 else max(spent / workers, longest, driver)
         sent = 0
         if workers > 1:
@@ -116,7 +121,7 @@ class Known:
 
 def lines(known: Known) -> Iterator[str]:
     """The forecasts as a table for people. Networks are tried, for a fraction of a second each."""
-    others = len(known.cases) - known.learnt
+    others = known.job.pending - known.learnt
     basis = [f"of {known.learnt:,} cases learnt from records"] * bool(known.learnt)
     basis += [
         f"of {others:,} cases from a reference machine (this one takes {known.costs.slower:.2g} times as long)"

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from simbench.contracts.case import Case
+from simbench.runs.cases import Cases
 from simbench.runs.grouping import grouped
 from simbench.runs.job import Job
 from simbench.runs.planning.tiles import Cost, Item, Shared, Tile, networks_of, who
@@ -26,16 +27,23 @@ def units_of(tile: Tile, job: Job, workers: int, cost: Cost, shared: Shared | No
     lost with a worker is the unit that it measures, some seconds of work or one case.
     """
     device, memory = job.resolved.request.device, job.resolved.memory
+    upto = 0
     for _, same in groupby(tile.cases, key=_layers):
         there = list(same)
+        places = {id(case): place for place, case in enumerate(there, upto)}
+        upto += len(there)
+
+        def of(cases: Iterable[Case], places: dict[int, int] = places) -> Cases:
+            return tile.cases.take([places[id(case)] for case in cases])
+
         groups = grouped(there)
         if workers == 1:
-            yield from (Unit(tile.selection, device, memory, tuple(group), tile.name) for group in groups)
+            yield from (Unit(tile.selection, device, memory, of(group), tile.name) for group in groups)
             continue
         once = 0.0 if shared is None else together(there, shared)
         for cases, seconds in sized(groups, least(tile.seconds, workers), cost):
             needs = _needs(cases, device, memory, seconds, once)
-            yield Unit(tile.selection, device, memory, tuple(cases), tile.name, needs)
+            yield Unit(tile.selection, device, memory, of(cases), tile.name, needs)
 
 
 def least(seconds: float, workers: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from simbench.contracts import Design, Stitcher
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection
 from simbench.errors import InputError
+from simbench.runs.cases import Cases
 from simbench.runs.job import Job
 from simbench.runs.placeholders import UNTRAINED
 from simbench.runs.plan import Part
@@ -55,7 +56,7 @@ class Tile:
 
     name: str
     selection: Selection
-    cases: tuple[Case, ...]
+    cases: Cases
     seconds: float
 
     @property
@@ -91,18 +92,19 @@ def tiles(job: Job, workers: int, cost: Cost, shared: Shared | None = None) -> l
         if not cases:
             continue
         if workers == 1:
-            found.append(Tile("", part.selection, tuple(cases), 0.0))
+            found.append(Tile("", part.selection, cases, 0.0))
             continue
         share = max(1, round(workers * seconds / sum(sums)))
         for some in cut(cases, share, cost, shared):
-            found.append(Tile(str(len(found) + 1), _selection(part, some), tuple(some), sum(map(cost, some))))
+            found.append(Tile(str(len(found) + 1), _selection(part, some), some, sum(map(cost, some))))
     return found
 
 
-def cut(cases: Sequence[Case], count: int, cost: Cost, shared: Shared | None = None) -> list[list[Case]]:
+def cut(cases: Iterable[Case], count: int, cost: Cost, shared: Shared | None = None) -> list[Cases]:
     """Cases in about `count` tiles of about equal cost: by pairs, or by layers first where cases then repeat less of
     what they share."""
-    seconds = np.array([cost(case) for case in cases])
+    cases = Cases.of(cases)
+    seconds = np.fromiter(map(cost, cases), np.float64, len(cases))
     networks = _numbered(cases, lambda case: (who(case.a), who(case.b)))
 
     def by_pairs(some: np.ndarray, tiles: int) -> np.ndarray:
@@ -112,10 +114,9 @@ def cut(cases: Sequence[Case], count: int, cost: Cost, shared: Shared | None = N
         tile = by_pairs(np.arange(len(cases)), count)
     else:
         tile = layered(_shares(cases, seconds, networks, shared), count, by_pairs)
-    found: dict[int, list[Case]] = {}
-    for case, number in zip(cases, tile.tolist(), strict=True):
-        found.setdefault(number, []).append(case)
-    return [found[number] for number in sorted(found)]
+    order = np.argsort(tile, kind="stable")
+    bounds = np.flatnonzero(np.diff(tile[order], prepend=-1))
+    return [cases.take(some) for some in np.split(order, bounds[1:])]
 
 
 def _by_pairs(networks: np.ndarray, seconds: np.ndarray, count: int) -> np.ndarray:
@@ -140,28 +141,30 @@ def _by_pairs(networks: np.ndarray, seconds: np.ndarray, count: int) -> np.ndarr
     return tile
 
 
-def _shares(cases: Sequence[Case], seconds: np.ndarray, networks: np.ndarray, shared: Shared) -> Shares:
+def _shares(cases: Cases, seconds: np.ndarray, networks: np.ndarray, shared: Shared) -> Shares:
     """What the cases share, in numbers."""
     kinds: dict[Any, int] = {}
-    kind = np.array([kinds.setdefault(shared.kind(case), len(kinds)) for case in cases])
-    some = dict(zip(kind.tolist(), cases, strict=True))
+    numbers = (kinds.setdefault(shared.kind(case), len(kinds)) for case in cases)
+    kind = np.fromiter(numbers, np.int64, len(cases))
+    each = np.array([shared.each(cases[int(place)]) for place in np.unique(kind, return_index=True)[1]])
     layers: dict[tuple[str, str], int] = {}
-    layer = [layers.setdefault((case.setting.fingerprint, case.layer_a), len(layers)) for case in cases]
+    numbers = (layers.setdefault((case.setting.fingerprint, case.layer_a), len(layers)) for case in cases)
+    layer = np.fromiter(numbers, np.int64, len(cases))
     sides = _numbered(cases, lambda case: ((who(case.a), case.layer_a), (who(case.b), case.layer_b)))
     held, passes = np.zeros(sides.max() + 1), np.zeros(networks.max() + 1)
-    for case, of, at in zip(cases, networks.tolist(), sides.tolist(), strict=True):
+    for case, of, at in zip(cases, networks, sides, strict=True):
         for network, name, number, side in zip((case.a, case.b), (case.layer_a, case.layer_b), of, at, strict=True):
             if not passes[number]:
                 passes[number] = shared.run(network)
             held[side] = max(held[side], shared.held(case, network, name))
-    each = np.array([shared.each(some[number]) for number in range(len(kinds))])
-    return Shares(seconds, np.array(layer), kind, networks, sides, each, passes, held, shared.memory)
+    return Shares(seconds, layer, kind, networks, sides, each, passes, held, shared.memory)
 
 
-def _numbered(cases: Sequence[Case], names: Callable[[Case], tuple[Any, Any]]) -> np.ndarray:
+def _numbered(cases: Cases, names: Callable[[Case], tuple[Any, Any]]) -> np.ndarray:
     """(n, 2) numbers of two names of each case, in the order in which they come."""
     numbers: dict[Any, int] = {}
-    return np.array([[numbers.setdefault(name, len(numbers)) for name in names(case)] for case in cases])
+    found = (numbers.setdefault(name, len(numbers)) for case in cases for name in names(case))
+    return np.fromiter(found, np.int64, 2 * len(cases)).reshape(-1, 2)
 
 
 def who(network: Network) -> str:
@@ -179,7 +182,7 @@ def _runs(case: Case) -> Iterator[tuple[str, str]]:
         yield from ((who(network), split) for network in networks_of(case))
 
 
-def _selection(part: Part, cases: Sequence[Case]) -> Selection:
+def _selection(part: Part, cases: Cases) -> Selection:
     """The selection of a part with the networks and pairs of some cases alone."""
     whole = part.selection
     there = {who(network) for case in cases for network in networks_of(case)}

@@ -82,7 +82,7 @@ def test_a_pair_that_costs_more_than_a_tile_is_cut_by_layers(job):
     found = cut(pair, 4, second)
     assert sorted(len(some) for some in found) == [len(pair) // 4] * 4
     assert [case for some in found for case in some] == pair
-    dear = cut(job.parts[0].cases, 4, lambda case: 100.0 if case is pair[0] else 0.01)
+    dear = cut(job.parts[0].cases, 4, lambda case: 100.0 if case == pair[0] else 0.01)
     assert any(pair[0] in some and len(some) <= 2 for some in dear)
 
 

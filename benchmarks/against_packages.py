@@ -74,12 +74,14 @@ def figure(peer: Peer, most: int, repeats: int) -> Figure:
     """The row of a peer; without a value where it is absent, and `note` says so."""
     n = min(most, peer.rows)
     where = f"{n:,} rows of {WIDTHS[0]} and {WIDTHS[1]} features"
+    threads = torch.get_num_threads()
     try:
         apart = difference(peer)
     except ImportError as absent:
         return Figure("10", peer.index, where, peer.who, math.nan, "x", note=f"absent: {absent}")
     except Exception as error:
         return Figure("10", peer.index, where, peer.who, math.nan, "x", note=f"fails: {type(error).__name__}: {error}")
+    torch.set_num_threads(threads)  # importing dcor changes it
     a, b = rows(n, *WIDTHS, 3)
     x, y = a.numpy(), b.numpy()
     sides = {"ours": lambda: value(peer.index, a, b), "theirs": lambda: peer.call(x, y)}

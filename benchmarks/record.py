@@ -61,7 +61,8 @@ def write(name: str, figures: Iterable[Figure], folder: Path = FOLDER) -> Path:
     _table(path, [*(field.name for field in fields(Figure)), "met"], rows)
     runs = folder / "runs.csv"
     others = [row for row in _read(runs) if row["name"] != name]
-    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    words = ["FOLDER" if Path(word).is_absolute() else word for word in sys.argv[1:]]  # paths of this machine
+    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
     _table(
         runs,
         ["name", "command", "date", "machine", "threads", "versions"],

@@ -77,6 +77,21 @@ def test_a_peer_is_timed_beside_ours(tmp_path):
     assert "| 0.25 | it adds a quarter |" in index_tables.against_packages(record.read("against_packages", tmp_path))
 
 
+def test_a_package_that_changes_the_threads_is_timed_with_those_that_were_set():
+    threads, seen = torch.get_num_threads(), []
+
+    def changing(a, b) -> float:
+        seen.append(torch.get_num_threads())
+        torch.set_num_threads(threads + 1 if len(seen) == 3 else threads)  # the last call that compares values
+        return 0.0
+
+    try:
+        against_packages.figure(Peer("cka", "a package", changing), 40, 1)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(seen) > 3 and set(seen) == {threads}
+
+
 @pytest.mark.parametrize("name", ["mutual_knn", "r2_lr"])
 def test_networks_together_have_the_values_of_their_pairs(name):
     sides = zoo.networks(3, 50, 6)

@@ -33,6 +33,8 @@ class Plugin:
 
     def __eq__(self, other: object) -> bool:
         """By content, as for dataclasses: a plugin equals its copy in another process."""
+        if self is other:
+            return True
         return isinstance(other, Plugin) and type(self) is type(other) and self.identity == other.identity
 
     def __hash__(self) -> int:

@@ -21,6 +21,7 @@ import json, os, random, signal, sys
 import numpy, pandas, click, jinja2, rich.console
 if "torch" in sys.argv[2]:
     import torch
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 chance, trials, words = random.Random(18), int(sys.argv[1]), sys.argv[3:]
 
 def child(moment):

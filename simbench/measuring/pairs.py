@@ -158,13 +158,14 @@ class Pairs:
 
     def alignment(self, case: Case) -> str:
         """What is done to a and b so that their rows pair, for the notes of rows; "" where nothing is."""
-        if case.kind == "network" or not case.view:
+        if not (case.layer_a and case.view):
             return ""
         both = self.members(case, case.view)
         said = [
             f"{name}: {layer.said}" for name, (_, layer) in zip("ab", both, strict=True) if isinstance(layer, Aligned)
         ]
-        if any(views.leaves_out(self.shape(*member), case.view, self.activations.kept(case.split)) for member in both):
+        kept = self.activations.kept(case.split)
+        if kept is not None and any(views.leaves_out(self.shape(*member), case.view, kept) for member in both):
             said.append("padding left out")
         if isinstance(case.method, Stitcher) and self.activations.engine(case.b, case.layer_b) == "hook":
             said.append("cut by hook: the end is the whole of b, with one output replaced")

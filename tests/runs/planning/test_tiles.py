@@ -61,7 +61,7 @@ def test_every_case_is_in_one_unit_of_a_tile_that_holds_its_networks(job, worker
     for unit in found:
         assert {n.content for c in unit.cases for n in (c.a, c.b)} == set(unit.needs.networks)
         assert set(unit.needs.networks) <= {network.content for network in unit.selection.networks}
-        assert unit.needs.seconds > 0 and not unit.needs.gpu and unit.needs.megabytes > 1000
+        assert unit.needs.seconds > 0 and not unit.needs.gpu and unit.needs.megabytes > 768
     assert len({unit.tile for unit in found} - {""}) >= min(workers, 5)
     for number in {unit.tile for unit in found}:
         assert len({id(unit.selection) for unit in found if unit.tile == number}) == 1

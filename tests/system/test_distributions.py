@@ -1,5 +1,6 @@
 """Which packages provide which modules: as Python tells, folder by folder."""
 
+import os
 from importlib import metadata
 
 from simbench.system.distributions import distributions
@@ -11,11 +12,19 @@ def test_it_is_what_python_tells():
     assert {top: set(names) for top, names in told.items()} == {top: set(names) for top, names in found.items()}
 
 
+def install(folder, name: str, *files: str):
+    """A distribution of empty modules in a folder."""
+    for file in files:
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).touch()
+    (folder / f"{name}-1.0.dist-info").mkdir()
+    (folder / f"{name}-1.0.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (folder / f"{name}-1.0.dist-info" / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+
 def test_a_folder_that_comes_onto_the_path_is_seen_and_no_other_is_read_again(tmp_path, monkeypatch):
     before = distributions()
-    (tmp_path / "mine-1.0.dist-info").mkdir()
-    (tmp_path / "mine-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: Mine\nVersion: 1.0\n")
-    (tmp_path / "mine-1.0.dist-info" / "RECORD").write_text("mine.py,,\nmine_too/__init__.py,,\n")
+    install(tmp_path, "Mine", "mine.py", "mine_too/__init__.py")
     monkeypatch.syspath_prepend(str(tmp_path))
     read, of = [], metadata.distributions
     monkeypatch.setattr(metadata, "distributions", lambda **given: read.append(given["path"]) or of(**given))
@@ -26,7 +35,6 @@ def test_a_folder_that_comes_onto_the_path_is_seen_and_no_other_is_read_again(tm
 def test_what_is_installed_into_a_folder_that_was_read_is_seen(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     assert "later" not in distributions()
-    (tmp_path / "later-1.0.dist-info").mkdir()
-    (tmp_path / "later-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: Later\nVersion: 1.0\n")
-    (tmp_path / "later-1.0.dist-info" / "RECORD").write_text("later.py,,\n")
+    install(tmp_path, "Later", "later.py")
+    os.utime(tmp_path, (1e9, 1e9))  # a clock of 4 ms may show no change
     assert distributions()["later"] == ("Later",)

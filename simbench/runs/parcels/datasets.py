@@ -20,6 +20,7 @@ from simbench.system.surroundings import abroad
 #: What a data set says of itself, beside its splits.
 SAID = ("name", "label", "spec", "params", "identity", "arguments", "source", "version", "channels", "classes", "mean")
 SAID += ("std", "range", "attributes", "raw", "labelled", "vocabulary", "as_given", "epochs", "augment")
+SAID += ("regression", "tokens")
 #: Most bytes of an array in the pickle of a data set that travels as it is.
 SMALL = 2**16
 

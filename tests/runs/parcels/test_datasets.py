@@ -177,3 +177,8 @@ def test_a_data_set_whose_class_cannot_travel_is_named(cache):
 
     with pytest.raises(InputError, match=r"^data set locked cannot be sent to a worker: TypeError: cannot pickle"):
         datasets.reference(Locked())
+
+
+def test_a_stand_in_says_everything_that_a_data_set_declares():
+    declared = set(Dataset.__annotations__) | {name for name, of in vars(Dataset).items() if isinstance(of, property)}
+    assert declared - {"kind", "at_hand"} <= set(datasets.SAID)

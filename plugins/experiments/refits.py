@@ -52,23 +52,23 @@ class Refits(Experiment):
 
     def summary(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         """Reliability of the target of the ranking under refits of the stitches."""
-        found = self._reliabilities(rows)
-        if found.empty:
-            return found[[]]
-        several = [name for name in ("model_a", "model_b", "samples", "seed") if found[name].nunique() > 1]
+        reliabilities = self._reliabilities(rows)
+        if reliabilities.empty:
+            return reliabilities[[]]
+        several = [name for name in ("model_a", "model_b", "samples", "seed") if reliabilities[name].nunique() > 1]
         key = ["dataset", *several, "layer"]
-        wide = found.pivot_table("refit_reliability", key, "stitcher", sort=False, dropna=False)
+        wide = reliabilities.pivot_table("refit_reliability", key, "stitcher", sort=False, dropna=False)
         return wide.rename_axis(columns=None).reset_index().rename(columns={"layer": "refit reliability at"})
 
     def figure(self, rows: pandas.DataFrame, kept: Sequence[Kept]) -> Figure | None:
         """A panel for each data set and pair of models, a curve for each stitcher."""
-        found = self._reliabilities(rows)
-        found = found[found["refit_reliability"].notna()]
-        if found.empty:
+        reliabilities = self._reliabilities(rows)
+        reliabilities = reliabilities[reliabilities["refit_reliability"].notna()]
+        if reliabilities.empty:
             return None
-        groups = list(found.groupby(curves.APART, sort=False))
+        groups = list(reliabilities.groupby(curves.APART, sort=False))
         figure, axes = figures.panels(len(groups), 2, "Reliability of stitched networks over other train images")
-        places = curves.places(found["stitcher"])
+        places = curves.places(reliabilities["stitcher"])
         for panel, ((dataset, model_a, model_b, *_), group) in zip(axes, groups, strict=False):
             layers = curves.in_depth(group["layer"], model_a, {})
             curves.draw(panel, group.rename(columns={"refit_reliability": "value"}), "layer", layers, places)
@@ -80,8 +80,8 @@ class Refits(Experiment):
     def _reliabilities(self, rows: pandas.DataFrame) -> pandas.DataFrame:
         from simbench.statistics.refits import refit_reliabilities
 
-        found = refit_reliabilities(rows)
-        return curves.named(found[found["target"] == RANKED_BY])
+        reliabilities = refit_reliabilities(rows)
+        return curves.named(reliabilities[reliabilities["target"] == RANKED_BY])
 
 
 @hookimpl

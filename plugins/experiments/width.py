@@ -99,8 +99,8 @@ class Width(Experiment):
             return None
         depths, alone = curves.depths(kept), _with_widths(_alone(rows), "accuracy")
         groups = [
-            (told, group, layer)
-            for told, group in stitched.groupby(PANEL, sort=False)
+            (of, group, layer)
+            for of, group in stitched.groupby(PANEL, sort=False)
             for layer in curves.in_depth(group["layer_a"], group["model_a"].iloc[0], depths)
         ]
         figure, axes = figures.panels(
@@ -109,16 +109,16 @@ class Width(Experiment):
             "Stitched networks by width: mean and standard deviation over pairs of networks of one width",
         )
         places = curves.places(stitched["stitcher"], "identity")
-        for panel, (told, group, layer) in zip(axes, groups, strict=True):
-            dataset, family, *_ = told
+        for panel, (of, group, layer) in zip(axes, groups, strict=True):
+            dataset, family, *_ = of
             group = group[group["layer_a"] == layer]
-            own = curves.spread(alone[(alone[PANEL] == list(told)).all(axis=1)], ["width"]).sort_values("width")
+            own = curves.spread(alone[(alone[PANEL] == list(of)).all(axis=1)], ["width"]).sort_values("width")
             panel.plot(own["width"], own["mean"], color="0.5", linestyle=":", label="accuracy, unstitched")
             widths = sorted(group["width"].unique())
             curves.draw(panel, group, "width", widths, places)
             pairs = sorted(set(curves.spread(group, ["stitcher", "width"])["count"]))
-            told = f"{layer}\n{family} on {dataset}: {'-'.join(map(str, pairs))} pairs a width"
-            figures.describe(panel, told, "width (times the channels)", "relative accuracy (stitched / Model 2)")
+            title = f"{layer}\n{family} on {dataset}: {'-'.join(map(str, pairs))} pairs a width"
+            figures.describe(panel, title, "width (times the channels)", "relative accuracy (stitched / Model 2)")
             panel.set_ylim(bottom=0)
         figures.legend(figure, axes)
         return figure

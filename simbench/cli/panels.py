@@ -47,24 +47,25 @@ def show_command(panel: str) -> int:
     from simbench.cli.installed import installed
     from simbench.runs.panels import opened
 
-    found = opened(panel, installed())
-    told, made = found.told, found.told["made"]
+    chosen = opened(panel, installed())
+    metadata, made = chosen.metadata, chosen.metadata["made"]
     lines = {
-        "panel": found.label,
-        "file": found.file,
-        "sha256": found.content,
-        "model": told["model"]["spec"],
-        "data set": f"{told['data']['label']}, fingerprint {told['data']['fingerprint'][:12]}",
-        "recipe": ", ".join(f"{key} {value}" for key, value in told["recipe"].items()),
-        "layers": ", ".join(told["layers"]),
-        "pairs": told["pairs"],
-        "images of a split": f"{told['limit']} at most, drawn with seed {told['split_seed']}",
+        "panel": chosen.label,
+        "file": chosen.file,
+        "sha256": chosen.content,
+        "model": metadata["model"]["spec"],
+        "data set": f"{metadata['data']['label']}, fingerprint {metadata['data']['fingerprint'][:12]}",
+        "recipe": ", ".join(f"{key} {value}" for key, value in metadata["recipe"].items()),
+        "layers": ", ".join(metadata["layers"]),
+        "pairs": metadata["pairs"],
+        "images of a split": f"{metadata['limit']} at most, drawn with seed {metadata['split_seed']}",
         "made by": made["command"],
         "made on": ", ".join(f"{key} {value}" for key, value in (made["machine"] | made["versions"]).items()),
     }
     click.echo("\n".join(f"{key}: {value}" for key, value in lines.items()) + "\n")
     rows = [
-        (seed, told["networks"][str(seed)]["accuracy"], told["networks"][str(seed)]["weights"]) for seed in found.seeds
+        (seed, metadata["networks"][str(seed)]["accuracy"], metadata["networks"][str(seed)]["weights"])
+        for seed in chosen.seeds
     ]
     click.echo(tabulate(rows, headers=["seed", "test accuracy", "sha256 of the float32 tensors"], floatfmt=".4f"))
     return 0
@@ -81,12 +82,12 @@ def verify_command(panel: str) -> int:
 
     registry = installed()
     try:
-        found = opened(panel, registry)
-        problems = faults(found, registry)
+        chosen = opened(panel, registry)
+        problems = faults(chosen, registry)
     except InputError as error:
         problems = [str(error)]
     for problem in problems:
         click.echo(problem)
     if not problems:
-        click.echo(f"{found.label}: {len(found.seeds)} networks verified, sha256 {found.content}")
+        click.echo(f"{chosen.label}: {len(chosen.seeds)} networks verified, sha256 {chosen.content}")
     return 1 if problems else 0

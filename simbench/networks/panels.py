@@ -34,23 +34,23 @@ TOLERANCE = 1e-3
 class PanelFile:
     """An open panel: what its file says of it. Tensors are read when they are asked for.
 
-    content: sha256 of the file. told: its metadata: `name`, `version`, `model` (spec, identity, graph), `data` (spec,
+    content: sha256 of the file. metadata: `name`, `version`, `model` (spec, identity, graph), `data` (spec,
     label, fingerprint), `recipe`, `layers`, `pairs`, `limit`, `split_seed`, `networks` (seed -> sha256 of its tensors
     in float32, test accuracy, logits of the first test images) and `made` (versions, machine, command).
     """
 
     file: Path
     content: str
-    told: Mapping[str, Any]
+    metadata: Mapping[str, Any]
 
     @property
     def label(self) -> str:
         """Name and version, `tiny10-digits-1`."""
-        return f"{self.told['name']}-{self.told['version']}"
+        return f"{self.metadata['name']}-{self.metadata['version']}"
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return tuple(sorted(map(int, self.told["networks"])))
+        return tuple(sorted(map(int, self.metadata["networks"])))
 
     def misfit(self, model: Model, dataset: Dataset, fingerprint: str, seed: int) -> str:
         """Why the panel holds no network of this model, data, recipe and seed, or "".
@@ -58,25 +58,25 @@ class PanelFile:
         The hash of the network's graph may differ between versions of torch. Where it differs from that in the file,
         the network that the model builds here must reproduce the logits in the file within `TOLERANCE`; whether it
         does is remembered in the cache folder."""
-        told = self.told
-        if digest(model.identity) != digest(told["model"]["identity"]):
-            return f"it holds networks of {told['model']['spec']}, not of {model.spec}"
-        if fingerprint != told["data"]["fingerprint"]:
+        metadata = self.metadata
+        if digest(model.identity) != digest(metadata["model"]["identity"]):
+            return f"it holds networks of {metadata['model']['spec']}, not of {model.spec}"
+        if fingerprint != metadata["data"]["fingerprint"]:
             return (
-                f"its networks were trained on {told['data']['label']} with the fingerprint "
-                f"{told['data']['fingerprint'][:12]}, and that of {dataset.label} is {fingerprint[:12]} here"
+                f"its networks were trained on {metadata['data']['label']} with the fingerprint "
+                f"{metadata['data']['fingerprint'][:12]}, and that of {dataset.label} is {fingerprint[:12]} here"
             )
-        if digest(model.recipe(dataset).identity) != digest(told["recipe"]):
+        if digest(model.recipe(dataset).identity) != digest(metadata["recipe"]):
             return f"its networks were trained by another recipe than {model.spec} has for {dataset.label}"
         if seed not in self.seeds:
             return f"it does not hold seed {seed}; it holds {', '.join(map(str, self.seeds))}"
-        if architecture(model, dataset) != told["model"]["graph"] and not self._reproduced(model, dataset, seed):
+        if architecture(model, dataset) != metadata["model"]["graph"] and not self._reproduced(model, dataset, seed):
             return f"{model.spec} builds another network here than the one in the panel"
         return ""
 
     def network(self, model: Model, dataset: Dataset, seed: int) -> Network:
         """The network of a seed. It fits where `misfit` is empty."""
-        weights = self.told["networks"][str(seed)]["weights"]
+        weights = self.metadata["networks"][str(seed)]["weights"]
         graph = architecture(model, dataset)
         return Network(model, str(seed), weights, self.file, graph=graph, part=f"{seed}/", panel=self.label)
 
@@ -86,10 +86,10 @@ class PanelFile:
         known = unsealed(file)
         if known is None or known.get("key") != key:
             try:
-                found = self.deviation(built(self.network(model, dataset, seed), dataset), dataset, seed)
+                deviation = self.deviation(built(self.network(model, dataset, seed), dataset), dataset, seed)
             except InputError:  # its tensors do not fit
-                found = float("inf")
-            known = {"key": key, "reproduced": found <= TOLERANCE}
+                deviation = float("inf")
+            known = {"key": key, "reproduced": deviation <= TOLERANCE}
             put(file, sealed(known))
         return known["reproduced"]
 
@@ -97,7 +97,7 @@ class PanelFile:
         """Largest difference between the logits of a network and those in the file, on the first test images."""
         import torch
 
-        wanted = torch.tensor(self.told["networks"][str(seed)]["outputs"], dtype=torch.float64)
+        wanted = torch.tensor(self.metadata["networks"][str(seed)]["outputs"], dtype=torch.float64)
         return float((scores(net, dataset).outputs - wanted).abs().max())
 
 
@@ -154,17 +154,17 @@ def read_panel(file: Path, sha256: str = "") -> PanelFile:
         raise InputError(f"{_damaged(file)}; give an undamaged copy") from None
     if text is None:
         raise InputError(f"{str(file)!r} holds no panel; give a file that `simbench panel make` wrote")
-    told = unsealed_text(text)
-    if told is None:
+    metadata = unsealed_text(text)
+    if metadata is None:
         raise InputError(f"{_damaged(file)}; give an undamaged copy")
-    if told.get("format") == FORMAT and not told.keys() >= KEYS:
-        raise InputError(f"panel {str(file)!r} lacks {', '.join(sorted(KEYS - told.keys()))}; make it anew")
-    if told.get("format") != FORMAT:
+    if metadata.get("format") == FORMAT and not metadata.keys() >= KEYS:
+        raise InputError(f"panel {str(file)!r} lacks {', '.join(sorted(KEYS - metadata.keys()))}; make it anew")
+    if metadata.get("format") != FORMAT:
         raise InputError(
-            f"panel {str(file)!r} has the format {told.get('format')}, and this simbench reads {FORMAT}; "
+            f"panel {str(file)!r} has the format {metadata.get('format')}, and this simbench reads {FORMAT}; "
             "install a newer simbench"
         )
-    return PanelFile(file, content, told)
+    return PanelFile(file, content, metadata)
 
 
 def _damaged(file: Path) -> str:

@@ -40,12 +40,12 @@ class Merged:
 class Conflicting(InputError):
     """Values of one case differ. conflicts: all of them."""
 
-    def __init__(self, found: Sequence[Conflict]) -> None:
-        self.conflicts = tuple(found)
-        cases = len({each.key for each in found})
+    def __init__(self, differing: Sequence[Conflict]) -> None:
+        self.conflicts = tuple(differing)
+        cases = len({each.key for each in differing})
         super().__init__(
-            f"{len(found)} numbers of {cases} cases differ by more than rounding, such as {found[0]}; give --keep "
-            "first, or --keep both to list the others in conflicts.csv"
+            f"{len(differing)} numbers of {cases} cases differ by more than rounding, such as {differing[0]}; give "
+            "--keep first, or --keep both to list the others in conflicts.csv"
         )
 
 
@@ -75,13 +75,13 @@ def merge(
     work = Path(tempfile.mkdtemp(prefix=".tmp-", dir=to.parent))
     try:
         sources = [opened(folder, work / f"source-{k}") for k, folder in enumerate(folders)]
-        chosen, shared, found = _chosen(sources, tolerance)
-        if found and not keep:
-            raise Conflicting(found)
+        chosen, shared, differing = _chosen(sources, tolerance)
+        if differing and not keep:
+            raise Conflicting(differing)
         merged = work / "merged"
         _write(chosen, sources, Store(merged))
-        if found and keep == "both":
-            write(_table(found), merged / "conflicts.csv")
+        if differing and keep == "both":
+            write(_table(differing), merged / "conflicts.csv")
         contents = Store(merged).read()
         tables.publish(contents, merged, anew=True, declared=declared)
         pack_many(Store(merged))
@@ -91,13 +91,13 @@ def merge(
         shutil.rmtree(work, ignore_errors=True)
     added = {str(source.folder): sum(owner is source for owner in chosen.values()) for source in sources}
     corrupt = tuple(path for source in sources for path in source.contents.corrupt)
-    return Merged(len(chosen), added, shared, tuple(found), corrupt)
+    return Merged(len(chosen), added, shared, tuple(differing), corrupt)
 
 
 def _chosen(sources: Sequence[Source], tolerance: float | None) -> tuple[dict[str, Source], int, list[Conflict]]:
     """Key -> the source whose record is taken, how many keys several sources have, and the conflicts."""
     chosen: dict[str, Source] = {}
-    shared, found = set(), []
+    shared, differing = set(), []
     for source in sources:
         for key, record in source.contents.records.items():
             if key not in chosen:
@@ -109,8 +109,8 @@ def _chosen(sources: Sequence[Source], tolerance: float | None) -> tuple[dict[st
             if held.failed and not record.failed:
                 chosen[key] = source
             elif held.failed == record.failed and not held.failed:
-                found += conflicts(held, record, (str(owner.folder), str(source.folder)), tolerance)
-    return chosen, len(shared), found
+                differing += conflicts(held, record, (str(owner.folder), str(source.folder)), tolerance)
+    return chosen, len(shared), differing
 
 
 def _write(chosen: Mapping[str, Source], sources: Sequence[Source], to: Store) -> None:
@@ -136,7 +136,7 @@ def _write(chosen: Mapping[str, Source], sources: Sequence[Source], to: Store) -
                 pack(to)
 
 
-def _table(found: Sequence[Conflict]) -> pd.DataFrame:
+def _table(differing: Sequence[Conflict]) -> pd.DataFrame:
     rows = [
         {name: each.labels[name] for name in columns.CASE}
         | {"quantity": each.quantity, "step": each.step}
@@ -145,7 +145,7 @@ def _table(found: Sequence[Conflict]) -> pd.DataFrame:
             for what, pair in _sides(each).items()
             for side, value in zip("ab", pair, strict=True)
         }
-        for each in found
+        for each in differing
     ]
     return pd.DataFrame(rows, columns=list(columns.CONFLICTS)).astype({"step": "Int64"})
 

@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from simbench.columns import CUTS, INDEX, STITCHER, Column
-from simbench.columns import recorded as told
+from simbench.columns import CUTS, INDEX, STITCHER, Column, recorded
 from simbench.contracts.case import SCHEMA
 
 #: Why a record of a later release is left out begins with this.
 LATER = "of a later simbench"
-_ROW = set(told.ROW)
+_ROW = set(recorded.ROW)
 #: Numbers that are never missing, beside those of labels.
 _GIVEN = ("seconds", "version")
 _LARGEST = 2**63
@@ -23,18 +22,18 @@ def fault(data: Mapping[str, Any]) -> str:
     schema = data["identity"].get("schema") if isinstance(data.get("identity"), dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
         return f"{LATER} (schema {schema}, and this one reads up to {SCHEMA})"
-    found = _fields(data, told.RECORD, "record", told.LATER) or _fields(
-        data["labels"], told.LABELS, "labels", told.LATER_LABELS
+    fault = _fields(data, recorded.RECORD, "record", recorded.LATER) or _fields(
+        data["labels"], recorded.LABELS, "labels", recorded.LATER_LABELS
     )
-    found = found or of_method(data["method"]) or unlike(data["labels"], data["method"])
-    return found or next(filter(None, map(_row, data["rows"])), "")
+    fault = fault or of_method(data["method"]) or unlike(data["labels"], data["method"])
+    return fault or next(filter(None, map(_row, data["rows"])), "")
 
 
 def fault_of_run(data: Mapping[str, Any]) -> str:
     """The same of a description of a run; fields that this release does not know are not looked at."""
-    for name in data.keys() & told.RUN.keys():
-        if not _is(data[name], told.RUN[name].type):
-            return _wrong("run", name, told.RUN[name].type, data[name])
+    for name in data.keys() & recorded.RUN.keys():
+        if not _is(data[name], recorded.RUN[name].type):
+            return _wrong("run", name, recorded.RUN[name].type, data[name])
     for row in data.get("cuts", ()):
         if type(row) is not dict:
             return _wrong("cuts", "a row", "plain", row)
@@ -63,15 +62,15 @@ def of_method(data: Mapping[str, Any]) -> str:
     """The row of a method: its direction and range are used to rank it."""
     if not data:
         return ""
-    bounds = {name: data[name] for name in told.BOUNDS if name in data}
-    found = _fields(
+    bounds = {name: data[name] for name in recorded.BOUNDS if name in data}
+    fault = _fields(
         {name: value for name, value in data.items() if name not in bounds},
-        told.METHOD,
+        recorded.METHOD,
         "method",
-        told.METHOD.keys() - set(told.METHOD_SAYS),
+        recorded.METHOD.keys() - set(recorded.METHOD_SAYS),
     )
-    if found:
-        return found
+    if fault:
+        return fault
     for name, value in bounds.items():
         if value not in ("", "inf", "-inf") and not _is(value, "number"):
             return _wrong("method", name, "number", value)
@@ -79,8 +78,8 @@ def of_method(data: Mapping[str, Any]) -> str:
         return f"invalid (method: kind is {_short(data['kind'])}; {INDEX} or {STITCHER} is allowed)"
     if data["kind"] == INDEX and data.get("direction") not in (1, -1):
         return f"invalid (method: direction is {_short(data.get('direction'))}; 1 or -1 is allowed)"
-    if data["kind"] == INDEX and bounds.keys() == set(told.BOUNDS) and "" not in bounds.values():
-        low, high = (None if bounds[name] is None else float(bounds[name]) for name in told.BOUNDS)
+    if data["kind"] == INDEX and bounds.keys() == set(recorded.BOUNDS) and "" not in bounds.values():
+        low, high = (None if bounds[name] is None else float(bounds[name]) for name in recorded.BOUNDS)
         if low is None or high is None or low > high:
             return (
                 f"invalid (method: range is {_short(low)} to {_short(high)}; two numbers are wanted, the lower first)"
@@ -97,7 +96,7 @@ def unlike(labels: Mapping[str, Any], method: Mapping[str, Any]) -> str:
     kind = labels["kind"]
     if kind in (INDEX, STITCHER) and kind != method.get("kind"):
         return f"invalid (method: kind is {_short(method.get('kind'))}, and the labels say {_short(kind)})"
-    for name in told.NAMES if method else ():
+    for name in recorded.NAMES if method else ():
         if labels[name] != method[name]:
             return f"invalid (method: {name} is {_short(method[name])}, and the labels say {_short(labels[name])})"
     return ""
@@ -107,15 +106,15 @@ def _row(row: Any) -> str:
     if not isinstance(row, dict):
         return _wrong("rows", "a row", "plain", row)
     if row.keys() != _ROW:
-        return _fields(row, told.ROW, "rows", ("step", "status", "note"))
+        return _fields(row, recorded.ROW, "rows", ("step", "status", "note"))
     quantity, value, status = row["quantity"], row["value"], row["status"]
     if type(quantity) is not str or not quantity.isprintable():
         return f"invalid (rows: quantity is {_short(quantity)}; it must be printable text)"
     if type(value) is float and math.isfinite(value) and status == "ok" and row["step"] is None:  # nearly every row
         return "" if type(row["note"]) is str else _wrong("rows", "note", "text", row["note"])
-    if status not in told.STATUSES:
-        return f"invalid (rows: status is {_short(status)}; allowed: {', '.join(told.STATUSES)})"
-    return _fields(row, told.ROW, "rows")
+    if status not in recorded.STATUSES:
+        return f"invalid (rows: status is {_short(status)}; allowed: {', '.join(recorded.STATUSES)})"
+    return _fields(row, recorded.ROW, "rows")
 
 
 def _is(value: Any, kind: str) -> bool:

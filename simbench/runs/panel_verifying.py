@@ -14,17 +14,17 @@ from simbench.registry import Registry
 def faults(panel: PanelFile, registry: Registry) -> list[str]:
     """One line for each fault of an open panel: of its model, data, layers and pairs, and of each network that cannot
     be built, has other tensors than the panel names, or gives other logits or another accuracy."""
-    told = panel.told
+    metadata = panel.metadata
     try:
-        model: Model = registry.get("models", told["model"]["spec"])
-        dataset: Dataset = registry.get("datasets", told["data"]["spec"])
+        model: Model = registry.get("models", metadata["model"]["spec"])
+        dataset: Dataset = registry.get("datasets", metadata["data"]["spec"])
         dataset.prepare()
         fingerprint = dataset.fingerprint()
-        design = Design.of(told["pairs"])
+        design = Design.of(metadata["pairs"])
     except InputError as error:
         return [f"panel {panel.label}: {error}"]
     lines = []
-    lacking = [layer for layer in told["layers"] if layer not in model.layers]
+    lacking = [layer for layer in metadata["layers"] if layer not in model.layers]
     if lacking:
         lines.append(f"{model.spec} has no layer {', '.join(lacking)}; it has {', '.join(model.layers)}")
     if design.fronts is not None and design.fronts >= len(panel.seeds):
@@ -44,7 +44,7 @@ def _faults(panel: PanelFile, model: Model, dataset: Dataset, seed: int) -> Iter
         yield str(error)
         return
     accuracy, images, _ = scores(net, dataset)
-    wanted = panel.told["networks"][str(seed)]["accuracy"]
+    wanted = panel.metadata["networks"][str(seed)]["accuracy"]
     if abs(accuracy - wanted) > 1 / images:  # one image whose two largest logits are equal but for rounding
         yield f"network {seed} has the test accuracy {accuracy:.4f} here, and the panel says {wanted:.4f}"
     deviation = panel.deviation(net, dataset, seed)

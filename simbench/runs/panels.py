@@ -36,12 +36,10 @@ def opened(text: str, registry: Registry) -> PanelFile:
 
 def provided(panel: Panel) -> PanelFile:
     """The panel that a package provides. Raises InputError where its file is not the one that the package names."""
-    found = read_panel(panel.file or downloaded(panel.address, panel.sha256), panel.sha256)
-    if found.label != panel.name:
-        raise InputError(
-            f"panel {panel.name!r} is named {found.label!r} in its file {found.file}; make the names agree"
-        )
-    return found
+    read = read_panel(panel.file or downloaded(panel.address, panel.sha256), panel.sha256)
+    if read.label != panel.name:
+        raise InputError(f"panel {panel.name!r} is named {read.label!r} in its file {read.file}; make the names agree")
+    return read
 
 
 def panels(request: Request, registry: Registry) -> tuple[PanelFile, ...]:
@@ -59,15 +57,15 @@ def panels(request: Request, registry: Registry) -> tuple[PanelFile, ...]:
 
 def preset_of(panel: PanelFile, preset: Preset) -> Preset:
     """A preset with the networks, data, layers and pairs of a panel."""
-    told = panel.told
+    metadata = panel.metadata
     return replace(
         preset,
-        models=told["model"]["spec"],
-        datasets=told["data"]["spec"],
+        models=metadata["model"]["spec"],
+        datasets=metadata["data"]["spec"],
         seeds=",".join(map(str, panel.seeds)) + ",",
-        layers=",".join(told["layers"]),
-        max_samples=told["limit"],
-        pairs=told["pairs"],
+        layers=",".join(metadata["layers"]),
+        max_samples=metadata["limit"],
+        pairs=metadata["pairs"],
     )
 
 
@@ -79,12 +77,12 @@ def check(
     layers: dict[str, tuple[str, ...]],
 ) -> None:
     """Raise InputError if a request asks for something that the panel does not hold."""
-    told = panel.told
+    metadata = panel.metadata
     for option, asked, held in (
-        ("--models", [model.spec for model in models], [told["model"]["spec"]]),
-        ("--datasets", [dataset.spec for dataset in datasets], [told["data"]["spec"]]),
+        ("--models", [model.spec for model in models], [metadata["model"]["spec"]]),
+        ("--datasets", [dataset.spec for dataset in datasets], [metadata["data"]["spec"]]),
         ("--seeds", seeds, panel.seeds),
-        ("--layers", [layer for some in layers.values() for layer in some], told["layers"]),
+        ("--layers", [layer for some in layers.values() for layer in some], metadata["layers"]),
     ):
         lacking = [str(each) for each in asked if each not in held]
         if lacking:

@@ -72,10 +72,10 @@ def measured(
     deadly, request = Deadly(job), job.resolved.request
     with sharing(None if request.force else request.results, recorded, deadly.look) as shared:
         if courier is None:
-            found = _here(job, units, progress, deadly, shared)
+            results = _here(job, units, progress, deadly, shared)
         else:
-            found = Remote(courier, progress, deadly, shared).measured(units)
-        for result in found:
+            results = Remote(courier, progress, deadly, shared).measured(units)
+        for result in results:
             deadly.learn(result)
             yield result
             deadly.forget(result.case)
@@ -142,13 +142,13 @@ def units(job: Job, workers: int = 1) -> Iterator[Unit]:
 
 def planned(job: Job, workers: int) -> tuple[Iterator[Unit], Iterator[int]]:
     """The same, and the forward passes of each tile."""
-    found = None
+    estimates = None
     if workers > 1:
-        found = Estimates(Costs(job), extents(chain(*map(job.open, job.parts))), job.resolved.memory)
+        estimates = Estimates(Costs(job), extents(chain(*map(job.open, job.parts))), job.resolved.memory)
 
     def cost(case: Case) -> float:
-        return found.alone(case) if found else 0.0
+        return estimates.alone(case) if estimates else 0.0
 
-    cut = tiles(job, workers, cost, found)
-    of_tiles = (unit for tile in cut for unit in units_of(tile, job, workers, cost, found))
+    cut = tiles(job, workers, cost, estimates)
+    of_tiles = (unit for tile in cut for unit in units_of(tile, job, workers, cost, estimates))
     return of_tiles, (tile.passes for tile in cut)

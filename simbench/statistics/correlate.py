@@ -68,9 +68,9 @@ def correlate(
                 f"{grid.group[2]} or {grid.group[3]} has a layer named {taken[0]!r}, which names a scope of a "
                 "correlation; rename the layer"
             )
-        found = estimated(grid, Plan(intervals, permutations, (int(seed), *grid.group)))
-        rows += _rows(grid, found, refits)
-        for (i, j, scope), values in found.left.items():
+        estimates = estimated(grid, Plan(intervals, permutations, (int(seed), *grid.group)))
+        rows += _rows(grid, estimates, refits)
+        for (i, j, scope), values in estimates.left.items():
             left[*grid.group, *grid.targets[j].name, *grid.indices[i].name, scope] = values
     return Correlations(pd.DataFrame(rows, columns=list(CORRELATIONS)).astype(dtypes(CORRELATIONS)), left)
 
@@ -98,7 +98,14 @@ def _rows(grid: Grid, estimates: Estimates, refits: Refits) -> Iterator[dict]:
 
 
 def _row(
-    grid: Grid, x: Variable, y: Variable, scope: str, statistic: str, coverage: float, found: Estimate, notes: list[str]
+    grid: Grid,
+    x: Variable,
+    y: Variable,
+    scope: str,
+    statistic: str,
+    coverage: float,
+    estimate: Estimate,
+    notes: list[str],
 ) -> dict:
     return {
         **dict(zip(GROUP, grid.group, strict=True)),
@@ -110,18 +117,18 @@ def _row(
         "view": x.name[2],
         "scope": scope,
         "statistic": statistic,
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "wide_low": found.wide_low,
-        "wide_high": found.wide_high,
-        "p_value": found.p_value,
-        "reliability": found.reliability,
-        "ceiling": found.ceiling,
-        "networks": found.networks,
-        "pairs": found.pairs,
-        "layers": found.layers,
-        "design": found.design,
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "wide_low": estimate.wide_low,
+        "wide_high": estimate.wide_high,
+        "p_value": estimate.p_value,
+        "reliability": estimate.reliability,
+        "ceiling": estimate.ceiling,
+        "networks": estimate.networks,
+        "pairs": estimate.pairs,
+        "layers": estimate.layers,
+        "design": estimate.design,
         "coverage": coverage,
-        "note": "; ".join([*found.notes, *notes]),
+        "note": "; ".join([*estimate.notes, *notes]),
     }

@@ -42,15 +42,15 @@ def trust(grid: Grid, y: Variable) -> Trust:
     layers = {scope: part for scope, part in at.items() if scope != "pooled"}
     unusable = {layer: part.fault for layer, part in layers.items() if part.fault}
     counting = [part for layer, part in layers.items() if layer not in unusable]
-    found = {scope: part.alone for scope, part in at.items()}
-    tops = {scope: ceiling(value) for scope, value in found.items()}
+    alone = {scope: part.alone for scope, part in at.items()}
+    tops = {scope: ceiling(value) for scope, value in alone.items()}
     for scope, condition in MEANS.items():
         values = [part.given(condition) for part in counting]
-        found[scope] = _mean(values)
+        alone[scope] = _mean(values)
         tops[scope] = _mean([ceiling(value) for value in values])
-        if np.isnan(found[scope]) and scope in y.published:
-            found[scope], tops[scope] = y.published[scope]
-    return Trust(unusable, found, tops)
+        if np.isnan(alone[scope]) and scope in y.published:
+            alone[scope], tops[scope] = y.published[scope]
+    return Trust(unusable, alone, tops)
 
 
 def _mean(values: list[float]) -> float:
@@ -70,8 +70,8 @@ class _Part:
 
     @cached_property
     def alone(self) -> float:
-        found = reliability(self.y.halves[self.mask])
-        return self.y.published.get(self.scope, (found,))[0] if np.isnan(found) else found
+        measured = reliability(self.y.halves[self.mask])
+        return self.y.published.get(self.scope, (measured,))[0] if np.isnan(measured) else measured
 
     def given(self, condition: str) -> float:
         """NaN where the condition is not known."""

@@ -27,13 +27,13 @@ def test_a_panel_that_was_made_is_verified_and_shown(call, made):
     shown = call("panel", "show", str(made))
     assert shown.code == 0 and "layers: bn7, bn8\npairs: all\n" in shown.out
     assert "made by: simbench panel make two --seeds 2" in shown.out
-    for network in read_panel(made).told["networks"].values():
+    for network in read_panel(made).metadata["networks"].values():
         assert f"{network['accuracy']:.4f}  {network['weights']}" in shown.out
 
 
 @pytest.mark.long
 def test_verify_has_a_line_for_each_fault(call, made):
-    told = dict(read_panel(made).told)
+    told = dict(read_panel(made).metadata)
     told["networks"]["0"]["accuracy"] -= 0.1
     told["networks"]["1"]["outputs"][0][0] += 0.1
     told["layers"] = ["bn9"]
@@ -77,8 +77,8 @@ def test_the_panel_that_comes_with_simbench_is_listed_and_small(call, cache, reg
     assert "tiny10-digits-1" in call("list", "panels").out
     panel = registry.get("panels", "tiny10-digits-1")
     found = read_panel(panel.file, panel.sha256)
-    assert found.label == panel.name and found.seeds == tuple(range(24)) and found.told["pairs"] == "balanced:4"
-    assert min(network["accuracy"] for network in found.told["networks"].values()) > 0.99
+    assert found.label == panel.name and found.seeds == tuple(range(24)) and found.metadata["pairs"] == "balanced:4"
+    assert min(network["accuracy"] for network in found.metadata["networks"].values()) > 0.99
     assert panel.file.stat().st_size < 5e6
 
 

@@ -36,7 +36,7 @@ def file(small: Selection, tmp_path: Path, cache: Path) -> Path:
 
 def told_anew(file: Path, change: Change) -> Path:
     """The panel, with other metadata."""
-    told = dict(read_panel(file).told)
+    told = dict(read_panel(file).metadata)
     change(told)
     save_file(load_file(file), file, {"panel": sealed(told)})
     return file

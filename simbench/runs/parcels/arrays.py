@@ -24,10 +24,10 @@ KEYS = {"name", "dtype", "shape", "order"}
 @dataclass(frozen=True)
 class Array:
     """An array of a split as a content. lying: its axes in the order in which they lie in memory, on which the last
-    bits of a network may rest. told: name of the content, dtype, shape and the order of axes."""
+    bits of a network may rest. description: name of the content, dtype, shape and the order of axes."""
 
     lying: numpy.ndarray
-    told: Mapping[str, Any]
+    description: Mapping[str, Any]
 
     @classmethod
     def of(cls, array: numpy.ndarray) -> Array:
@@ -35,8 +35,8 @@ class Array:
         lying, sha = array.transpose(order), hashlib.sha256()
         for block in blocks(lying):
             sha.update(_bytes(block))
-        told = {"name": sha.hexdigest(), "dtype": array.dtype.str, "shape": list(array.shape), "order": order}
-        return cls(lying, told)
+        description = {"name": sha.hexdigest(), "dtype": array.dtype.str, "shape": list(array.shape), "order": order}
+        return cls(lying, description)
 
     def read(self, most: int) -> Iterator[bytes]:
         """Its bytes, about `most` at a time."""
@@ -52,8 +52,10 @@ def described(dataset: Dataset, fingerprint: str) -> tuple[str, list[Array]]:
     with abroad():
         splits = {name: dataset.split(name) for name in SPLITS}
     parts = {name: [Array.of(part.inputs), Array.of(part.labels)] for name, part in splits.items()}
-    told = {name: [array.told for array in part] for name, part in parts.items()}
-    return sealed({"fingerprint": fingerprint, "splits": told}), [array for part in parts.values() for array in part]
+    description = {name: [array.description for array in part] for name, part in parts.items()}
+    return sealed({"fingerprint": fingerprint, "splits": description}), [
+        array for part in parts.values() for array in part
+    ]
 
 
 @dataclass(frozen=True)
@@ -68,15 +70,15 @@ class Stored:
         return Split(*map(_opened, self.splits[name]))
 
 
-def _opened(told: Mapping[str, Any]) -> numpy.ndarray:
+def _opened(description: Mapping[str, Any]) -> numpy.ndarray:
     """A private memory map of an array."""
     import numpy as np
 
-    order = told["order"]
-    shape = tuple(told["shape"][axis] for axis in order)
+    order = description["order"]
+    shape = tuple(description["shape"][axis] for axis in order)
     if 0 in shape:
-        return np.empty(told["shape"], told["dtype"])
-    lying = np.memmap(contents.place(told["name"]), np.dtype(told["dtype"]), "c", shape=shape)
+        return np.empty(description["shape"], description["dtype"])
+    lying = np.memmap(contents.place(description["name"]), np.dtype(description["dtype"]), "c", shape=shape)
     return np.asarray(lying).transpose(np.argsort(order))
 
 
@@ -85,6 +87,9 @@ def stored(name: str) -> Callable[[str], Split] | None:
     known = unsealed(contents.place(name))
     if known is None:
         return None
-    arrays = [told for part in known["splits"].values() for told in part]
-    there = all(told.keys() == KEYS and (0 in told["shape"] or contents.held(told["name"])) for told in arrays)
+    arrays = [description for part in known["splits"].values() for description in part]
+    there = all(
+        description.keys() == KEYS and (0 in description["shape"] or contents.held(description["name"]))
+        for description in arrays
+    )
     return Stored(known["splits"]) if there else None

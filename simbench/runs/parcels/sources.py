@@ -36,7 +36,7 @@ def of_data(ref: DataRef, dataset: Dataset, most: int) -> Iterator[Piece]:
     """The pieces of a data set: of each array, and of the list of them."""
     listed, parts = arrays.described(dataset, ref.fingerprint)
     for array in parts:
-        yield from pieces(array.told["name"], array.lying.nbytes, ref.what, array.read(most))
+        yield from pieces(array.description["name"], array.lying.nbytes, ref.what, array.read(most))
     data = listed.encode()
     yield Piece(ref.name, len(data), 0, data, ref.what)
 

@@ -38,7 +38,7 @@ def sizes(model: Model, dataset: Dataset, layers: Iterable[str], home: Dataset |
     from simbench.networks.inputs import draw, prepared
 
     one, _ = draw(splits.read(dataset, "test"), 1, 0, dataset.range, dataset.raw)
-    found: dict[str, int] = {}
+    nbytes: dict[str, int] = {}
     done: dict[str, int] = {}
     with torch.random.fork_rng(devices=[]), torch.no_grad(), abroad():
         torch.manual_seed(0)
@@ -48,13 +48,13 @@ def sizes(model: Model, dataset: Dataset, layers: Iterable[str], home: Dataset |
         counter = FlopCounterMode(display=False)
         for layer in layers:
             if layer in modules:
-                modules[layer].register_forward_hook(partial(_note, found, layer))
+                modules[layer].register_forward_hook(partial(_note, nbytes, layer))
                 modules[layer].register_forward_hook(partial(_count, done, layer, counter))
         with counter:
             net(model.adapted(prepared(one, model, home, torch.device("cpu"))))
     whole = counter.get_total_flops()
     above = {layer: 1 - below / whole for layer, below in done.items() if whole}
-    return Sizes(sum(x.nbytes for x in net.state_dict().values()), found, above)
+    return Sizes(sum(x.nbytes for x in net.state_dict().values()), nbytes, above)
 
 
 def _count(done: dict[str, int], layer: str, counter: Any, *given: object) -> None:
@@ -92,25 +92,25 @@ def extents(cases: Iterable[Case]) -> Extents:
     """A model that cannot be built or run has no size: its cases fail, and say why."""
     from simbench.contracts import splits
 
-    found = Extents({}, {}, {}, {})
+    known = Extents({}, {}, {}, {})
     layers: dict[str, set[str]] = defaultdict(set)
     for case in cases:
         for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
             layers[network.model.spec].add(layer)
-            found.models[network.model.spec] = network, case.setting
+            known.models[network.model.spec] = network, case.setting
         label = case.setting.dataset.label
-        if label not in found.data:
+        if label not in known.data:
             parts = {name: splits.read(case.setting.dataset, name).inputs for name in splits.SPLITS}
-            found.inputs[label] = {name: min(len(part), case.setting.limit) for name, part in parts.items()}
-            found.data[label] = sum(part.nbytes for part in parts.values())
-    for spec, (network, setting) in found.models.items():
+            known.inputs[label] = {name: min(len(part), case.setting.limit) for name, part in parts.items()}
+            known.data[label] = sum(part.nbytes for part in parts.values())
+    for spec, (network, setting) in known.models.items():
         with suppress(Exception):
             home = network.home(setting)
-            found.sizes[spec] = sizes(network.model, setting.dataset, sorted(layers[spec] - {""}), home)
-    return found
+            known.sizes[spec] = sizes(network.model, setting.dataset, sorted(layers[spec] - {""}), home)
+    return known
 
 
-def _note(found: dict[str, int], layer: str, module: object, given: object, out: Any) -> None:
+def _note(nbytes: dict[str, int], layer: str, module: object, given: object, out: Any) -> None:
     """The bytes of the first tensor of an output."""
     first = next(iter(out.values())) if isinstance(out, dict) else out[0] if isinstance(out, (tuple, list)) else out
-    found[layer] = int(getattr(first, "nbytes", 0))
+    nbytes[layer] = int(getattr(first, "nbytes", 0))

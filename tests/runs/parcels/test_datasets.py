@@ -133,7 +133,7 @@ def test_an_array_that_is_damaged_is_asked_for_again(cache, in_file):
     deliver(in_file, ref)
     Path(in_file.path).unlink()
     assert arrays.stored(ref.name) is not None
-    file = contents.place(parts[0].told["name"])
+    file = contents.place(parts[0].description["name"])
     file.write_bytes(b"\x00" * file.stat().st_size)
     assert datasets.resolved(ref) is None
 

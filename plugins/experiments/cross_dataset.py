@@ -107,9 +107,9 @@ class CrossDataset(Experiment):
             "Fronts trained on another data set: mean and standard deviation over pairs of networks",
         )
         places = curves.places(stitched["stitcher"], BASELINE)
-        for panel, ((front, model_a, *told), group) in zip(axes, groups, strict=True):
-            same = stitched[(stitched[PANEL] == told).all(axis=1) & (stitched["kind"] == "home")]
-            layers = curves.in_depth(group["layer_a"], told[1], depths)
+        for panel, ((front, model_a, *home), group) in zip(axes, groups, strict=True):
+            same = stitched[(stitched[PANEL] == home).all(axis=1) & (stitched["kind"] == "home")]
+            layers = curves.in_depth(group["layer_a"], home[1], depths)
             reference = same[same["layer_a"].isin(layers) & (same["stitcher"] != BASELINE)]
             curves.draw(panel, group, "layer_a", layers, places)
             curves.draw(
@@ -123,7 +123,7 @@ class CrossDataset(Experiment):
                 linestyle=":",
                 marker="",
             )
-            where = f"{front} -> {told[0]}\n{curves.models(model_a, told[1])}: {curves.size(group)}"
+            where = f"{front} -> {home[0]}\n{curves.models(model_a, home[1])}: {curves.size(group)}"
             figures.describe(panel, where, "stitched at layer", "relative accuracy (stitched / Model 2)")
             panel.set_ylim(bottom=0)
         figures.legend(figure, axes, len(places))

@@ -44,8 +44,8 @@ def results(executor: Executor) -> str:
         names = list(workers.slots)
         futures = [workers.submit(divmod, 100, place, to=names[place % len(names)]) for place in range(1, TASKS)]
         for place, future in enumerate(futures, 1):
-            found = _result(workers, future)
-            require(tuple(found) == divmod(100, place), f"divmod(100, {place}) returned {found!r}")
+            result = _result(workers, future)
+            require(tuple(result) == divmod(100, place), f"divmod(100, {place}) returned {result!r}")
         return f"{len(futures)} tasks"
 
 
@@ -53,13 +53,13 @@ def errors(executor: Executor) -> str:
     """What a task raises is raised by its result, and the worker goes on."""
     with _workers(executor) as workers:
         try:
-            found = _result(workers, workers.submit(divmod, 1, 0))
+            result = _result(workers, workers.submit(divmod, 1, 0))
         except ZeroDivisionError:
             _result(workers, workers.submit(divmod, 1, 1))
             return "ZeroDivisionError came back"
         except Exception as error:
             require(False, f"a task raised ZeroDivisionError, its result {type(error).__name__}")
-        require(False, f"a task raised ZeroDivisionError; its result is {found!r}")
+        require(False, f"a task raised ZeroDivisionError; its result is {result!r}")
         return ""
 
 
@@ -68,8 +68,8 @@ def death(executor: Executor) -> str:
     with _workers(executor) as workers:
         start = time.monotonic()
         try:
-            found = _result(workers, workers.submit(os._exit, 1, to=next(iter(workers.slots))))
-            require(False, f"the process of a task ended; its result is {found!r}")
+            result = _result(workers, workers.submit(os._exit, 1, to=next(iter(workers.slots))))
+            require(False, f"the process of a task ended; its result is {result!r}")
         except WorkerLost:
             pass
         took = time.monotonic() - start

@@ -80,16 +80,16 @@ def _network(model: Model, dataset: Dataset | None, classes: int, size: int | No
     raise InputError(f"{model.spec} takes no image of {refusal}; give --size PIXELS or --data DATASET")
 
 
-def _table(model: Model, found: list, x: Any) -> None:
+def _table(model: Model, layers: list, x: Any) -> None:
     from collections import Counter
 
     from tabulate import tabulate
 
-    rows = [(*each[:3], " x ".join(map(str, each[3])), *each[4:]) for each in map(_fields, found)]
+    rows = [(*each[:3], " x ".join(map(str, each[3])), *each[4:]) for each in map(_fields, layers)]
     click.echo(tabulate(rows, headers=HEADINGS, maxcolwidths=[None] * 7 + [60], disable_numparse=True))
-    counts = Counter(each.cut for each in found)
+    counts = Counter(each.cut for each in layers)
     totals = ", ".join(f"{kind} {counts[kind]}" for kind in ("exact", "hook", "none") if counts[kind])
-    click.echo(f"{model.spec}, inputs {' x '.join(map(str, x.shape[1:]))}: {len(found)} layers ({totals or 'none'})")
+    click.echo(f"{model.spec}, inputs {' x '.join(map(str, x.shape[1:]))}: {len(layers)} layers ({totals or 'none'})")
 
 
 FIELDS = ("name", "kind", "runs", "shape", "layout", "cut", "engine", "reason")
@@ -100,18 +100,18 @@ def _fields(layer: Any) -> tuple:
     return tuple(getattr(layer, field) or (0 if field == "runs" else "") for field in FIELDS)
 
 
-def _machine(found: list, form: str) -> None:
+def _machine(layers: list, form: str) -> None:
     import csv
     import json
     import sys
 
     if form == "json":
-        click.echo(json.dumps([dict(zip(FIELDS, _fields(each), strict=True)) for each in found], indent=1))
+        click.echo(json.dumps([dict(zip(FIELDS, _fields(each), strict=True)) for each in layers], indent=1))
         return
     from simbench.results.cells import inert
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(FIELDS)
-    for each in map(_fields, found):
+    for each in map(_fields, layers):
         row = (*each[:3], "x".join(map(str, each[3])), *each[4:])
         writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in row])

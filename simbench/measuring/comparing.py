@@ -59,11 +59,11 @@ class Comparing(Sides):
                 for (name, over), x in zip(self.described(case, split), (m.a, m.b), strict=True)
             ]
             answer = partial(ask, index, m)
-        found = value(index, sides, answer)
-        if found.error is not None:
-            raise found.error
+        valued = value(index, sides, answer)
+        if valued.error is not None:
+            raise valued.error
         return Row(
-            "similarity", found.value, status=found.status, note=found.note or self._drawn_note(index, case, split)
+            "similarity", valued.value, status=valued.status, note=valued.note or self._drawn_note(index, case, split)
         )
 
     def _on_states(self, index: Index, case: Case, split: str) -> tuple[Iterable[Side], Answer]:

@@ -33,17 +33,17 @@ def joint(case: Case, bench: Workbench) -> dict[str, Any] | None:
         shapes = [bench.shape(case.a, case.layer_a), bench.shape(case.b, case.layer_b)]
     except Inapplicable:
         return None
-    told = {name: labels[name] for name in CUT_KEY}
+    row = {name: labels[name] for name in CUT_KEY}
     for side, network, layer, shape in zip("ab", (case.a, case.b), (case.layer_a, case.layer_b), shapes, strict=True):
-        told |= {f"weights_{side}": network.weights, f"graph_{side}": network.graph}
-        told |= {f"shape_{side}": "x".join(map(str, shape)), f"layout_{side}": _layout(bench, network, layer, shape)}
-    told |= {"engine": "none", "end_multiply_adds": None, "cut_note": ""}
+        row |= {f"weights_{side}": network.weights, f"graph_{side}": network.graph}
+        row |= {f"shape_{side}": "x".join(map(str, shape)), f"layout_{side}": _layout(bench, network, layer, shape)}
+    row |= {"engine": "none", "end_multiply_adds": None, "cut_note": ""}
     try:
-        told["engine"] = bench.activations.engine(case.b, case.layer_b)
-        told["end_multiply_adds"] = bench.multiply_adds(case.b, case.layer_b)
+        row["engine"] = bench.activations.engine(case.b, case.layer_b)
+        row["end_multiply_adds"] = bench.multiply_adds(case.b, case.layer_b)
     except Inapplicable as reason:
-        told["cut_note"] = message(reason)
-    return told | _alignment(case, bench)
+        row["cut_note"] = message(reason)
+    return row | _alignment(case, bench)
 
 
 def _layout(bench: Workbench, network: Network, layer: str, shape: tuple[int, ...]) -> str:

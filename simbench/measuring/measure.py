@@ -50,18 +50,18 @@ def measure(case: Case, bench: Workbench) -> Measured:
     try:
         with known(_seed(case)):
             samples = bench.samples(case)
-            found, arrays = _run(case, bench)
-            said = bench.alignment(case) if found else ""
-            found = [_noted(row, said) for row in found]
+            rows, arrays = _run(case, bench)
+            said = bench.alignment(case) if rows else ""
+            rows = [_noted(row, said) for row in rows]
     except Inapplicable as reason:
-        found = [Row(quantity_of(case), None, status="skipped", note=message(reason))]
+        rows = [Row(quantity_of(case), None, status="skipped", note=message(reason))]
     except Undefined as reason:
-        found = [Row(quantity_of(case), None, status="degenerate", note=message(reason))]
+        rows = [Row(quantity_of(case), None, status="degenerate", note=message(reason))]
     except Exception as exception:
-        found, arrays = [failed(case, told(exception))], {}
+        rows, arrays = [failed(case, told(exception))], {}
         error = trace(exception)
     seconds = time.perf_counter() - start
-    return Measured(case, tuple(found), samples, seconds, error, arrays, None if error else _joint(case, bench))
+    return Measured(case, tuple(rows), samples, seconds, error, arrays, None if error else _joint(case, bench))
 
 
 def _joint(case: Case, bench: Workbench) -> dict[str, Any] | None:

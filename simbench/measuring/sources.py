@@ -123,13 +123,13 @@ class Sources:
         cutter = self._cutters[network.content]
         hooked = self.setting.cut == "hook" and cutter.engine(layer)[0] is None and not cutter.probe.fault(layer)
         try:
-            found = cutter.cut(layer, "hook" if hooked else "auto")
+            halves = cutter.cut(layer, "hook" if hooked else "auto")
         except InputError as error:
-            told = str(error).partition("; cut at a layer")[0]
+            reason = str(error).partition("; cut at a layer")[0]
             advice = "" if cutter.probe.fault(layer) else "; cut=hook (--cut hook) stitches into the whole network"
-            raise Inapplicable(f"{network.name} has no end: {told}{advice}") from None
-        self._engines[network.content, layer] = found.engine
-        return found.front, Rereading(found.end) if found.reads_input else found.end
+            raise Inapplicable(f"{network.name} has no end: {reason}{advice}") from None
+        self._engines[network.content, layer] = halves.engine
+        return halves.front, Rereading(halves.end) if halves.reads_input else halves.end
 
     def layout(self, network: Network, layer: str) -> Layout | None:
         """The layout of a layer's output: what the model declares (`Model.layouts`), else for a network that is not a

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from simbench.columns import CASE, IDENTITY, MEASUREMENTS
-from simbench.columns import recorded as told
+from simbench.columns import CASE, IDENTITY, MEASUREMENTS, recorded
 from simbench.results.codes import coded, numbers, ranks, small, text
 from simbench.results.published import METHOD_KEY
 from simbench.results.record import Record
@@ -57,7 +56,7 @@ class Frame:
 
     def named(self) -> set[Any]:
         """Every value of a label."""
-        return {value for name in told.LABELS for value in self.table[name].unique().to_pylist()}
+        return {value for name in recorded.LABELS for value in self.table[name].unique().to_pylist()}
 
     def coded(self, name: str) -> tuple[np.ndarray, list[str]]:
         """A text column of records as places in its values, and these in order."""
@@ -67,9 +66,9 @@ class Frame:
 
     def entries(self) -> Iterator[Entry]:
         """What names each record."""
-        columns = [self.table[name].to_pylist() for name in ("key", "run", "arrays", *told.LABELS)]
+        columns = [self.table[name].to_pylist() for name in ("key", "run", "arrays", *recorded.LABELS)]
         for key, run, arrays, *labels in zip(*columns, strict=True):
-            yield Entry(key, run, arrays, dict(zip(told.LABELS, labels, strict=True)))
+            yield Entry(key, run, arrays, dict(zip(recorded.LABELS, labels, strict=True)))
 
     def methods(self, named_by: Sequence[str] = METHOD_KEY) -> list[dict]:
         """The different rows of methods.csv, each of the latest record of its method. named_by: what tells methods

@@ -34,23 +34,23 @@ class Named:
 
 def named(given: Iterable[str | Network], registry: Registry) -> tuple[Named, ...]:
     """The networks of `--networks`. Raises InputError for a text that names none, and for anything else."""
-    found = []
+    networks = []
     for item in given:
         if isinstance(item, Network):
-            found.append(Named(item.model, item))
+            networks.append(Named(item.model, item))
         elif isinstance(item, str):
-            found += [_typed(text, registry) for text in parts("--networks", (item,))]
+            networks += [_typed(text, registry) for text in parts("--networks", (item,))]
         else:
             raise InputError(f"networks hold a {type(item).__name__}; {ALLOWED}, or simbench.Network objects")
-    return tuple(found)
+    return tuple(networks)
 
 
 def _typed(text: str, registry: Registry) -> Named:
     model, _, origin = text.partition("@")
     if not model or not origin:
         raise InputError(f"network {text!r} has no {'weights' if model else 'model'}; {ALLOWED}")
-    found = registry.get("models", model)
-    return Named(found, int(origin) if origin.isascii() and origin.isdecimal() else Path(origin).expanduser())
+    known = registry.get("models", model)
+    return Named(known, int(origin) if origin.isascii() and origin.isdecimal() else Path(origin).expanduser())
 
 
 def each_with_its_own(models: tuple[Model, ...], files: tuple[Path, ...]) -> tuple[Named, ...]:

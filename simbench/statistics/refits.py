@@ -32,12 +32,12 @@ def refit_reliabilities(measurements: pd.DataFrame) -> pd.DataFrame:
     layer = rows["layer_a"].where(rows["layer_a"] == rows["layer_b"], rows["layer_a"] + " -> " + rows["layer_b"])
     target, half = ([names[quantity][at] for quantity in rows["quantity"]] for at in (0, 1))
     rows = rows.assign(layer=layer, target=target, half=half, value=rows["value"].astype(float))
-    found = []
+    of_layers = []
     for key, part in rows.groupby(KEY, sort=False):
         pairs = part.pivot_table("value", ["seed_a", "seed_b"], "half").reindex(columns=list(REFIT_HALVES)).dropna()
         value = reliability(pairs.to_numpy()[:, None]) if len(pairs) else np.nan
-        found.append([*key, value, len(pairs)])
-    return pd.DataFrame(found, columns=[*KEY, "refit_reliability", "pairs"])
+        of_layers.append([*key, value, len(pairs)])
+    return pd.DataFrame(of_layers, columns=[*KEY, "refit_reliability", "pairs"])
 
 
 class Refits:
@@ -45,10 +45,10 @@ class Refits:
     smallest seed."""
 
     def __init__(self, measurements: pd.DataFrame) -> None:
-        found = refit_reliabilities(measurements).sort_values(["samples", "seed"], ascending=[True, False])
+        known = refit_reliabilities(measurements).sort_values(["samples", "seed"], ascending=[True, False])
         names = [name for name in KEY if name not in ("samples", "seed")]
-        keys = found[names].itertuples(index=False, name=None)
-        self._known = dict(zip(keys, found["refit_reliability"], strict=True))
+        keys = known[names].itertuples(index=False, name=None)
+        self._known = dict(zip(keys, known["refit_reliability"], strict=True))
 
     def of(self, grid: Grid, y: Variable, layers: list[str]) -> float:
         """Mean over some layers, of those where it is known; else NaN."""

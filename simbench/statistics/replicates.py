@@ -46,12 +46,12 @@ class Plan:
     def replicates(self, at: Cells, pairs: ndarray, count: int) -> dict[str, Iterable[Replicates]]:
         """NETWORKS, PAIRS and RELABELLED replicates of cells, as far as any are wanted. pairs: (n,) the pair of each
         cell, of `count`."""
-        found: dict[str, Iterable[Replicates]] = {}
+        drawn: dict[str, Iterable[Replicates]] = {}
         if at.n and self.intervals:
-            found[NETWORKS], found[PAIRS] = [without_network(at)], [without_pair(at, pairs, count)]
+            drawn[NETWORKS], drawn[PAIRS] = [without_network(at)], [without_pair(at, pairs, count)]
         if at.n and self.permutations and at.density >= MIN_DENSITY:
-            found[RELABELLED] = relabelled(at, self.permutations, generator(*self.key, RELABELLED))
-        return found
+            drawn[RELABELLED] = relabelled(at, self.permutations, generator(*self.key, RELABELLED))
+        return drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +73,8 @@ class Correlated:
         return np.nan if known is None else float(known[self.indices[i], self.targets[j]])
 
     def replicates(self, i: int, j: int, condition: str = PLAIN) -> dict[str, ndarray]:
-        found = self.drawn.get(condition, {})
-        return {name: values[self.indices[i], self.targets[j]] for name, values in found.items()}
+        drawn = self.drawn.get(condition, {})
+        return {name: values[self.indices[i], self.targets[j]] for name, values in drawn.items()}
 
 
 def correlated(grid: Grid, block: Block, at: Cells, plan: Plan, statistic: str) -> Correlated:

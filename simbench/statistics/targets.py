@@ -15,9 +15,9 @@ def target_rows(rows: pd.DataFrame) -> pd.DataFrame:
     that is not ok and has no target as its quantity counts for all targets."""
     rows = rows[rows["kind"] == STITCHER]
     nothing = (rows["status"] != "ok") & ~rows["quantity"].isin(list(TARGETS))
-    found = set(rows["quantity"])
-    numeric = not found.isdisjoint(NUMERIC)
-    targets = [target for target in TARGETS if target in found or not (numeric or target in NUMERIC)]
+    quantities = set(rows["quantity"])
+    numeric = not quantities.isdisjoint(NUMERIC)
+    targets = [target for target in TARGETS if target in quantities or not (numeric or target in NUMERIC)]
     parts = {target: rows[nothing | (rows["quantity"] == target)] for target in targets}
     return pd.concat(
         [part.assign(value=_oriented(part["value"], target), variable=target) for target, part in parts.items()]
@@ -40,7 +40,7 @@ def with_halves(targets: pd.DataFrame, halves: pd.DataFrame | None) -> pd.DataFr
     places, rows = (zip(*(frame[name].to_numpy(object) for name in key), strict=True) for frame in (halves, targets))
     place = dict(zip(places, halves["halves"], strict=True))
     stepless = targets["step"].isna()
-    found = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]
-    wanted = zip(found, targets["variable"], strict=True)
-    found = [None if each is None else _oriented(each, target) for each, target in wanted]
-    return targets.assign(halves=pd.Series(found, index=targets.index, dtype=object))
+    halves = [place.get(name) if alone else None for name, alone in zip(rows, stepless, strict=True)]
+    wanted = zip(halves, targets["variable"], strict=True)
+    halves = [None if each is None else _oriented(each, target) for each, target in wanted]
+    return targets.assign(halves=pd.Series(halves, index=targets.index, dtype=object))

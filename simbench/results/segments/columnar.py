@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from simbench.columns import recorded as told
+from simbench.columns import recorded
 from simbench.contracts import Row
 from simbench.results.record import Record
 from simbench.results.schema import fault
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 LISTS = ("quantity", "value", "step", "status", "note")
 #: Columns of a frame beside the labels and the lists.
 OWN = ("key", "run", "described", "seconds", "arrays")
-FRAME = (*OWN, *told.LABELS, *(f"rows.{name}" for name in LISTS))
+FRAME = (*OWN, *recorded.LABELS, *(f"rows.{name}" for name in LISTS))
 #: Text that few values are of.
-FEW = ("described", "run", *(name for name, column in told.LABELS.items() if column.type == "text"))
+FEW = ("described", "run", *(name for name, column in recorded.LABELS.items() if column.type == "text"))
 #: What reading data of strangers may raise.
 UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, RecursionError)
 #: Records of a row group, which are read together.
@@ -49,8 +49,8 @@ def layout() -> pa.Schema:
         "arrays": pa.string(),
         "at": pa.int64(),
         "size": pa.int64(),
-        **{name: types[column.type] for name, column in told.LABELS.items()},
-        **{f"rows.{name}": pa.list_(types[told.ROW[name].type]) for name in LISTS},
+        **{name: types[column.type] for name, column in recorded.LABELS.items()},
+        **{f"rows.{name}": pa.list_(types[recorded.ROW[name].type]) for name in LISTS},
     }
     return pa.schema(list(fields.items()))
 
@@ -89,7 +89,7 @@ def frame(records: Sequence[Record]) -> pa.Table:
     columns: dict[str, list] = {
         "described": [canonical(one.method) for one in records],
         **{name: [getattr(one, name) for one in records] for name in OWN if name != "described"},
-        **{name: [one.labels.get(name, _missing(name)) for one in records] for name in told.LABELS},
+        **{name: [one.labels.get(name, _missing(name)) for one in records] for name in recorded.LABELS},
         **{f"rows.{name}": [[getattr(row, name) for row in one.rows] for one in records] for name in LISTS},
         "rows.value": [[None if row.value is None else float(row.value) for row in one.rows] for one in records],
     }
@@ -98,7 +98,7 @@ def frame(records: Sequence[Record]) -> pa.Table:
 
 
 def _missing(label: str) -> str | None:
-    return "" if told.LABELS[label].type == "text" else None
+    return "" if recorded.LABELS[label].type == "text" else None
 
 
 def record(row: dict[str, Any]) -> Record:
@@ -107,7 +107,7 @@ def record(row: dict[str, Any]) -> Record:
     return Record(
         key=row["key"].hex(),
         identity=json.loads(row["identity"]),
-        labels={name: row[name] for name in told.LABELS},
+        labels={name: row[name] for name in recorded.LABELS},
         method=json.loads(row["described"]),
         rows=tuple(Row(**dict(zip(LISTS, values, strict=True))) for values in rows),
         **{name: row[name] for name in ("seconds", "run", "error", "arrays")},

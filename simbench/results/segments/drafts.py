@@ -64,10 +64,10 @@ class Draft:
         import pyarrow as pa
         from pyarrow.parquet import ParquetWriter
 
-        told = {b"simbench": b"1"}
+        metadata = {b"simbench": b"1"}
         if self._pack is not None:
             pack = self._sha.hexdigest()
-            told |= {PACKED: pack.encode(), BYTES: str(self.bytes).encode()}
+            metadata |= {PACKED: pack.encode(), BYTES: str(self.bytes).encode()}
             _named(*self._pack, self.folder / f"{pack}{PACK}")
         table = pa.concat_tables(self._tables).cast(columnar.layout())
         keys = form.keys_of(table["key"])
@@ -77,7 +77,7 @@ class Draft:
         options = {"compression": "zstd", "write_statistics": False, "store_schema": False}
         with ParquetWriter(written, table.schema, **options) as writer:
             writer.write_table(table.take(order[last]), row_group_size=columnar.BATCH)
-            writer.add_key_value_metadata(told)
+            writer.add_key_value_metadata(metadata)
         data = written.getvalue().to_pybytes()
         path = self.folder / f"{number:08d}-{hashlib.sha256(data).hexdigest()}{SUFFIX}"
         file, work = self._created()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simbench.columns import INDEX, STITCHER
-from simbench.columns import recorded as told
+from simbench.columns import INDEX, STITCHER, recorded
 from simbench.contracts.case import SCHEMA
 from simbench.results import schema
 from simbench.results.segments.columnar import FEW, LISTS, layout
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 #: Bytes that are hashed at a time.
 CHUNK = 2**20
 #: Columns by which later and invalid records are found.
-_TEXTS = tuple(name for name, column in told.LABELS.items() if column.type == "text")
+_TEXTS = tuple(name for name, column in recorded.LABELS.items() if column.type == "text")
 LOOKED_AT = ("schema", "described", *_TEXTS, "rows.quantity", "rows.status", "rows.value")
 #: Columns that are never missing.
 _SURE = ("key", "checksum", "identity", "seconds", "error", "arrays", "seed", "samples", *FEW)
@@ -79,11 +78,11 @@ def parquet(file: int, coded: bool = False) -> ParquetFile:
 
 def unlike(of: ParquetFile) -> str:
     """Why the columns are not those of a segment, as the end of "it is ...", or ""."""
-    found, wanted = of.schema.to_arrow_schema(), layout()
-    unknown, missing = set(found.names) - set(wanted.names), set(wanted.names) - set(found.names)
+    columns, wanted = of.schema.to_arrow_schema(), layout()
+    unknown, missing = set(columns.names) - set(wanted.names), set(wanted.names) - set(columns.names)
     if unknown:
         return f"{schema.LATER} (segment: unknown {', '.join(map(ascii, sorted(unknown)[:3]))})"
-    if missing or any(not found.field(field.name).type.equals(field.type) for field in wanted):
+    if missing or any(not columns.field(field.name).type.equals(field.type) for field in wanted):
         return "invalid (segment: its columns are not those of records)"
     return ""
 
@@ -97,7 +96,7 @@ def fault(of: ParquetFile) -> str:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         return f"invalid (segment: {ascii(str(error))[:60]})"
     lists = [table[f"rows.{name}"].combine_chunks() for name in LISTS]
-    texts = [column.flatten() for name, column in zip(LISTS, lists, strict=True) if told.ROW[name].type == "text"]
+    texts = [column.flatten() for name, column in zip(LISTS, lists, strict=True) if recorded.ROW[name].type == "text"]
     if any(column.null_count for column in [*lists, *texts, *(table[name] for name in _SURE)]):
         return "invalid (segment: a column lacks values)"
     if any(not column.offsets.equals(lists[0].offsets) for column in lists):
@@ -125,7 +124,7 @@ def suspects(table: pa.Table) -> np.ndarray:
     bad |= _unlike(table, codes, [method or {} for method in methods]) if len(bad) else False
     right = {
         "quantity": pc.utf8_is_printable,
-        "status": lambda texts: pc.is_in(texts, pa.array(told.STATUSES)),
+        "status": lambda texts: pc.is_in(texts, pa.array(recorded.STATUSES)),
         "value": lambda numbers: pc.fill_null(pc.is_finite(numbers), True),
     }
     for name, check in right.items():
@@ -152,7 +151,7 @@ def _unlike(table: pa.Table, of: np.ndarray, methods: list[dict]) -> np.ndarray:
     ranked = np.array([kind in (INDEX, STITCHER) for kind in kinds], bool)[codes]
     bad = ranked & (codes != _places(kinds, [method.get("kind") for method in methods])[of])
     described = np.array([bool(method) for method in methods], bool)[of]
-    for name in told.NAMES:
+    for name in recorded.NAMES:
         codes, texts = _coded(table[name])
         bad |= described & (codes != _places(texts, [method.get(name) for method in methods])[of])
     for name in _TEXTS:

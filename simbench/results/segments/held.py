@@ -45,23 +45,23 @@ class Records(Mapping[str, Record]):
     @cached_property
     def _hidden(self) -> np.ndarray:
         """Places in the index of records that have a file of their own, too."""
-        found, places = self._places(list(self.single))
-        return places[found]
+        there, places = self._places(list(self.single))
+        return places[there]
 
     def _places(self, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Of each key whether it is in a segment, and its place in the index."""
         known = self._index[0]
         wanted = np.array([_bytes(key) for key in keys], "S32")
         places = np.searchsorted(known, wanted)
-        found = np.zeros(len(wanted), bool)
+        there = np.zeros(len(wanted), bool)
         inside = places < len(known)
-        found[inside] = known[places[inside]] == wanted[inside]
-        return found, places
+        there[inside] = known[places[inside]] == wanted[inside]
+        return there, places
 
     def place(self, key: str) -> tuple[Segment, int] | None:
         """The segment of a record and its place there, None where it is in none."""
-        found, places = self._places([key])
-        if not found[0]:
+        there, places = self._places([key])
+        if not there[0]:
             return None
         _, of, at = self._index
         return self.segments[of[places[0]]], int(at[places[0]])
@@ -93,9 +93,9 @@ class Records(Mapping[str, Record]):
 
     def each(self) -> Iterator[Record]:
         """Every record, by key."""
-        kept = [segment.records(self.live(number)) for number, segment in enumerate(self.segments)]
+        of_segments = [segment.records(self.live(number)) for number, segment in enumerate(self.segments)]
         single = (self.single[key] for key in sorted(self.single))
-        return merge(single, *kept, key=lambda record: record.key) if kept else single
+        return merge(single, *of_segments, key=lambda record: record.key) if of_segments else single
 
     def live(self, number: int) -> np.ndarray:
         """Places of the records of a segment that stand for their cases, in order."""

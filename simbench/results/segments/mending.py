@@ -38,8 +38,8 @@ def _sound(path: Path) -> Iterator[tuple[Record, bytes]]:
         parquet = form.parquet(file)
         if form.unlike(parquet):
             return
-        told = parquet.metadata.metadata or {}
-        pack = path.with_name(told.get(PACKED, b"").decode("ascii", "replace") + PACK)
+        metadata = parquet.metadata.metadata or {}
+        pack = path.with_name(metadata.get(PACKED, b"").decode("ascii", "replace") + PACK)
         for group in range(parquet.num_row_groups):
             with suppress(pa.ArrowException, OSError, ValueError):
                 for row in parquet.read_row_group(group).to_pylist():

@@ -125,11 +125,11 @@ class _Packing:
     def _add(self, draft: Draft, batch: list[tuple[Path, tuple[int, ...], Record]]) -> None:
         arrays = [self.store.packed(record) if record.arrays else b"" for _, _, record in batch]
         kept = draft.add([record for _, _, record in batch], arrays)
-        found = [
+        added = [
             each for each, keep, data in zip(batch, kept, arrays, strict=True) if keep and (data or not each[2].arrays)
         ]
-        self.replaced += [(path, seen) for path, seen, _ in found]
-        self.count += len(found)
+        self.replaced += [(path, seen) for path, seen, _ in added]
+        self.count += len(added)
 
     def _written(self, draft: Draft, full: bool) -> Draft:
         """Write a draft that is full, or the last one, and remove what it replaces; returns the one to go on with."""

@@ -45,13 +45,13 @@ class Forecast:
 
 def calibrated(job: Job, cases: Iterable[Case], clock: Clock = time.perf_counter) -> tuple:
     """(extents of models and data, seconds of a pass by model, of the machine)."""
-    found, passes = extents(cases), {}
+    known, passes = extents(cases), {}
     device = job.resolved.request.device
-    for spec, (network, setting) in found.models.items():
+    for spec, (network, setting) in known.models.items():
         with suppress(Exception):  # of a model: its cases fail, and say why
             home = network.home(setting)
             passes[spec] = pass_seconds(network.model, setting.dataset, setting.limit, device, clock, home)
-    return found, passes, machine_seconds(clock)
+    return known, passes, machine_seconds(clock)
 
 
 class Known:
@@ -80,9 +80,9 @@ class Known:
     def forecast(self, workers: int) -> Forecast:
         """The forecast for a number of workers."""
 
-        found = Estimates(self.costs, self.extents, self.job.resolved.memory)
-        cost = found.alone
-        cut = tiles(self.job, workers, cost, found)
+        estimates = Estimates(self.costs, self.extents, self.job.resolved.memory)
+        cost = estimates.alone
+        cut = tiles(self.job, workers, cost, estimates)
         units = sum(1 for tile in cut for _ in units_of(tile, self.job, workers, cost))
         spent = sum(map(self.seconds, cut))
         longest = max(map(cost, self.cases), default=0.0)
@@ -102,7 +102,7 @@ class Known:
             total += rate.each
             rates[place] = rate
             sides[place].update([(who(case.a), case.layer_a), (who(case.b), case.layer_b)])
-        return total + sum(rates[place].shared * len(found) for place, found in sides.items())
+        return total + sum(rates[place].shared * len(of) for place, of in sides.items())
 
     def _weights(self, tile: Tile) -> int:
         networks = {who(network): network for case in tile.cases for network in networks_of(case)}
@@ -112,11 +112,11 @@ class Known:
         """At the layer where they are most."""
         layers: dict[str, dict[tuple, int]] = defaultdict(dict)
         for case in tile.cases:
-            found = layers[case.layer_a]
+            held = layers[case.layer_a]
             for network, layer in ((case.a, case.layer_a), (case.b, case.layer_b)):
                 size = self.extents.held(case, network, layer)
-                found[who(network), layer] = max(size, found.get((who(network), layer), 0))
-        return max((sum(found.values()) for found in layers.values()), default=0)
+                held[who(network), layer] = max(size, held.get((who(network), layer), 0))
+        return max((sum(held.values()) for held in layers.values()), default=0)
 
 
 def lines(known: Known) -> Iterator[str]:

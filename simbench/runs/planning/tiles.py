@@ -87,17 +87,17 @@ def tiles(job: Job, workers: int, cost: Cost, shared: Shared | None = None) -> l
     they are, for one."""
     parts = [(part, job.open(part)) for part in job.parts]
     sums = [sum(map(cost, cases)) if workers > 1 else 1.0 for _, cases in parts]
-    found: list[Tile] = []
+    made: list[Tile] = []
     for (part, cases), seconds in zip(parts, sums, strict=True):
         if not cases:
             continue
         if workers == 1:
-            found.append(Tile("", part.selection, cases, 0.0))
+            made.append(Tile("", part.selection, cases, 0.0))
             continue
         share = max(1, round(workers * seconds / sum(sums)))
         for some in cut(cases, share, cost, shared):
-            found.append(Tile(str(len(found) + 1), _selection(part, some), some, sum(map(cost, some))))
-    return found
+            made.append(Tile(str(len(made) + 1), _selection(part, some), some, sum(map(cost, some))))
+    return made
 
 
 def cut(cases: Iterable[Case], count: int, cost: Cost, shared: Shared | None = None) -> list[Cases]:
@@ -163,8 +163,8 @@ def _shares(cases: Cases, seconds: np.ndarray, networks: np.ndarray, shared: Sha
 def _numbered(cases: Cases, names: Callable[[Case], tuple[Any, Any]]) -> np.ndarray:
     """(n, 2) numbers of two names of each case, in the order in which they come."""
     numbers: dict[Any, int] = {}
-    found = (numbers.setdefault(name, len(numbers)) for case in cases for name in names(case))
-    return np.fromiter(found, np.int64, 2 * len(cases)).reshape(-1, 2)
+    places = (numbers.setdefault(name, len(numbers)) for case in cases for name in names(case))
+    return np.fromiter(places, np.int64, 2 * len(cases)).reshape(-1, 2)
 
 
 def who(network: Network) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from simbench.contracts.selection import Network, Selection, Setting
 Whole = TypeVar("Whole", Case, Selection)
 #: Fields of a case that are copied. The experiment is not: it receives the copy.
 PARTS = ("setting", "method", "a", "b", "control")
+FIELDS = tuple(field.name for field in fields(Case))
 
 
 def _split(data: Dataset, name: str) -> Split:
@@ -48,7 +49,7 @@ def handed(whole: Whole) -> tuple[Whole, Callable[[Any], Any]]:
 
     def back(x: Any) -> Any:
         if isinstance(x, Case) and id(x) not in originals:
-            return replace(x, **{name: back(getattr(x, name)) for name in PARTS})
+            return Case(*(originals.get(id(value), value) for value in map(vars(x).__getitem__, FIELDS)))
         return originals.get(id(x), x)
 
     made = copy.copy(whole)

@@ -46,7 +46,7 @@ def architecture(model: Model, dataset: Dataset) -> str:
         ]
     )
     file = cache_folder("graphs", f"{key}.json")
-    if lasting and "torch" not in sys.modules and (known := cached_hash(file)):
+    if lasting and "torch" not in sys.modules and (known := _known(file)):
         return known
     if not lasting:
         return _built(model, dataset, packages)
@@ -59,6 +59,17 @@ def architecture(model: Model, dataset: Dataset) -> str:
 
 #: File of a hash -> the hash, and the file's stamps: what this process has found there, or written.
 _CACHED: dict[Path, tuple[str, tuple[int, ...]]] = {}
+
+
+def _known(file: Path) -> str | None:
+    """The cached hash in a file; its source files are hashed once per process."""
+    known = _CACHED.get(file)
+    if known is None or known[1] != stamps(file):
+        built = cached_hash(file)
+        if built is None:
+            return None
+        known = _CACHED[file] = built, stamps(file)
+    return known[0]
 
 
 def _put(file: Path, key: str, built: str, packages: frozenset[str]) -> None:

@@ -161,8 +161,8 @@ class Store:
 
     def _read(self, path: Path) -> tuple[Record | None, str]:
         """The record in a file, or None and why it is left out."""
-        data = unsealed(path)
-        if data is None or data.get("key") != path.stem or digest(data.get("identity")) != path.stem:
+        data, key = unsealed(path), path.stem
+        if data is None or data.get("key") != key or digest(data.get("identity")) != key:
             return None, _CORRUPT
         fault = schema.fault(data)
         if fault:
@@ -171,7 +171,7 @@ class Store:
 
     def file(self, key: str) -> Path:
         """Of a record that is not in a segment."""
-        return self.folder / "records" / key[:2] / f"{key}.json"
+        return Path(f"{self.folder}/records/{key[:2]}/{key}.json")
 
     def _arrays(self, key: str) -> Path:
-        return self.file(key).with_suffix(".npz")
+        return Path(f"{self.folder}/records/{key[:2]}/{key}.npz")

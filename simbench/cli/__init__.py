@@ -58,7 +58,8 @@ class Verbs(click.Group):
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="simbench", prog_name="simbench")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of each plugin that cannot be loaded.")
+def cli(debug: bool) -> None:
     """Do similarity indices of neural network representations predict stitching?
 
     \b
@@ -106,7 +107,7 @@ def _main(arguments: list[str]) -> None:
     except InputError as error:
         _refuse(str(error))
     except click.ClickException as error:
-        verb = " ".join(["simbench", *(word for word in arguments[:1] if word in VERBS)])
+        verb = " ".join(["simbench", *[word for word in arguments if word in VERBS][:1]])
         _refuse(f"{error.format_message()} ({verb} --help shows what is allowed)")
     except Ended as error:
         click.echo(f"simbench: a plugin failed where the run cannot go on without it: {error}", err=True)

@@ -76,6 +76,8 @@ def main(arguments: list[str] | None = None) -> None:
     from simbench.cli import streams
     from simbench.system.interrupts import watched
 
+    if arguments is None:
+        streams.occupy()
     with streams.unfailing():
         try:
             with watched(final=arguments is None):

@@ -40,7 +40,7 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
     store = Store(results)
     contents = store.read()
     for path, kind in misplaced(results):
-        yield Finding(path, f"no {kind}", (path,))
+        yield Finding(path, f"no {kind}", () if path.is_dir() and any(path.iterdir()) else (path,))
     for path, fault in contents.faults.items():
         if path.parent.suffix != SUFFIX:
             yield Finding(path, fault, () if fault.startswith(schema.LATER) or path.parent.name == "runs" else (path,))

@@ -46,3 +46,11 @@ def test_folders_files_and_links_to_them_are_in_their_places(tmp_path):
     (tmp_path / "figures").symlink_to("elsewhere")
     (tmp_path / "records" / "notes").write_text("a file of somebody else")
     assert not list(misplaced(tmp_path))
+
+
+def test_a_folder_with_files_of_somebody_is_named_and_kept(tmp_path, cache):
+    (tmp_path / "methods.csv").mkdir()
+    (tmp_path / "methods.csv" / "notes").write_text("")
+    (finding,) = examined(tmp_path, {})
+    heal(finding)
+    assert finding.reason == "no file" and (tmp_path / "methods.csv" / "notes").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import shlex
@@ -93,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _main(arguments: list[str]) -> None:
     from simbench.cli import streams
     from simbench.errors import InputError
-    from simbench.system.raised import Ended
+    from simbench.system.raised import Ended, shortened
 
     try:
         streams.must_have_a_place()
@@ -120,7 +121,9 @@ def _main(arguments: list[str]) -> None:
     except OSError as error:  # the disk is full, a folder vanished, stdout cannot be written
         streams.abandon()
         where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
-        reason = f"{error.strerror or error}{where}"
+        reason = shortened(f"{error.strerror or error}{where}")
+        if error.errno == errno.ENAMETOOLONG:
+            _refuse(f"{reason}; give a shorter path")
         click.echo(f"simbench: {reason}; finished cases are on record, the same command goes on from here", err=True)
         sys.exit(1)
 

@@ -78,6 +78,12 @@ def test_a_name_of_over_255_bytes_is_one_line(call):
     assert done.code == 2 and done.err.count("\n") == 1 and "is not writable (File name too long)" in done.err
 
 
+@pytest.mark.parametrize("words", [["publish"], ["leaderboard", "--results"], ["doctor"], ["report"]], ids=" ".join)
+def test_a_path_of_too_many_bytes_is_one_short_line(call, words):
+    done = call(*words, "n" * 5000)
+    assert done.code == 2 and done.err.count("\n") == 1 and len(done.err) < 800, done.err[-300:]
+
+
 @pytest.mark.parametrize("name", ["measurements.csv", "figures"])
 def test_what_is_in_the_place_of_tables_and_figures_is_one_line_before_anything_runs(call, tiny, tmp_path, name):
     (tmp_path / "r").mkdir()

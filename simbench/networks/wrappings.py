@@ -21,7 +21,9 @@ def inner(loaded: Any, file: str) -> Any:
     """The state dict in what a checkpoint file holds: itself, or what stands under the key of a training loop, which is
     reported on stderr. Anything else is returned as it is."""
     path: list[str] = []
-    while isinstance(loaded, Mapping) and not _plain(loaded):
+    seen: list[Any] = []
+    while isinstance(loaded, Mapping) and not _plain(loaded) and not any(loaded is each for each in seen):
+        seen.append(loaded)
         keys = [key for key in (*AVERAGED, *PLAIN) if isinstance(loaded.get(key), Mapping)]
         if not keys:
             break

@@ -31,7 +31,7 @@ def inner(loaded: Any, file: str) -> Any:
             report(f"checkpoint {file!r} holds {' and '.join(map(repr, keys))}; {keys[0]!r} is taken")
         path.append(keys[0])
         loaded = loaded[keys[0]]
-    if path:
+    if path and isinstance(loaded, Mapping) and _plain(loaded):
         report(f"checkpoint {file!r}: the state dict in {' / '.join(map(repr, path))} is taken")
     return loaded
 

@@ -28,6 +28,8 @@ def upright(file: Path) -> Image:
     channel and for more pixels than Pillow's limit, and what Pillow raises; within `strict`, warnings, too."""
     from PIL import Image, ImageOps
 
+    if not file.is_file():  # a FIFO would be waited for
+        raise ValueError("it is no file")
     with Image.open(file) as image:
         if image.mode.startswith(("I", "F")):  # Pillow would clip these to 0-255
             raise ValueError(f"mode {image.mode} has more than 8 bits a channel")

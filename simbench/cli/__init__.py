@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import shlex
@@ -58,7 +59,8 @@ class Verbs(click.Group):
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="simbench", prog_name="simbench")
-def cli() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of each plugin that cannot be loaded.")
+def cli(debug: bool) -> None:
     """Do similarity indices of neural network representations predict stitching?
 
     \b
@@ -75,6 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
     from simbench.cli import streams
     from simbench.system.interrupts import watched
 
+    if arguments is None:
+        streams.occupy()
     with streams.unfailing():
         try:
             with watched(final=arguments is None):
@@ -90,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _main(arguments: list[str]) -> None:
     from simbench.cli import streams
     from simbench.errors import InputError
-    from simbench.system.raised import Ended
+    from simbench.system.raised import Ended, shortened
 
     try:
         streams.must_have_a_place()
@@ -106,7 +110,7 @@ def _main(arguments: list[str]) -> None:
     except InputError as error:
         _refuse(str(error))
     except click.ClickException as error:
-        verb = " ".join(["simbench", *(word for word in arguments[:1] if word in VERBS)])
+        verb = " ".join(["simbench", *[word for word in arguments if word in VERBS][:1]])
         _refuse(f"{error.format_message()} ({verb} --help shows what is allowed)")
     except Ended as error:
         click.echo(f"simbench: a plugin failed where the run cannot go on without it: {error}", err=True)
@@ -117,7 +121,9 @@ def _main(arguments: list[str]) -> None:
     except OSError as error:  # the disk is full, a folder vanished, stdout cannot be written
         streams.abandon()
         where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
-        reason = f"{error.strerror or error}{where}"
+        reason = shortened(f"{error.strerror or error}{where}")
+        if error.errno == errno.ENAMETOOLONG:
+            _refuse(f"{reason}; give a shorter path")
         click.echo(f"simbench: {reason}; finished cases are on record, the same command goes on from here", err=True)
         sys.exit(1)
 

@@ -38,15 +38,25 @@ class Unfailing:
 
 @contextlib.contextmanager
 def unfailing() -> Iterator[None]:
-    """Within: stderr cannot fail, and stdout shows characters that it cannot encode as escapes."""
-    given = sys.stderr
+    """Within: stderr cannot fail, and stdout shows characters that it cannot encode as escapes, or nothing where it is
+    closed."""
+    given, shown = sys.stderr, sys.stdout
     sys.stderr = Unfailing(given)  # type: ignore[assignment]
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        yield
-    finally:
-        sys.stderr = given
+    with open(os.devnull, "w", encoding="utf-8") if shown is None else contextlib.nullcontext(shown) as sys.stdout:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        try:
+            yield
+        finally:
+            sys.stderr, sys.stdout = given, shown
+
+
+def occupy() -> None:
+    """Open what was closed of the three standard streams, on nothing: the next file that is opened would take its
+    number, and receive what libraries print there."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def must_have_a_place() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING
 from simbench.contracts import Dataset, Model
 from simbench.errors import InputError
 from simbench.networks.wrappings import inner
+from simbench.system.raised import clean, writable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 #: First bytes of a zip archive, which is what torch.save writes.
 ZIP = b"PK\x03\x04"
+#: Most bytes of a tensor that a file holds fewer values of.
+REPEATED = 2**30
 
 
 def content_hash(state: dict[str, Tensor]) -> str:
@@ -48,7 +52,8 @@ def read(file: Path) -> dict[str, Tensor]:
         if file.suffix == ".safetensors":
             state = _safetensors(file)
         else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings(action="ignore"):  # torch's, of its versions and of what is refused below
+                state = torch.load(file, map_location="cpu", weights_only=True)
     except InputError:
         raise
     except Exception as error:
@@ -62,8 +67,13 @@ def read(file: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(f"checkpoint {str(file)!r} holds no state dict; give a mapping from names to tensors")
     for name, value in state.items():
-        if storage(value):
-            raise InputError(f"checkpoint {str(file)!r}: {name} is {storage(value)}; save it as a dense tensor")
+        if not isinstance(name, str) or writable(name) != name:
+            raise InputError(
+                f"checkpoint {str(file)!r} holds a tensor named {clean(repr(name), 100)}; names must be text"
+            )
+        reason = storage(value) or _repeated(value)
+        if reason:
+            raise InputError(f"checkpoint {str(file)!r}: {name} is {reason}; save it as a dense tensor")
     return dict(state)
 
 
@@ -98,6 +108,12 @@ def storage(value: Tensor) -> str:
     if value.is_quantized:
         return f"quantised ({_name(value)})"
     return "" if str(value.layout) == "torch.strided" and not value.is_nested else "sparse or nested"
+
+
+def _repeated(value: Tensor) -> str:
+    """Why a tensor whose values are repeated, as by `expand`, cannot be held, or ""."""
+    size = value.numel() * value.element_size()
+    return f"{size:,} bytes of repeated values" if size > max(REPEATED, value.untyped_storage().nbytes()) else ""
 
 
 def fits(state: dict[str, Tensor], expected: dict[str, Tensor], source: str, model: Model, dataset: Dataset) -> None:

@@ -21,7 +21,9 @@ def inner(loaded: Any, file: str) -> Any:
     """The state dict in what a checkpoint file holds: itself, or what stands under the key of a training loop, which is
     reported on stderr. Anything else is returned as it is."""
     path: list[str] = []
-    while isinstance(loaded, Mapping) and not _plain(loaded):
+    seen: list[Any] = []
+    while isinstance(loaded, Mapping) and not _plain(loaded) and not any(loaded is each for each in seen):
+        seen.append(loaded)
         keys = [key for key in (*AVERAGED, *PLAIN) if isinstance(loaded.get(key), Mapping)]
         if not keys:
             break
@@ -29,7 +31,7 @@ def inner(loaded: Any, file: str) -> Any:
             report(f"checkpoint {file!r} holds {' and '.join(map(repr, keys))}; {keys[0]!r} is taken")
         path.append(keys[0])
         loaded = loaded[keys[0]]
-    if path:
+    if path and isinstance(loaded, Mapping) and _plain(loaded):
         report(f"checkpoint {file!r}: the state dict in {' / '.join(map(repr, path))} is taken")
     return loaded
 

@@ -12,6 +12,7 @@ from simbench import columns
 from simbench.contracts import BoardColumn
 from simbench.results import folder as tables
 from simbench.results import schema
+from simbench.results.places import misplaced
 from simbench.results.segments.mending import mend
 from simbench.results.segments.segment import CORRUPT, FOLDER, SUFFIX
 from simbench.results.store import Contents, Store
@@ -38,6 +39,8 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
     """What is bad in a results folder and in the cache folder. declared: as for `folder.publish`."""
     store = Store(results)
     contents = store.read()
+    for path, kind in misplaced(results):
+        yield Finding(path, f"no {kind}", () if path.is_dir() and any(path.iterdir()) else (path,))
     for path, fault in contents.faults.items():
         if path.parent.suffix != SUFFIX:
             yield Finding(path, fault, () if fault.startswith(schema.LATER) or path.parent.name == "runs" else (path,))
@@ -73,7 +76,7 @@ def _segments(store: Store) -> Iterator[Finding]:
 
 def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) -> Iterator[Finding]:
     """Tables that differ from those that the records give; rows of runs may come first or last, by their labels."""
-    present = [name for name in (*tables.FILES, tables.CUTS) if (store.folder / name).exists()]
+    present = [name for name in (*tables.FILES, tables.CUTS) if (store.folder / name).is_file()]
     if not contents.records:
         yield from (Finding(store.folder / name, "without records") for name in present)
         return
@@ -82,9 +85,7 @@ def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) 
             tables.publish(contents, Path(scratch), anew=True, declared=declared, store=store)
         for name in present:
             path = store.folder / name
-            if not path.is_file():
-                yield Finding(path, "no file", (path,))
-            elif name in CHOSEN:
+            if name in CHOSEN:
                 found = path.read_text(errors="replace").partition("\n")[0].split(",")
                 table = columns.board(declared) if name == "leaderboard.csv" else columns.TABLES[name]
                 if found != list(table):

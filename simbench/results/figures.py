@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simbench.results import filed
 from simbench.system import atomic
 from simbench.system.raised import clean, writable
 
@@ -149,7 +150,7 @@ def files(folder: Path, name: str) -> tuple[Path, Path]:
 def current(folder: Path, name: str, stamp: str) -> bool:
     """Whether both files exist and were drawn from the data with the hash `stamp`."""
     png, svg = files(folder, name)
-    return png.is_file() and svg.is_file() and stamp in svg.read_text()
+    return png.is_file() and stamp.encode() in filed.content_of(svg)
 
 
 def save(figure: Figure, folder: Path, name: str, stamp: str) -> None:

@@ -23,6 +23,8 @@ from simbench.system.surroundings import abroad
 
 #: Files of a results folder, beside records/, runs/ and figures/.
 FILES = tuple(columns.TABLES)
+#: Those that are computed from other tables.
+DERIVED = ("correlations.csv", "leaderboard.csv", "comparisons.csv")
 #: The file of what is known of stitched layers: where runs saw networks that are no row of stages, or unlike layers.
 CUTS = "cuts.csv"
 
@@ -54,11 +56,7 @@ def publish(
     tables.write(tables.runs(contents), folder / "runs.csv")
     _write_cuts(tables.cuts(contents), folder / CUTS)
     if anew or any(changed) or not _derived(folder, columns.board(declared)):
-        for name in (
-            "correlations.csv",
-            "leaderboard.csv",
-            "comparisons.csv",
-        ):  # if interrupted from here on, the next call computes them
+        for name in DERIVED:  # if interrupted from here on, the next call computes them
             (folder / name).unlink(missing_ok=True)
         correlations = correlate(measured, methods, halves(shown.entries(), (store or Store(folder)).arrays))
         ranked = leaderboard(correlations, methods, measured, declared, target, scope)
@@ -76,11 +74,13 @@ def _write_cuts(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _derived(folder: Path, board: Iterable[str]) -> bool:
-    """Whether every table is there, and the leaderboard with these columns."""
+    """Whether every table is there, and those that are derived from others with their columns, the leaderboard with
+    these."""
     if not all((folder / name).is_file() for name in FILES):
         return False
-    with (folder / "leaderboard.csv").open() as file:
-        return file.readline().rstrip("\n") == ",".join(board)
+    return all(
+        tables.heads(folder / name, board if name == "leaderboard.csv" else columns.TABLES[name]) for name in DERIVED
+    )
 
 
 @stage("deriving tables")

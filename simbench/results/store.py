@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simbench.columns import OCCASIONAL, TABLES
 from simbench.errors import InputError
 from simbench.results import archives, filed, schema
 from simbench.results.contents import Contents
+from simbench.results.places import misplaced
 from simbench.results.record import Record
 from simbench.results.segments import locks
 from simbench.results.segments.held import Records
@@ -47,12 +47,8 @@ class Store:
                 raise InputError(
                     f"results folder {str(self.folder)!r} is not writable ({reason}); give another with --results"
                 )
-        for name in (*TABLES, *OCCASIONAL):
-            if os.path.lexists(self.folder / name) and not (self.folder / name).is_file():
-                raise InputError(f"{self.folder / name} is no file; remove it, or give another folder with --results")
-        figures = self.folder / "figures"
-        if os.path.lexists(figures) and not figures.is_dir():
-            raise InputError(f"{figures} is not a folder; remove it, or give another folder with --results")
+        for path, kind in misplaced(self.folder):
+            raise InputError(f"{path} is no {kind}; remove it, or give another folder with --results")
 
     @stage("writing records")
     def put(self, record: Record, arrays: Mapping[str, np.ndarray] | None = None) -> Record:

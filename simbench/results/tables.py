@@ -11,12 +11,14 @@ import pandas as pd
 from simbench import columns
 from simbench.contracts import BoardColumn, Index, Plugin, Stitcher
 from simbench.contracts.case import Case
+from simbench.errors import InputError
 from simbench.results import frames
 from simbench.results.cells import all_inert, all_restored
 from simbench.results.frames import Frame, current
 from simbench.results.published import METHOD_KEY, published
 from simbench.results.store import Contents, Record
 from simbench.system import atomic
+from simbench.system.raised import message
 
 #: What tables are derived from.
 Records = Frame | Mapping[str, Record] | Iterable[Record]
@@ -124,13 +126,30 @@ def write(frame: pd.DataFrame, path: Path) -> bool:
 def read(path: Path, declared: Mapping[str, BoardColumn] = columns.NONE, only: Set[str] | None = None) -> pd.DataFrame:
     """A table written by `write`, with the types of `simbench.columns`: text columns hold '' where empty, others a
     missing value. declared: quantity -> column that experiments add to the leaderboard. only: names of the columns to
-    read, where the file has them; by default all. Unknown columns are text."""
+    read, where the file has them; by default all. Unknown columns are text. InputError for what `write` cannot have
+    written."""
+    try:
+        return _read(path, declared, only)
+    except (ValueError, csv.Error, OverflowError) as error:  # no text, no number, no table: ParserError is a ValueError
+        raise InputError(
+            f"{path} is not what simbench wrote ({message(error)}); `simbench run` and `simbench leaderboard` write it "
+            "again once it is removed"
+        ) from None
+
+
+def _read(path: Path, declared: Mapping[str, BoardColumn], only: Set[str] | None) -> pd.DataFrame:
     names = [name for name in header(path) if only is None or name in only]
     types = _types(names, declared)
     empty = {name: [""] for name in names if types[name] is not str}
     chosen = None if only is None else names
     frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty, usecols=chosen)
     return all_restored(frame, [name for name in names if types[name] is str])
+
+
+def heads(path: Path, names: Iterable[str]) -> bool:
+    """Whether a file begins as `write` begins a table of these columns, whatever it holds."""
+    with path.open("rb") as file:
+        return file.readline().rstrip(b"\n") == ",".join(names).encode()
 
 
 def header(path: Path) -> list[str]:

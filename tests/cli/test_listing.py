@@ -148,11 +148,22 @@ def test_a_package_that_cannot_be_imported_is_reported_and_the_rest_is_listed(pr
     site = package("brittle", "raise RuntimeError('no such library')")
     done = process("list", "models", PYTHONPATH=str(site))
     assert done.code == 0 and "tiny10" in done.out
-    assert done.err.startswith(
-        "simbench: plugin 'brittle' of brittle 1.2 could not be loaded (RuntimeError: no such "
-        "library); going on without it\nTraceback"
+    assert done.err == (
+        "simbench: plugin 'brittle' of brittle 1.2 could not be loaded (RuntimeError: no such library); going on "
+        "without it; simbench --debug list shows where\n"
     )
-    assert "brittle_plugin.py" in done.err
+
+
+def test_debug_shows_the_traceback_of_a_package_that_cannot_be_imported(call, package, monkeypatch):
+    monkeypatch.syspath_prepend(package("brittle", "raise RuntimeError('no such library')"))
+    first, *rest = call("--debug", "list", "models").err.splitlines()
+    assert first.endswith("(RuntimeError: no such library); going on without it")
+    assert rest[0].startswith("Traceback") and any("brittle_plugin.py" in line for line in rest)
+
+
+def test_a_word_that_is_wrong_after_debug_is_one_line_that_names_the_verb(call):
+    done = call("--debug", "list", "index")
+    assert done.code == 2 and done.err.count("\n") == 1 and "(simbench list --help shows what" in done.err
 
 
 def test_a_third_party_plugin_is_listed_with_its_package(call, package, monkeypatch):

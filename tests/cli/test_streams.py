@@ -41,6 +41,23 @@ def test_a_report_that_cannot_be_shown_ends_nothing(monkeypatch, stream):
     assert sys.stderr is stream
 
 
+def test_a_closed_stdout_shows_nothing_and_ends_nothing(monkeypatch, results):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as end:
+        main(["leaderboard", "--results", str(results)])
+    assert end.value.code == 0 and sys.stdout is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_no_file_takes_the_number_of_a_stream_that_is_closed(tmp_path):
+    child = os.fork()
+    if not child:
+        os.closerange(0, 3)
+        streams.occupy()
+        os._exit(os.open(tmp_path / "file", os.O_CREAT | os.O_WRONLY))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) > 2
+
+
 def test_a_full_stdout_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", Full())
     with pytest.raises(SystemExit) as end:
@@ -59,6 +76,12 @@ def test_a_deleted_working_directory_is_one_line(call, tmp_path, monkeypatch):
 def test_a_name_of_over_255_bytes_is_one_line(call):
     done = call("run", "--results", "n" * 256, "--dry-run")
     assert done.code == 2 and done.err.count("\n") == 1 and "is not writable (File name too long)" in done.err
+
+
+@pytest.mark.parametrize("words", [["publish"], ["leaderboard", "--results"], ["doctor"], ["report"]], ids=" ".join)
+def test_a_path_of_too_many_bytes_is_one_short_line(call, words):
+    done = call(*words, "n" * 5000)
+    assert done.code == 2 and done.err.count("\n") == 1 and len(done.err) < 800, done.err[-300:]
 
 
 @pytest.mark.parametrize("name", ["measurements.csv", "figures"])

@@ -65,6 +65,9 @@ def test_a_figure_is_current_while_both_files_are_there_and_bear_the_stamp(tmp_p
     assert not figures.current(tmp_path, "two", "1234")
     figures.save(drawing(), tmp_path, "two", "1234")
     assert figures.current(tmp_path, "two", "1234") and not figures.current(tmp_path, "two", "5678")
+    (tmp_path / "two.svg").write_bytes(b"\xff1235")
+    assert not figures.current(tmp_path, "two", "1234")
+    figures.save(drawing(), tmp_path, "two", "1234")
     (tmp_path / "two.png").unlink()
     assert not figures.current(tmp_path, "two", "1234")
 

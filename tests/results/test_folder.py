@@ -149,6 +149,14 @@ def test_a_missing_file_comes_back(folder, contents, names):
     assert {name: (folder / name).read_bytes() for name in names} == before
 
 
+def test_what_is_no_table_in_the_place_of_derived_ones_is_written_again(folder, contents):
+    before = {name: (folder / name).read_bytes() for name in publish.DERIVED}
+    for name in before:
+        (folder / name).write_bytes(b"\xff\x00" * 9)
+        publish.publish(contents, folder)
+        assert {name: (folder / name).read_bytes() for name in before} == before
+
+
 def test_correlations_are_made_anew_when_asked_for(folder, contents, monkeypatch):
     asked = []
     monkeypatch.setattr(publish, "correlate", lambda *given: asked.append(given) or correlate.correlate(*given))

@@ -15,6 +15,7 @@ from small_records import record
 import simbench
 from simbench.columns import IDENTITY, MEASUREMENTS, METHODS
 from simbench.contracts import Row
+from simbench.errors import InputError
 from simbench.results import tables
 from simbench.results.store import Contents
 
@@ -216,3 +217,15 @@ def test_a_file_is_touched_only_when_it_changes(tmp_path, monkeypatch):
     assert path.stat().st_ino == inode
     assert tables.write(pd.DataFrame({"value": [0.2]}), path) and path.read_text() == "value\n0.2\n"
     assert [file.name for file in Path(tmp_path).iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"\xff\xfe", b'"never closed', b"x\n" * 3, b"\x00", b"1," * 99 + b"\n"],
+    ids=["no text", "open quote", "text for a number", "nul", "too many cells"],
+)
+def test_what_is_no_table_is_named_with_what_to_do(tmp_path, damage):
+    path = tmp_path / "runs.csv"
+    path.write_bytes(b"seconds,run\n1.5,r1\n" + damage)
+    with pytest.raises(InputError, match=f"^{path} is not what simbench wrote \\(.*once it is removed$"):
+        tables.read(path)

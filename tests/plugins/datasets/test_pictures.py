@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,13 @@ def folders(root: Path, orientation: int | None) -> ImageFolder:
             oriented(root / split / name / "0.png", rng.integers(0, 256, (32, 32), np.uint8), orientation)
             orientation = None
     return ImageFolder(str(root))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, partial(os.symlink, "/dev/zero")])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, make):
+    make(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="it is no file"):
+        pictures.upright(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize("orientation", SHOWN)

@@ -174,17 +174,9 @@ def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFa
 def undrawn() -> Iterator[None]:
     """Figures of runs are made, but saved as empty files, and pages of runs have no still pictures: to draw them takes
     half the time of a small run."""
-    from simbench.report import still
-    from simbench.results import figures
+    from small_figures import empty_figures
 
-    def save(figure: object, folder: Path, name: str, stamp: str) -> None:
-        folder.mkdir(exist_ok=True)
-        for path in figures.files(folder, name):
-            path.write_text(stamp)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "save", save)
-        patch.setattr(still, "picture", lambda draw, names=(): "data:,")
+    with empty_figures():
         yield
 
 

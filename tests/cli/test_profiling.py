@@ -83,8 +83,8 @@ def test_a_finished_run_has_stages_of_its_own(call, finished, warm, tiny, tmp_pa
 
 
 @pytest.mark.long
-def test_a_finished_run_is_profiled_without_torch_from_the_process_s_start(process, finished, warm, tiny, tmp_path):
-    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+def test_a_finished_run_is_profiled_without_torch_from_the_process_s_start(process, known, warm, tiny, tmp_path):
+    shutil.copytree(known.folder, tmp_path, dirs_exist_ok=True)
     done = process(*tiny, "--profile", python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
     assert done.code == 0 and "torch" not in imported

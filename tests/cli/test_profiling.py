@@ -8,6 +8,7 @@ import shutil
 import pytest
 from command_line import here
 from run_stages import COMMAND, RESUMED
+from small_figures import empty_figures
 
 from simbench.results import folder as publish
 from simbench.results import text as report
@@ -31,8 +32,8 @@ def wall(out: str) -> float:
 
 @pytest.fixture(scope="module")
 def profiled(warm_cache, tiny, tmp_path_factory):
-    """TINY with --profile, to be read only."""
-    with pytest.MonkeyPatch.context() as patch:
+    """TINY with --profile and empty figures, to be read only."""
+    with pytest.MonkeyPatch.context() as patch, empty_figures():
         patch.setenv("SIMBENCH_CACHE", str(warm_cache))
         patch.chdir(tmp_path_factory.mktemp("profiled"))
         return here(*tiny, "--profile")

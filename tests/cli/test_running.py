@@ -14,7 +14,7 @@ import pytest
 from simbench.cli.running import run_command
 from simbench.results import folder as publish
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unranked")
 RAISES = """
 import simbench
 class Fails(simbench.Index):

@@ -242,6 +242,7 @@ def test_wrong_index_fails_exactly_the_checks_that_speak_of_it(description):
 DELICATE = [name for name in WRONG if name.startswith(("reads", "modifies", "random", "no cut"))]
 
 
+@pytest.mark.long
 @pytest.mark.any_rounding  # the fixture rounds otherwise on every processor
 @pytest.mark.parametrize("description", DELICATE)
 def test_wrong_index_fails_the_same_checks_on_other_processors(description, other_processor):

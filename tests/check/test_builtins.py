@@ -188,8 +188,8 @@ INAPPLICABLE = {
 ANY_ROUNDING = {"contract", "bad_input", "inputs_untouched", "states_untouched", "deterministic"}
 
 
-#: Seconds each: tests of the index itself are their quick neighbours.
-DEAR = {"pls", "ridge"}
+#: A second each, or near it: tests of the index itself are their quick neighbours.
+DEAR = {"pls", "ridge", "soft_matching", "gulp", "edit_knn"}
 
 
 def configurations() -> list:

@@ -183,19 +183,9 @@ def undrawn() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def unranked() -> Iterator[None]:
     """Correlations and leaderboards of runs are tables without rows: to compute them takes a third of a small run."""
-    from simbench.results import folder
+    from small_figures import empty_rankings
 
-    correlate, leaderboard = folder.correlate, folder.leaderboard
-
-    def nothing(measurements, methods, *_):
-        return correlate(measurements.head(0), methods.head(0))
-
-    def none_first(correlations, methods, measurements, *rest):
-        return leaderboard(correlations, methods, measurements.head(0), *rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folder, "correlate", nothing)
-        patch.setattr(folder, "leaderboard", none_first)
+    with empty_rankings():
         yield
 
 

@@ -119,6 +119,7 @@ def test_variants_of_an_index_have_figures_of_their_own_and_views_panels(call, t
     assert "cka[kernel=rbf]" in Path("c.svg").read_text() and "batch=128" not in Path("c.svg").read_text()
 
 
+@pytest.mark.long
 def test_a_name_with_dollars_is_drawn_as_it_is(call, tmp_path):
     of = tables(["a$\\frac$b", "cka", "svcca", "zero"], ["least_squares"])
     folder = written(of, tmp_path / "r")
@@ -207,7 +208,7 @@ def test_several_folders_are_one_page_whose_indices_are_ranked_together(call, tm
     assert not (tmp_path / "one" / "report.html").exists()
 
 
-@pytest.mark.parametrize("where", ["file/a.html", "taken"])
+@pytest.mark.parametrize("where", ["file/a.html", pytest.param("taken", marks=pytest.mark.long)])
 def test_a_page_that_cannot_be_written_is_one_line(call, made, where):
     Path("taken").mkdir()
     Path("file").touch()

@@ -6,10 +6,13 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from simbench.report import still
 from simbench.results import figures, folder
+from simbench.statistics.correlate import Correlations, correlate
+from simbench.statistics.leaderboard import Leaderboard, leaderboard
 
 
 @contextlib.contextmanager
@@ -30,15 +33,24 @@ def empty_figures() -> Iterator[None]:
 @contextlib.contextmanager
 def empty_rankings() -> Iterator[None]:
     """Correlations and leaderboards of runs are tables without rows."""
-    correlate, leaderboard = folder.correlate, folder.leaderboard
-
-    def nothing(measurements, methods, *_):
-        return correlate(measurements.head(0), methods.head(0))
-
-    def none_first(correlations, methods, measurements, *rest):
-        return leaderboard(correlations, methods, measurements.head(0), *rest)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folder, "correlate", nothing)
-        patch.setattr(folder, "leaderboard", none_first)
+        patch.setattr(folder, "correlate", _no_correlations)
+        patch.setattr(folder, "leaderboard", _no_leaderboard)
         yield
+
+
+#: What is made once of no measurements: correlations, and leaderboards by their columns.
+_EMPTY: dict[tuple[str, ...], object] = {}
+
+
+def _no_correlations(measurements: pd.DataFrame, methods: pd.DataFrame, *_: object) -> Correlations:
+    if () not in _EMPTY:
+        _EMPTY[()] = correlate(measurements.head(0), methods.head(0))
+    return _EMPTY[()]
+
+
+def _no_leaderboard(correlations, methods, measurements, declared, *ranked_by: str) -> Leaderboard:
+    key = (*ranked_by, *declared)
+    if key not in _EMPTY:
+        _EMPTY[key] = leaderboard(correlations, methods, measurements.head(0), declared, *ranked_by)
+    return _EMPTY[key]

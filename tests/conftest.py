@@ -40,32 +40,33 @@ hypothesis.settings.load_profile("steady")
 #: the end. A file that is not named is short.
 LONG = (
     "cli/test_running",
-    "check/test_builtins",
-    "check/index/test_index",
-    "boards/test_compare",
-    "runs/test_driver",
-    "publishing/test_publication",
-    "runs/test_panels",
-    "cli/test_reporting",
     "runs/test_company",
-    "boards/test_ends",
-    "runs/test_whole",
-    "check/stitcher/test_stitcher",
-    "networks/test_weights",
-    "report/test_heat",
-    "runs/test_across",
-    "plugins/experiments/test_width",
-    "plugins/experiments/test_cross_dataset",
+    "publishing/test_publication",
+    "check/test_builtins",
+    "runs/test_driver",
+    "runs/test_panels",
+    "runs/test_plan",
+    "plugins/experiments/test_sparsity",
+    "cli/test_reporting",
     "plugins/indices/test_undefined",
-    "comparison/test_passes",
-    "comparison/test_layers",
-    "check/stitcher/test_training",
+    "runs/test_across",
+    "plugins/experiments/test_cross_dataset",
+    "networks/test_weights",
+    "plugins/indices/test_cka",
+    "runs/planning/test_forecast",
+    "boards/test_compare",
+    "runs/executors/test_remote",
+    "plugins/indices/test_precision",
+    "report/test_heat",
     "statistics/test_correlate",
-    "publishing/test_merging",
-    "measuring/test_rereading",
-    "cutting/test_cuts",
-    "test_docstrings",
-    "runs/planning/test_tiles",
+    "plugins/experiments/cka_penalty/test_training",
+    "plugins/stitchers/test_task_loss_options",
+    "results/segments/test_damage",
+    "plugins/indices/test_neighbours",
+    "plugins/indices/test_shapes",
+    "plugins/experiments/test_width",
+    "runs/test_whole",
+    "comparison/test_samples",
 )
 
 
@@ -174,36 +175,18 @@ def small(small_registry: simbench.Registry, tmp_path_factory: pytest.TempPathFa
 def undrawn() -> Iterator[None]:
     """Figures of runs are made, but saved as empty files, and pages of runs have no still pictures: to draw them takes
     half the time of a small run."""
-    from simbench.report import still
-    from simbench.results import figures
+    from small_figures import empty_figures
 
-    def save(figure: object, folder: Path, name: str, stamp: str) -> None:
-        folder.mkdir(exist_ok=True)
-        for path in figures.files(folder, name):
-            path.write_text(stamp)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "save", save)
-        patch.setattr(still, "picture", lambda draw, names=(): "data:,")
+    with empty_figures():
         yield
 
 
 @pytest.fixture(scope="module")
 def unranked() -> Iterator[None]:
     """Correlations and leaderboards of runs are tables without rows: to compute them takes a third of a small run."""
-    from simbench.results import folder
+    from small_figures import empty_rankings
 
-    correlate, leaderboard = folder.correlate, folder.leaderboard
-
-    def nothing(measurements, methods, *_):
-        return correlate(measurements.head(0), methods.head(0))
-
-    def none_first(correlations, methods, measurements, *rest):
-        return leaderboard(correlations, methods, measurements.head(0), *rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folder, "correlate", nothing)
-        patch.setattr(folder, "leaderboard", none_first)
+    with empty_rankings():
         yield
 
 

@@ -36,7 +36,11 @@ def failures(module: ModuleType) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", modules())
+#: Modules whose examples measure for a second.
+DEAR = {"simbench.boards.compare"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in DEAR)) for name in modules()])
 def test_examples_hold(name):
     assert not (found := failures(importlib.import_module(name))), "".join(found)
 

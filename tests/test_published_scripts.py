@@ -26,7 +26,7 @@ def pairs():
     ("name", "layer", "channels"),
     [
         ("resnet18", "layer2", 48),
-        ("vgg11_bn", "features.7", 48),
+        pytest.param("vgg11_bn", "features.7", 48, marks=pytest.mark.long),
         ("densenet22", "features.transition1", 36),
         ("mobilenet_v2", "features.4", 32),
         ("vit", "encoder.layers.encoder_layer_1", 128),

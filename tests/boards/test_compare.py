@@ -128,6 +128,7 @@ def test_features_are_compared_by_indices_and_residuals(nets, tmp_path):
         simbench.compare(nets[0], maps, data=(INPUTS, LABELS), results=tmp_path)
 
 
+@pytest.mark.long
 def test_several_labels(nets, tmp_path):
     labels = torch.randint(0, 2, (64, 4), generator=torch.Generator().manual_seed(3))
     board = simbench.compare(*nets, data=(INPUTS, labels), layers="flat", results=tmp_path)
@@ -152,6 +153,7 @@ def test_each_network_is_given_its_own_inputs(nets, tmp_path):
     assert board.matrix("residual").iloc[0, 0] != test.matrix("residual").iloc[0, 0]
 
 
+@pytest.mark.long
 def test_layers_of_similar_depth(nets, tmp_path):
     board = simbench.compare(
         *nets, data=INPUTS, pairing="depth", untrained=False, stitchers="identity", results=tmp_path

@@ -28,6 +28,7 @@ def test_any_module_has_fronts_and_is_an_end_where_it_can_be_cut(nets, tmp_path)
     assert set(stitched["status"][~cut]) == {"skipped"} and stitched["note"][~cut].str.contains("Bypassed").all()
 
 
+@pytest.mark.long
 def test_a_layer_without_an_exact_cut_is_an_end_by_hook_where_that_is_asked_for(nets, tmp_path):
     other = Bypassed().eval()
     given = {"layers": "pool,second", "indices": "cka", "results": tmp_path, "untrained": False}

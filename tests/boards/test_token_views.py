@@ -49,6 +49,7 @@ def test_both_views_are_those_of_the_tokens(nets, tmp_path):
     assert rows["note"][rows["view"] == "cls"].str.contains("class token").all()
 
 
+@pytest.mark.long
 def test_tokens_pair_with_the_pixels_of_a_map(nets, tmp_path):
     a, _, maps = nets
     board = simbench.compare(a, maps, view="tokens", **given(tmp_path, indices="cka"))

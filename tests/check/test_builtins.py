@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from small_networks import installed
 
 import simbench
 from simbench.check import checks
@@ -188,24 +189,31 @@ INAPPLICABLE = {
 ANY_ROUNDING = {"contract", "bad_input", "inputs_untouched", "states_untouched", "deterministic"}
 
 
-#: Seconds each: tests of the index itself are their quick neighbours.
-DEAR = {"pls", "ridge"}
+#: A second each, or near it: tests of the index itself are their quick neighbours.
+DEAR = {"pls", "ridge", "soft_matching", "gulp", "edit_knn"}
+
+
+def module(kind: str, spec: str) -> str:
+    """Where a method is written."""
+    return type(installed().entries[kind][parse(spec)[0]].plugin).__module__
 
 
 def configurations() -> list:
-    """(kind, spec, whether its checks hold on any rounding); further configurations of a name, and dear ones, are
-    long."""
+    """(kind, spec, whether its checks hold on any rounding). Quick is the first configuration of each module; others,
+    which share its code, and dear ones are long."""
     return [
         pytest.param(
             kind,
             spec,
             steady,
             id=f"{kind}-{spec}" + "-any_rounding" * steady,
-            marks=[pytest.mark.long] * (spec != first or spec in DEAR) + [pytest.mark.any_rounding] * steady,
+            marks=[pytest.mark.long] * (spec != first) + [pytest.mark.any_rounding] * steady,
         )
         for kind, specs in SPECS.items()
         for spec in specs
-        for first in [next(other for other in specs if parse(other)[0] == parse(spec)[0])]
+        for first in [
+            next((one for one in specs if module(kind, one) == module(kind, spec) and parse(one)[0] not in DEAR), "")
+        ]
         for steady in (False, True)
     ]
 

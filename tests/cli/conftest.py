@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import Done, apart, here
+from small_figures import empty_figures
 
 import simbench
 
@@ -59,20 +61,32 @@ def tiny() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def finished(warm_cache: Path, made_once) -> Done:
-    """TINY, finished in `folder`: to be read only.
-
-    In a process of its own: one that has imported a module written since it began, as tests do, remembers no
-    architecture, and every later run imports torch to ask for it.
-    """
+def finished(warm_cache: Path, made_once, registry: simbench.Registry) -> Done:
+    """TINY, finished in `folder` with empty figures: to be read only."""
 
     def make(folder: Path) -> None:
         (folder / "work").mkdir()
-        done = apart(folder / "work", *TINY, SIMBENCH_CACHE=str(warm_cache))
+        with pytest.MonkeyPatch.context() as patch, empty_figures():
+            patch.setenv("SIMBENCH_CACHE", str(warm_cache))
+            patch.setattr("simbench.cli.installed.load", lambda: registry)
+            patch.chdir(folder / "work")
+            done = here(*TINY)
         (folder / "done.json").write_text(json.dumps([done.code, done.out, done.err]))
 
     folder = made_once("finished", make)
     return Done(*json.loads((folder / "done.json").read_text()), folder / "work")
+
+
+@pytest.fixture(scope="session")
+def known(finished: Done, warm_cache: Path) -> Done:
+    """`finished`, whose architectures are cached, so that a process that goes on from it needs no torch.
+
+    By a process of its own: one that has imported a module written since it began, as tests do, caches no architecture.
+    """
+    shutil.copytree(finished.folder, finished.folder.with_name("known"), dirs_exist_ok=True)
+    done = apart(finished.folder.with_name("known"), *TINY, SIMBENCH_CACHE=str(warm_cache))
+    assert done.code == 0
+    return finished
 
 
 @pytest.fixture

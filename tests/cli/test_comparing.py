@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from command_line import Done
 
+pytestmark = pytest.mark.usefixtures("unranked")
 WORDS = ("--layers", "bn7,bn8", "--max-samples", "64", "--indices", "cka", "--results")
 
 

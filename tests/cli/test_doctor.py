@@ -73,13 +73,11 @@ def test_a_damaged_file_is_named_and_healed(call, results, tmp_path, kind):
 
 
 #: Kinds that hide no other kind: tables are stale where a record is bad, and hashes say what lies beside them.
-TOGETHER = [
-    ["record", "weights", "images", "panel", "note"],
-    ["measurements", "methods", "timings", "correlations", "leaderboard", "sidecar", "hashes"],
-]
+ONES = ["record", "weights", "images", "panel", "note"]
+OTHERS = ["measurements", "methods", "timings", "correlations", "leaderboard", "sidecar", "hashes"]
 
 
-@pytest.mark.parametrize("kinds", TOGETHER)
+@pytest.mark.parametrize("kinds", [ONES, pytest.param(OTHERS, marks=pytest.mark.long)])
 def test_damaged_files_are_named_and_healed(call, results, tmp_path, kinds):
     assert named_and_healed(call, results, [next(tmp_path.glob(BAD[kind])) for kind in kinds])
 
@@ -91,7 +89,7 @@ def test_what_cannot_be_computed_again_is_kept(call, results):
     assert done.code == 1 and f"{run} is corrupt; cannot be computed again: kept" in done.out and run.exists()
 
 
-@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("lost", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_fetched_file_that_is_damaged_or_lost_is_named_and_kept(call, results, tmp_path, lost):
     bad = tmp_path / "cache/datasets/letters/train.bin"
     bad.unlink() if lost else bad.write_bytes(b"lettres")

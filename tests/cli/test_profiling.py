@@ -8,6 +8,7 @@ import shutil
 import pytest
 from command_line import here
 from run_stages import COMMAND, RESUMED
+from small_figures import empty_figures
 
 from simbench.results import folder as publish
 from simbench.results import text as report
@@ -31,8 +32,8 @@ def wall(out: str) -> float:
 
 @pytest.fixture(scope="module")
 def profiled(warm_cache, tiny, tmp_path_factory):
-    """TINY with --profile, to be read only."""
-    with pytest.MonkeyPatch.context() as patch:
+    """TINY with --profile and empty figures, to be read only."""
+    with pytest.MonkeyPatch.context() as patch, empty_figures():
         patch.setenv("SIMBENCH_CACHE", str(warm_cache))
         patch.chdir(tmp_path_factory.mktemp("profiled"))
         return here(*tiny, "--profile")
@@ -83,8 +84,8 @@ def test_a_finished_run_has_stages_of_its_own(call, finished, warm, tiny, tmp_pa
 
 
 @pytest.mark.long
-def test_a_finished_run_is_profiled_without_torch_from_the_process_s_start(process, finished, warm, tiny, tmp_path):
-    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+def test_a_finished_run_is_profiled_without_torch_from_the_process_s_start(process, known, warm, tiny, tmp_path):
+    shutil.copytree(known.folder, tmp_path, dirs_exist_ok=True)
     done = process(*tiny, "--profile", python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
     assert done.code == 0 and "torch" not in imported

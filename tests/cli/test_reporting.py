@@ -13,6 +13,7 @@ from typing import ClassVar
 import pandas as pd
 import pytest
 from PIL import Image
+from small_figures import empty_figures
 from small_pages import RBF, tables, variants
 
 import simbench
@@ -118,6 +119,7 @@ def test_variants_of_an_index_have_figures_of_their_own_and_views_panels(call, t
     assert "cka[kernel=rbf]" in Path("c.svg").read_text() and "batch=128" not in Path("c.svg").read_text()
 
 
+@pytest.mark.long
 def test_a_name_with_dollars_is_drawn_as_it_is(call, tmp_path):
     of = tables(["a$\\frac$b", "cka", "svcca", "zero"], ["least_squares"])
     folder = written(of, tmp_path / "r")
@@ -128,7 +130,8 @@ def test_a_name_with_dollars_is_drawn_as_it_is(call, tmp_path):
 
 def test_one_folder_is_one_page(call, made, tmp_path):
     shutil.copytree(made, tmp_path / "r")
-    done = call("report", str(tmp_path / "r"))
+    with empty_figures():
+        done = call("report", str(tmp_path / "r"))
     assert done.code == 0 and done.err == "" and done.out.startswith(f"page in {tmp_path / 'r' / 'report.html'} (")
     assert "bures leads with a rank correlation of 0.50" in (tmp_path / "r" / "report.html").read_text()
 
@@ -195,7 +198,8 @@ def test_several_folders_are_one_page_whose_indices_are_ranked_together(call, tm
     written(shifted(tables(["bures", "cka", "zero"], ["least_squares"]), "mine"), tmp_path / "two")
     (tmp_path / "one" / "figures").mkdir()
     (tmp_path / "one" / "figures" / "matching.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    done = call("report", str(tmp_path / "one"), str(tmp_path / "two"), "--to", "both.html")
+    with empty_figures():
+        done = call("report", str(tmp_path / "one"), str(tmp_path / "two"), "--to", "both.html")
     assert done.code == 0 and done.err == "", done.err
     text = Path("both.html").read_text()
     assert "<title>simbench: one, two</title>" in text and "Of 3 indices, " in text
@@ -204,7 +208,7 @@ def test_several_folders_are_one_page_whose_indices_are_ranked_together(call, tm
     assert not (tmp_path / "one" / "report.html").exists()
 
 
-@pytest.mark.parametrize("where", ["file/a.html", "taken"])
+@pytest.mark.parametrize("where", ["file/a.html", pytest.param("taken", marks=pytest.mark.long)])
 def test_a_page_that_cannot_be_written_is_one_line(call, made, where):
     Path("taken").mkdir()
     Path("file").touch()

@@ -14,7 +14,7 @@ import pytest
 from simbench.cli.running import run_command
 from simbench.results import folder as publish
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "unranked")
 RAISES = """
 import simbench
 class Fails(simbench.Index):
@@ -75,8 +75,8 @@ def test_every_table_is_there_and_the_command_is_on_record(finished, tiny):
 
 
 @pytest.mark.long
-def test_a_second_run_computes_nothing_without_torch_and_leaves_every_byte(process, finished, warm, tiny, tmp_path):
-    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+def test_a_second_run_computes_nothing_without_torch_and_leaves_every_byte(process, known, warm, tiny, tmp_path):
+    shutil.copytree(known.folder, tmp_path, dirs_exist_ok=True)
     before = {name: (tmp_path / "simbench-results" / name).read_bytes() for name in publish.FILES}
     done = process(*tiny, python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines() if line.startswith("import time:")}
@@ -84,7 +84,7 @@ def test_a_second_run_computes_nothing_without_torch_and_leaves_every_byte(proce
     assert "10 cases: 10 on record, 0 to measure" in done.err
     assert "nothing to compute: 10 cases on record" in done.out
     assert before == {name: (tmp_path / "simbench-results" / name).read_bytes() for name in publish.FILES}
-    assert done.out.split("nothing")[0] == finished.out.split("measured 10")[0]
+    assert done.out.split("nothing")[0] == known.out.split("measured 10")[0]
 
 
 @pytest.mark.long

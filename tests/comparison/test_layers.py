@@ -19,9 +19,15 @@ BATCHES = list(IMAGES.split(9))  # of 9, 9, 9, 9 and 1
 SIZES = {layer: (1, 1) if layer == "last" else (4, 4) if layer == "down" else (8, 8) for layer in LAYERS}
 
 
+@pytest.mark.parametrize(
+    "indices",
+    [
+        pytest.param(["cka", "r2_lr[centred=false]"], id="of moments"),
+        pytest.param(["r2_lr", "cca", "svcca", "pwcca"], id="of decompositions", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("view", ["spatial", "pooled"])
-def test_linear_indices_of_all_pairs_are_those_of_stored_activations(view):
-    indices = ["cka", "r2_lr", "cca", "svcca", "pwcca", "r2_lr[centred=false]"]
+def test_linear_indices_of_all_pairs_are_those_of_stored_activations(view, indices):
     found = similarities(indices, A, B, BATCHES, LAYERS, view=view)
     assert list(found.columns) == ["index", "view", "layer_a", "layer_b", "value", "status", "note"]
     wanted = list(itertools.product(indices, LAYERS, LAYERS))

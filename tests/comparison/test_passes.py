@@ -58,7 +58,14 @@ def test_several_passes_give_bitwise_the_values_of_one(indices, same):
     )
 
 
-@pytest.mark.parametrize("n", [60, 300, 700], ids=["wider than rows", "some wider", "none wider"])
+@pytest.mark.parametrize(
+    "n",
+    [
+        pytest.param(60, id="wider than rows"),
+        pytest.param(300, id="some wider"),
+        pytest.param(700, id="none wider", marks=pytest.mark.long),
+    ],
+)
 def test_a_pair_has_bitwise_the_same_value_whatever_layers_are_looked_at_beside_it(n):
     a, b = stack(0), stack(1)
     whole = similarities("cka,r2_lr,cca", a, b, [ROWS[:n]]).set_index(["index", "layer_a", "layer_b"])

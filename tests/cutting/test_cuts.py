@@ -19,7 +19,9 @@ def flops(run):
     return counter.get_total_flops()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", ["block", *(pytest.param(name, marks=pytest.mark.long) for name in NETWORKS if name != "block")]
+)
 def test_front_and_end_give_the_network_at_a_third_size_of_batch_and_its_multiply_adds(name):
     net, inputs, engines = small(name)
     cutter = Cutter(net, inputs)

@@ -157,6 +157,7 @@ def test_a_network_of_chance_has_a_reason():
     assert found["inner"].engine == "hook" and "gives other numbers for 2 inputs" in found["inner"].reason
 
 
+@pytest.mark.long
 def test_a_cutter_holds_no_activations():
     cutter = Cutter(Block(4), IMAGES)
     surveyed(cutter)

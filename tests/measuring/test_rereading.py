@@ -1,4 +1,5 @@
-"""Stitches on ends that read the ids of their network again: GPT-2 and BERT with padding, against the hook engine."""
+"""Stitches on ends that read the ids of their network again: GPT-2, BERT and a small network with padding, against the
+hook engine."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from small_cases import stitcher
 from small_networks import installed
+from torch import nn
 
 import simbench
 from simbench import Affine
@@ -21,9 +23,28 @@ from simbench.measuring import stitched
 from simbench.measuring.aligned import Rereading
 from simbench.measuring.bench import Workbench
 
-pytestmark = pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="needs transformers")
-WIDTHS, LAYER = (16, 24), {"gpt2": "transformer.h.0", "bert": "bert.encoder.layer.0"}
+#: Of networks of transformers.
+MARKS = (
+    pytest.mark.long,
+    pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="needs transformers"),
+)
+WIDTHS = (16, 24)
+LAYER = {"small": "block.0", "gpt2": "transformer.h.0", "bert": "bert.encoder.layer.0"}
 ENDS = dict(vocab_size=50, pad_token_id=0, bos_token_id=1, eos_token_id=1, num_labels=3)
+
+
+class Small(nn.Module):
+    """Two linear maps of tokens, whose mean over the ids that are not -1 is classified."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(50, width), nn.Linear(width, 3)
+        self.block = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, width)])
+
+    def forward(self, ids):
+        mask = (ids >= 0).unsqueeze(2)
+        x = self.block[1](self.block[0](self.embedding(ids.clamp(min=0))).relu()).relu()
+        return self.head((x * mask).sum(1) / mask.sum(1))
 
 
 @functools.cache
@@ -44,8 +65,10 @@ def classes() -> tuple[type, type]:
 
 
 def network(kind: str, width: int, seed: int):
-    gpt2, bert = classes()
     torch.manual_seed(seed)
+    if kind == "small":
+        return Small(width).eval()
+    gpt2, bert = classes()
     if kind == "gpt2":
         net = gpt2(gpt2.config_class(n_embd=width, n_layer=2, n_head=4, n_positions=12, **ENDS))
     else:
@@ -67,7 +90,9 @@ def ids(count: int, seed: int):
 TRAIN, TEST = ids(150, 1), ids(131, 2)  # two batches of the bench, the second one short
 
 
-@pytest.fixture(scope="module", params=["gpt2", pytest.param("bert", marks=pytest.mark.long)])
+@pytest.fixture(
+    scope="module", params=["small", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("gpt2", "bert"))]
+)
 def rig(request):
     """Two networks of a kind, their bench, and a case of least squares between them."""
     nets = [network(request.param, width, seed) for seed, width in enumerate(WIDTHS)]

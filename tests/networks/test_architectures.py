@@ -39,10 +39,10 @@ def begun(monkeypatch):
     "spoil",
     [
         lambda data: {**data, "graph": "0" * 64},
-        lambda data: {**data, "graph": 1},
         lambda data: {**data, "sources": {}},
-        lambda data: [],
-        lambda data: None,
+        pytest.param(lambda data: {**data, "graph": 1}, marks=pytest.mark.long),
+        pytest.param(lambda data: [], marks=pytest.mark.long),
+        pytest.param(lambda data: None, marks=pytest.mark.long),
     ],
 )
 def test_a_damaged_memory_is_not_believed(dataset, cache, spoil):

@@ -134,6 +134,7 @@ def test_the_graph_stays_with_edits_that_change_nothing(made, branch):
     assert not [what for what, edit in SAME.items() if made(edited(BLOCK, edit, branch)) != plain]
 
 
+@pytest.mark.long
 def test_code_may_call_code_deeper_than_a_stack(made):
     """The last of 1,000 functions counts."""
     chain = "\n".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(1000))

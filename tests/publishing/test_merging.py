@@ -6,12 +6,20 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from small_figures import empty_rankings
 
 import simbench
 from simbench.errors import InputError
 from simbench.publishing.merging import Conflicting, merge
 from simbench.results.store import Store
 from simbench.runs.declared import board_columns
+
+
+@pytest.fixture
+def brief():
+    """Nothing is ranked: a test of its own compares the tables of what is merged."""
+    with empty_rankings():
+        yield
 
 
 def methods_named(*names):
@@ -54,6 +62,7 @@ def test_parts_of_a_run_become_the_run(finished, copy, tmp_path):
         assert (tmp_path / "all" / name).read_text() == (finished / name).read_text()
 
 
+@pytest.mark.usefixtures("brief")
 def test_arrays_come_along(finished, copy, tmp_path):
     merge([copy("a")], tmp_path / "all")
     store, other = Store(finished), Store(tmp_path / "all")
@@ -61,12 +70,14 @@ def test_arrays_come_along(finished, copy, tmp_path):
         assert record.arrays == "" or store.arrays(record).keys() == other.arrays(record).keys()
 
 
+@pytest.mark.usefixtures("brief")
 def test_values_within_rounding_agree_and_the_first_is_taken(finished, copy, tmp_path):
     merged = merge([copy("a"), copy("b", shifted("cka", 5e-7))], tmp_path / "all")
     assert not merged.conflicts and merged.shared == merged.records
     assert Store(tmp_path / "all").read().records == Store(finished).read().records
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_conflict_is_refused_with_both_values_and_sources(copy, tmp_path):
     folders = [copy("a"), copy("b", shifted("cka", -0.25))]
     with pytest.raises(Conflicting, match=r"2 numbers of 2 cases differ by more than rounding") as caught:
@@ -77,6 +88,7 @@ def test_a_conflict_is_refused_with_both_values_and_sources(copy, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]  # nothing is left behind
 
 
+@pytest.mark.usefixtures("brief")
 @pytest.mark.long
 def test_both_values_are_listed_on_request(finished, copy, tmp_path):
     merge([copy("a"), copy("b", shifted("cka", -0.25))], tmp_path / "all", keep="both")
@@ -88,7 +100,11 @@ def test_both_values_are_listed_on_request(finished, copy, tmp_path):
     assert not (tmp_path / "first" / "conflicts.csv").exists()
 
 
-@pytest.mark.parametrize(("value", "by", "agree"), [(0.5, 5e-6, False), (1e3, 5e-4, True), (1e3, 5e-3, False)])
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize(
+    ("value", "by", "agree"),
+    [(1e3, 5e-4, True), (1e3, 5e-3, False), pytest.param(0.5, 5e-6, False, marks=pytest.mark.long)],
+)
 def test_the_tolerance_is_relative_above_1(copy, tmp_path, value, by, agree):
     def of(number):
         def change(record):
@@ -101,6 +117,7 @@ def test_the_tolerance_is_relative_above_1(copy, tmp_path, value, by, agree):
     assert bool(merge(folders, tmp_path / "all", keep="first").conflicts) is not agree
 
 
+@pytest.mark.usefixtures("brief")
 def test_the_tolerance_can_be_given(copy, tmp_path):
     folders = [copy("a"), copy("b", shifted("cka", -0.25))]
     assert not merge(folders, tmp_path / "wide", tolerance=0.3).conflicts
@@ -108,6 +125,7 @@ def test_the_tolerance_can_be_given(copy, tmp_path):
         merge([copy("c"), copy("d", shifted("cka", 5e-7))], tmp_path / "narrow", tolerance=1e-8)
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_record_without_failures_wins_from_one_with(finished, copy, tmp_path):
     for folders in ([copy("a", failing("cka")), copy("b")], [copy("c"), copy("d", failing("cka"))]):
         to = tmp_path / f"all-{folders[0].name}"
@@ -115,6 +133,7 @@ def test_a_record_without_failures_wins_from_one_with(finished, copy, tmp_path):
         assert Store(to).read().records == Store(finished).read().records
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_degenerate_value_against_a_number_is_a_conflict(copy, tmp_path):
     def degenerate(record):
         rows = tuple(replace(row, value=None, status="degenerate", note="constant") for row in record.rows)
@@ -125,6 +144,7 @@ def test_a_degenerate_value_against_a_number_is_a_conflict(copy, tmp_path):
     assert "degenerate in " in str(caught.value.conflicts[0])
 
 
+@pytest.mark.usefixtures("brief")
 def test_two_runs_of_one_name_keep_their_descriptions(copy, tmp_path):
     first, second = copy("a", methods_named("cka")), copy("b", methods_named("r2_lr"))
     (name, description), *_ = Store(second).read().runs.items()
@@ -135,6 +155,7 @@ def test_two_runs_of_one_name_keep_their_descriptions(copy, tmp_path):
     assert by_method == {"cka": "simbench run --seeds 2", "r2_lr": "another"}
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_damaged_record_is_left_out_and_named(copy, tmp_path):
     folder = copy("a")
     path = next(iter(sorted((folder / "records").rglob("*.json"))))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import simbench
 from simbench import Claims, Index, InputError
 from simbench.columns import SCHEMA
 from simbench.publishing.merging import merge
@@ -37,17 +36,22 @@ class Newer(Wrong):
     version = 7
 
 
-def registry_with(plugin):
+def registry_with(registry, plugin):
     """The installed plugins with another `cka`."""
-    registry = simbench.load()
     entry = replace(registry.entries["indices"]["cka"], plugin=plugin)
     indices = {**registry.entries["indices"], "cka": entry}
     return replace(registry, entries={**registry.entries, "indices": indices})
 
 
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Indices and stitchers are not checked: the card and the test of a broken claim show that they are."""
+    monkeypatch.setattr("simbench.publishing.validity.checks", lambda plugin: [])
+
+
 @pytest.fixture(scope="module")
-def published(finished, tmp_path_factory) -> tuple[Path, dict]:
-    to, registry = tmp_path_factory.mktemp("published") / "mine", simbench.load()
+def published(finished, registry, tmp_path_factory) -> tuple[Path, dict]:
+    to = tmp_path_factory.mktemp("published") / "mine"
     words = {"title": "Small", "authors": ["A. Author"], "licence": "CC-BY-4.0"}
     card = publish(finished, to, registry, records=True, declared=board_columns(registry), **words)
     return to, card
@@ -62,11 +66,10 @@ def test_tables_figures_and_card_are_there(published, finished):
     assert json.loads((to / "card.json").read_text()) == card
 
 
-def test_figures_are_drawn_where_they_are_missing(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr("simbench.publishing.validity.checks", lambda plugin: [])  # which other tests run
+def test_figures_are_drawn_where_they_are_missing(finished, registry, tmp_path, unchecked):
     merge([finished], tmp_path / "merged")
     assert not (tmp_path / "merged" / "figures").exists()
-    card = publish(tmp_path / "merged", tmp_path / "to", simbench.load())
+    card = publish(tmp_path / "merged", tmp_path / "to", registry)
     assert {"figures/matching.png", "figures/matching.svg"} <= card["files"].keys()
 
 
@@ -116,56 +119,55 @@ def refusals(*given, **options) -> tuple[str, ...]:
     return caught.value.reasons
 
 
-def test_an_index_that_breaks_its_claims_is_refused(finished, tmp_path):
-    lines = refusals(finished, tmp_path / "to", registry_with(Wrong()))
+def test_an_index_that_breaks_its_claims_is_refused(finished, registry, tmp_path):
+    lines = refusals(finished, tmp_path / "to", registry_with(registry, Wrong()))
     assert any(line.startswith("index cka fails its check symmetry: ") for line in lines)
     assert not list(tmp_path.iterdir())
 
 
-def test_another_version_than_the_measured_one_is_refused(finished, tmp_path):
-    (line,) = refusals(finished, tmp_path / "to", registry_with(Newer()))
+def test_another_version_than_the_measured_one_is_refused(finished, registry, tmp_path, unchecked):
+    (line,) = refusals(finished, tmp_path / "to", registry_with(registry, Newer()))
     assert line == "index cka: version 1 was measured and version 7 is installed; run again"
 
 
-def test_a_failed_row_is_refused_unless_its_method_is_listed(copy, tmp_path, monkeypatch):
-    monkeypatch.setattr("simbench.publishing.validity.checks", lambda plugin: [])  # which other tests run
+def test_a_failed_row_is_refused_unless_its_method_is_listed(copy, registry, tmp_path, unchecked):
 
     def fail(record):
         rows = tuple(replace(row, value=None, status="failed", note="no memory") for row in record.rows)
         return replace(record, rows=rows) if record.labels["method"] == "cka" else record
 
     folder = copy("a", fail)
-    (line,) = refusals(folder, tmp_path / "to", simbench.load())
+    (line,) = refusals(folder, tmp_path / "to", registry)
     assert line == "cka has 2 failed rows (no memory); mend it, or list it with --failed cka"
-    card = publish(folder, tmp_path / "to", simbench.load(), failed=["cka"])
+    card = publish(folder, tmp_path / "to", registry, failed=["cka"])
     assert card["failed"] == ["cka"] and card["rows"]["failed"] == 2
 
 
-def test_damage_and_missing_provenance_are_refused(copy, tmp_path):
+def test_damage_and_missing_provenance_are_refused(copy, registry, tmp_path, unchecked):
     folder = copy("a")
     path = next(iter(sorted((folder / "records").rglob("*.json"))))
     path.write_text("{}")
     (run,) = (folder / "runs").iterdir()
     run.unlink()
-    lines = refusals(folder, tmp_path / "to", simbench.load())
+    lines = refusals(folder, tmp_path / "to", registry)
     assert any(line.startswith(f"{path} is ") for line in lines)
     assert any(line.startswith(f"run {run.stem} is not described") for line in lines)
 
 
-def test_a_run_that_says_nothing_of_its_machine_is_refused(copy, tmp_path):
+def test_a_run_that_says_nothing_of_its_machine_is_refused(copy, registry, tmp_path, unchecked):
     folder = copy("a")
     store = Store(folder)
     (name, description), *_ = store.read().runs.items()
     store.put_run(name, description | {"machine": {}, "versions": {}})
-    (line,) = refusals(folder, tmp_path / "to", simbench.load())
+    (line,) = refusals(folder, tmp_path / "to", registry)
     assert line.startswith(f"run {name} says nothing of machine, versions")
 
 
-def test_a_place_that_is_taken_and_a_folder_without_records_are_refused(finished, tmp_path):
+def test_a_place_that_is_taken_and_a_folder_without_records_are_refused(finished, registry, tmp_path):
     with pytest.raises(InputError, match="exists already; give a new folder with --to"):
-        publish(finished, tmp_path, simbench.load())
+        publish(finished, tmp_path, registry)
     with pytest.raises(InputError, match="holds no records"):
-        publish(tmp_path, tmp_path / "to", simbench.load())
+        publish(tmp_path, tmp_path / "to", registry)
 
 
 def test_the_published_board_of_all_indices_is_what_its_card_says():

@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from small_figures import empty_figures
 from small_pages import tables
 
 from simbench import columns
@@ -64,7 +65,9 @@ def test_a_map_holds_the_mean_over_pairs_at_its_layers_in_order_of_depth():
 
 
 def test_views_of_an_index_are_maps_of_their_own_and_say_so():
-    titles = [each["title"] for each in heat_maps(crossed(views=("spatial", "pooled")), methods("cka", "ls"))]
+    with empty_figures():
+        found = heat_maps(crossed(views=("spatial", "pooled")), methods("cka", "ls"))
+    titles = [each["title"] for each in found]
     assert len(titles) == len(set(titles)) == 3 and any("cka (pooled)" in title for title in titles)
 
 
@@ -78,12 +81,14 @@ def test_layers_that_were_not_crossed_have_no_map():
 def test_layers_paired_by_depth_leave_the_other_cells_empty():
     rows = crossed()
     paired = rows[[FRONTS.index(a) == ENDS.index(b) for a, b in zip(rows["layer_a"], rows["layer_b"], strict=True)]]
-    assert len(heat_maps(paired, methods("cka", "ls"))) == 2
+    with empty_figures():
+        assert len(heat_maps(paired, methods("cka", "ls"))) == 2
 
 
 def test_stitched_accuracy_is_shown_however_many_indices_there_are(monkeypatch):
     monkeypatch.setattr(heat, "MOST", 1)
-    assert "relative accuracy" in heat_maps(crossed(), methods("cka", "ls"))[0]["title"]
+    with empty_figures():
+        assert "relative accuracy" in heat_maps(crossed(), methods("cka", "ls"))[0]["title"]
 
 
 @pytest.mark.parametrize(
@@ -100,11 +105,13 @@ def test_a_name_that_would_be_a_formula_is_drawn_as_it_is(name):
 
 def test_the_page_has_the_section_where_layers_were_crossed():
     made = tables(["bures", "cka", "zero"], ["ls"])
-    without = page.page(made, Words())
+    with empty_figures():
+        without = page.page(made, Words())
     assert 'id="layers"' not in without and 'href="#layers"' not in without
     both = pd.concat([made.measurements, crossed().astype(made.measurements.dtypes)], ignore_index=True)
     object.__setattr__(made, "measurements", both)
-    text = page.page(made, Words())
+    with empty_figures():
+        text = page.page(made, Words())
     section = re.search(r'<section id="layers".*?</section>', text, re.DOTALL)[0]
     assert section.count("<figure>") == 2 and 'href="#layers"' in text
 
@@ -131,7 +138,8 @@ def test_shares_have_one_range_of_colours_and_cells_hold_their_numbers(scale, li
 
 def test_a_distance_says_that_small_is_similar():
     of = methods("cka", "ls").assign(direction=[-1, np.nan])
-    titles = [each["title"] for each in heat_maps(crossed(), of)]
+    with empty_figures():
+        titles = [each["title"] for each in heat_maps(crossed(), of)]
     assert [title.endswith("; small is similar") for title in titles] == [False, True]
 
 

@@ -88,9 +88,15 @@ def test_records_keep_every_digit_and_tables_made_of_tables_stay():
     assert rounded_to_publish(table, tables.methods([one])).equals(table)
 
 
-@pytest.mark.parametrize(
-    "folder", sorted(path.parent for path in RESULTS.glob("*/measurements.csv")), ids=lambda folder: folder.name
-)
+def published_runs() -> list:
+    """Folders; of tables larger than a megabyte the test is long."""
+    return [
+        pytest.param(path.parent, id=path.parent.name, marks=[pytest.mark.long] * (path.stat().st_size > 1_000_000))
+        for path in sorted(RESULTS.glob("*/measurements.csv"))
+    ]
+
+
+@pytest.mark.parametrize("folder", published_runs())
 def test_published_runs_have_the_digits_that_hold(folder):
     table = tables.read(folder / "measurements.csv")
     assert rounded_to_publish(table, tables.read(folder / "methods.csv"), PUSHED).equals(table)

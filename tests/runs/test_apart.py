@@ -97,6 +97,7 @@ def test_a_case_that_was_merely_under_way_gives_the_same_number(request_, regist
     assert table(request_) == honest and not (request_.results / "started").exists()
 
 
+@pytest.mark.long
 def test_a_case_that_crashed_and_is_mended_is_measured_again(request_, registry, monkeypatch):
     request = replace(request_, indices=("unsure",), stitchers=("identity",), layers=("bn1",), timeout=60.0)
     with monkeypatch.context() as patch:

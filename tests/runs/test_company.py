@@ -126,7 +126,9 @@ def test_what_is_published_without_training_is_the_same_on_two_threads(small_reg
     assert written[0] == written[1] and len(written[0][0]) > 300
 
 
-MATCHED = replace(WHOLE, experiments=("matching",), stitchers=("identity,least_squares",))
+MATCHED = replace(
+    WHOLE, experiments=("matching",), view=("spatial",), indices=("cka,pwcca",), stitchers=("identity,least_squares",)
+)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from simbench import InputError
 from simbench.runs.job import prepare
 
 pytestmark = pytest.mark.usefixtures("undrawn")
-HONEST = {"models": "net", "datasets": "blobs", "seeds": 3, "layers": "bn1", "stitchers": "identity,least_squares"}
+HONEST = {"models": "net", "datasets": "blobs", "seeds": 2, "layers": "bn1", "stitchers": "identity,least_squares"}
 INDICES = "cka,r2_lr"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_figures import empty_rankings
 from small_plugins import Blobs, Net, SmallPlugins
 
 import simbench
@@ -57,6 +58,13 @@ def run(file, panel, tmp_path, cache):
 SMALL = {"models": "net", "datasets": "blobs"}
 
 
+@pytest.fixture
+def brief():
+    """Nothing is ranked: the first test looks at the tables."""
+    with empty_rankings():
+        yield
+
+
 def test_networks_of_an_installed_panel_are_not_trained(run):
     outcome = run(**SMALL, seeds=2)
     assert outcome.trained == 0 and set(outcome.measurements["panel"]) == {"small-1"}
@@ -79,12 +87,14 @@ def test_train_trains_what_a_panel_holds(run):
     assert outcome.trained == 2 and set(outcome.measurements["panel"]) == {""}
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_panel_gives_networks_data_layers_and_images(run):
     outcome = run(panel="small-1")
     assert outcome.trained == 0 and outcome.cases == 2 + 2 * 2
     assert set(outcome.measurements["layer_a"]) == {"", "conv2"} and set(outcome.measurements["samples"]) == {50}
 
 
+@pytest.mark.usefixtures("brief")
 def test_options_choose_among_what_a_panel_holds(run):
     assert run(panel="small-1", seeds="1,", max_samples=20).cases == 1
     assert run(panel="small-1", pairs="balanced:1", dry_run=True).cases == 2 + 2 * 2
@@ -137,6 +147,7 @@ def server(file, monkeypatch) -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_panel_is_downloaded_once(run, server, panel):
     address = f"{server}#sha256={panel.content}"
     assert run(panel=address).trained == 0

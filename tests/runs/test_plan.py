@@ -59,6 +59,7 @@ def test_a_design_that_is_asked_for_decides_the_pairs(small_registry, cache):
         pairs(small_registry, pairs="balanced:3")
 
 
+@pytest.mark.long
 def test_the_design_of_a_preset_is_all_pairs_of_few_networks(small_registry, cache):
     assert len(pairs(small_registry, seeds="6")) == 24
     assert len(pairs(small_registry, seeds="5")) == 20 and len(pairs(small_registry)) == 6

@@ -39,6 +39,7 @@ def test_a_lost_worker_costs_its_cases_and_the_next_run_mends_them(request_, sma
     assert mended.measured == 8 and all(row.status == "ok" for _, row in mended.rows)
 
 
+@pytest.mark.long
 def test_a_corrupt_record_is_listed_and_measured_again(request_, small_registry):
     go(request_, small_registry)
     before = table(request_)

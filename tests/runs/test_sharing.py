@@ -55,10 +55,10 @@ class Heard(Silent):
 @pytest.mark.parametrize(
     ("executor", "recorded"),
     [
-        pytest.param(None, True, id="here, it records them"),
-        pytest.param(Flaky, False, id="on workers, it is gone without them"),
+        pytest.param(Flaky, True, id="on workers, it records them"),
+        pytest.param(None, True, id="here, it records them", marks=pytest.mark.long),
+        pytest.param(Flaky, False, id="on workers, it is gone without them", marks=pytest.mark.long),
         pytest.param(None, False, id="here, it is gone without them", marks=pytest.mark.long),
-        pytest.param(Flaky, True, id="on workers, it records them", marks=pytest.mark.long),
     ],
 )
 def test_a_run_leaves_to_another_what_that_has_under_way(

@@ -56,8 +56,9 @@ def test_a_mean_without_a_network_or_a_pair_is_that_of_the_table_without_it(scop
     y = of_0_alone(y) if constant in ("target", "both") else y
     found = left(x, y, scope)
     networks = [recomputed(x, y, scope, without(i)) for i in range(6)]
-    pairs = [recomputed(x, y, scope, np.arange(len(PAIRS)) != p) for p in range(len(PAIRS))]
-    assert found.networks == pytest.approx(networks) and found.pairs == pytest.approx(pairs)
+    some = range(0, len(PAIRS), 4)  # of every network, on either side
+    pairs = [recomputed(x, y, scope, np.arange(len(PAIRS)) != p) for p in some]
+    assert found.networks == pytest.approx(networks) and found.pairs[some] == pytest.approx(pairs)
 
 
 def test_an_index_that_is_constant_without_a_network_counts_0_there():

@@ -65,6 +65,7 @@ def test_an_index_of_the_end_alone_has_nothing_given_the_end():
     assert value(pairs, ends.astype(float), y).value == 0
 
 
+@pytest.mark.long
 @given(st.permutations(range(6)), st.integers(0, 5))
 @settings(max_examples=8, deadline=None)
 def test_renaming_the_networks_changes_nothing(names, seed):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from small_networks import installed
 
 from simbench import Claims, Index, Stitcher
-from simbench.contracts.selection import Selection
+from simbench.contracts.selection import Network, Selection, Setting
 from simbench.cutting import cut
 from simbench.networks import weights
 from simbench.networks.inputs import draw
@@ -28,9 +29,13 @@ def stitcher(spec: str) -> Stitcher:
 
 def activations(selection: Selection, at: int, layer: str, split: str = "test") -> torch.Tensor:
     """From the images, in a few lines: no batches, no cache, no channels-last memory."""
-    network, dataset = selection.networks[at], selection.setting.dataset
-    images, _ = draw(dataset.split(split), selection.setting.limit, selection.setting.seed)
-    net = weights.load(network, dataset)
+    return _activations(selection.networks[at], selection.setting, layer, split).clone()
+
+
+@lru_cache(maxsize=64)
+def _activations(network: Network, setting: Setting, layer: str, split: str) -> torch.Tensor:
+    images, _ = draw(setting.dataset.split(split), setting.limit, setting.seed)
+    net = weights.load(network, setting.dataset)
     with torch.no_grad():
         return cut(net, layer)[0]((images.float() / 255 - 0.3) / 0.2).contiguous()
 

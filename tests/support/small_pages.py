@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def tables(
     indices: list[str], stitchers: list[str], settings: int = 1, figures: tuple[Path, ...] = (), seed: int = 0
 ) -> Tables:
     """The first index leads with 0.5 [0.4, 0.6]; the others follow in steps of 0.3, as wide, the last is a control."""
+    made = _tables(tuple(indices), tuple(stitchers), settings, figures, seed)
+    frames = {f.name: getattr(made, f.name) for f in fields(made)}
+    return replace(made, **{name: x.copy() for name, x in frames.items() if isinstance(x, pd.DataFrame)})
+
+
+@cache
+def _tables(
+    indices: tuple[str, ...], stitchers: tuple[str, ...], settings: int, figures: tuple[Path, ...], seed: int
+) -> Tables:
     rng = np.random.default_rng(seed)
     groups = [(f"data{k}", "matching", "tiny", "tiny", "") for k in range(settings)]
     boards, gaps = [], []
@@ -100,7 +110,7 @@ def variants(view: str = "spatial") -> Tables:
     )
 
 
-def _measured(groups: list[tuple], indices: list[str], stitchers: list[str], rng) -> pd.DataFrame:
+def _measured(groups: list[tuple], indices: tuple[str, ...], stitchers: tuple[str, ...], rng) -> pd.DataFrame:
     pairs = [(a, (a + step) % NETWORKS) for a in range(NETWORKS) for step in (1, 2, 3, 5)]
     where = pd.DataFrame(
         [(str(a), str(b), layer, layer) for layer in LAYERS for a, b in pairs],

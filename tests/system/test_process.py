@@ -20,6 +20,7 @@ def test_a_process_knows_how_long_it_runs():
     assert since_start() > 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="not told there")
 def test_peak_memory_is_in_bytes_and_never_falls():
     code = (

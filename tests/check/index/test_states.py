@@ -130,6 +130,7 @@ def test_wrong_index_of_states_is_found_out(description):
     assert found_by <= set(failed) and said in failed[first], failed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("description", ["keeps a view of the rows", "another state at every call", "no inner product"])
 def test_a_fault_of_states_alone_fails_no_other_check(description):
     index, found_by, _ = WRONG[description]

@@ -236,6 +236,7 @@ def test_damaged_images_are_decoded_again_and_without_the_originals_an_error(the
 # Memory, and the fingerprint
 
 
+@pytest.mark.long
 def test_decoding_and_hashing_hold_a_block_of_images_in_memory(there):
     """On one thread, so that it does not depend on who is ahead."""
     data = CelebA(size=800)

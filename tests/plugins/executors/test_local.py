@@ -41,6 +41,7 @@ def test_one_worker_is_this_process(registry):
         assert workers is None
 
 
+@pytest.mark.long
 def test_there_are_no_more_workers_than_tasks_and_threads_are_divided(registry):
     """The threads of `--threads`, whole numbers from 1."""
     executor = registry.get("executors", "local[workers=3]")

@@ -83,6 +83,7 @@ def test_digits_hold_close_to_where_the_unbiased_hsic_is_zero(estimator, noise):
     assert similarity(CKA(estimator), a, a) == pytest.approx(1, abs=1e-14)
 
 
+@pytest.mark.long
 def test_feature_space_and_gram_matrices_agree_on_many_rows_and_where_terms_cancel():
     n = 2100
     a, b = correlated(n, 4, 3, seed=1)

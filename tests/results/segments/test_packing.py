@@ -70,6 +70,7 @@ def test_packing_again_changes_nothing(copy):
     assert pack(Store(copy)).records == 0 and files(copy, "segments/*") == before
 
 
+@pytest.mark.long
 def test_a_process_that_dies_at_any_step_loses_nothing(tmp_path, monkeypatch):
     expected, step, died = whole(filled(tmp_path / "whole", 3).folder), 0, True
     while died:

@@ -41,6 +41,7 @@ def failures(outcome) -> set[str]:
     return {row.note for _, row in outcome.rows if row.status == "failed"}
 
 
+@pytest.mark.long
 def test_a_unit_that_lost_its_worker_is_measured_again_case_by_case_in_a_process_beside(request_, registry, honest):
     flaky = Flaky(loses=lambda unit, number: number == 3)
     outcome, said = go(request_, registry, flaky)

@@ -149,6 +149,7 @@ def test_the_network_stays_as_it_is(context):
     assert all(x.grad is None for x in task.end.parameters())
 
 
+@pytest.mark.long
 def test_two_runs_give_the_same_numbers(context):
     assert run(get(), context).rows == run(get(), context).rows
 

@@ -227,7 +227,7 @@ def test_ids_that_a_network_does_not_know_are_refused(bert):
     [
         ("Flatten(), nn.Linear(32 * 32 * 3, 4), nn.ReLU(), nn.Linear(4, 3)", ("1", "2")),  # images of 32 x 32 alone
         ("Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)", ("0", "1")),  # vectors
-        ("Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)", ("1", "2")),  # grey images of any size
+        ("Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)", ("1", "2")),  # grey images
     ],
 )
 def test_layers_of_a_network_are_listed_whatever_inputs_it_takes(made, layers, tmp_path):

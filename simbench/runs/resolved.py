@@ -19,7 +19,6 @@ from simbench.runs.named import Named, each_with_its_own, named
 from simbench.runs.panels import check, panels, preset_of
 from simbench.runs.request import Request
 
-
 #: Words of `--layers` for the default layers of each model, among them the outputs of its blocks.
 USUAL = frozenset({"auto", "blocks"})
 

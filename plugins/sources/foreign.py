@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import ModuleType
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from simbench_plugins.models import training
 
 from simbench import Dataset, InputError, Model, Preprocess, Recipe, number
 
-#: Pixels per side of images for the survey of a network that takes any.
-SIDE = 224
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: Pixels per side of images that the survey of a network tries, in this order.
+SIDES = (224, 32, 64, 28, 8)
 
 
 @dataclass(frozen=True)
@@ -137,21 +141,44 @@ def surveyed(model: Foreign) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from simbench.cutting import Cutter, default_layers
     from simbench.cutting import surveyed as layers_of
 
-    published = model.published()
-    side = model.preprocess.size if model.preprocess and model.preprocess.size else (SIDE, SIDE)
-    for device in ("meta", "cpu"):
-        try:
-            with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
-                net = model.build(model.vocabulary or 3, published.classes if published else 10).eval()
-                x = torch.zeros(2, 16, dtype=torch.int64) if model.vocabulary else torch.zeros(2, 3, *side)
-                layers = layers_of(Cutter(net, x), "hook")
-            break
-        except Exception:  # a forward that reads values cannot run without them
-            if device == "cpu":
-                raise
-    last = list(net._modules)[-1]
-    found = tuple(layer.name for layer in layers if not layer.unfit and layer.name != last)
-    return found, tuple(name for name in default_layers(layers) if name in found) or found
+    outputs, fault = getattr(model.published(), "classes", 10), None
+    for device in ("meta", "cpu"):  # a forward that reads values cannot run without them
+        fault = None
+        with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
+            try:
+                net = model.build(model.vocabulary or 3, outputs).eval()
+                last = list(net._modules)[-1]
+            except Exception as error:
+                fault = error
+                continue
+            for x in _inputs(model, net):
+                try:
+                    layers = layers_of(Cutter(net, x), "hook")
+                except Exception as error:
+                    fault = fault or error
+                    continue
+                found = tuple(layer.name for layer in layers if not layer.unfit and layer.name != last)
+                return found, tuple(name for name in default_layers(layers) if name in found) or found
+    assert fault is not None
+    raise fault
+
+
+def _inputs(model: Foreign, net: nn.Module) -> Iterator[Tensor]:
+    """Inputs that a network may take: token ids, images of its size or of usual ones, or vectors."""
+    import torch
+
+    if model.vocabulary:
+        yield torch.zeros(2, 16, dtype=torch.int64)
+        return
+    modules = list(net.modules())
+    channels = next((each.in_channels for each in modules if isinstance(each, torch.nn.Conv2d)), 3)
+    sizes = [model.preprocess.size] if model.preprocess and model.preprocess.size else [(n, n) for n in SIDES]
+    for size in sizes:
+        yield torch.zeros(2, channels, *size)
+    for each in modules:
+        if isinstance(each, torch.nn.Linear):
+            yield torch.zeros(2, each.in_features)
+            return
 
 
 def package(name: str, extra: str) -> ModuleType:

@@ -15,7 +15,7 @@ from simbench.cli.running import MANY, Whole
 @click.option("--data", "datasets", default="digits", show_default=True, metavar="DATASET", help="Data set.")
 @click.option("--indices", help="Similarity indices.  [default: cka,r2_lr]", **MANY)
 @click.option("--stitchers", help="Stitchers.  [default: least_squares]", **MANY)
-@click.option("--layers", multiple=True, type=Whole(), metavar="NAMES", help="Layers: names, patterns or all.")
+@click.option("--layers", multiple=True, type=Whole(), metavar="NAMES", help="Layers: names, patterns, all or auto.")
 @click.option(
     "--view",
     multiple=True,

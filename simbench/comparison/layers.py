@@ -66,7 +66,7 @@ def similarities(
         as 1 x 1, t tokens as t x 1. In view flat, only layers of at most 4,096 neurons have moments. View "tokens":
         rows are pixels and tokens without class and register tokens; those of an image pair with the pixels of a map
         of the same height and width. View "cls": the first class token. Tokens that an `attention_mask` among the
-        arguments marks as padding are left out of views tokens and pooled.
+        arguments marks as padding are left out of views spatial, tokens and pooled.
     inputs: a function of a batch that returns the arguments of a network: a tensor, a tuple of arguments or a dict of
         keyword arguments; or a pair of functions, for a and for b.
     layouts: the meaning of the axes of outputs ("nchw", "nhwc", "ntc", "nct", "ncdhw", "ndhwc", or
@@ -123,7 +123,7 @@ def similarities(
         else:
             sides = (side(a, names_a, "a", 0), side(b, names_b, "b", 1))
         check_names(given_layouts, seen_through(a), seen_through(b))
-        reading = Reading(streams, sides, (names_a, names_b), room, masked=view == "tokens")
+        reading = Reading(streams, sides, (names_a, names_b), room, masked=view in ("tokens", "spatial"))
         with shown(progress):
             values = reading.values(batches)
         left_out = {one.name: dict(one.taps.left_out) for one in dict.fromkeys(sides)}

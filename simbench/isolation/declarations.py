@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from simbench.contracts import (
     Stitcher,
 )
 from simbench.contracts.fields import NOUNS
+from simbench.sourced import halves
 from simbench.system.names import LONGEST, unfit
 from simbench.system.provenance import canonical
 from simbench.system.raised import clean, told
@@ -32,14 +33,16 @@ from simbench.system.raised import clean, told
 RESERVED = "[],=*?:"
 
 
-def conforms(item: object, contract: type[Plugin]) -> None:
+def conforms(item: object, contract: type[Plugin], sources: Collection[str] = ()) -> None:
     """Raise TypeError unless an object is a plugin of the contract, and all that it declares is allowed. Called in
-    surroundings of its own: it reads properties of plugins."""
+    surroundings of its own: it reads properties of plugins.
+
+    sources: names of sources that may have given it; its name then is what they were asked for, often a path."""
     noun, kind = NOUNS.get(getattr(contract, "kind", ""), "plugin"), getattr(contract, "kind", "")
     if not isinstance(item, contract):
         raise TypeError(f"simbench_{kind} returned {_shown(item)}; an {contract.__name__} object is wanted")
     name = _read(item, "name", f"{noun} {type(item).__name__}")
-    if not _is_name(name):
+    if not _is_name(name) and not _is_sourced(name, sources):
         raise TypeError(
             f"{noun} {type(item).__name__} has the name {_shown(name)}; a printable word of at most {LONGEST} letters "
             f"without []=,*?: is wanted"
@@ -149,6 +152,10 @@ def _shown(value: object) -> str:
 
 def _is_name(value: Any) -> bool:
     return not unfit(value) and value != "all" and not any(letter in RESERVED or letter.isspace() for letter in value)
+
+
+def _is_sourced(value: Any, sources: Collection[str]) -> bool:
+    return isinstance(value, str) and value.isprintable() and halves(value)[0] in sources and bool(halves(value)[1])
 
 
 def _is_whole(value: object) -> bool:

@@ -19,8 +19,11 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+|\b10\.\d{4,}/[^\s,;)]+|\barXiv:?
 
 
 def settings(leaderboard: pd.DataFrame) -> list[tuple[str, ...]]:
-    """GROUP of every board, in order."""
-    return list(leaderboard[GROUP].drop_duplicates().itertuples(index=False, name=None))
+    """GROUP of every board: those that are ranked first, otherwise in order."""
+    groups = leaderboard[GROUP].assign(unranked=leaderboard["rank"].isna())
+    groups["unranked"] = groups.groupby(GROUP, dropna=False)["unranked"].transform("min")
+    ordered = groups.drop_duplicates(GROUP).sort_values("unranked", kind="stable")
+    return list(ordered[GROUP].itertuples(index=False, name=None))
 
 
 def setting(group: tuple[str, ...]) -> dict[str, str]:

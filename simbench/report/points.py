@@ -11,7 +11,7 @@ import pandas as pd
 from simbench.columns import GROUP, INDEX, LOGARITHMIC, SIMILARITY, STITCHER, TARGETS
 from simbench.report.names import Key
 from simbench.results.text import specs
-from simbench.statistics.disagreement import disagreements
+from simbench.statistics.disagreement import disagreements, pooled
 
 #: What names a cell within a setting.
 CELL = ["seed_a", "seed_b", "layer_a", "layer_b"]
@@ -28,7 +28,7 @@ def cells(
     their positions, where some differ from those of the fronts, else None. indices: position of an index -> its value
     in each cell. targets: quantity -> stitcher -> its value in each cell; logarithms of quantities of many orders.
     disagree: stitcher -> position of an index -> [cell, rank of the index, rank of the target, ranks in the layer] of
-    the cells where ranks differ most.
+    the cells where ranks differ most; pooled: whether these are ranks over all layers.
     """
     mine = measurements[(measurements[GROUP] == list(group)).all(axis=1) & (measurements["status"] == "ok")]
     mine = mine[mine["step"].isna()]
@@ -67,7 +67,7 @@ def cells(
             rows = [[each.cell, each.index, each.target, each.of] for each in sure]
             disagree.setdefault(stitcher, {})[positions[key]] = rows
     plain = {quantity: {name: _plain(v) for name, v in each.items()} for quantity, each in targets.items()}
-    return found | {"indices": indices, "targets": plain, "disagree": disagree}
+    return found | {"indices": indices, "targets": plain, "disagree": disagree, "pooled": pooled(layers)}
 
 
 def layerwise(

@@ -28,7 +28,7 @@ def rows(
     added: Sequence[str],
 ) -> list[list[Any]]:
     """A list for each row of leaderboard.csv, of FIELDS and `added`. Settings and indices are positions in `settings`
-    and `keys`; correlations have three places, and None where there is none."""
+    and `keys`; correlations have three places, and None where there is none. One setting after the other."""
     places = {key: at for at, key in enumerate(keys)}
     grouped = {group: at for at, group in enumerate(settings)}
     names = specs(methods)
@@ -39,7 +39,7 @@ def rows(
         head = [grouped[tuple(row[name] for name in GROUP)], stitcher, places[key]]
         ranks = [None if pd.isna(row[name]) else int(row[name]) for name in FIELDS[3:6]]
         found.append(head + ranks + [short(row[name]) for name in (*FIELDS[6:], *added)])
-    return found
+    return sorted(found, key=lambda row: row[0])
 
 
 def short(value: Any, digits: int = 3) -> float | None:

@@ -90,9 +90,12 @@ def figures(folders: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def hashes(folders: Sequence[Path]) -> dict[tuple[str, str], str]:
-    """(model, name of a network) -> hash of its weights, from the cards of publications and from records."""
+    """(model, name of a network) -> hash of its weights, from cuts.csv, cards of publications and records."""
     found: dict[tuple[str, str], str] = {}
     for folder in folders:
+        for side in "ab" if (folder / "cuts.csv").is_file() else "":
+            rows = results.read(folder, "cuts.csv")[[f"model_{side}", f"seed_{side}", f"weights_{side}"]]
+            found |= {row[:2]: row[2] for row in rows.drop_duplicates().itertuples(index=False, name=None) if row[2]}
         for each in _list(_card(folder), "networks"):
             with suppress(AttributeError, KeyError, TypeError):  # of a later form
                 found[str(each["model"]), str(each["name"])] = str(each["weights"])

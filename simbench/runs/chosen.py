@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -37,14 +37,14 @@ def select(
                 f"{kind} hold {type(item).__name__}; allowed: names and objects of {CONTRACTS[kind].__name__}"
             )
         for plugin in plugins:
-            _look_at(plugin, CONTRACTS[kind])
+            _look_at(plugin, CONTRACTS[kind], registry.sources)
             chosen[plugin.spec] = plugin
     return tuple(chosen.values())
 
 
-def _look_at(plugin: Plugin, contract: type[Plugin]) -> None:
+def _look_at(plugin: Plugin, contract: type[Plugin], sources: Collection[str]) -> None:
     try:
-        conforms(plugin, contract)
+        conforms(plugin, contract, sources)
         if isinstance(plugin, Model):
             layers(plugin)
     except TypeError as error:

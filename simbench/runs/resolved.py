@@ -19,6 +19,9 @@ from simbench.runs.named import Named, each_with_its_own, named
 from simbench.runs.panels import check, panels, preset_of
 from simbench.runs.request import Request
 
+#: Words of `--layers` for the default layers of each model, among them the outputs of its blocks.
+USUAL = frozenset({"auto", "blocks"})
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -158,16 +161,21 @@ def _usual(models: tuple[Model, ...], preset: str) -> dict[str, tuple[str, ...]]
 
 
 def _matching(model: Model, patterns: list[str]) -> tuple[str, ...]:
-    """Stitchable layers that match a pattern, in order of depth."""
-    return tuple(layer for layer in model.layers if any(fnmatch.fnmatchcase(layer, pattern) for pattern in patterns))
+    """Stitchable layers that match a pattern or are default layers where these are asked for, in order of depth."""
+    usual = model.default_layers if USUAL.intersection(patterns) else ()
+    return tuple(
+        layer
+        for layer in model.layers
+        if layer in usual or any(fnmatch.fnmatchcase(layer, pattern) for pattern in patterns)
+    )
 
 
 def _layers(models: tuple[Model, ...], given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Model spec -> stitchable layers that match, in order of depth."""
+    """Model spec -> stitchable layers that match, in order of depth; `auto` and `blocks` are the default layers."""
     patterns = ["*" if part == "all" else part for part in parts("--layers", given)]
     everywhere = {layer for model in models for layer in model.layers}
     for pattern in patterns:
-        if not fnmatch.filter(everywhere, pattern):
+        if pattern not in USUAL and not fnmatch.filter(everywhere, pattern):
             raise unknown(
                 f"layer of {', '.join(model.spec for model in models)}",
                 pattern,

@@ -28,8 +28,9 @@ class Seen:
 
         mask: (n, t) booleans, the tokens of the inputs that are not padding; it holds for outputs of as many tokens.
         View "tokens" leaves out the first `prefix` tokens and lays out the others as their grid; with a mask, its
-        rows are the tokens that are not padding, (m, c, 1, 1). View "cls" takes the first token. View "pooled" of
-        tokens with a mask takes the mean over those that are not padding.
+        rows are the tokens that are not padding, (m, c, 1, 1). View "spatial" takes these, class tokens included, as
+        (m, c, 1, 1, 1), which no vector pairs with. View "cls" takes the first token. View "pooled" of tokens with a
+        mask takes the mean over those that are not padding.
         """
         given = channels_first(x, self.axes)
         padded = mask is not None and given.ndim == 4 and self._is_tokens and given.shape[2] == mask.shape[1]
@@ -38,6 +39,8 @@ class Seen:
             total = torch.where(kept, given, 0).sum((2, 3), dtype=torch.float64)
             means = total / kept.sum((2, 3)).clamp(min=1)
             return means.to(torch.float32) if x.dtype.itemsize <= 4 else means
+        if view == "spatial" and padded:
+            return given[..., 0].mT[mask.to(given.device)][:, :, None, None, None]
         if view not in ("tokens", "cls"):
             return given
         if not self._is_tokens:

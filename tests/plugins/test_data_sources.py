@@ -1,10 +1,13 @@
 """Sources of data: files of arrays, folders of images, and what `datasets` saved on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import simbench
 from simbench import InputError
+from simbench.runs.chosen import select
 
 REGISTRY = simbench.load()
 X = np.random.default_rng(0).integers(0, 256, (12, 3, 4, 4), dtype=np.uint8)
@@ -97,3 +100,11 @@ def test_ids_on_disk_have_minus_one_behind_short_rows(saved):
 def test_text_without_a_tokeniser_says_what_to_give(saved):
     with pytest.raises(InputError, match=r"holds text; give hf:.*\[tokenizer=NAME\]"):
         data(saved({"text": ["a", "b"], "label": [0, 1]})).prepare()
+
+
+def test_data_of_a_source_are_selected_by_their_name_as_objects_or_text(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=X, y_train=Y, x_test=X[:5], y_test=Y[:5])
+    name = f"arrays:{tmp_path / 'a.npz'}"
+    assert select(REGISTRY, "datasets", [name, data(name)]) == (data(name),)
+    with pytest.raises(InputError, match="a printable word"):
+        select(REGISTRY, "datasets", [replace(data(name), path="a\n.npz")])

@@ -15,6 +15,7 @@ from simbench.networks import weights
 from simbench.networks.architectures import architecture
 from simbench.networks.inputs import prepared
 from simbench.networks.training import train
+from simbench.runs.chosen import select
 
 REGISTRY = simbench.load()
 IMAGES = torch.randint(0, 256, (20, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -219,6 +220,25 @@ def test_ids_that_a_network_does_not_know_are_refused(bert):
 
 
 # Layers
+
+
+@pytest.mark.parametrize(
+    ("made", "layers"),
+    [
+        ("Flatten(), nn.Linear(32 * 32 * 3, 4), nn.ReLU(), nn.Linear(4, 3)", ("1", "2")),  # images of 32 x 32 alone
+        ("Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)", ("0", "1")),  # vectors
+        ("Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)", ("1", "2")),  # grey images
+    ],
+)
+def test_layers_of_a_network_are_listed_whatever_inputs_it_takes(made, layers, tmp_path):
+    file = tmp_path / "nets.py"
+    file.write_text(f"from torch import nn\ndef make(): return nn.Sequential(nn.{made})\n")
+    assert model(f"{file}:make").layers[-2:] == layers
+
+
+def test_models_of_sources_are_selected_for_a_run():
+    name = "torchvision:resnet18"
+    assert select(REGISTRY, "models", [name, model(name)]) == (model(name),)
 
 
 def test_default_layers_are_stages_and_blocks_and_all_others_can_be_named():

@@ -108,6 +108,14 @@ def test_print_shows_whole_tables_and_no_forms(opened):
     assert page.eval_on_selector(".scroll", "e => e.scrollHeight <= e.clientHeight + 1")
 
 
+def test_print_unfolds_what_is_folded_and_folds_it_again(opened):
+    page, unfolded = opened(), "document.querySelectorAll('details[open]').length"
+    page.locator("summary").first.click()
+    for event, expected in (("beforeprint", page.locator("details").count()), ("afterprint", 1)):
+        page.evaluate(f"dispatchEvent(new Event('{event}'))")
+        assert page.evaluate(unfolded) == expected > 0
+
+
 def test_without_javascript_there_are_tables_and_figures(opened):
     page = opened(java_script_enabled=False)
     assert page.locator("#board tbody tr").count() == 8 and page.locator("#grid td.better").count() == 1

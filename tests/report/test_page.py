@@ -17,7 +17,7 @@ from simbench.report.answer import answer
 from simbench.report.names import address, labels, settings
 from simbench.report.tables import Words, of_folder
 from simbench.results.folder import FILES
-from simbench.statistics.disagreement import disagreements
+from simbench.statistics.disagreement import disagreements, pooled
 
 
 def said(of) -> str:
@@ -128,6 +128,17 @@ def test_cells_whose_ranks_differ_most_come_first():
         (3, 4, 1, 4),
         (6, 3, 4, 4),
     ]
+
+
+def test_layers_of_few_cells_are_ranked_together():
+    xs, ys = np.array([1.0, 2, 3, 4]), np.array([1.0, 4, 2, 3])
+    found = disagreements(xs, ys, ["p", "p", "q", "q"])
+    assert [(each.cell, each.index, each.target, each.of) for each in found] == [
+        (1, 2, 4, 4),
+        (2, 3, 2, 4),
+        (3, 4, 3, 4),
+    ]
+    assert pooled(["p", "p", "q", "q"]) and not pooled(["p", "p", "p", "q"]) and not pooled([])
 
 
 def test_a_layer_in_which_a_side_is_constant_tells_nothing():

@@ -3,9 +3,11 @@
 import json
 import os
 
+import pandas as pd
 import pytest
 from small_records import LABELS, record
 
+from simbench import columns
 from simbench.report.tables import hashes, recipes
 from simbench.results.store import Store
 from simbench.system.provenance import digest
@@ -29,6 +31,13 @@ def test_hashes_of_weights_are_those_of_records_of_networks(tmp_path):
     network(tmp_path, {"a": ["net", "graph", 7, "bn2"]}, seed_a="3", seed=None)  # no record of this release
     assert hashes([tmp_path]) == {("net", "0"): "123abc", ("net", "1"): "", ("net", "2"): ""}
     assert len(Store(tmp_path).read().records) == 3 and LABELS["seed_a"] == "0"
+
+
+def test_hashes_of_weights_are_those_of_two_networks_of_a_publication_without_records(tmp_path):
+    row = {"model_a": "net", "seed_a": "0", "weights_a": "abc", "model_b": "vit", "seed_b": "b", "weights_b": "def"}
+    cut = row | dict.fromkeys(set(columns.CUTS) - set(row), "")
+    pd.DataFrame([cut, cut | {"seed_b": "c", "weights_b": ""}]).to_csv(tmp_path / "cuts.csv", index=False)
+    assert hashes([tmp_path]) == {("net", "0"): "abc", ("vit", "b"): "def"}
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])

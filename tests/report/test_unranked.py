@@ -67,6 +67,16 @@ def test_the_setting_counts_networks_and_pairs_of_layers_once():
     assert data["settings"][0]["size"] == "24 networks, 96 pairs, 3 layers"
 
 
+def test_what_is_ranked_comes_before_what_is_not():
+    made = tables(["bures", "cka", "zero"], ["ls"], settings=3)
+    board = made.leaderboard
+    later = replace(made, leaderboard=board.assign(rank=board["rank"].where(board["dataset"] != "data0")))
+    data = boards.ranked(later, Words())
+    assert [each["dataset"] for each in data["settings"]] == ["data1", "data2", "data0"]
+    rows = [row[0] for row in data["board"]]
+    assert rows == sorted(rows) and set(rows) == {0, 1, 2}
+
+
 @pytest.mark.parametrize("ends", [LAYERS, ("stem", "head")])
 def test_a_point_is_a_pair_of_networks_at_a_pair_of_layers(ends):
     made = crossed(LAYERS, ends)

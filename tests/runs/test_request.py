@@ -205,6 +205,8 @@ def test_one_plugin_in_two_configurations_is_two_plugins(registry):
         (("*2",), ("conv2", "bn2", "relu2")),
         (("bn[1-3]",), DEFAULT[:3]),
         (("bn1", "bn1,bn?"), DEFAULT),
+        (("auto",), DEFAULT),
+        (("conv1,blocks",), ("conv1", *DEFAULT)),
     ],
 )
 def test_layers_are_matched_and_put_in_order_of_depth(registry, asked, layers):

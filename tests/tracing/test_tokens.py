@@ -90,19 +90,36 @@ class Texts(nn.Module):
         return self.up(self.words(input_ids)).mean(1)
 
 
-@pytest.mark.parametrize("view", ["tokens", "pooled"])
+@pytest.mark.parametrize("view", ["tokens", "spatial", "pooled"])
 def test_padding_is_left_out(view):
     ids = torch.randint(0, 20, (9, 7), generator=torch.Generator().manual_seed(0))
     mask = (torch.arange(7) < torch.tensor([7, 3, 2, 5, 7, 1, 4, 6, 2])[:, None]).long()
     batches = [{"input_ids": ids[at], "attention_mask": mask[at]} for at in (slice(0, 4), slice(4, 9))]
     a, b = Texts(), Texts(1)
-    found = similarities("cka", a, b, batches, ["words"], ["up"], view=view)["value"][0]
+    found, other = similarities("cka,jaccard[k=3]", a, b, batches, ["words"], ["up"], view=view)["value"]
     left, right = a.words(ids).detach(), b.up(b.words(ids)).detach()
-    if view == "tokens":
+    if view != "pooled":
         expected = [torch.cat([x[i, : int(m.sum())] for i, m in enumerate(mask)]) for x in (left, right)]
     else:
         expected = [torch.stack([x[i, : int(m.sum())].mean(0) for i, m in enumerate(mask)]) for x in (left, right)]
     assert found == pytest.approx(simbench.similarity("cka", *expected), abs=1e-5)
+    assert other == pytest.approx(simbench.similarity("jaccard[k=3]", *expected), abs=1e-5)
+
+
+class Headed(Texts):
+    def __init__(self, seed=0):
+        super().__init__(seed)
+        self.head = nn.Linear(5, 3)
+
+    def forward(self, input_ids, attention_mask=None):
+        return self.head(super().forward(input_ids))
+
+
+def test_tokens_that_are_no_padding_do_not_pair_with_vectors():
+    ids, mask = torch.arange(20).reshape(5, 4), torch.tensor([[1, 1, 1, 0]] * 5)
+    batches = [{"input_ids": ids, "attention_mask": mask}]
+    found = similarities("cka", Headed(), Headed(1), batches, ["up", "head"], view="spatial")
+    assert list(found["status"]) == ["ok", "skipped", "skipped", "ok"]
 
 
 class Recurrent(nn.Module):

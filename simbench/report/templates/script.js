@@ -226,6 +226,9 @@
   }
   const mean = values => values.length ? values.reduce((a, b) => a + b, 0) / values.length : null;
 
+  // What quantities along a training are called.
+  const CALLED = { similarity: "from the stitched layer to Model 2's", reverse_similarity: "from Model 2's to the stitched layer" };
+
   // One index
   function index() {
     const s = +$("p-setting").value, i = +$("p-index").value, cells = data.cells[s], one = data.indices[i];
@@ -270,12 +273,12 @@
       if (apart.length) {
         const body = apart.map(([k, x, y, of]) => element("tr", {}, element("th", { scope: "row" }, `${cells.fronts[cells.a[k]]} → ${cells.ends[cells.b[k]]}`), element("td", {}, where(k)), element("td", { class: "n" }, `${x} of ${of}`), element("td", { class: "n" }, `${y} of ${of}`)));
         const head = ["front → end network", "layer", "rank by the index", "rank by stitching"].map((name, k) => element("th", { scope: "col", class: k > 1 ? "n" : null }, name));
-        $("disagree").append(element("h3", {}, `Where ${one.name} disagrees most with ${stitcher}`), element("div", { class: "scroll", role: "region", "aria-label": "Largest disagreements", tabindex: "0" }, element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body))), element("p", { class: "aside" }, "Ranks within a layer, from 1 for the least similar."));
+        $("disagree").append(element("h3", {}, `Where ${one.name} disagrees most with ${stitcher}`), element("div", { class: "scroll", role: "region", "aria-label": "Largest disagreements", tabindex: "0" }, element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body))), element("p", { class: "aside" }, `Ranks ${cells.pooled ? "over all pairs of layers" : "within a layer"}, from 1 for the least similar.`));
       }
     } else plots.append(element("p", {}, "This index and this stitcher were not measured together."));
     for (const panel of data.along.filter(each => each.method === one.spec)) {
-      const list = Object.entries(panel.series).map(([name, ys], k) => ({ xs: panel.steps, ys, colour: OKABE[k], dashed: k ? "6 3" : "none", label: name.replaceAll("_", " ") }));
-      plots.append(figure(series(list, null, "step", "mean over pairs", `Along training: ${panel.title}`), `Along training: ${panel.title}`, legend(list.map(each => [each.label, each.colour, each.dashed]))));
+      const list = Object.entries(panel.series).map(([name, ys], k) => ({ xs: panel.steps, ys, colour: OKABE[k], dashed: k ? "6 3" : "none", label: CALLED[name] || name.replaceAll("_", " ") }));
+      plots.append(figure(series(list, null, "training step", `${one.name}, mean over pairs`, `Along training: ${panel.title}`), `Along training: ${panel.title}.${far}`, legend(list.map(each => [each.label, each.colour, each.dashed]))));
     }
   }
   function startIndex() {
@@ -374,6 +377,10 @@
       to.focus({ preventScroll: true });
     });
   }
+  // On paper nothing can be unfolded.
+  const folded = document.querySelectorAll("details:not([open])");
+  addEventListener("beforeprint", () => { for (const each of folded) { each.dataset.folded = each.open ? "" : "yes"; each.open = true; } });
+  addEventListener("afterprint", () => { for (const each of folded) each.open = each.dataset.folded !== "yes"; });
   startBoard(); startFigures(); startMatrix();
   requestAnimationFrame(() => setTimeout(startIndex));
 })();

@@ -8,21 +8,8 @@ from collections.abc import Mapping
 from simbench.contracts import Plugin, Source
 from simbench.contracts.fields import NOUNS
 from simbench.errors import InputError, unknown
+from simbench.system.names import halves
 from simbench.system.surroundings import abroad
-
-
-def halves(name: str) -> tuple[str, str]:
-    """The name of the source and what stands behind its colon; the source is "" for a name of none.
-
-    A Python file needs no prefix: `nets.py:make` is `file:nets.py:make`.
-
-    >>> halves("torchvision:resnet18"), halves("nets.py:make"), halves("tiny10")
-    (('torchvision', 'resnet18'), ('file', 'nets.py:make'), ('', 'tiny10'))
-    """
-    before, colon, behind = name.partition(":")
-    if not colon:
-        return "", name
-    return ("file", name) if before.endswith(".py") else (before, behind)
 
 
 def prototype(sources: Mapping[str, Source], kind: str, name: str) -> Plugin | None:

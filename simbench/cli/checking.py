@@ -22,6 +22,7 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
     from simbench.errors import InputError, unknown
     from simbench.grammar import parse, split_list
     from simbench.registry import Registry
+    from simbench.system.names import halves
 
     registry: Registry = installed()
     kinds = ("indices", "stitchers", "models", "datasets", "executors")
@@ -34,7 +35,7 @@ def check_command(names: tuple[str, ...], verbose: bool) -> int:
             for kind in kinds
             if name in registry.entries[kind] or (name == "all" and kind not in ("datasets", "executors"))
         ]
-        given = registry.sources.get(sourced.halves(name)[0])
+        given = registry.sources.get(halves(name)[0])
         here += [kind for kind in sourced.GIVES if given is not None and sourced.gives(given, kind)]
         if not here:
             raise unknown("index, stitcher, model, data set or executor", name, known, "simbench list shows all")

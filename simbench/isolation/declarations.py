@@ -24,8 +24,7 @@ from simbench.contracts import (
     Stitcher,
 )
 from simbench.contracts.fields import NOUNS
-from simbench.sourced import halves
-from simbench.system.names import LONGEST, unfit
+from simbench.system.names import LONGEST, halves, unfit
 from simbench.system.provenance import canonical
 from simbench.system.raised import clean, told
 

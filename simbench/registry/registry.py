@@ -14,7 +14,7 @@ from simbench.errors import InputError, unknown
 from simbench.families import elsewhere
 from simbench.grammar import arguments, parse, split_list
 from simbench.registry.entries import Broken, Entry
-from simbench.system.names import LONGEST, unfit
+from simbench.system.names import LONGEST, halves, unfit
 from simbench.system.raised import clean
 
 
@@ -104,6 +104,4 @@ class Registry:
     def owner(self, plugin: Plugin) -> Entry:
         """The entry that a configured plugin came from; of a model or data set of a source, that of the source."""
         entries = self.entries[plugin.kind]
-        return (
-            entries[plugin.name] if plugin.name in entries else self.entries["sources"][sourced.halves(plugin.name)[0]]
-        )
+        return entries[plugin.name] if plugin.name in entries else self.entries["sources"][halves(plugin.name)[0]]

@@ -21,3 +21,17 @@ def unfit(name: object, longest: int = LONGEST) -> str:
     if not name.isprintable():
         return f"{clean(repr(name), longest)} holds characters that cannot be printed"
     return "" if len(name) <= longest else f"has {len(name)} characters; at most {longest} are allowed"
+
+
+def halves(name: str) -> tuple[str, str]:
+    """The name of the source and what stands behind its colon; the source is "" for a name of none.
+
+    A Python file needs no prefix: `nets.py:make` is `file:nets.py:make`.
+
+    >>> halves("torchvision:resnet18"), halves("nets.py:make"), halves("tiny10")
+    (('torchvision', 'resnet18'), ('file', 'nets.py:make'), ('', 'tiny10'))
+    """
+    before, colon, behind = name.partition(":")
+    if not colon:
+        return "", name
+    return ("file", name) if before.endswith(".py") else (before, behind)

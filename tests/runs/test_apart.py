@@ -110,7 +110,8 @@ def test_every_case_is_on_record_before_the_next_is_begun(request_, registry, mo
     there, begin = [], Started.begin
 
     def counted(self, key):
-        there.append(len(list(request_.results.rglob("records/*/*.json"))))
+        if self.folder.is_relative_to(request_.results):  # others are marks of the cache
+            there.append(len(list(request_.results.rglob("records/*/*.json"))))
         begin(self, key)
 
     monkeypatch.setattr(Started, "begin", counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +33,7 @@ def classes_of(root: Path) -> list[str]:
         {entry.name for entry in os.scandir(root / split) if entry.is_dir() and not entry.name.startswith(".")}
         for split in SPLITS
     )
+    _check(root, train | test)
     if train != test:
         only = [
             f"only {split} has {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"
@@ -62,8 +64,16 @@ def files_of(folder: Path, classes: list[str]) -> list[File]:
                 f"{folder / name} has no images; put files that end in {' '.join(SUFFIXES)} directly into the "
                 "folder of their class"
             )
+        _check(folder / name, (image.name.partition("/")[2] for image in images))
         files += images
     return files
+
+
+def _check(folder: Path, names: Iterable[str]) -> None:
+    """Raise InputError for names of bytes that are no text, or that cannot be printed."""
+    for name in names:
+        if not name.isprintable():
+            raise InputError(f"{folder} holds {os.fsencode(name)!r}, whose name cannot be printed; rename it")
 
 
 def pixels(file: Path, size: int) -> numpy.ndarray:

@@ -146,6 +146,17 @@ def test_differing_classes_are_named(root):
     assert "only train has bird; only test has cat" in message and str(root) in message
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse names that are no text")
+@pytest.mark.parametrize("there", ["dog", "dog/0.png"])
+def test_a_name_that_is_no_text_is_refused(root, there):
+    given = root / "train" / there
+    if given.suffix and not given.exists():
+        sorted(given.parent.iterdir())[0].rename(given)
+    os.rename(given, os.fsencode(given.parent) + b"/\xff\n" + os.fsencode(given.suffix))
+    message, folder = reason(ImageFolder(str(root))), given.parent if given.suffix else root
+    assert f"{folder} holds b'\\xff\\n" in message and "cannot be printed; rename it" in message
+
+
 def test_one_class_is_too_few(root):
     for split in SPLITS:
         shutil.rmtree(root / split / "dog")

@@ -123,7 +123,10 @@ class Case:
     @property
     def name(self) -> str:
         """For progress lines and error messages."""
-        what = self.method.spec if self.method else self.kind
+        return self.named(self.method.spec if self.method else self.kind)
+
+    def named(self, what: str) -> str:
+        """`name`, for callers that know the spec of the method, or else the kind."""
         where = f"{self.a.name} -> {self.b.name}" if self.a != self.b else self.a.name
         return " ".join(filter(None, (self.experiment.name, what, where, self.place, self.view)))
 

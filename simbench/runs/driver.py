@@ -126,8 +126,11 @@ def _rows(job: Job, records: ChainMap[str, Record]) -> Iterator[tuple[str, Row]]
     """The rows of the selected cases, with the names of these. Records are read once, in their own order."""
     keys = {key for part in job.parts for key in Cases.of(part.cases).hashes()}
     rows = {key: record.rows for source in reversed(records.maps) for key, record in source.items() if key in keys}
+    specs: dict[int, str] = {}  # of methods, by identity: the job holds them
     for case in chain.from_iterable(part.cases for part in job.parts):
-        name = case.name
+        if id(case.method) not in specs and case.method:
+            specs[id(case.method)] = case.method.spec
+        name = case.named(specs.get(id(case.method), case.kind))
         yield from ((name, row) for row in rows[case.key])
 
 

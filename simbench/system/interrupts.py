@@ -9,6 +9,7 @@ the user pressed Ctrl-C, and whatever was made of it, `check` and the end of `wa
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +50,14 @@ def watched(final: bool = False) -> Iterator[None]:
         _Watch.pressed = True
         before(number, frame)
 
+    report = sys.unraisablehook
+
+    def reported(ignored: sys.UnraisableHookArgs) -> None:
+        if not (_Watch.pressed and issubclass(ignored.exc_type, KeyboardInterrupt)):  # else it is raised again
+            report(ignored)
+
     signal.signal(signal.SIGINT, remember)
+    sys.unraisablehook = reported
     _Watch.on = True
     try:
         yield
@@ -64,6 +72,7 @@ def watched(final: bool = False) -> Iterator[None]:
             signal.signal(signal.SIGINT, after)
         finally:  # a Ctrl-C at this very moment leaves no watch behind
             signal.signal(signal.SIGINT, after)
+            sys.unraisablehook = report
             _Watch.on = _Watch.pressed = False
 
 

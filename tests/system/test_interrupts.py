@@ -77,6 +77,21 @@ def test_a_signal_that_something_swallows_comes_out_at_the_end(raising, swallow,
     assert signal.getsignal(signal.SIGINT) == (signal.SIG_DFL if final else signal.default_int_handler)
 
 
+def test_what_is_raised_again_is_not_reported_and_the_rest_is(raising, monkeypatch):
+    class Fails:
+        def __del__(self):
+            raise ValueError
+
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda ignored: reported.append(ignored.exc_type))
+    with pytest.raises(KeyboardInterrupt), watched():
+        Fails()
+        in_a_destructor()
+        Fails()
+    in_a_destructor()
+    assert reported == [ValueError, ValueError, KeyboardInterrupt]
+
+
 def test_other_exceptions_go_on(raising):
     with pytest.raises(ImportError), watched():
         raise ImportError

@@ -141,3 +141,9 @@ def test_that_it_counts_nowhere_is_part_of_a_key_only_where_inputs_are_tokens(te
     _, _, case = text
     assert case.identity["padding"] == "left out" and "padding" not in replace(case, view="flat").identity
     assert "padding" not in of_images(small, get("cka")).identity
+
+
+def test_the_note_asks_for_no_layer_of_a_case_of_whole_networks(small, monkeypatch):
+    bench = Workbench(small)
+    monkeypatch.setattr(bench.activations, "kept", lambda split: torch.zeros(4, 5, dtype=torch.bool))
+    assert bench.alignment(replace(of_images(small, get("cka")), layer_a="", layer_b="")) == ""

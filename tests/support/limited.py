@@ -24,9 +24,11 @@ def without_rights() -> None:
 
 
 def files_of_at_most(size: int) -> None:
-    """A file that grows beyond so many bytes is an error, as on a full disk."""
+    """A file that grows beyond so many bytes is an error, as on a full disk. No bytecode is written: Python 3.11
+    leaves a part of a file that did not fit, which no later process can import."""
     import resource
 
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 

@@ -202,8 +202,9 @@ def test_a_folder_that_cannot_be_written_is_refused(copy):
 
 @pytest.mark.long
 def test_a_full_disk_is_one_line_and_loses_nothing(unpacked, copy):
+    # without bytecode: Python 3.11 leaves a part of a file that did not fit
     limited = "import resource, simbench.cli; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
-    words = [sys.executable, "-c", f"{limited}simbench.cli.main(['compact', {str(copy)!r}])"]
+    words = [sys.executable, "-B", "-c", f"{limited}simbench.cli.main(['compact', {str(copy)!r}])"]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("simbench: File too large"), done.stderr
     assert done.stderr.count("\n") == 1 and same(whole(copy), whole(unpacked))

@@ -157,7 +157,7 @@ def _describe(request: Request, command: str) -> tuple[str, dict]:
     import torch
 
     now = datetime.now(UTC)
-    name = f"{now:%Y%m%dT%H%M%S}-{digest([os.getpid(), time.time_ns()])[:4]}"
+    name = f"{now:%Y%m%dT%H%M%S.%f}-{digest([os.getpid(), time.time_ns()])[:4]}"
     return name, {
         "command": command,
         "started": f"{now:%Y-%m-%d %H:%M:%S} UTC",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -107,6 +108,17 @@ def test_a_second_run_computes_nothing_and_a_new_index_only_itself(done, small_r
     more, _ = go(replace(done, indices=("cka,r2_lr,cca",)), small_registry)
     assert more.measured == 4 and before != table(done)
     assert len(Store(done.results).read().runs) == 2
+
+
+def test_runs_of_one_second_are_named_in_the_order_of_their_starts(done, small_registry):
+    """What a later run saw of two layers replaces what an earlier one saw, by the names of the runs."""
+    one = replace(done, layers=("bn1",), indices=("cka",), stitchers=("identity",), force=True)
+    names = [set(Store(done.results).read().runs)]
+    for _ in range(5):
+        go(one, small_registry)
+        names.append(set(Store(done.results).read().runs))
+    started = [next(iter(later - earlier)) for earlier, later in pairwise(names)]
+    assert started == sorted(started)
 
 
 @pytest.mark.long

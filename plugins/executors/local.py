@@ -14,11 +14,16 @@ from multiprocessing import active_children, get_all_start_methods, get_context,
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
-from simbench import Executor, InputError, Need, WorkerLost, Workers, hookimpl, number
+from simbench import Executor, InputError, Need, WorkerLost, Workers, hookimpl
 from simbench.system import interrupts
+from simbench.system.hardware import memory, processors
 
 #: Seconds that a process may take to start and import torch.
 PATIENCE = 300
+#: Seconds of work from which processes of their own are worth the seconds that they take to start.
+WORTH = 30.0
+#: Most processes that `auto` starts, and bytes of memory that the machine needs for each.
+MOST, ROOM = 16, 2**31
 #: What a process imports before it is forked, where processes can be forked.
 AHEAD = "simbench.measuring.measure"
 #: Whether there is a server of forks.
@@ -30,29 +35,40 @@ class Local(Executor):
     """Processes of this machine, each with a pool of its own, so that one that dies takes no other's work along; it is
     replaced.
 
-    workers: number of processes; 1 is the process of the run itself. threads: of torch in each; auto divides those of
-    `--threads`, or of the machine, between the processes.
+    workers: number of processes; 1 is the process of the run itself. auto is one for each processor, or each thread of
+    `--threads`, at most 16 and one for each 2 GiB of memory; for a run of less than half a minute, or on a GPU, it is
+    1. threads: of torch in each; auto divides those of `--threads`, or of the machine, between the processes.
     """
 
-    workers: int = number(1, least=1)
+    workers: Literal["auto"] | int = "auto"
     threads: Literal["auto"] | int = "auto"
 
     name = "local"
     source = "concurrent.futures"
+    default = True
 
     def __post_init__(self):
         super().__post_init__()
+        if self.workers != "auto" and not (type(self.workers) is int and self.workers > 0):
+            raise InputError(f"workers is {self.workers!r}; auto or a whole number from 1 is allowed")
         if self.threads != "auto" and not (type(self.threads) is int and self.threads > 0):
             raise InputError(f"threads is {self.threads!r}; auto or a whole number from 1 is allowed")
 
-    @property
-    def _here(self) -> bool:
-        """Whether the process of the run does the work."""
-        return self.workers == 1 and self.threads == "auto"
+    def _number(self, need: Need) -> int:
+        """Of processes for a run."""
+        if self.workers != "auto":
+            return max(1, min(self.workers, need.tasks))
+        if need.gpu or need.seconds < WORTH:
+            return 1
+        return max(1, min(need.threads or processors(), need.tasks, MOST, memory() // ROOM))
 
-    def ahead(self) -> None:
+    def _here(self, need: Need) -> bool:
+        """Whether the process of the run does the work."""
+        return self.threads == "auto" and (self.workers == 1 or (self.workers == "auto" and self._number(need) == 1))
+
+    def ahead(self, need: Need) -> None:
         """Start the server of forks, which then imports torch while the process of the run does."""
-        if not self._here and SERVED:
+        if not self._here(need) and SERVED:
             from multiprocessing import forkserver
 
             context().set_forkserver_preload([AHEAD])
@@ -61,10 +77,10 @@ class Local(Executor):
 
     @contextmanager
     def open(self, need: Need) -> Iterator[Workers | None]:
-        if self._here:
+        if self._here(need):
             yield None
             return
-        number = max(1, min(self.workers, need.tasks))
+        number = self._number(need)
         whole = need.threads or processors()
         workers = Processes(number, max(1, whole // number) if self.threads == "auto" else self.threads)
         try:
@@ -79,13 +95,10 @@ def context() -> Any:
     return get_context("forkserver" if SERVED else "spawn")
 
 
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Processes(Workers):
     """Pools of one process each, by name."""
+
+    beside = True
 
     def __init__(self, number: int, threads: int) -> None:
         super().__init__(None, number, threads)

@@ -95,7 +95,8 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option(
     "--executor",
     metavar="EXECUTOR",
-    help="Where to train and measure: 'local[workers=2]', 'dask[address=tcp://...]'.  [default: in this process]",
+    help="Where to train and measure: 'local[workers=2]', 'dask[address=tcp://...]'.  [default: local, a process for "
+    "each processor if that is worth while; this process with --profile]",
 )
 @click.option(
     "--results",
@@ -123,12 +124,14 @@ def run_command(command: str, dry_run: bool, profile: bool, executor: str | None
     with stage(START):
         from simbench.cli.installed import installed
         from simbench.runs import whole
+        from simbench.runs.declared import default_executor
         from simbench.runs.progress import progress
         from simbench.runs.request import Request
 
         registry = installed()
     given = {"registry": registry, "progress": progress(), "command": command, "dry_run": dry_run}
-    outcome = whole.run(Request(**options), executor=executor, **given)
+    somewhere = executor or (None if profile else default_executor(registry))
+    outcome = whole.run(Request(**options), executor=somewhere, **given)
     if dry_run:
         return 0
     from simbench.cli.showing import show

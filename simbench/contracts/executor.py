@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from concurrent.futures import Executor as Pool
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from simbench.contracts.plugin import Plugin
 from simbench.errors import EngineGone, WorkerLost
@@ -18,12 +19,14 @@ class Need:
     """What a run asks of its workers.
 
     tasks: number of tasks at the start; more workers than these would have nothing to do. threads: of torch, for the
-    whole run on this machine; None where the user names none. gpu: whether every task needs a GPU.
+    whole run on this machine; None where the user names none. gpu: whether every task needs a GPU. seconds: that one
+    worker is expected to take at least; infinite where nobody knows.
     """
 
     tasks: int
     threads: int | None = None
     gpu: bool = False
+    seconds: float = math.inf
 
 
 class Workers:
@@ -34,10 +37,12 @@ class Workers:
     pool: takes the tasks. number: of tasks that it does at a time. threads: of torch in each task; None leaves those
     that the process of the worker has. shared: True where a task shares its process with others, or with the engine:
     cases are then measured in a process beside it, which may die or be killed alone. patience: seconds without a worker
-    after which the run ends; None waits for new ones.
+    after which the run ends; None waits for new ones. beside: whether the workers are processes of this machine, which
+    divide the memory that the user allows to the run.
     """
 
     patience: float | None = None
+    beside: bool = False
 
     def __init__(self, pool: Pool | None, number: int, threads: int | None = None, shared: bool = False) -> None:
         self.pool, self.number, self.threads, self.shared = pool, number, threads, shared
@@ -77,18 +82,20 @@ class Executor(Plugin):
     The parameters say how many workers, where, and with what. The driver of a run keeps the order, the results folder
     and what is done when a worker dies; an executor only passes tasks to workers and their results back.
 
-    source: the engine, or where it is documented.
+    source: the engine, or where it is documented. default: whether `simbench run` uses it, with its default parameters,
+    where --executor names none.
     """
 
     kind = "executors"
+    default: ClassVar[bool] = False
 
     @property
     def elsewhere(self) -> bool:
         """Whether the workers are on other machines, so that the devices of this one say nothing about them."""
         return False
 
-    def ahead(self) -> None:
-        """Begin what takes `open` longest, beside what the run still does before it: starting processes, say. By
+    def ahead(self, need: Need) -> None:
+        """Begin what takes `open(need)` longest, beside what the run still does before it: starting processes, say. By
         default nothing. What it begins ends with this process at the latest."""
 
     def open(self, need: Need) -> AbstractContextManager[Workers | None]:

@@ -1,9 +1,9 @@
-"""Declarations of installed experiments: which are run by default, and the columns of the leaderboard."""
+"""Declarations of installed plugins: what is run by default and where, and the columns of the leaderboard."""
 
 from __future__ import annotations
 
 from simbench.columns import LEADERBOARD, added
-from simbench.contracts import BoardColumn
+from simbench.contracts import BoardColumn, Executor
 from simbench.errors import InputError
 from simbench.registry import Registry
 
@@ -17,6 +17,18 @@ def default_experiments(registry: Registry) -> tuple[str, ...]:
     """
     experiments = [entry.plugin for entry in registry.entries["experiments"].values() if entry.plugin.default]
     return tuple(plugin.name for plugin in sorted(experiments, key=lambda plugin: (bool(plugin.board), plugin.name)))
+
+
+def default_executor(registry: Registry) -> Executor | None:
+    """The executor that the command line uses when none is named, the first by name; None, for its own process, if no
+    installed one declares it.
+
+    >>> import simbench
+    >>> default_executor(simbench.load()).spec
+    'local'
+    """
+    executors = [entry.plugin for _, entry in sorted(registry.entries["executors"].items()) if entry.plugin.default]
+    return executors[0] if executors else None
 
 
 def board_columns(registry: Registry) -> dict[str, BoardColumn]:

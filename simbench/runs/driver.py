@@ -6,13 +6,13 @@ import os
 import time
 from collections import ChainMap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simbench.contracts import Need, Row
+from simbench.contracts import Row
 from simbench.contracts.case import Case
 from simbench.registry import Registry
 from simbench.results.current import Current
@@ -23,6 +23,7 @@ from simbench.runs.cases import Cases
 from simbench.runs.executors.opened import carrying, opened
 from simbench.runs.job import Job
 from simbench.runs.joints import Joints
+from simbench.runs.planning.needs import divided, needed
 from simbench.runs.progress import Progress
 from simbench.runs.recipes import recipes
 from simbench.runs.request import Request
@@ -66,7 +67,7 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
     store, name, count, joints = Store(request.results), "", 0, Joints()
     described: dict[str, dict] = {}
     untrained = job.untrained
-    need = Need(job.pending, request.threads, request.device != "cpu")
+    need = needed(job)
     try:
         with (
             opened(executor if job.pending else None, need) as workers,
@@ -85,6 +86,8 @@ def run(job: Job, registry: Registry, progress: Progress, command: str = "", exe
                 return True
 
             number = courier.number if courier else 1
+            if workers is not None and workers.beside:
+                job = replace(job, resolved=replace(job.resolved, memory=divided(job.resolved.memory, number)))
             found, passes = planned(job, number)
             work = list(found)
             if job.pending:

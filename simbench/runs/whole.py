@@ -59,6 +59,7 @@ def run(
         from simbench.runs.job import prepare
         from simbench.runs.outcome import designs, planned
         from simbench.runs.planning.forecast import lines
+        from simbench.runs.planning.needs import needed
 
         request = Request.of(**options) if request is None else replace(request, **options)
         notes = []
@@ -82,7 +83,7 @@ def run(
         return outcome
     if job.pending:
         if isinstance(executor, Executor):
-            executor.ahead()
+            executor.ahead(needed(job))
         with stage(START):
             import simbench.measuring.measure  # noqa: F401 (imports torch here rather than in the first stage that needs it)
     with watched(), _threads(request.threads if job.pending else None):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
+
+import simbench
 
 STRANGER = """
 from concurrent.futures import ThreadPoolExecutor
@@ -37,11 +41,26 @@ def test_an_executor_of_another_package_gives_the_same_bytes(call, package, monk
     assert there.read_bytes() == here.read_bytes() and len(there.read_bytes().splitlines()) > 10
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("more", [(), ("--profile",), ("--threads", "1")])
+def test_a_long_run_takes_a_process_for_each_thread_unless_it_is_to_be_profiled(
+    call, monkeypatch, tiny, warm, finished, more
+):
+    """And measures the same; half a minute is long."""
+    local = simbench.load().get("executors", "local")
+    monkeypatch.setattr(sys.modules[type(local).__module__], "WORTH", 0.0)
+    done = call(*tiny, *(more if "--threads" in more else ("--threads", "2", *more)))
+    assert done.code == 0 and ("units on 2 workers" in done.err) == (not more), done.err
+    if not more:
+        there, here = (each.folder / "simbench-results" / "measurements.csv" for each in (done, finished))
+        assert len(there.read_bytes().splitlines()) == len(here.read_bytes().splitlines()) > 10
+
+
 @pytest.mark.parametrize(
     ("executor", "message"),
     [
         ("locale", "executor 'locale' is unknown; did you mean 'local'?"),
-        ("local[workers=0]", "local[workers=0]: workers is 0; a whole number from 1 is allowed"),
+        ("local[workers=0]", "local[workers=0]: workers is 0; auto or a whole number from 1 is allowed"),
         ("local[worker=2]", "parameter of 'local' 'worker' is unknown; did you mean 'workers'?"),
         ("dask[resources=GPU]", "resources is 'GPU'; allowed: names and numbers such as GPU=1 or GPU=1+MEMORY=4"),
         ("local,dask", "executor 'local,dask' is unknown"),

@@ -25,7 +25,8 @@ def alive(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("local[workers=0]", "workers is 0; a whole number from 1 is allowed"),
+        ("local[workers=0]", "workers is 0; auto or a whole number from 1 is allowed"),
+        ("local[workers=some]", "'some'; allowed: auto or a whole number"),
         ("local[threads=0]", "threads is 0; auto or a whole number from 1 is allowed"),
         ("local[threads=many]", "'many'; allowed: auto or a whole number"),
         ("locals", "executor 'locals' is unknown; did you mean 'local'"),
@@ -36,9 +37,36 @@ def test_what_cannot_be_is_refused_in_one_line(registry, spec, message):
         registry.get("executors", spec)
 
 
-def test_one_worker_is_this_process(registry):
-    with registry.get("executors", "local").open(Need(5)) as workers:
+@pytest.mark.parametrize(
+    ("spec", "need"),
+    [
+        ("local[workers=1]", Need(5)),
+        ("local", Need(5, seconds=29)),
+        ("local", Need(5, threads=1)),
+        ("local", Need(1)),
+        ("local", Need(5, gpu=True)),
+    ],
+)
+def test_one_worker_is_this_process(registry, spec, need):
+    """So is it for what processes of their own are not worth, on one thread, and on a GPU."""
+    with registry.get("executors", spec).open(need) as workers:
         assert workers is None
+
+
+@pytest.mark.parametrize(
+    ("room", "tasks", "threads", "number"),
+    [(2**40, 50, 3, 3), (2**40, 2, 3, 2), (2**40, 50, 99, 16), (2**32, 50, 3, 2), (0, 50, 3, 1)],
+)
+def test_auto_is_a_process_for_each_thread_as_far_as_tasks_and_memory_go(
+    monkeypatch, registry, room, tasks, threads, number
+):
+    module = sys.modules[type(registry.get("executors", "local")).__module__]
+    started = []
+    monkeypatch.setattr(module, "memory", lambda: room)
+    monkeypatch.setattr(module.Processes, "start", lambda self: started.append((self.number, self.threads)))
+    with registry.get("executors", "local").open(Need(tasks, threads)) as workers:
+        assert started == ([] if number == 1 else [(number, max(1, threads // number))])
+        assert workers is None or workers.beside
 
 
 @pytest.mark.long
@@ -58,7 +86,7 @@ SERVER = """
 import psutil, sys, time
 import simbench
 executor = simbench.load().get("executors", sys.argv[1])
-executor.ahead()
+executor.ahead(simbench.Need(tasks=2))
 children = [child for child in psutil.Process().children() if "forkserver" in " ".join(child.cmdline())]
 print(len(children))
 if children:
@@ -75,7 +103,7 @@ if children:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("spec", "servers"), [("local[workers=2]", "1"), ("local", "0")])
+@pytest.mark.parametrize(("spec", "servers"), [("local[workers=2]", "1"), ("local[workers=1]", "0")])
 def test_the_server_of_forks_imports_torch_before_it_is_asked_for_a_process(spec, servers):
     done = subprocess.run([sys.executable, "-c", SERVER, spec], capture_output=True, text=True, timeout=200)
     assert (done.returncode, done.stdout.strip()) == (0, servers), done.stderr

@@ -1,4 +1,5 @@
-"""Networks that a request names one by one: MODEL@FILE of a checkpoint, MODEL@SEED, or an object."""
+"""Networks that a request names one by one: MODEL@FILE of a checkpoint, MODEL@SEED, MODEL[weights=NAME] of published
+weights, or an object."""
 
 from __future__ import annotations
 
@@ -47,9 +48,14 @@ def named(given: Iterable[str | Network], registry: Registry) -> tuple[Named, ..
 
 def _typed(text: str, registry: Registry) -> Named:
     model, _, origin = text.partition("@")
-    if not model or not origin:
-        raise InputError(f"network {text!r} has no {'weights' if model else 'model'}; {ALLOWED}")
+    if not model:
+        raise InputError(f"network {text!r} has no model; {ALLOWED}")
     known = registry.get("models", model)
+    if not origin:
+        if known.published():
+            return Named(known, 0)
+        own = f", or {model}[weights=DEFAULT], the published ones" if "weights" in known.params else ""
+        raise InputError(f"network {text!r} has no weights; {ALLOWED}{own}")
     return Named(known, int(origin) if origin.isascii() and origin.isdecimal() else Path(origin).expanduser())
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simbench.contracts import Dataset, Model, Network
 from simbench.errors import InputError
@@ -50,7 +51,7 @@ def _typed(text: str, registry: Registry) -> Named:
     model, _, origin = text.partition("@")
     if not model:
         raise InputError(f"network {text!r} has no model; {ALLOWED}")
-    known = registry.get("models", model)
+    known: Any = registry.get("models", model)
     if not origin:
         if known.published():
             return Named(known, 0)

@@ -36,10 +36,13 @@ def test_the_layers_of_compiled_parts_have_known_axes():
             super().__init__()
             self.first = nn.Conv2d(3, 4, 3)
             self.part = torch.compile(nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU()), backend="eager")
+            self.last = nn.Conv2d(4, 4, 1)
+            self.through = torch.compile(torch.relu, backend="eager")
 
         def forward(self, x):
-            return self.part(self.first(x)).mean((2, 3))
+            return self.last(self.through(self.part(self.first(x)))).mean((2, 3))
 
     x = torch.randn(8, 3, 8, 8)
     frame = similarities("cka", Compiled(), Compiled(), [x], view="pooled")
+    assert set(frame["layer_a"]) == {"first", "part.0", "part.1", "last"}
     assert set(frame["status"]) == {"ok"}, frame["note"].tolist()

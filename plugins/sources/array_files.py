@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from zipfile import is_zipfile
 
 from simbench import Dataset, InputError, Source, Split, hookimpl, number
 
@@ -132,6 +133,8 @@ class ArrayFile(Loaded):
                 held = {key: opened[key] for key in opened.files}
         except Exception as error:  # numpy and zipfile raise their own
             reason = " ".join(f"{type(error).__name__}: {error}".split())
+            if file.is_file() and not is_zipfile(file):  # numpy takes it for a pickle, and says how to run it
+                reason = "it is no .npz file"
             raise InputError(f"{self.name} cannot be read ({reason}); give a .npz file of plain arrays") from None
         for names in NAMES:
             if names[0] in held and names[1] in held:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from simbench_plugins.models import training
 
 from simbench import Dataset, InputError, Model, Preprocess, Recipe, number
+from simbench.system.imports import deferred
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -181,10 +182,17 @@ def _inputs(model: Foreign, net: nn.Module) -> Iterator[Tensor]:
             return
 
 
+def library(name: str) -> ModuleType:
+    """A module of torchvision, or of a package on top of it, without torch's compiler, which torchvision imports, for a
+    second, to ask whether a device has one."""
+    with deferred("torch._dynamo.utils", "is_compile_supported"):
+        return importlib.import_module(name)
+
+
 def package(name: str, extra: str) -> ModuleType:
     """An optional package. Raises InputError that says how to get it."""
     try:
-        return importlib.import_module(name)
+        return library(name)
     except ImportError as error:
         raise InputError(
             f"{extra}: needs the package {name}, which cannot be imported ({error}); "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simbench_plugins.sources.foreign import Foreign
+from simbench_plugins.sources.foreign import Foreign, library
 
 from simbench import InputError, Preprocess, Source, hookimpl
 from simbench.errors import unknown
@@ -50,8 +50,7 @@ class TorchvisionNetwork(Foreign):
     @property
     def _published(self) -> Any:
         """The weights that are named, or the best. Raises InputError for unknown ones."""
-        from torchvision import models
-
+        models = library("torchvision.models")
         offered = models.get_model_weights(self.network)
         name = self.weights or "DEFAULT"
         if name not in offered.__members__:
@@ -59,8 +58,7 @@ class TorchvisionNetwork(Foreign):
         return offered[name]
 
     def build(self, channels: int, classes: int) -> nn.Module:
-        from torchvision import models
-
+        models = library("torchvision.models")
         extra: dict[str, Any] = {}
         if self.weights and classes != self.outputs:
             raise InputError(f"{self.spec} has {self.outputs} outputs, and {classes} are wanted; leave weights out")
@@ -93,8 +91,7 @@ class Torchvision(Source):
     source = "torchvision.models, by the names of torchvision.models.list_models()"
 
     def names(self) -> tuple[str, ...]:
-        from torchvision import models
-
+        models = library("torchvision.models")
         return tuple(models.list_models(module=models))
 
     def model(self, name: str) -> TorchvisionNetwork:

@@ -55,7 +55,7 @@ def compare(
         of `data` is set aside.
     layers: "auto" (those of `simbench.cutting.default_layers`: stages, and the blocks in them), "all", or names and
         patterns. pairing: "all", or "depth" for layers of similar relative depth alone. untrained: also stitch a front
-        of net_a with initial weights.
+        of net_a with initial weights (parameters of modules without `reset_parameters` are put in a random order).
     preprocess_a, preprocess_b: what a network is called with for a batch of inputs (n, ...), where that is not the
         batch: its normalisation, another size.
     task: "classification", "regression" (scored by R2 and the mean squared error), or "auto": floats that can be no

@@ -28,6 +28,7 @@ class Live(Model):
     """A network that is given as an object. `build` copies it with its weights, whatever the channels and classes.
 
     name: in results. net: not changed; copied when it is built. preprocess: batch of inputs -> what the network takes.
+    A network of another type, such as half, runs in float32.
     A network of transformers is called with ids as `simbench.tracing.calling` says. One whose output is not of shape
     (n, outputs) gives features: its layers are compared by indices, and stitched as far as the residual of a direct
     match.
@@ -89,7 +90,7 @@ class Live(Model):
         return twin
 
     def build(self, channels: int, classes: int) -> nn.Module:
-        net = copy.deepcopy(self._net).eval()
+        net = copy.deepcopy(self._net).eval().float()
         if self._called:
             net = plain(net)
         if self._fresh:
@@ -97,7 +98,8 @@ class Live(Model):
         return net
 
     def adapted(self, inputs: Tensor) -> Tensor:
-        return inputs if self._preprocess is None else self._preprocess(inputs)
+        given = inputs if self._preprocess is None else self._preprocess(inputs)
+        return given.float() if isinstance(given, Tensor) and given.is_floating_point() else given
 
     def network(self) -> Network:
         """The network, named by the hash of its weights. Code of installed packages counts as far as its modules hold
@@ -122,16 +124,25 @@ def _below_the_output(net: nn.Module, layers: list[str]) -> tuple[str, ...]:
 
 
 def _initialise(net: nn.Module, name: str) -> None:
-    """Initial weights, by the `reset_parameters` of each module with parameters of its own, or with buffers that are
-    part of checkpoints."""
+    """Initial weights, by the `reset_parameters` of each module. Parameters of a module without it (class tokens,
+    positions) keep their values in a random order, and its buffers of whole numbers stay as they are.
+
+    Raises Inapplicable where nothing else is known of such a module: a parameter of one value, or statistics."""
     for path, module in net.named_modules():
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
-        elif module._parameters or set(module._buffers) - module._non_persistent_buffers_set:
+            continue
+        kept = set(module._buffers) - module._non_persistent_buffers_set
+        learnt = [x for key, x in module._buffers.items() if key in kept and x is not None and x.is_floating_point()]
+        learnt += [x for x in module._parameters.values() if x is not None and x.numel() < 2]
+        if learnt:
             raise Inapplicable(
                 f"{name} has no initial weights: {path or 'the network'} ({type(module).__name__}) has no "
                 "reset_parameters"
             )
+        with torch.no_grad():
+            for x in filter(lambda x: x is not None, module._parameters.values()):
+                x.copy_(x.flatten()[torch.randperm(x.numel(), device=x.device)].view_as(x))
 
 
 def _described(function: Callable) -> list:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import os
 import shlex
@@ -89,6 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
         finally:
             if arguments is None:
                 streams.leave()
+                gc.freeze()  # the search for cycles of garbage at the end of Python takes half a second after torch
 
 
 def _main(arguments: list[str]) -> None:

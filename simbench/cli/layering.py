@@ -33,11 +33,14 @@ def layers_command(spec: str, data: str | None, size: int | None, classes: int, 
          none:  neither, for the reason that is said
     """
     from simbench.cli.installed import installed
-    from simbench.cutting import survey
+    from simbench.system.imports import uncollected
 
-    registry = installed()
-    model: Any = registry.get("models", spec)
-    dataset: Any = registry.get("datasets", data) if data else None
+    with uncollected():
+        registry = installed()  # before torch is imported, whose settings are restored after each plugin
+        model: Any = registry.get("models", spec)
+        dataset: Any = registry.get("datasets", data) if data else None
+        from simbench.cutting import survey
+
     net, x = _network(model, dataset, classes, size)
     shown = [layer for layer in survey(net, x) if layer.exact or not exact]
     if form == "table":

@@ -1,10 +1,12 @@
-"""Networks that a request names one by one: MODEL@FILE of a checkpoint, MODEL@SEED, or an object."""
+"""Networks that a request names one by one: MODEL@FILE of a checkpoint, MODEL@SEED, MODEL[weights=NAME] of published
+weights, or an object."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from simbench.contracts import Dataset, Model, Network
 from simbench.errors import InputError
@@ -47,9 +49,14 @@ def named(given: Iterable[str | Network], registry: Registry) -> tuple[Named, ..
 
 def _typed(text: str, registry: Registry) -> Named:
     model, _, origin = text.partition("@")
-    if not model or not origin:
-        raise InputError(f"network {text!r} has no {'weights' if model else 'model'}; {ALLOWED}")
-    known = registry.get("models", model)
+    if not model:
+        raise InputError(f"network {text!r} has no model; {ALLOWED}")
+    known: Any = registry.get("models", model)
+    if not origin:
+        if known.published():
+            return Named(known, 0)
+        own = f", or {model}[weights=DEFAULT], the published ones" if "weights" in known.params else ""
+        raise InputError(f"network {text!r} has no weights; {ALLOWED}{own}")
     return Named(known, int(origin) if origin.isascii() and origin.isdecimal() else Path(origin).expanduser())
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from simbench.tracing.axes import (
     CHANNELS,
@@ -28,10 +27,11 @@ from simbench.tracing.axes import (
     unknown_axes,
 )
 from simbench.tracing.operations import CHANNELS_SECOND, CONVOLUTIONS, LAYER_NORMS, SAME
+from simbench.tracing.passes import Pass
 from simbench.tracing.rules import joined, moved, product, sliced
 
 
-class Flow(TorchDispatchMode):
+class Flow(Pass):
     """Records the axes of every tensor that a forward pass computes while this mode is active.
 
     A tensor is identified by its memory, shape and strides. Operations without a rule give unknown axes; a convolution,
@@ -96,8 +96,7 @@ class Flow(TorchDispatchMode):
         kind = self._meant.get(atom.order[:2]) if atom.kind == GIVEN else None
         return atom if kind is None else replace(atom, kind=kind)
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
+    def operation(self, func, args: tuple, kwargs: dict):
         if self._paused:
             return func(*args, **kwargs)
         given = [self.axes(x) for x in _flat(args)]  # before the call, which may overwrite its arguments

@@ -24,8 +24,9 @@ def seen_through(net: nn.Module) -> nn.Module:
 def twin_of(net: nn.Module) -> tuple[nn.Module | None, bool]:
     """A copy of a network, or None where it cannot be copied, and whether it is in channels-last memory.
 
-    Buffers and attributes are copied, so that a forward pass does not change the original. Parameters are shared,
-    except for networks with convolutions on the CPU, whose parameters are copied into channels-last memory.
+    Its parts are without wrappers, too. Buffers and attributes are copied, so that a forward pass does not change the
+    original. Parameters are shared, except for networks with convolutions on the CPU, whose parameters are copied into
+    channels-last memory.
     """
     last = any(weight.ndim == 4 and weight.device.type == "cpu" for weight in net.parameters())
     twin = _copied(net, last)
@@ -44,6 +45,10 @@ def _copied(net: nn.Module, last: bool) -> nn.Module | None:
         ready = {id(weight): weight for weight in net.parameters()}
     try:
         twin = copy.deepcopy(net, ready)
+        for module in list(twin.modules()):
+            for name, child in list(module._modules.items()):
+                if seen_through(child) is not child:
+                    module._modules[name] = seen_through(child)
         return twin.to(memory_format=torch.channels_last) if last else twin
     except Exception:  # a module may hold anything, a lock or a tensor with a gradient
         return None

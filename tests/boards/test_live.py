@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from small_tokens import Tokens
@@ -111,6 +113,32 @@ def test_a_module_that_cannot_be_initialised_has_no_untrained_network():
 
     with pytest.raises(Inapplicable, match="Scale.* has no reset_parameters"):
         Live("net", Scale(), X).untrained.build(0, 0)
+
+
+def test_positions_of_an_untrained_network_are_those_of_the_trained_one_in_another_order():
+    class Placed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.place = nn.Parameter(torch.arange(48.0).reshape(3, 4, 4))
+            self.head = nn.Linear(48, 2)
+            self.register_buffer("index", torch.arange(4))
+
+        def forward(self, x):
+            return self.head((x + self.place).flatten(1))
+
+    net = Placed()
+    fresh = Live("net", net, X).untrained.build(0, 0)
+    assert torch.equal(fresh.place.flatten().sort().values, net.place.flatten())
+    assert not torch.equal(fresh.place, net.place) and not torch.equal(fresh.head.weight, net.head.weight)
+    assert torch.equal(fresh.index, net.index)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_network_of_another_type_runs_in_float32(net, kind):
+    live = Live("net", copy.deepcopy(net).to(kind), X, lambda x: x.to(kind))
+    given = live.adapted(X)
+    assert given.dtype == torch.float32
+    assert live.build(0, 0)(given).dtype == torch.float32
 
 
 def test_a_network_that_does_not_take_the_data_is_refused():

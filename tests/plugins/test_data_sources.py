@@ -51,6 +51,12 @@ def test_whole_floats_are_classes_unless_it_is_said(tmp_path):
     assert not found.regression and found.classes == 3 and found.split("train").labels.dtype == np.int64
 
 
+def test_a_text_is_no_file_of_arrays(tmp_path):
+    (tmp_path / "a.npz").write_text("hello")
+    with pytest.raises(InputError, match=r"cannot be read \(it is no \.npz file\); give a \.npz file of plain arrays"):
+        data(f"arrays:{tmp_path / 'a.npz'}").prepare()
+
+
 @pytest.mark.parametrize(
     ("held", "told"),
     [

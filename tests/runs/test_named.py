@@ -11,7 +11,9 @@ from torch import nn
 
 from simbench import InputError
 from simbench.networks import weights
+from simbench.registry import load
 from simbench.runs.job import prepare
+from simbench.runs.named import named
 from simbench.runs.outcome import apart
 from simbench.runs.plan import plan
 from simbench.runs.request import Request
@@ -105,3 +107,14 @@ def test_a_network_that_cannot_be_cut_is_refused_before_it_is_trained(small_regi
     monkeypatch.setattr(weights, "train", lambda *_: pytest.fail("trained"))
     with pytest.raises(InputError, match="model forked cannot be stitched at "):
         prepare(replace(SMALL, models=(Forked(),), seeds="2", results=tmp_path / "none"), small_registry)
+
+
+def test_published_weights_need_no_seed():
+    """A source of networks is known by name; nothing is fetched before the run."""
+    registry = load()
+    (one,) = named(["torchvision:resnet18[weights=DEFAULT]"], registry)
+    assert (one.model.params["weights"], one.origin) == ("DEFAULT", 0)
+    with pytest.raises(
+        InputError, match=r"has no weights; .* or torchvision:resnet18\[weights=DEFAULT\], the published"
+    ):
+        named(["torchvision:resnet18"], registry)

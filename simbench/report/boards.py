@@ -14,6 +14,7 @@ from simbench.report import ranking
 from simbench.report.answer import answer, count, networks, stitches, unranked
 from simbench.report.names import about, labels, setting, settings, truth
 from simbench.report.points import SHOWN
+from simbench.report.reasons import reasons
 from simbench.report.tables import Tables, Words
 from simbench.results.board import SCOPES, TARGETS
 
@@ -38,14 +39,15 @@ def ranked(tables: Tables, words: Words) -> dict[str, Any]:
     )
     controls = {row["method"] for row in methods.to_dict("records") if truth(row["control"]) and row["kind"] == INDEX}
     declared = {name: column for name, column in tables.declared.items() if board[name].notna().any()}
+
+    def said(group: tuple) -> str:
+        why = reasons(tables.correlations, group, ranked_by)
+        found = answer(board, tables.comparisons, group, keys, controls, why)
+        return found or unranked(board, tables.measurements, group, why)
+
     return {
         "settings": [
-            setting(group)
-            | {
-                "answer": answer(board, tables.comparisons, group, keys, controls)
-                or unranked(board, tables.measurements, group)
-            }
-            | {"size": _size(tables.measurements, board, group)}
+            setting(group) | {"answer": said(group), "size": _size(tables.measurements, board, group)}
             for group in groups
         ],
         "target": ranked_by,

@@ -56,6 +56,7 @@ def page(tables: Tables, words: Words) -> str:
         "pairwise": pairwise(data),
         "networks": provenance.networks(tables.measurements, tables.weights, tables.recipes),
         "problems": provenance.problems(tables.measurements, tables.methods),
+        "counted": provenance.counted(tables.measurements),
         "timings": provenance.timed(tables.timings, tables.methods),
         "runs": tables.runs.astype(object).where(tables.runs.notna(), "").to_dict("records"),
         "columns": columns.board(tables.declared),

@@ -38,6 +38,8 @@ def page(tables: Tables, words: Words) -> str:
     data = contents(tables, words)
     pictures = [each.pop("picture") for each in data["figures"]]
     style, script = (source(environment, name) for name in ("style.css", "script.js"))
+    compared = pairwise(data)
+    data["compared"] = compared and [compared["setting"], compared["stitcher"]]
     static = {
         "full": True,
         "ranked": _has(data, *ranking.SCOPES),
@@ -53,7 +55,7 @@ def page(tables: Tables, words: Words) -> str:
         "json": inert(data),
         "pictures": pictures,
         "first": first(tables, data),
-        "pairwise": pairwise(data),
+        "pairwise": compared,
         "networks": provenance.networks(tables.measurements, tables.weights, tables.recipes),
         "problems": provenance.problems(tables.measurements, tables.methods),
         "counted": provenance.counted(tables.measurements),

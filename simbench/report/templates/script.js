@@ -307,7 +307,7 @@
   function matrix() {
     const s = +$("m-setting").value, stitcher = $("m-stitcher").value;
     const mine = data.matrix.find(each => each.setting === s && each.stitcher === stitcher), gaps = new Map();
-    if (!mine) { $("grid").replaceChildren(); return; }
+    if (!mine) { $("grid").replaceChildren(element("caption", {}, "No two indices were compared here.")); return; }
     let cell = 0;
     mine.indices.forEach((a, i) => mine.indices.slice(i + 1).forEach(b => {
       const gap = mine.gaps[cell], p = mine.ps[cell] === null ? null : mine.ps[cell] / 10000;
@@ -329,12 +329,13 @@
   function startMatrix() {
     const able = distinct(data.matrix.map(each => each.setting));
     if (!able.length) return;
-    options($("m-setting"), able.map(k => [k, data.settings[k].name]), able[0]);
+    const [shown, by] = data.compared;
+    options($("m-setting"), able.map(k => [k, data.settings[k].name]), shown);
     const stitchers = distinct(data.matrix.map(each => each.stitcher));
-    options($("m-stitcher"), stitchers.map(name => [name, name === "all" ? "mean over stitchers" : name]), "all");
+    options($("m-stitcher"), stitchers.map(name => [name, name === "all" ? "mean over stitchers" : name]), by);
     for (const id of ["m-setting", "m-stitcher"]) $(id).addEventListener("change", matrix);
     $("pairs").hidden = false;
-    // the page holds the first board already: the grid is drawn anew only when another is asked for
+    // the page holds that board already: the grid is drawn anew only when another is asked for
   }
 
   // Figures

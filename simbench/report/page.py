@@ -80,7 +80,9 @@ def contents(tables: Tables, words: Words) -> dict[str, Any]:
         "cells": [points.cells(measurements, methods, group, keys, data["target"]) for group in groups],
         "layerwise": points.layerwise(tables.correlations, methods, groups, keys, data["target"]),
         "along": points.along(measurements, methods),
-        "figures": gallery.gallery(tables.figures, measurements, methods, tables.timings, tables.runs, words.captions),
+        "figures": gallery.gallery(
+            tables.figures, measurements, methods, tables.timings, tables.runs, words.captions, tables.parts
+        ),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -72,7 +72,25 @@ def said(registry: Registry, tables: Tables) -> Words:
         name: f"{_caption(inspect.getdoc(type(entry.plugin)) or '')}\n{entry.plugin.source}".strip()
         for name, entry in registry.entries["experiments"].items()
     }
-    return Words(costs, formulas, captions)
+    return Words(costs, formulas, captions, _panels(registry, set(tables.measurements["panel"])))
+
+
+def _panels(registry: Registry, named: set[str]) -> dict[str, tuple[dict[str, str], dict[str, Any]]]:
+    """What the files of installed panels say of their networks: hashes of weights, and the recipe."""
+    from simbench.errors import InputError
+    from simbench.runs.panels import provided
+
+    found = {}
+    for name in sorted(named & set(registry.entries["panels"])):
+        panel = registry.entries["panels"][name].plugin
+        if panel.file is None:  # nothing is downloaded for a page
+            continue
+        try:
+            metadata = provided(panel).metadata
+        except InputError:  # a damaged copy
+            continue
+        found[name] = ({seed: each["weights"] for seed, each in metadata["networks"].items()}, metadata["recipe"])
+    return found
 
 
 def _caption(description: str) -> str:

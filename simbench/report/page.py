@@ -56,7 +56,7 @@ def page(tables: Tables, words: Words) -> str:
         "pictures": pictures,
         "first": first(tables, data),
         "pairwise": compared,
-        "networks": provenance.networks(tables.measurements, tables.weights, tables.recipes),
+        "networks": provenance.networks(tables.measurements, tables.weights, tables.recipes, words.panels),
         "problems": provenance.problems(tables.measurements, tables.methods),
         "counted": provenance.counted(tables.measurements),
         "timings": provenance.timed(tables.timings, tables.methods),

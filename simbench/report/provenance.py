@@ -13,10 +13,13 @@ from simbench.results.text import specs
 
 
 def networks(
-    measurements: pd.DataFrame, weights: Mapping[tuple[str, str], str], recipes: Mapping[str, Mapping[str, Any]]
+    measurements: pd.DataFrame,
+    weights: Mapping[tuple[str, str], str],
+    recipes: Mapping[str, Mapping[str, Any]],
+    panels: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]],
 ) -> list[dict[str, Any]]:
     """Data set, model, name, panel, accuracy, hash of the weights and how it was trained, of each network. recipes: by
-    hash of the weights, where known."""
+    hash of the weights, where known. panels: as of `Words`, for networks of which a folder keeps no hash."""
     rows = measurements[(measurements["kind"] == NETWORK) & (measurements["quantity"] == "accuracy")]
     rows = rows.drop_duplicates(["dataset", "model_a", "seed_a", "panel"])
     rows = rows.assign(number=pd.to_numeric(rows["seed_a"], errors="coerce")).sort_values(
@@ -30,7 +33,8 @@ def networks(
             "panel": row["panel"],
             "accuracy": row["value"],
             "samples": row["samples"],
-            "weights": weights.get((row["model_a"], row["seed_a"]), ""),
+            "weights": weights.get((row["model_a"], row["seed_a"]))
+            or panels.get(row["panel"], ({}, {}))[0].get(row["seed_a"], ""),
             "trained": f"frozen in panel {row['panel']}"
             if row["panel"]
             else f"by simbench, as {row['model_a']} trains on {row['dataset']}, from seed {row['seed_a']}"
@@ -39,10 +43,11 @@ def networks(
         }
         for row in rows.to_dict("records")
     ]
-    return [
-        each | {"trained": "; ".join(filter(None, (each["trained"], in_words(recipes.get(each["weights"], {})))))}
-        for each in found
-    ]
+    for each in found:
+        hashes, frozen = panels.get(each["panel"], ({}, {}))
+        known = recipes.get(each["weights"]) or (frozen if hashes.get(each["name"]) == each["weights"] else {})
+        each["trained"] = "; ".join(filter(None, (each["trained"], in_words(known))))
+    return found
 
 
 def in_words(recipe: Mapping[str, Any]) -> str:

@@ -27,11 +27,13 @@ PAGE = "report.html"
 @dataclass(frozen=True)
 class Words:
     """What installed plugins say. costs: spec of an index -> its cost. formulas: kind and name of an index or stitcher
-    -> its description. captions: spec or name of an experiment -> what its figure shows."""
+    -> its description. captions: spec or name of an experiment -> what its figure shows. panels: name of a panel ->
+    (name of a network -> hash of its weights, recipe that they were trained by)."""
 
     costs: Mapping[str, str] = field(default_factory=dict)
     formulas: Mapping[tuple[str, str], str] = field(default_factory=dict)
     captions: Mapping[str, str] = field(default_factory=dict)
+    panels: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

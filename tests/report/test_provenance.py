@@ -9,7 +9,7 @@ import pytest
 from small_pages import HOSTILE, tables
 
 from simbench.report import page
-from simbench.report.provenance import problems
+from simbench.report.provenance import networks, problems
 from simbench.report.tables import Words
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -19,6 +19,20 @@ METHODS = tables(["bures", "cka", HOSTILE, "zero"], ["ls"]).methods
 def rows(*given: tuple[str, str, str]) -> pd.DataFrame:
     """Measurements of a status, a reason and an index each."""
     return pd.DataFrame(given, columns=["status", "note", "method"]).assign(params="")
+
+
+def test_networks_of_a_panel_have_its_hashes_and_recipe_where_the_folder_keeps_none():
+    rows = pd.DataFrame(
+        [("0", "p-1"), ("1", "p-1"), ("0", ""), ("2", "p-1")], columns=["seed_a", "panel"]
+    ).assign(kind="network", quantity="accuracy", dataset="d", model_a="net", value=0.5, samples=9)  # fmt: skip
+    panels = {"p-1": ({"0": "aaa", "1": "bbb"}, {"epochs": 8})}
+    found = networks(rows, {("net", "1"): "other"}, {}, panels)
+    assert [(each["panel"], each["name"], each["weights"], each["trained"]) for each in found] == [
+        ("", "0", "", "by simbench, as net trains on d, from seed 0"),
+        ("p-1", "0", "aaa", "frozen in panel p-1; epochs 8"),
+        ("p-1", "1", "other", "frozen in panel p-1"),
+        ("p-1", "2", "", "frozen in panel p-1"),
+    ]
 
 
 def test_reasons_that_differ_in_numbers_and_the_method_are_one():

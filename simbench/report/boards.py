@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ from simbench.results.board import SCOPES, TARGETS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
+
+#: What stands between two or four backticks on one line.
+_CODE = re.compile(r"``?([^`\n]+)``?")
 
 
 def notebook(tables: Tables) -> str:
@@ -77,7 +82,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "places": places, "together": together}
+    environment.filters |= {"number": number, "places": places, "together": together, "coded": coded, "words": words}
     return environment
 
 
@@ -94,6 +99,31 @@ def number(value: Any, digits: int = 2) -> str:
 def together(text: str) -> str:
     """A sentence in which no line ends before a %."""
     return text.replace(" %", "\u00a0%")
+
+
+def coded(text: str) -> Markup:
+    """Text in which what stands between backticks is code; everything else in it is text.
+
+    >>> str(coded("`all` or ``a<b``, not a lone `"))
+    '<code>all</code> or <code>a&lt;b</code>, not a lone `'
+    """
+    from markupsafe import Markup, escape
+
+    parts = _CODE.split(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+
+
+def words(text: str) -> Markup:
+    """A command in which lines end between words alone, not behind the hyphens of an option.
+
+    >>> str(words("simbench run --seeds 3"))
+    '<span>simbench</span> <span>run</span> <span>--seeds</span> <span>3</span>'
+    """
+    from markupsafe import Markup
+
+    return Markup(" ").join(Markup("<span>{}</span>").format(word) for word in text.split(" "))
 
 
 def places(value: float, least: float, width: float = 150) -> float:

@@ -64,6 +64,14 @@ def test_without_intervals_whether_an_index_beats_chance_is_open():
     assert "better than chance is open" in said(made) and " predict " not in said(made)
 
 
+def test_what_stands_between_backticks_is_code_and_stays_text():
+    made = tables(["bures", "zero"], ["ls"])
+    formula = f"``a < b`` of `{HOSTILE}`, a lone ` and\n`two\nlines`"
+    text = page.page(made, Words(formulas={("index", "bures"): formula}, captions={}))
+    assert "<code>a &lt; b</code> of <code>&lt;/script&gt;&lt;script&gt;window.hurt=1&lt;/script&gt;</code>" in text
+    assert "a lone ` and\n`two\nlines`" in text and "<code>all</code> for the mean over the stitchers" in text
+
+
 def test_a_name_that_is_markup_stays_text(hostile):
     assert HOSTILE not in hostile and hostile.count("</script>") == 2  # the data, and the page's own script
     data = json.loads(re.search(r'id="data">(.*?)</script>', hostile, re.DOTALL)[1])

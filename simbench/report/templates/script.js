@@ -163,7 +163,7 @@
 
   // Charts
   function axes(extent, title, x, y, names) {
-    const [x0, x1, y0, y1] = extent, W = 560, H = 340, L = 62, B = 46, T = 24, R = 24;
+    const [x0, x1, y0, y1] = extent, W = 560, H = 340, L = 72, B = 46, T = 24, R = 24;
     const px = v => L + (v - x0) / (x1 - x0 || 1) * (W - L - R), py = v => H - B - (v - y0) / (y1 - y0 || 1) * (H - B - T);
     const picture = drawn("svg", { class: "plot", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title });
     for (const v of ticks(y0, y1)) picture.append(drawn("path", { class: "axis", d: `M${L} ${py(v)}H${W - R}` }), drawn("text", { x: L - 6, y: py(v) + 4, "text-anchor": "end" }, nice(v, y1 - y0)));
@@ -193,7 +193,7 @@
     for (const [name, colour, dashed] of entries) {
       const key = drawn("svg", { width: 18, height: 10, "aria-hidden": "true" });
       key.append(dashed === undefined ? drawn("circle", { cx: 9, cy: 5, r: 4.5, fill: colour }) : drawn("path", { d: "M0 5H18", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dashed }));
-      made.append(key, " " + name + "  ");
+      made.append(element("span", { class: "key" }, key, " " + name), " ");
     }
     return made;
   }
@@ -277,8 +277,8 @@
       }
     } else plots.append(element("p", {}, "This index and this stitcher were not measured together."));
     for (const panel of data.along.filter(each => each.method === one.spec)) {
-      const list = Object.entries(panel.series).map(([name, ys], k) => ({ xs: panel.steps, ys, colour: OKABE[k], dashed: k ? "6 3" : "none", label: CALLED[name] || name.replaceAll("_", " ") }));
-      plots.append(figure(series(list, null, "training step", `${one.name}, mean over pairs`, `Along training: ${panel.title}`), `Along training: ${panel.title}.${far}`, legend(list.map(each => [each.label, each.colour, each.dashed]))));
+      const list = Object.entries(panel.series).map(([name, ys], k) => ({ xs: panel.steps, ys, colour: OKABE[k], dashed: k ? "6 3" : "none", label: CALLED[name] ? `${one.name} ${CALLED[name]}` : name.replaceAll("_", " ") }));
+      plots.append(figure(series(list, null, "training step", list.length > 1 ? "mean over pairs" : `${one.name}, mean over pairs`, `Along training: ${panel.title}`), `Along training: ${panel.title}.${far}`, legend(list.map(each => [each.label, each.colour, each.dashed]))));
     }
   }
   function startIndex() {
@@ -324,6 +324,7 @@
       const title = `${data.indices[a].name} less ${data.indices[b].name}: ${number(gap, 3)}, corrected p ${p}`;
       return element("td", { class: sure ? (gap > 0 ? "better" : "worse") : null, title }, sure ? `${gap > 0 ? "▲" : "▼"} ${p < 0.001 ? "<.001" : p.toFixed(3).slice(1)}` : "·");
     })));
+    $("grid").classList.toggle("wide", named.length > 16);
     $("grid").replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
   }
   function startMatrix() {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from simbench.contracts import Panel
     from simbench.registry import Registry
     from simbench.report.tables import Tables, Words
 
@@ -82,7 +83,7 @@ def _panels(registry: Registry, named: set[str]) -> dict[str, tuple[dict[str, st
 
     found = {}
     for name in sorted(named & set(registry.entries["panels"])):
-        panel = registry.entries["panels"][name].plugin
+        panel: Panel = registry.entries["panels"][name].plugin
         if panel.file is None:  # nothing is downloaded for a page
             continue
         try:

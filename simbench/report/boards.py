@@ -97,8 +97,12 @@ def number(value: Any, digits: int = 2) -> str:
 
 
 def together(text: str) -> str:
-    """A sentence in which no line ends before a %."""
-    return text.replace(" %", "\u00a0%")
+    """A sentence in which no line ends before a %, and in which numbers have minus signs.
+
+    >>> together("0.94 [-1.00, 1.00] at tiny-1")
+    '0.94 [−1.00, 1.00] at tiny-1'
+    """
+    return re.sub(r"(?<=[\[ ])-(?=\d\.)", "−", text).replace(" %", "\u00a0%")
 
 
 def coded(text: str) -> Markup:

@@ -14,6 +14,8 @@ from simbench.report.names import INDEX_KEY, Key
 _OVER_LAYERS = {"within", "within_end", "within_accuracy", "pooled"}
 _STATUS = re.compile(r"index: \d+ (failed|skipped|degenerate|not measured) of \d+ cells")
 _PAIRS = re.compile(r"undefined: (\d+) pairs of networks, (\d+) are needed")
+#: What clauses on too few pairs have in common.
+_PAIR = "pairs of networks"
 #: Most indices that a reason names.
 NAMED = 4
 
@@ -25,13 +27,16 @@ def reasons(correlations: pd.DataFrame, group: tuple, target: str) -> dict[Key, 
     """
     rows = correlations[(correlations[GROUP] == list(group)).all(axis=1) & (correlations["statistic"] == "spearman")]
     rows = rows[(rows["target"] == target) & ~rows["scope"].isin(_OVER_LAYERS)]
+    rows = rows.assign(said=rows["note"].map(_clause))
+    shared = rows[rows["value"].isna() & rows["said"].str.startswith("only ")].groupby(INDEX_KEY)["said"].first()
     known = rows[rows["value"].notna()][["stitcher", "stitcher_params", "scope"]].drop_duplicates()
     if len(known):
         rows = rows.merge(known, on=list(known))
     rows = rows[rows["value"].isna()]
-    said = rows.assign(said=rows["note"].map(_clause)).groupby(INDEX_KEY, sort=False)["said"]
-    found = {key: clauses[clauses != ""].mode() for key, clauses in said}
-    return {key: max(modes, key=len) for key, modes in found.items() if len(modes)}  # the longest says most
+    found = {key: clauses[clauses != ""].mode() for key, clauses in rows.groupby(INDEX_KEY, sort=False)["said"]}
+    why = {key: modes.iloc[0] for key, modes in found.items() if len(modes)}
+    # an index that another stitcher's few pairs leave out is not ranked for the pairs that it does not share
+    return {key: shared.get(key, clause) if _PAIR in clause else clause for key, clause in why.items()}
 
 
 def listed(keys: Sequence[Key], why: Mapping[Key, str], labels: Mapping[Key, str]) -> str:

@@ -35,6 +35,19 @@ def test_networks_of_a_panel_have_its_hashes_and_recipe_where_the_folder_keeps_n
     ]
 
 
+def test_what_all_networks_have_in_common_is_said_once():
+    made = tables(["bures", "zero"], ["ls"])
+    rows = made.measurements.head(2).assign(kind="network", quantity="accuracy", value=0.5, panel="p-1", samples=9)
+    rows["seed_a"] = ["0", "1"]
+    for panels, once in (
+        ({"p-1": ({"0": "a", "1": "a"}, {"epochs": 8})}, True),
+        ({"p-1": ({"0": "a"}, {"epochs": 8})}, False),
+    ):
+        text = page.page(replace(made, measurements=pd.concat([made.measurements, rows])), Words(panels=panels))
+        assert ("<p>How they were trained: frozen in panel p-1; epochs 8.</p>" in text) == once
+        assert ('<th scope="col">how trained</th>' in text) != once
+
+
 def test_reasons_that_differ_in_numbers_and_the_method_are_one():
     found = problems(
         rows(

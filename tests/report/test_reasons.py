@@ -15,6 +15,7 @@ from simbench.columns import GROUP
 from simbench.report import boards
 from simbench.report.answer import answer
 from simbench.report.names import labels, settings
+from simbench.report.reasons import reasons
 from simbench.report.tables import Tables, Words
 
 
@@ -67,6 +68,17 @@ def test_an_index_in_several_views_is_counted_once_beside_its_rows():
     made = variants(view="pooled")
     made.leaderboard.loc[made.leaderboard["index"] == "cka", "index_params"] = ""
     assert said(made).startswith("Of 3 indices (2 in up to 2 views), 2 predict ")
+
+
+def test_few_pairs_of_another_stitcher_are_not_the_reason_where_pairs_are_not_shared():
+    few = "undefined: 2 pairs of networks, 3 are needed"
+    made = unranked(tables(["bures", "cka", "zero"], ["ls"]), "cka", few)
+    rows = made.correlations
+    shared = rows.assign(
+        stitcher="procrustes", value=np.nan, note=f"{few}; on 2 of its 9 cells, those common to the indices"
+    )
+    found = reasons(pd.concat([rows, shared]), settings(made.leaderboard)[0], "kl_divergence")
+    assert found["cka", "", "spatial"].startswith("only 2 pairs of networks have a value of every index")
 
 
 def test_where_indices_share_too_few_pairs_the_page_says_so():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def said(registry: Registry, tables: Tables) -> Words:
             entry = registry.entries[plural].get(name)
             if entry is None:
                 continue
-            formulas[str(kind), name] = inspect.getdoc(type(entry.plugin)) or ""
+            formulas[str(kind), name] = unwrapped(inspect.getdoc(type(entry.plugin)) or "")
             if plural == "indices":
                 try:
                     costs[spec] = cost(registry.get(plural, spec))
@@ -92,6 +93,11 @@ def _panels(registry: Registry, named: set[str]) -> dict[str, tuple[dict[str, st
             continue
         found[name] = ({seed: each["weights"] for seed, each in metadata["networks"].items()}, metadata["recipe"])
     return found
+
+
+def unwrapped(description: str) -> str:
+    """A description without the line ends that only keep its source narrow: those of lines of over 88 letters."""
+    return re.sub(r"(?m)^(.{88,}?) *\n(?=\S)", r"\1 ", description)
 
 
 def _caption(description: str) -> str:

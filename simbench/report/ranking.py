@@ -28,7 +28,7 @@ def rows(
     added: Sequence[str],
 ) -> list[list[Any]]:
     """A list for each row of leaderboard.csv, of FIELDS and `added`. Settings and indices are positions in `settings`
-    and `keys`; correlations have three places, and None where there is none. One setting after the other."""
+    and `keys`; correlations have five places, and None where there is none. One setting after the other."""
     places = {key: at for at, key in enumerate(keys)}
     grouped = {group: at for at, group in enumerate(settings)}
     names = specs(methods)
@@ -42,8 +42,9 @@ def rows(
     return sorted(found, key=lambda row: row[0])
 
 
-def short(value: Any, digits: int = 3) -> float | None:
-    """A number to so many places, None where there is none."""
+def short(value: Any, digits: int = 5) -> float | None:
+    """A number to so many places, None where there is none. A page shows two places: of
+    three, 0.42512 would be shown as 0.42, beside 0.43 in other tables."""
     return None if value is None or pd.isna(value) else round(float(value), digits)
 
 

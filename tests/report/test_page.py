@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from small_pages import HOSTILE, tables
 
+from simbench.cli.reporting import unwrapped
 from simbench.errors import InputError
 from simbench.report import boards, page
 from simbench.report.answer import answer
@@ -88,13 +89,25 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard():
     made = tables(["bures", "cka", "zero"], ["ls"], settings=2)
     data = page.contents(made, Words())
     at = data["fields"].index("within")
-    assert [row[at] for row in data["board"]] == made.leaderboard["within"].round(3).tolist()
+    assert [row[at] for row in data["board"]] == made.leaderboard["within"].round(5).tolist()
     cells = data["cells"][1]
     mine = made.measurements[(made.measurements["dataset"] == "data1") & (made.measurements["method"] == "cka")]
     for k in (0, 95, 200):
         where = [cells[many][cells[one][k]] for many, one in (("fronts", "a"), ("ends", "b"), ("layers", "layer"))]
         row = mine[(mine[["seed_a", "seed_b", "layer_a"]] == where).all(axis=1)]
         assert cells["indices"][1][k] == pytest.approx(row["value"].item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.42512, "0.43"), (0.4249, "0.42"), (-0.12496, "−0.12")])
+def test_a_number_is_rounded_once(value, shown):
+    made = tables(["bures", "zero"], ["ls"])
+    made.leaderboard["pooled"] = value
+    assert f'<td class="n">{shown}</td>' in boards.notebook(made)
+
+
+def test_a_paragraph_of_a_description_is_one_line_and_its_short_lines_are_lines():
+    wrapped = f"{'long words ' * 9}\nand the rest\nname: what it is\n\n  indented"
+    assert unwrapped(wrapped) == f"{'long words ' * 9}and the rest\nname: what it is\n\n  indented"
 
 
 def test_a_notebook_shows_the_answer_and_a_row_per_index():

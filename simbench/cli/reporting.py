@@ -96,8 +96,9 @@ def _panels(registry: Registry, named: set[str]) -> dict[str, tuple[dict[str, st
 
 
 def unwrapped(description: str) -> str:
-    """A description without the line ends that only keep its source narrow: those of lines of over 88 letters."""
-    return re.sub(r"(?m)^(.{88,}?) *\n(?=\S)", r"\1 ", description)
+    """A description without the line ends that only keep its source narrow: those of lines of over 88 letters, unless
+    a parameter's name and a colon follow."""
+    return re.sub(r"(?m)^(.{88,}?) *\n(?![\w, ]{1,40}: ) *(?=\S)", r"\1 ", description)
 
 
 def _caption(description: str) -> str:

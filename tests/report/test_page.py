@@ -18,6 +18,7 @@ from simbench.report.answer import answer
 from simbench.report.names import address, labels, settings
 from simbench.report.tables import Words, of_folder
 from simbench.results.folder import FILES
+from simbench.results.leader import short
 from simbench.statistics.disagreement import disagreements, pooled
 
 
@@ -89,7 +90,7 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard():
     made = tables(["bures", "cka", "zero"], ["ls"], settings=2)
     data = page.contents(made, Words())
     at = data["fields"].index("within")
-    assert [row[at] for row in data["board"]] == made.leaderboard["within"].round(5).tolist()
+    assert [row[at] for row in data["board"]] == made.leaderboard["within"].round(9).tolist()
     cells = data["cells"][1]
     mine = made.measurements[(made.measurements["dataset"] == "data1") & (made.measurements["method"] == "cka")]
     for k in (0, 95, 200):
@@ -98,16 +99,20 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard():
         assert cells["indices"][1][k] == pytest.approx(row["value"].item(), rel=1e-4)
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.42512, "0.43"), (0.4249, "0.42"), (-0.12496, "−0.12")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.42512, "0.43"), (0.4249, "0.42"), (0.42500000000000004, "0.42"), (-0.12496, "−0.12")]
+)
 def test_a_number_is_rounded_once(value, shown):
     made = tables(["bures", "zero"], ["ls"])
     made.leaderboard["pooled"] = value
-    assert f'<td class="n">{shown}</td>' in boards.notebook(made)
+    assert f'<td class="n">{shown}</td>' in boards.notebook(made) and short(value) == shown.replace("−", "-")
 
 
 def test_a_paragraph_of_a_description_is_one_line_and_its_short_lines_are_lines():
-    wrapped = f"{'long words ' * 9}\nand the rest\nname: what it is\n\n  indented"
-    assert unwrapped(wrapped) == f"{'long words ' * 9}and the rest\nname: what it is\n\n  indented"
+    long = "long words " * 9
+    wrapped = f"{long}\nand the rest\nname: {long}\n    and more\nother, one: {long}\nlast: what it is\n\n  indented"
+    joined = f"{long}and the rest\nname: {long}and more\nother, one: {long}\nlast: what it is\n\n  indented"
+    assert unwrapped(wrapped) == joined
 
 
 def test_a_notebook_shows_the_answer_and_a_row_per_index():

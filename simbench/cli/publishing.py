@@ -65,14 +65,17 @@ def merge_command(folders: tuple[Path, ...], to: Path, keep: str, tolerance: flo
     from simbench.runs.declared import board_columns
 
     _must_be_writable(to)
+    registry = installed()
     try:
-        merged = merge(folders, to, keep, tolerance, board_columns(installed()))
+        merged = merge(folders, to, keep, tolerance, board_columns(registry), registry)
     except Conflicting as conflicting:
         _lines(conflicting.conflicts)
         click.echo(f"simbench: {conflicting}", err=True)
         return 1
     for path in merged.corrupt:
         click.echo(f"simbench: {path} is damaged: left out", err=True)
+    for spec, reason in merged.undrawn.items():
+        click.echo(f"simbench: figure of {spec} could not be drawn: {reason}", err=True)
     for source, count in merged.added.items():
         click.echo(f"{source}: {count} records")
     differ = f", of which {len(merged.conflicts)} numbers differ" if merged.conflicts else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from simbench.contracts import Panel
     from simbench.registry import Registry
     from simbench.report.tables import Tables, Words
 
@@ -62,7 +64,7 @@ def said(registry: Registry, tables: Tables) -> Words:
             entry = registry.entries[plural].get(name)
             if entry is None:
                 continue
-            formulas[str(kind), name] = inspect.getdoc(type(entry.plugin)) or ""
+            formulas[str(kind), name] = unwrapped(inspect.getdoc(type(entry.plugin)) or "")
             if plural == "indices":
                 try:
                     costs[spec] = cost(registry.get(plural, spec))
@@ -72,7 +74,31 @@ def said(registry: Registry, tables: Tables) -> Words:
         name: f"{_caption(inspect.getdoc(type(entry.plugin)) or '')}\n{entry.plugin.source}".strip()
         for name, entry in registry.entries["experiments"].items()
     }
-    return Words(costs, formulas, captions)
+    return Words(costs, formulas, captions, _panels(registry, set(tables.measurements["panel"])))
+
+
+def _panels(registry: Registry, named: set[str]) -> dict[str, tuple[dict[str, str], dict[str, Any]]]:
+    """What the files of installed panels say of their networks: hashes of weights, and the recipe."""
+    from simbench.errors import InputError
+    from simbench.runs.panels import provided
+
+    found = {}
+    for name in sorted(named & set(registry.entries["panels"])):
+        panel: Panel = registry.entries["panels"][name].plugin
+        if panel.file is None:  # nothing is downloaded for a page
+            continue
+        try:
+            metadata = provided(panel).metadata
+        except InputError:  # a damaged copy
+            continue
+        found[name] = ({seed: each["weights"] for seed, each in metadata["networks"].items()}, metadata["recipe"])
+    return found
+
+
+def unwrapped(description: str) -> str:
+    """A description without the line ends that only keep its source narrow: those of lines of over 88 letters, unless
+    a parameter's name and a colon follow."""
+    return re.sub(r"(?m)^(.{88,}?) *\n(?![\w, ]{1,40}: ) *(?=\S)", r"\1 ", description)
 
 
 def _caption(description: str) -> str:

@@ -23,11 +23,12 @@ TARGET_KEY = [*GROUP, "stitcher", "stitcher_params", "target", "scope"]
 @dataclass(frozen=True, eq=False)
 class Joined:
     """measurements, methods: of all folders, each row once. reliability: TARGET_KEY, reliability and ceiling of every
-    target and scope for which a folder states them."""
+    target and scope for which a folder states them. parts: the measurements of each folder."""
 
     measurements: pd.DataFrame
     methods: pd.DataFrame
     reliability: pd.DataFrame
+    parts: tuple[pd.DataFrame, ...]
 
 
 def joined(folders: Sequence[Path]) -> Joined:
@@ -45,7 +46,10 @@ def joined(folders: Sequence[Path]) -> Joined:
     _must_agree(measurements, methods)
     measurements = measurements.drop_duplicates(IDENTITY, ignore_index=True).drop(columns="source")
     return Joined(
-        measurements, methods.reset_index(drop=True), _reliability(part["correlations.csv"] for part in parts)
+        measurements,
+        methods.reset_index(drop=True),
+        _reliability(part["correlations.csv"] for part in parts),
+        tuple(part["measurements.csv"] for part in parts),
     )
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,9 @@ from simbench import columns
 from simbench.contracts import BoardColumn
 from simbench.errors import InputError
 from simbench.publishing.agreement import Conflict, conflicts
+from simbench.publishing.figures import draw
 from simbench.publishing.sources import Source, opened
+from simbench.registry import Registry
 from simbench.results import folder as tables
 from simbench.results.segments.packing import RECORDS, pack, pack_many
 from simbench.results.store import Store
@@ -28,13 +30,15 @@ KEEP = ("first", "both")
 @dataclass(frozen=True)
 class Merged:
     """records: number in the merged folder. added: source -> how many it gave. shared: cases that several sources have.
-    conflicts: numbers that differ. corrupt: files that were left out."""
+    conflicts: numbers that differ. corrupt: files that were left out. undrawn: experiment -> why its figure was not
+    drawn."""
 
     records: int
     added: Mapping[str, int]
     shared: int
     conflicts: tuple[Conflict, ...]
     corrupt: tuple[Path, ...]
+    undrawn: Mapping[str, str] = field(default_factory=dict)
 
 
 class Conflicting(InputError):
@@ -55,6 +59,7 @@ def merge(
     keep: str = "",
     tolerance: float | None = None,
     declared: Mapping[str, BoardColumn] = columns.NONE,
+    registry: Registry | None = None,
 ) -> Merged:
     """Join the records of results folders or publications into the new folder `to`, and derive its tables.
 
@@ -64,6 +69,7 @@ def merge(
 
     keep: "" raises Conflicting for conflicts, "first" takes the first record, and "both" takes it, too, and lists both
     values in conflicts.csv. tolerance: for all values, in place of the usual ones. declared: as for `tables.publish`.
+    registry: of the experiments whose figures are drawn; none is without it.
 
     `to` is complete or not there. Raises InputError for folders without records and for a `to` that exists.
     """
@@ -84,6 +90,7 @@ def merge(
             write(_table(differing), merged / "conflicts.csv")
         contents = Store(merged).read()
         tables.publish(contents, merged, anew=True, declared=declared)
+        undrawn = draw(contents, merged, registry) if registry else {}
         pack_many(Store(merged))
         os.chmod(merged, 0o755)
         os.replace(merged, to)
@@ -91,7 +98,7 @@ def merge(
         shutil.rmtree(work, ignore_errors=True)
     added = {str(source.folder): sum(owner is source for owner in chosen.values()) for source in sources}
     corrupt = tuple(path for source in sources for path in source.contents.corrupt)
-    return Merged(len(chosen), added, shared, tuple(differing), corrupt)
+    return Merged(len(chosen), added, shared, tuple(differing), corrupt, undrawn)
 
 
 def _chosen(sources: Sequence[Source], tolerance: float | None) -> tuple[dict[str, Source], int, list[Conflict]]:

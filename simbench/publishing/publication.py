@@ -6,21 +6,20 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from simbench import columns
-from simbench.contracts import BoardColumn, Experiment
+from simbench.contracts import BoardColumn
 from simbench.errors import InputError
 from simbench.publishing.card import CARD, card
+from simbench.publishing.figures import draw
 from simbench.publishing.sources import ARCHIVE, archived
 from simbench.publishing.validity import methods, nonconformities, reasons
 from simbench.registry import Registry
 from simbench.results import folder as tables
-from simbench.results import frames
-from simbench.results.store import Contents, Store
+from simbench.results.store import Store
 
 
 class Refused(InputError):
@@ -30,13 +29,6 @@ class Refused(InputError):
         self.reasons = tuple(reasons)
         count = f"{len(reasons)} reasons" if len(reasons) > 1 else "one reason"
         super().__init__(f"nothing is published, for {count}: {reasons[0]}" + (" ..." if len(reasons) > 1 else ""))
-
-
-def _experiments(contents: Contents, registry: Registry) -> Iterator[Experiment]:
-    """The installed experiments that measured something."""
-    for spec in frames.of(contents.records).coded("experiment")[1]:
-        with suppress(InputError):
-            yield registry.get("experiments", spec)
 
 
 def publish(
@@ -81,8 +73,7 @@ def publish(
     try:
         store.check_writable()
         tables.publish(contents, results, anew=True, declared=declared)
-        _, undrawn = tables.draw(contents, results, _experiments(contents, registry))
-        for spec, reason in undrawn.items():
+        for spec, reason in draw(contents, results, registry).items():
             show(f"figure of {spec} could not be drawn: {reason}")
         for name in (*tables.FILES, tables.CUTS):
             if name in tables.FILES or (results / name).is_file():

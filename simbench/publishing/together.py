@@ -10,7 +10,7 @@ import pandas as pd
 from simbench import columns
 from simbench.contracts import BoardColumn
 from simbench.publishing.joining import joined
-from simbench.report.tables import Tables, figures, hashes, recipes
+from simbench.report.tables import Part, Tables, figures, hashes, recipes
 from simbench.results import folder as results
 from simbench.statistics.correlate import correlate
 from simbench.statistics.leaderboard import leaderboard
@@ -23,22 +23,23 @@ def of_folders(folders: Sequence[Path], declared: Mapping[str, BoardColumn] = co
     correlations = correlate(tables.measurements, tables.methods, reliability=tables.reliability)
     ranked = leaderboard(correlations, tables.methods, tables.measurements, declared)
     timings, runs = (
-        pd.concat(
-            [results.read(folder, name) for folder in folders if (folder / name).is_file()], ignore_index=True
-        ).drop_duplicates(key, ignore_index=True)
-        for name, key in (("timings.csv", [*columns.CASE, "run"]), ("runs.csv", ["run"]))
+        [results.read_or_empty(folder, name) for folder in folders] for name in ("timings.csv", "runs.csv")
     )
     return Tables(
         measurements=tables.measurements,
         methods=tables.methods,
-        timings=timings,
-        runs=runs,
+        timings=pd.concat(timings).drop_duplicates([*columns.CASE, "run"], ignore_index=True),
+        runs=pd.concat(runs).drop_duplicates(["run"], ignore_index=True),
         correlations=correlations.table,
         leaderboard=ranked.table,
         comparisons=ranked.comparisons,
         declared=declared,
         folders=tuple(folders),
         figures=figures(folders),
+        parts={
+            folder: Part(rows, frozenset(run["run"]))
+            for folder, rows, run in zip(folders, tables.parts, runs, strict=True)
+        },
         weights=hashes(folders),
         recipes=recipes(folders),
     )

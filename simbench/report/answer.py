@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import pandas as pd
 
 from simbench.columns import GROUP, STITCHER
 from simbench.report.names import INDEX_KEY, Key
+from simbench.report.reasons import listed, together
 from simbench.results.board import SCOPES, TARGETS
 from simbench.results.leader import estimate, short
 from simbench.statistics.comparisons import LEVEL
 
-#: Most indices that a sentence names.
-NAMED = 4
-
 
 def answer(
-    leaderboard: pd.DataFrame, comparisons: pd.DataFrame, group: tuple, labels: Mapping[Key, str], controls: set[str]
+    leaderboard: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    group: tuple,
+    labels: Mapping[Key, str],
+    controls: set[str],
+    why: Mapping[Key, str] | None = None,
 ) -> str:
     """How many indices predict better than chance (their 95 % interval lies above zero), which leads, and from which it
     cannot be told apart (no difference at 5 % over the whole board). Of the mean over stitchers; "" where no index has
-    a correlation.
+    a correlation. A third sentence names those without one.
 
-    controls: names of indices that no count includes.
+    controls: names of indices that no count includes. why: index -> why it has no rank, where that is known.
     """
     board = leaderboard[(leaderboard[GROUP] == list(group)).all(axis=1) & (leaderboard["stitcher"] == "all")]
     board = board[~board["index"].isin(controls)]
@@ -32,27 +36,47 @@ def answer(
     ranked = board[board[scope].notna()].sort_values(scope, ascending=False, kind="stable")
     if ranked.empty:
         return ""
+    among = f"Of {_indices(board)}, "
+    if len(ranked) < len(board):
+        among += f"{len(ranked)} {'has' if len(ranked) == 1 else 'have'} a rank; "
+    others = _without(board[board[scope].isna()], labels, why or {})
     if ranked[f"{scope}_low"].isna().all():
         first = ranked.iloc[0]
         best = f"{labels[_key(first)]} has the largest rank correlation ({short(first[scope])}) with {what}"
         few = "Fewer than six networks give no interval: whether that is better than chance is open."
-        return f"Of {count(len(ranked), 'index')}, {best}. {few}"
+        return f"{among}{best}. {few}{others}"
     better = int((ranked[f"{scope}_low"] > 0).sum())
-    verb = "predicts" if better == 1 else "predict"
-    who = (
-        f"All {better} indices" if 1 < better == len(board) else f"Of {count(len(board), 'index')}, {better or 'none'}"
-    )
-    return f"{who} {verb} better than chance {what}. {_leader(ranked, comparisons, group, labels, scope)}"
+    verb = "predict" if better > 1 else "predicts"
+    who = f"All {better} indices" if 1 < better == len(board) else f"{among}{better or 'none'}"
+    return f"{who} {verb} better than chance {what}. {_leader(ranked, comparisons, group, labels, scope)}{others}"
 
 
-def unranked(leaderboard: pd.DataFrame, measurements: pd.DataFrame, group: tuple) -> str:
-    """Where no index is ranked: why, and at which layers stitched networks work best and worst."""
+def _indices(board: pd.DataFrame) -> str:
+    """How many rows, and of how many indices where some have several views."""
+    several = board[INDEX_KEY[:2]].drop_duplicates()
+    views = f" ({len(several)} in up to {board['view'].nunique()} views)" if len(several) < len(board) else ""
+    return count(len(board), "index") + views
+
+
+def _without(board: pd.DataFrame, labels: Mapping[Key, str], why: Mapping[Key, str]) -> str:
+    """A sentence on rows that have no rank."""
+    keys = [_key(row) for row in board.to_dict("records")]
+    return f" Without a rank: {listed(keys, why, labels)}." if keys else ""
+
+
+def unranked(
+    leaderboard: pd.DataFrame, measurements: pd.DataFrame, group: tuple, why: Mapping[Key, str] | None = None
+) -> str:
+    """Where no index is ranked: why, and at which layers stitched networks work best and worst.
+
+    why: as for `answer`."""
     rows = stitches(measurements, group)
     board = leaderboard[(leaderboard[GROUP] == list(group)).all(axis=1) & (leaderboard["stitcher"] != "all")]
     notes = board["note"][board["note"] != ""].mode()
     needs = "No index is ranked here: a correlation needs three networks, its interval six."
-    if len(networks(rows)) >= 3 and len(notes):
-        needs = f"No index is ranked here: {notes.iloc[0]}."
+    if len(networks(rows)) >= 3 and (why or len(notes)):
+        told = Counter((why or {}).values()).most_common(1)
+        needs = f"No index is ranked here: {told[0][0] if told else notes.iloc[0]}."
     rows = rows[rows["quantity"] == "relative_accuracy"]
     if rows.empty:
         return needs
@@ -107,11 +131,7 @@ def _leader(
     alike = [labels[key] for key in map(_key, ranked.iloc[1:].to_dict("records")) if key not in worse]
     if not alike:
         return f"{leads}, and predicts better than every other index at 95 %."
-    named, rest = alike[:NAMED], len(alike) - NAMED
-    if rest > 0:
-        return f"{leads}, but cannot be told apart from {', '.join(named)} and {count(rest, 'other')} at 95 %."
-    listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
-    return f"{leads}, but cannot be told apart from {listed} at 95 %."
+    return f"{leads}, but cannot be told apart from {together(alike)} at 95 %."
 
 
 def _key(row) -> Key:

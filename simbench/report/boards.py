@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,16 @@ from simbench.report import ranking
 from simbench.report.answer import answer, count, networks, stitches, unranked
 from simbench.report.names import about, labels, setting, settings, truth
 from simbench.report.points import SHOWN
+from simbench.report.reasons import reasons
 from simbench.report.tables import Tables, Words
 from simbench.results.board import SCOPES, TARGETS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
+
+#: What stands between two or four backticks on one line.
+_CODE = re.compile(r"``?([^`\n]+)``?")
 
 
 def notebook(tables: Tables) -> str:
@@ -38,14 +44,15 @@ def ranked(tables: Tables, words: Words) -> dict[str, Any]:
     )
     controls = {row["method"] for row in methods.to_dict("records") if truth(row["control"]) and row["kind"] == INDEX}
     declared = {name: column for name, column in tables.declared.items() if board[name].notna().any()}
+
+    def said(group: tuple) -> str:
+        why = reasons(tables.correlations, group, ranked_by)
+        found = answer(board, tables.comparisons, group, keys, controls, why)
+        return found or unranked(board, tables.measurements, group, why)
+
     return {
         "settings": [
-            setting(group)
-            | {
-                "answer": answer(board, tables.comparisons, group, keys, controls)
-                or unranked(board, tables.measurements, group)
-            }
-            | {"size": _size(tables.measurements, board, group)}
+            setting(group) | {"answer": said(group), "size": _size(tables.measurements, board, group)}
             for group in groups
         ],
         "target": ranked_by,
@@ -75,7 +82,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "places": places, "together": together}
+    environment.filters |= {"number": number, "places": places, "together": together, "coded": coded, "words": words}
     return environment
 
 
@@ -90,8 +97,37 @@ def number(value: Any, digits: int = 2) -> str:
 
 
 def together(text: str) -> str:
-    """A sentence in which no line ends before a %."""
-    return text.replace(" %", "\u00a0%")
+    """A sentence in which no line ends before a %, and in which numbers have minus signs.
+
+    >>> together("0.94 [-1.00, 1.00] at tiny-1")
+    '0.94 [−1.00, 1.00] at tiny-1'
+    """
+    return re.sub(r"(?<=[\[ ])-(?=\d\.)", "−", text).replace(" %", "\u00a0%")
+
+
+def coded(text: str) -> Markup:
+    """Text in which what stands between backticks is code; everything else in it is text.
+
+    >>> str(coded("`all` or ``a<b``, not a lone `"))
+    '<code>all</code> or <code>a&lt;b</code>, not a lone `'
+    """
+    from markupsafe import Markup, escape
+
+    parts = _CODE.split(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )
+
+
+def words(text: str) -> Markup:
+    """A command in which lines end between words alone, not behind the hyphens of an option.
+
+    >>> str(words("simbench run --seeds 3"))
+    '<span>simbench</span> <span>run</span> <span>--seeds</span> <span>3</span>'
+    """
+    from markupsafe import Markup
+
+    return Markup(" ").join(Markup("<span>{}</span>").format(word) for word in text.split(" "))
 
 
 def places(value: float, least: float, width: float = 150) -> float:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
+from simbench.report.tables import Part
 from simbench.results import figures
 from simbench.results.text import specs
 
@@ -16,6 +19,7 @@ from simbench.results.text import specs
 POINT = ["dataset", "view", "model_a", "model_b", "layer_a", "layer_b", "kind", "method", "params", "quantity", "step"]
 #: Most rows of numbers of a figure that a page carries.
 MOST = 3000
+NO_PARTS: Mapping[Path, Part] = MappingProxyType({})
 
 
 def gallery(
@@ -25,27 +29,33 @@ def gallery(
     timings: pd.DataFrame,
     runs: pd.DataFrame,
     captions: Mapping[str, str],
+    parts: Mapping[Path, Part] = NO_PARTS,
 ) -> list[dict[str, Any]]:
     """For each SVG file: name, caption, command, picture (a data URI: an image runs no script), alt, and columns and
-    rows of its numbers, of at most MOST rows."""
+    rows of its numbers, of at most MOST rows. The command and the numbers of a figure are those of its own folder, and
+    its name has that of the folder where several folders have one."""
     spec_of = {figures.name_of(spec): spec for spec in measurements["experiment"].unique()}
     commands = dict(zip(runs["run"], runs["command"], strict=True))
-    found = []
+    found: list[dict[str, Any]] = []
+    several = Counter(path.stem for path in paths)
     for path in paths:
-        spec = spec_of.get(path.stem, path.stem)
-        mine = measurements[measurements["experiment"] == spec]
-        measured = timings.loc[timings["experiment"] == spec, "run"].mode()
+        spec, folder = spec_of.get(path.stem, path.stem), path.parent.parent
+        part = parts.get(folder, Part(measurements, frozenset(runs["run"])))
+        mine = part.measurements[part.measurements["experiment"] == spec]
+        measured = timings.loc[(timings["experiment"] == spec) & timings["run"].isin(part.runs), "run"].mode()
+        before = sum(each["stem"] == path.stem for each in found)
         numbers = _numbers(mine, methods)
         about = captions.get(spec) or captions.get(spec.partition("[")[0]) or f"The figure of experiment {spec}."
         found.append(
             {
-                "name": spec,
-                "file": path.stem,
+                "name": f"{spec}, {folder.name}" if several[path.stem] > 1 else spec,
+                "file": f"{path.stem}-{before + 1}" if before else path.stem,
+                "stem": path.stem,
                 "caption": about,
                 "command": (commands.get(measured.iloc[0], "") if len(measured) else "")
                 or f"simbench run --experiments '{spec}'",
                 "picture": "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode(),
-                "alt": _alt(spec, mine, methods),
+                "alt": (f"{folder.name}: " if several[path.stem] > 1 else "") + _alt(spec, mine, methods),
                 "columns": list(numbers),
                 "rows": [
                     [None if pd.isna(value) else value for value in row]
@@ -54,7 +64,7 @@ def gallery(
                 "left_out": max(0, len(numbers) - MOST),
             }
         )
-    return found
+    return [{name: value for name, value in each.items() if name != "stem"} for each in found]
 
 
 def _numbers(rows: pd.DataFrame, methods: pd.DataFrame) -> pd.DataFrame:

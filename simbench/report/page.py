@@ -38,6 +38,8 @@ def page(tables: Tables, words: Words) -> str:
     data = contents(tables, words)
     pictures = [each.pop("picture") for each in data["figures"]]
     style, script = (source(environment, name) for name in ("style.css", "script.js"))
+    compared = pairwise(data)
+    data["compared"] = compared and [compared["setting"], compared["stitcher"]]
     static = {
         "full": True,
         "ranked": _has(data, *ranking.SCOPES),
@@ -53,9 +55,10 @@ def page(tables: Tables, words: Words) -> str:
         "json": inert(data),
         "pictures": pictures,
         "first": first(tables, data),
-        "pairwise": pairwise(data),
-        "networks": provenance.networks(tables.measurements, tables.weights, tables.recipes),
+        "pairwise": compared,
+        "networks": provenance.networks(tables.measurements, tables.weights, tables.recipes, words.panels),
         "problems": provenance.problems(tables.measurements, tables.methods),
+        "counted": provenance.counted(tables.measurements),
         "timings": provenance.timed(tables.timings, tables.methods),
         "runs": tables.runs.astype(object).where(tables.runs.notna(), "").to_dict("records"),
         "columns": columns.board(tables.declared),
@@ -77,7 +80,9 @@ def contents(tables: Tables, words: Words) -> dict[str, Any]:
         "cells": [points.cells(measurements, methods, group, keys, data["target"]) for group in groups],
         "layerwise": points.layerwise(tables.correlations, methods, groups, keys, data["target"]),
         "along": points.along(measurements, methods),
-        "figures": gallery.gallery(tables.figures, measurements, methods, tables.timings, tables.runs, words.captions),
+        "figures": gallery.gallery(
+            tables.figures, measurements, methods, tables.timings, tables.runs, words.captions, tables.parts
+        ),
     }
 
 

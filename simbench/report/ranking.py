@@ -12,6 +12,8 @@ from simbench.columns import GROUP
 from simbench.report.names import INDEX_KEY, Key
 from simbench.results.text import specs
 
+#: Places that are more than rounding errors, as `simbench.results.leader.short` has it.
+EXACT = 9
 #: Correlations of a row, with the ends of their intervals.
 SCOPES = ("within", "within_end", "pooled")
 VALUES = tuple(f"{scope}{end}" for scope in SCOPES for end in ("", "_low", "_high"))
@@ -28,7 +30,7 @@ def rows(
     added: Sequence[str],
 ) -> list[list[Any]]:
     """A list for each row of leaderboard.csv, of FIELDS and `added`. Settings and indices are positions in `settings`
-    and `keys`; correlations have three places, and None where there is none. One setting after the other."""
+    and `keys`; correlations have EXACT places, and None where there is none. One setting after the other."""
     places = {key: at for at, key in enumerate(keys)}
     grouped = {group: at for at, group in enumerate(settings)}
     names = specs(methods)
@@ -42,8 +44,9 @@ def rows(
     return sorted(found, key=lambda row: row[0])
 
 
-def short(value: Any, digits: int = 3) -> float | None:
-    """A number to so many places, None where there is none."""
+def short(value: Any, digits: int = EXACT) -> float | None:
+    """A number to so many places, None where there is none. A page shows two places: of
+    three, 0.42512 would be shown as 0.42, beside 0.43 in other tables."""
     return None if value is None or pd.isna(value) else round(float(value), digits)
 
 

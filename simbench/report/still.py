@@ -71,9 +71,10 @@ def picture(draw: Callable, names: Iterable[str] = ()) -> str:
 
 
 def pairwise(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The matrix of the mean over stitchers of the first board that has one: names, and rows of (class, text) of cells,
-    by rank."""
-    board = next((each for each in data["matrix"] if each["stitcher"] == "all"), None)
+    """The first matrix of the mean over stitchers, or else of a stitcher: its setting and stitcher, names, and rows of
+    (class, text) of cells, by rank. None where no two indices were compared."""
+    means = [each for each in data["matrix"] if each["stitcher"] == "all"]
+    board = next(iter([*means, *data["matrix"]]), None)
     if board is None:
         return None
     pairs = dict(zip(combinations(board["indices"], 2), zip(board["gaps"], board["ps"], strict=True), strict=True))
@@ -83,14 +84,15 @@ def pairwise(data: Mapping[str, Any]) -> dict[str, Any] | None:
         (
             row
             for row in data["board"]
-            if (row[fields["setting"]], row[fields["stitcher"]]) == (board["setting"], "all")
+            if (row[fields["setting"]], row[fields["stitcher"]]) == (board["setting"], board["stitcher"])
         ),
         key=lambda row: float("inf") if row[fields["rank"]] is None else row[fields["rank"]],
     )
     known = {a for a, _ in pairs}
     order = [row[fields["index"]] for row in ranked if row[fields["index"]] in known]
     rows = [[_cell(*pairs.get((a, b), (None, None)), a == b) for b in order] for a in order]
-    return {"names": [data["indices"][at]["name"] for at in order], "rows": rows}
+    names = [data["indices"][at]["name"] for at in order]
+    return {"setting": board["setting"], "stitcher": board["stitcher"], "names": names, "rows": rows}
 
 
 def _cell(gap: int | None, p: int | None, same: bool) -> tuple[str, str]:

@@ -27,11 +27,21 @@ PAGE = "report.html"
 @dataclass(frozen=True)
 class Words:
     """What installed plugins say. costs: spec of an index -> its cost. formulas: kind and name of an index or stitcher
-    -> its description. captions: spec or name of an experiment -> what its figure shows."""
+    -> its description. captions: spec or name of an experiment -> what its figure shows. panels: name of a panel ->
+    (name of a network -> hash of its weights, recipe that they were trained by)."""
 
     costs: Mapping[str, str] = field(default_factory=dict)
     formulas: Mapping[tuple[str, str], str] = field(default_factory=dict)
     captions: Mapping[str, str] = field(default_factory=dict)
+    panels: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one of several folders holds: measurements, and names of its runs."""
+
+    measurements: pd.DataFrame
+    runs: frozenset[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +49,9 @@ class Tables:
     """The tables of a results folder with the columns of `simbench.columns`.
 
     declared: quantity -> column that experiments add to the leaderboard. folders: where they come from. figures: SVG
-    files. weights: (model, name of a network) -> hash of its weights, where known. recipes: hash of weights -> recipe
-    that they were trained by (fields of `simbench.Recipe`), where known.
+    files, each in figures/ of its folder. parts: folder -> what it holds, where there are several. weights: (model,
+    name of a network) -> hash of its weights, where known. recipes: hash of weights -> recipe that they were trained by
+    (fields of `simbench.Recipe`), where known.
     """
 
     measurements: pd.DataFrame
@@ -53,6 +64,7 @@ class Tables:
     declared: Mapping[str, BoardColumn]
     folders: tuple[Path, ...] = ()
     figures: tuple[Path, ...] = ()
+    parts: Mapping[Path, Part] = field(default_factory=dict)
     weights: Mapping[tuple[str, str], str] = field(default_factory=dict)
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -84,9 +96,10 @@ def of_folder(
 
 
 def figures(folders: Sequence[Path]) -> tuple[Path, ...]:
-    """The SVG files of the figures, one of each name."""
-    found = {path.name: path for folder in reversed(folders) for path in sorted((folder / "figures").glob("*.svg"))}
-    return tuple(found[name] for name in sorted(found))
+    """The SVG files of the figures, by name and then by folder; of equal ones the first."""
+    found = [path for folder in folders for path in sorted((folder / "figures").glob("*.svg"))]
+    different = {(path.name, path.read_bytes()): path for path in reversed(found)}.values()
+    return tuple(sorted(different, key=lambda path: (path.name, found.index(path))))
 
 
 def hashes(folders: Sequence[Path]) -> dict[tuple[str, str], str]:

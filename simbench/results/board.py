@@ -144,12 +144,17 @@ def _notes(part: pd.DataFrame, names: dict, scope: str, methods: pd.DataFrame) -
     controls = set(methods[methods["control"].eq(True)]["method"]) if "control" in methods else set()
     first = part[(part["rank"] == 1) & ~part["stitcher"].isin({"all", *controls})]
     if len(first):
-        best = [
-            f"{names.get((i, p), i)} for {label}"
-            for label, i, p in zip(first["label"], first["index"], first["index_params"], strict=True)
-        ]
-        lines.append("best index by stitcher: " + ", ".join(dict.fromkeys(best)))
+        best = [f"{_tied(rows, part, names)} for {label}" for label, rows in first.groupby("label", sort=False)]
+        lines.append("best index by stitcher: " + ", ".join(best))
     return lines
+
+
+def _tied(rows: pd.DataFrame, part: pd.DataFrame, names: dict) -> str:
+    """The indices of some rows, with their views where `part` holds several of an index."""
+    views = part.groupby(["index", "index_params"])["view"].nunique()
+    keys = rows[_INDEX].itertuples(index=False, name=None)
+    called = [names.get(key[:2], key[0]) + (f" ({key[2]})" if views[key[:2]] > 1 else "") for key in keys]
+    return " and ".join(called)
 
 
 def _labels(part: pd.DataFrame, names: dict[tuple[str, str], str]) -> list[str]:

@@ -20,8 +20,9 @@ def whole(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """To two places; a negative number that rounds to zero has no sign."""
-    return "" if pd.isna(value) else f"{value:z.2f}"
+    """To two places; a negative number that rounds to zero has no sign, and a rounding error moves no tie: 0.425 and
+    0.42500000000000004 are the same."""
+    return "" if pd.isna(value) else f"{round(value, 9):z.2f}"
 
 
 def estimate(leader: Mapping, scope: str) -> str:

@@ -196,15 +196,21 @@ def test_several_folders_are_one_page_whose_indices_are_ranked_together(call, tm
     one = tables(["bures", "cka", "zero"], ["least_squares"])
     written(one, tmp_path / "one")
     written(shifted(tables(["bures", "cka", "zero"], ["least_squares"]), "mine"), tmp_path / "two")
-    (tmp_path / "one" / "figures").mkdir()
-    (tmp_path / "one" / "figures" / "matching.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    for name in ("one", "two"):
+        (tmp_path / name / "figures").mkdir()
+        (tmp_path / name / "figures" / "matching.svg").write_text(
+            f"<svg xmlns='http://www.w3.org/2000/svg' id='{name}'/>"
+        )
     with empty_figures():
         done = call("report", str(tmp_path / "one"), str(tmp_path / "two"), "--to", "both.html")
     assert done.code == 0 and done.err == "", done.err
     text = Path("both.html").read_text()
     assert "<title>simbench: one, two</title>" in text and "Of 3 indices, " in text
     assert all(f'<th scope="row">{name}' in text for name in ("bures", "cka", "mine"))
-    assert "Curves of experiment matching" in text
+    assert all(
+        f"<h3>matching, {name}</h3>" in text and f"{name}: Curves of experiment matching" in text
+        for name in ("one", "two")
+    )
     assert not (tmp_path / "one" / "report.html").exists()
 
 

@@ -172,3 +172,10 @@ def test_bad_folders_are_one_line(copy, tmp_path, to, message):
     with pytest.raises(InputError, match=message) as caught:
         merge([folder, tmp_path / "empty"], tmp_path / to)
     assert "\n" not in str(caught.value)
+
+
+def test_figures_are_those_of_all_records_together(brief, registry, copy, tmp_path):
+    parts = [copy("a", methods_named("", "cka", "identity")), copy("b", methods_named("r2_lr", "least_squares"))]
+    assert merge(parts, tmp_path / "all", registry=registry).undrawn == {}
+    drawn = sorted(path.name for path in (tmp_path / "all" / "figures").glob("*.*g"))
+    assert drawn == ["matching.png", "matching.svg"]

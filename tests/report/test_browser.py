@@ -31,6 +31,21 @@ def test_a_click_sorts_and_a_second_click_reverses(opened):
     assert page.locator("#board th[aria-sort]").count() == 1
 
 
+def test_intervals_are_sorted_by_their_lower_ends(opened):
+    page = opened()
+    page.locator("#board th[data-sort=within_low] button").click()
+    assert column(page, 6)[0] == "0.40 to 0.60"
+    page.locator("#board th[data-sort=within_low] button").click()
+    assert column(page, 6)[0] == "−0.50 to −0.30"
+
+
+def test_a_key_of_a_legend_stays_with_its_name_and_an_option_in_one_line(opened):
+    page = opened(viewport={"width": 380, "height": 800})
+    for selector in ("#plots figure .key", ".command span"):
+        lines = page.eval_on_selector_all(selector, "all => all.map(e => e.getClientRects().length)")
+        assert lines and set(lines) == {1}, selector
+
+
 def test_the_keyboard_sorts_and_filters(opened):
     page = opened()
     page.locator("#board th[data-sort=index] button").focus()

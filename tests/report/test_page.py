@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from small_pages import HOSTILE, tables
 
+from simbench.cli.reporting import unwrapped
 from simbench.errors import InputError
 from simbench.report import boards, page
 from simbench.report.answer import answer
 from simbench.report.names import address, labels, settings
 from simbench.report.tables import Words, of_folder
 from simbench.results.folder import FILES
+from simbench.results.leader import short
 from simbench.statistics.disagreement import disagreements, pooled
 
 
@@ -64,6 +66,14 @@ def test_without_intervals_whether_an_index_beats_chance_is_open():
     assert "better than chance is open" in said(made) and " predict " not in said(made)
 
 
+def test_what_stands_between_backticks_is_code_and_stays_text():
+    made = tables(["bures", "zero"], ["ls"])
+    formula = f"``a < b`` of `{HOSTILE}`, a lone ` and\n`two\nlines`"
+    text = page.page(made, Words(formulas={("index", "bures"): formula}, captions={}))
+    assert "<code>a &lt; b</code> of <code>&lt;/script&gt;&lt;script&gt;window.hurt=1&lt;/script&gt;</code>" in text
+    assert "a lone ` and\n`two\nlines`" in text and "<code>all</code> for the mean over the stitchers" in text
+
+
 def test_a_name_that_is_markup_stays_text(hostile):
     assert HOSTILE not in hostile and hostile.count("</script>") == 2  # the data, and the page's own script
     data = json.loads(re.search(r'id="data">(.*?)</script>', hostile, re.DOTALL)[1])
@@ -80,13 +90,29 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard():
     made = tables(["bures", "cka", "zero"], ["ls"], settings=2)
     data = page.contents(made, Words())
     at = data["fields"].index("within")
-    assert [row[at] for row in data["board"]] == made.leaderboard["within"].round(3).tolist()
+    assert [row[at] for row in data["board"]] == made.leaderboard["within"].round(9).tolist()
     cells = data["cells"][1]
     mine = made.measurements[(made.measurements["dataset"] == "data1") & (made.measurements["method"] == "cka")]
     for k in (0, 95, 200):
         where = [cells[many][cells[one][k]] for many, one in (("fronts", "a"), ("ends", "b"), ("layers", "layer"))]
         row = mine[(mine[["seed_a", "seed_b", "layer_a"]] == where).all(axis=1)]
         assert cells["indices"][1][k] == pytest.approx(row["value"].item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.42512, "0.43"), (0.4249, "0.42"), (0.42500000000000004, "0.42"), (-0.12496, "−0.12")]
+)
+def test_a_number_is_rounded_once(value, shown):
+    made = tables(["bures", "zero"], ["ls"])
+    made.leaderboard["pooled"] = value
+    assert f'<td class="n">{shown}</td>' in boards.notebook(made) and short(value) == shown.replace("−", "-")
+
+
+def test_a_paragraph_of_a_description_is_one_line_and_its_short_lines_are_lines():
+    long = "long words " * 9
+    wrapped = f"{long}\nand the rest\nname: {long}\n    and more\nother, one: {long}\nlast: what it is\n\n  indented"
+    joined = f"{long}and the rest\nname: {long}and more\nother, one: {long}\nlast: what it is\n\n  indented"
+    assert unwrapped(wrapped) == joined
 
 
 def test_a_notebook_shows_the_answer_and_a_row_per_index():

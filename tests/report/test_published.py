@@ -12,6 +12,7 @@ import simbench
 from simbench.cli.reporting import said
 from simbench.report import boards
 from simbench.report.page import write
+from simbench.report.provenance import networks
 from simbench.report.tables import Tables, of_folder
 from simbench.runs.declared import board_columns
 
@@ -34,6 +35,13 @@ def test_the_page_of_the_default_run_takes_at_most_3_mb_and_5_s(published, regis
     seconds = reading + time.process_time() - began
     print(f"{path.stat().st_size / 1e6:.2f} MB in {seconds:.1f} s of the processor")
     assert 100_000 < path.stat().st_size <= 3e6 and seconds <= 5
+
+
+def test_every_network_of_the_default_run_has_a_hash_and_a_recipe(published, registry):
+    tables, _ = published
+    found = networks(tables.measurements, tables.weights, tables.recipes, said(registry, tables).panels)
+    assert len(found) == 24 and len({each["weights"] for each in found} - {""}) == 24
+    assert all("learning rate 0.1" in each["trained"] for each in found)
 
 
 class Shown(HTMLParser):

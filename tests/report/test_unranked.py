@@ -123,6 +123,43 @@ def test_the_matrix_is_of_the_first_board_that_has_one():
     assert found is not None and found["names"] == ["bures", "cka"]
 
 
+def without_mean() -> Tables:
+    """Only behind a stitcher two indices were compared, not in the mean over stitchers."""
+    made = tables(["bures", "cka", "zero"], ["ls", "procrustes"], settings=2)
+    compared = made.comparisons
+    return replace(made, comparisons=compared[(compared["stitcher"] == "ls") & (compared["dataset"] == "data1")])
+
+
+def test_without_a_mean_over_stitchers_the_matrix_is_of_a_stitcher():
+    found = still.pairwise(page.contents(without_mean(), Words()))
+    assert found is not None and (found["setting"], found["stitcher"], found["names"]) == (1, "ls", ["bures", "cka"])
+
+
+@pytest.mark.browser
+def test_the_matrix_of_a_stitcher_can_be_left_for_another(browser, tmp_path):
+    made = without_mean()
+    both = made.comparisons.assign(stitcher="procrustes", dataset="data0")
+    path = page.write(replace(made, comparisons=pd.concat([made.comparisons, both])), tmp_path / "report.html")
+    shown, faults = browser.new_page(), []
+    shown.on("pageerror", lambda error: faults.append(str(error)))
+    shown.goto(path.as_uri())
+    shown.wait_for_selector("#pairs:visible")
+    assert shown.locator("#m-stitcher option:checked").text_content() == "ls"
+    assert shown.locator("#grid tbody tr").count() == 2
+    shown.select_option("#m-stitcher", "procrustes")
+    assert shown.locator("#grid").text_content() == "No two indices were compared here."
+    shown.select_option("#m-setting", "0")
+    assert shown.locator("#grid tbody tr").count() == 2 and faults == []
+
+
+@pytest.mark.browser
+def test_the_page_without_comparisons_has_no_form_for_them(browser, tmp_path):
+    shown = browser.new_page()
+    shown.goto(page.write(few(TABLES), tmp_path / "report.html").as_uri())
+    shown.wait_for_selector("#filters:visible")
+    assert shown.locator("#pairs").count() == 0 and "No two indices could be compared" in shown.content()
+
+
 @pytest.mark.browser
 def test_the_script_draws_points_of_crossed_layers(browser, tmp_path):
     path = page.write(crossed(LAYERS, ("stem", "head")), tmp_path / "report.html")

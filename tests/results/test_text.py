@@ -179,6 +179,14 @@ def test_board_ranks_indices_by_the_mean_and_names_methods_as_typed(found):
     )
 
 
+def test_the_best_indices_of_a_stitcher_are_named_together_with_their_views(found):
+    rows = found[(found["index"] == "cka") & found["index_params"].str.startswith("estimator=debiased")]
+    twice = pd.concat([found, rows.assign(view="pooled")], ignore_index=True)
+    lines = shown(twice).splitlines()
+    both = "cka[estimator=debiased] (pooled) and cka[estimator=debiased] (spatial)"
+    assert f"best index by stitcher: {both} for ls[bias=false], {both} for ls" in lines
+
+
 def test_board_shows_the_interval_the_certain_ranks_and_what_an_index_is_better_than(found):
     leaders = leaderboard(Correlations(found), METHODS)
     mean = leaders.table["stitcher"] == "all"

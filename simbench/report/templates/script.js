@@ -163,7 +163,7 @@
 
   // Charts
   function axes(extent, title, x, y, names) {
-    const [x0, x1, y0, y1] = extent, W = 560, H = 340, L = 62, B = 46, T = 24, R = 24;
+    const [x0, x1, y0, y1] = extent, W = 560, H = 340, L = 72, B = 46, T = 24, R = 24;
     const px = v => L + (v - x0) / (x1 - x0 || 1) * (W - L - R), py = v => H - B - (v - y0) / (y1 - y0 || 1) * (H - B - T);
     const picture = drawn("svg", { class: "plot", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title });
     for (const v of ticks(y0, y1)) picture.append(drawn("path", { class: "axis", d: `M${L} ${py(v)}H${W - R}` }), drawn("text", { x: L - 6, y: py(v) + 4, "text-anchor": "end" }, nice(v, y1 - y0)));
@@ -193,7 +193,7 @@
     for (const [name, colour, dashed] of entries) {
       const key = drawn("svg", { width: 18, height: 10, "aria-hidden": "true" });
       key.append(dashed === undefined ? drawn("circle", { cx: 9, cy: 5, r: 4.5, fill: colour }) : drawn("path", { d: "M0 5H18", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dashed }));
-      made.append(key, " " + name + "  ");
+      made.append(element("span", { class: "key" }, key, " " + name), " ");
     }
     return made;
   }
@@ -277,8 +277,8 @@
       }
     } else plots.append(element("p", {}, "This index and this stitcher were not measured together."));
     for (const panel of data.along.filter(each => each.method === one.spec)) {
-      const list = Object.entries(panel.series).map(([name, ys], k) => ({ xs: panel.steps, ys, colour: OKABE[k], dashed: k ? "6 3" : "none", label: CALLED[name] || name.replaceAll("_", " ") }));
-      plots.append(figure(series(list, null, "training step", `${one.name}, mean over pairs`, `Along training: ${panel.title}`), `Along training: ${panel.title}.${far}`, legend(list.map(each => [each.label, each.colour, each.dashed]))));
+      const list = Object.entries(panel.series).map(([name, ys], k) => ({ xs: panel.steps, ys, colour: OKABE[k], dashed: k ? "6 3" : "none", label: CALLED[name] ? `${one.name} ${CALLED[name]}` : name.replaceAll("_", " ") }));
+      plots.append(figure(series(list, null, "training step", list.length > 1 ? "mean over pairs" : `${one.name}, mean over pairs`, `Along training: ${panel.title}`), `Along training: ${panel.title}.${far}`, legend(list.map(each => [each.label, each.colour, each.dashed]))));
     }
   }
   function startIndex() {
@@ -307,7 +307,7 @@
   function matrix() {
     const s = +$("m-setting").value, stitcher = $("m-stitcher").value;
     const mine = data.matrix.find(each => each.setting === s && each.stitcher === stitcher), gaps = new Map();
-    if (!mine) { $("grid").replaceChildren(); return; }
+    if (!mine) { $("grid").replaceChildren(element("caption", {}, "No two indices were compared here.")); return; }
     let cell = 0;
     mine.indices.forEach((a, i) => mine.indices.slice(i + 1).forEach(b => {
       const gap = mine.gaps[cell], p = mine.ps[cell] === null ? null : mine.ps[cell] / 10000;
@@ -324,17 +324,19 @@
       const title = `${data.indices[a].name} less ${data.indices[b].name}: ${number(gap, 3)}, corrected p ${p}`;
       return element("td", { class: sure ? (gap > 0 ? "better" : "worse") : null, title }, sure ? `${gap > 0 ? "▲" : "▼"} ${p < 0.001 ? "<.001" : p.toFixed(3).slice(1)}` : "·");
     })));
+    $("grid").classList.toggle("wide", named.length > 16);
     $("grid").replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
   }
   function startMatrix() {
     const able = distinct(data.matrix.map(each => each.setting));
     if (!able.length) return;
-    options($("m-setting"), able.map(k => [k, data.settings[k].name]), able[0]);
+    const [shown, by] = data.compared;
+    options($("m-setting"), able.map(k => [k, data.settings[k].name]), shown);
     const stitchers = distinct(data.matrix.map(each => each.stitcher));
-    options($("m-stitcher"), stitchers.map(name => [name, name === "all" ? "mean over stitchers" : name]), "all");
+    options($("m-stitcher"), stitchers.map(name => [name, name === "all" ? "mean over stitchers" : name]), by);
     for (const id of ["m-setting", "m-stitcher"]) $(id).addEventListener("change", matrix);
     $("pairs").hidden = false;
-    // the page holds the first board already: the grid is drawn anew only when another is asked for
+    // the page holds that board already: the grid is drawn anew only when another is asked for
   }
 
   // Figures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,8 +13,9 @@ from simbench.contracts import BoardColumn
 from simbench.results import folder as tables
 from simbench.results import schema
 from simbench.results.places import misplaced
+from simbench.results.segments import held
 from simbench.results.segments.mending import mend
-from simbench.results.segments.segment import CORRUPT, FOLDER, SUFFIX
+from simbench.results.segments.segment import CORRUPT, FOLDER, SUFFIX, Segment
 from simbench.results.store import Contents, Store
 from simbench.system.cache import cache_folder
 from simbench.system.seals import content_of, unsealed
@@ -44,7 +45,11 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
     for path, fault in contents.faults.items():
         if path.parent.suffix != SUFFIX:
             yield Finding(path, fault, () if fault.startswith(schema.LATER) or path.parent.name == "runs" else (path,))
-    yield from _segments(store)
+    for segment in store.segments()[0].segments:
+        damaged = list(segment.damaged())
+        yield from _segment(segment, damaged)
+        if damaged:  # tables of the others: these cannot be read
+            contents = replace(contents, records=held.of(contents.records).without(segment.path))
     yield from _tables(contents, store, declared)
     yield from _weights()
     yield from _checkpoints()
@@ -63,15 +68,14 @@ def heal(finding: Finding) -> None:
             path.unlink(missing_ok=True)
 
 
-def _segments(store: Store) -> Iterator[Finding]:
-    """Segments with records that are not what was written. What is sound in one that is removed is kept."""
-    for segment in store.segments()[0].segments:
-        bad = segment.faults | dict.fromkeys(segment.damaged(), CORRUPT)
-        if bad:
-            later = any(fault.startswith(schema.LATER) for fault in bad.values())
-            key, fault = next(iter(bad.items()))
-            reason = f"{fault} in {len(bad)} of {len(segment)} records, such as {key}"
-            yield Finding(segment.path, reason, () if later else (segment.path,))
+def _segment(segment: Segment, damaged: list[str]) -> Iterator[Finding]:
+    """A segment with records that are not what was written. What is sound in one that is removed is kept."""
+    bad = segment.faults | dict.fromkeys(damaged, CORRUPT)
+    if bad:
+        later = any(fault.startswith(schema.LATER) for fault in bad.values())
+        key, fault = next(iter(bad.items()))
+        reason = f"{fault} in {len(bad)} of {len(segment)} records, such as {key}"
+        yield Finding(segment.path, reason, () if later else (segment.path,))
 
 
 def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) -> Iterator[Finding]:

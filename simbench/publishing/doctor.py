@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from simbench.results.segments import held
 from simbench.results.segments.mending import mend
 from simbench.results.segments.segment import CORRUPT, FOLDER, SUFFIX, Segment
 from simbench.results.store import Contents, Store
+from simbench.system.aside import make_way
 from simbench.system.cache import cache_folder
 from simbench.system.seals import content_of, unsealed
 
@@ -24,6 +25,7 @@ from simbench.system.seals import content_of, unsealed
 CONTENTS = "contents.json"
 #: Tables that options of `simbench leaderboard` change; their form alone is verified.
 CHOSEN = ("leaderboard.csv", "comparisons.csv")
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
         yield Finding(path, f"no {kind}", () if path.is_dir() and any(path.iterdir()) else (path,))
     for path, fault in contents.faults.items():
         if path.parent.suffix != SUFFIX:
-            yield Finding(path, fault, () if fault.startswith(schema.LATER) or path.parent.name == "runs" else (path,))
+            again = not fault.startswith(schema.LATER) and path.parent.name != "runs" and _ours(path)
+            own = dict.fromkeys((path, path.with_suffix(".json")))  # a record without its arrays is one, too
+            yield Finding(path, fault, tuple(own) if again else ())
     for segment in store.segments()[0].segments:
         damaged = list(segment.damaged())
         yield from _segment(segment, damaged)
@@ -57,15 +61,22 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
     yield from _panels()
 
 
-def heal(finding: Finding) -> None:
-    """Remove the files of a finding."""
+def heal(finding: Finding) -> list[Path]:
+    """Remove the files of a finding. A folder that holds anything is moved aside instead; returns its new paths."""
+    moved = []
     for path in finding.heal:
         if path.suffix == SUFFIX and path.parent.name == FOLDER and path.is_file():
             mend(Store(path.parents[2]), path)
         elif path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            moved += filter(None, [make_way(path)])
         else:
             path.unlink(missing_ok=True)
+    return moved
+
+
+def _ours(path: Path) -> bool:
+    """Whether a file has a name that simbench gives: a hash, or, of a segment, any."""
+    return path.suffix == SUFFIX or bool(_HASH.fullmatch(path.stem))
 
 
 def _segment(segment: Segment, damaged: list[str]) -> Iterator[Finding]:
@@ -101,15 +112,15 @@ def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) 
 def _weights() -> Iterator[Finding]:
     for file in _named("weights", "*.pt"):
         sidecar = file.with_suffix(".json")
-        entry = unsealed(sidecar)
+        entry, both = unsealed(sidecar), (file, sidecar) if _ours(file) else ()
         if entry is None:
-            yield Finding(sidecar, "missing or corrupt", (file, sidecar))
+            yield Finding(sidecar, "missing or corrupt", both)
         elif entry.get("file") != content_of(file):
-            yield Finding(file, "corrupt", (file, sidecar))
+            yield Finding(file, "corrupt", both)
     for sidecar in _named("weights", "*.json"):
         file = sidecar.with_suffix(".pt")
         if not file.exists():
-            yield Finding(file, "missing", (sidecar,))
+            yield Finding(file, "missing", (sidecar,) if _ours(sidecar) else ())
 
 
 def _checkpoints() -> Iterator[Finding]:
@@ -117,7 +128,7 @@ def _checkpoints() -> Iterator[Finding]:
     for name in ("checkpoints", "graphs"):
         for file in _named(name, "*.json"):
             if unsealed(file) is None:
-                yield Finding(file, "corrupt", (file,))
+                yield Finding(file, "corrupt", (file,) if _ours(file) else ())
 
 
 def _datasets() -> Iterator[Finding]:
@@ -151,7 +162,7 @@ def _panels() -> Iterator[Finding]:
     """Fetched panels, each named by its own hash."""
     for file in _named("panels", "*.safetensors"):
         if content_of(file) != file.stem:
-            yield Finding(file, "not what was fetched", (file,))
+            yield Finding(file, "not what was fetched", (file,) if _ours(file) else ())
 
 
 def _named(folder: str, pattern: str) -> list[Path]:

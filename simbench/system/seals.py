@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import stat
 from functools import lru_cache
 from pathlib import Path
 
 from simbench.system import atomic
+from simbench.system.aside import make_way
 from simbench.system.provenance import digest
 
 #: Writes values; with line breaks in them it would not be the fast encoder.
@@ -53,9 +53,9 @@ def unsealed_text(text: bytes | str) -> dict | None:
 
 
 def put(path: Path, content: bytes | str, flush: bool = True) -> None:
-    """Write a file atomically, in place of any file or folder of that name. flush: as for `atomic.write`."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+    """Write a file atomically, in place of any file of that name; a folder makes way (`aside.make_way`). flush: as for
+    `atomic.write`."""
+    make_way(path)
     atomic.write(path, content, flush)
 
 

@@ -170,7 +170,7 @@ def _mend(folder: Path, again: Callable[[Path], None]) -> None:
 def fingerprint(folder: Path, normalisation: str, compute: Callable[[], str], again: Callable[[Path], None]) -> str:
     """The value of `compute`, stored beside the images and reused as long as none of their files changes."""
     file = folder / f"fingerprint-{normalisation}.json"
-    known = unsealed(file)
+    known = unsealed(file, fingerprint=str, contents=dict, stamps=dict)
     if known is not None and known["stamps"] == _stamps(folder):
         return known["fingerprint"]
     if known is None and file.exists():

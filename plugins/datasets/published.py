@@ -75,7 +75,7 @@ class Published(Dataset):
 
     def known(self) -> dict | None:
         """The stored fingerprint and hashes of files; None if they are missing or damaged."""
-        known = unsealed(self._sidecar)
+        known = unsealed(self._sidecar, key=str, fingerprint=str, contents=dict)
         if known is None and self._sidecar.exists():
             print(f"simbench: {self._sidecar} is damaged; it is computed again", file=sys.stderr)
             make_way(self._sidecar)

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from simbench import columns
 from simbench.contracts import BoardColumn
+from simbench.networks.weights import NOTE
 from simbench.results import folder as tables
 from simbench.results import schema
 from simbench.results.places import misplaced
@@ -112,7 +113,7 @@ def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) 
 def _weights() -> Iterator[Finding]:
     for file in _named("weights", "*.pt"):
         sidecar = file.with_suffix(".json")
-        entry, both = unsealed(sidecar), (file, sidecar) if _ours(file) else ()
+        entry, both = unsealed(sidecar, **NOTE), (file, sidecar) if _ours(file) else ()
         if entry is None:
             yield Finding(sidecar, "missing or corrupt", both)
         elif entry.get("file") != content_of(file):

@@ -24,12 +24,14 @@ def sealed(data: dict) -> str:
     return "{\n" + ",\n".join(f" {json.dumps(name)}: {_VALUE.encode(value)}" for name, value in fields) + "\n}\n"
 
 
-def unsealed(path: Path) -> dict | None:
-    """The data of a sealed file, or None when it is damaged or cannot be read."""
+def unsealed(path: Path, **kinds: type) -> dict | None:
+    """The data of a sealed file, or None when it is damaged or cannot be read, or lacks one of the fields `kinds`,
+    or has one of another kind: it may be of another release."""
     try:
-        return unsealed_text(content(path))
+        data = unsealed_text(content(path))
     except OSError:
         return None
+    return data if data is not None and all(type(data.get(name)) is kind for name, kind in kinds.items()) else None
 
 
 def content(path: Path) -> bytes:

@@ -19,7 +19,9 @@ def results(finished, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     (cache / "weights").mkdir(parents=True)
     (cache / "weights" / f"{HASH}.pt").write_bytes(b"weights")
-    (cache / "weights" / f"{HASH}.json").write_text(sealed({"file": hashlib.sha256(b"weights").hexdigest()}))
+    (cache / "weights" / f"{HASH}.json").write_text(
+        sealed({"file": hashlib.sha256(b"weights").hexdigest(), "weights": "", "identity": {}})
+    )
     images = cache / "datasets" / "some"
     images.mkdir(parents=True)
     (images / "train-images.npy").write_bytes(b"images")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simbench import InputError
+from simbench.system.aside import make_way
 from simbench.system.seals import content_of
 
 
@@ -64,8 +65,7 @@ def mend(data: Any, original: Any, folder: Path) -> None:
                 else "fetched again"
             )
             print(f"simbench: {home / name} is damaged; it is {source}", file=sys.stderr)
-            if (home / name).is_dir():
-                shutil.rmtree(home / name)
+            make_way(home / name)
             if name in fresh:
                 fresh[name].replace(home / name)
             else:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from simbench_plugins.datasets.pictures import strict
 
 from simbench import InputError, Split
+from simbench.system.aside import make_way
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 
 if TYPE_CHECKING:
@@ -92,10 +93,8 @@ def _place(temporary: Path, folder: Path) -> None:
         if not folder.is_dir():
             raise
     for file in sorted(temporary.iterdir(), key=lambda file: file.name == CONTENTS):
-        there = folder / file.name
-        if there.is_dir():
-            shutil.rmtree(there)
-        file.replace(there)
+        make_way(folder / file.name)
+        file.replace(folder / file.name)
 
 
 def _images(
@@ -171,12 +170,13 @@ def _mend(folder: Path, again: Callable[[Path], None]) -> None:
 def fingerprint(folder: Path, normalisation: str, compute: Callable[[], str], again: Callable[[Path], None]) -> str:
     """The value of `compute`, stored beside the images and reused as long as none of their files changes."""
     file = folder / f"fingerprint-{normalisation}.json"
-    known = unsealed(file)
+    known = unsealed(file, fingerprint=str, contents=dict, stamps=dict)
     if known is not None and known["stamps"] == _stamps(folder):
         return known["fingerprint"]
     if known is None and file.exists():
         print(f"simbench: {file} is damaged; it is computed again", file=sys.stderr)
-        shutil.rmtree(file) if file.is_dir() else file.unlink()
+        make_way(file)
+        file.unlink(missing_ok=True)
     _mend(folder, again)
     contents = unsealed(folder / CONTENTS)
     value = known["fingerprint"] if known is not None and known["contents"] == contents else compute()

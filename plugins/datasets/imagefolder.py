@@ -32,9 +32,10 @@ class ImageFolder(Dataset):
     Images are rotated according to their EXIF orientation. Files are decoded once and then read from the cache; the
     fingerprint depends on the rotated pixels, not on the path.
 
-    A file that is cut off, or that Pillow reports or warns of, is refused by name. A JPEG holds no checksum: of a bit
-    that changed among its compressed pixels Pillow reports one in thirty, and the others give other pixels. Only the
-    fingerprint tells such a folder from a sound one.
+    A file that is cut off, a JPEG without the marker of its end, and what Pillow reports or warns of are refused by
+    name. A JPEG holds no checksum: of a bit that changed among its compressed pixels Pillow reports one in thirty, and
+    the others give other pixels; libjpeg counts some of them, which Pillow does not show. Only the fingerprint tells
+    such a folder from a sound one.
 
     path: DIR. size: pixels per side; images of any other shape are resized bilinearly (antialiased).
     normalisation: mean and std of the inputs: the usual ones of "cifar10" or "imagenet", or "none" (values from 0 to

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from simbench_plugins.datasets.archives import Archive, fetching, mend
 
 from simbench import Dataset, Split
+from simbench.system.aside import make_way
 from simbench.system.cache import cache_folder
 from simbench.system.provenance import digest
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
@@ -75,10 +75,11 @@ class Published(Dataset):
 
     def known(self) -> dict | None:
         """The stored fingerprint and hashes of files; None if they are missing or damaged."""
-        known = unsealed(self._sidecar)
+        known = unsealed(self._sidecar, key=str, fingerprint=str, contents=dict)
         if known is None and self._sidecar.exists():
             print(f"simbench: {self._sidecar} is damaged; it is computed again", file=sys.stderr)
-            shutil.rmtree(self._sidecar) if self._sidecar.is_dir() else self._sidecar.unlink()
+            make_way(self._sidecar)
+            self._sidecar.unlink(missing_ok=True)
         return known
 
     @property

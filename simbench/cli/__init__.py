@@ -34,6 +34,9 @@ VERBS = {
     "cache": ("caching", "Show or clear cached data sets and trained weights."),
 }
 
+#: Verbs that go on where they were cut short.
+MEASURING = ("run", "compare", "panel")
+
 
 class Verbs(click.Group):
     """A group that imports a verb's module only when that verb is called."""
@@ -85,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
             with watched(final=arguments is None):
                 _main((sys.argv[1:] if arguments is None else arguments) or ["--help"])
         except (KeyboardInterrupt, click.Abort):
-            click.echo("simbench: interrupted; the same command goes on from here", err=True)
+            click.echo(f"simbench: interrupted; {_next(arguments)}", err=True)
             sys.exit(130)
         finally:
             if arguments is None:
@@ -126,8 +129,15 @@ def _main(arguments: list[str]) -> None:
         reason = shortened(f"{error.strerror or error}{where}")
         if error.errno == errno.ENAMETOOLONG:
             _refuse(f"{reason}; give a shorter path")
-        click.echo(f"simbench: {reason}; finished cases are on record, the same command goes on from here", err=True)
+        click.echo(f"simbench: {reason}; what is on record stays, {_next(arguments)}", err=True)
         sys.exit(1)
+
+
+def _next(arguments: list[str] | None) -> str:
+    """What the same command does after one that was cut short."""
+    given = sys.argv[1:] if arguments is None else arguments
+    goes_on = next((word for word in given if word in VERBS), "") in MEASURING
+    return "the same command goes on from here" if goes_on else "the same command does it again"
 
 
 def command_line(arguments: list[str]) -> str:

@@ -162,7 +162,7 @@ def _packages() -> dict[str, str]:
 
 def cached_hash(file: Path) -> str | None:
     """The cached hash in a file, or None where there is none or a source file or package has changed since."""
-    entry = unsealed(file)
+    entry = unsealed(file, key=str, graph=str, sources=dict, packages=dict)
     if entry is None or entry.get("key") != file.stem:
         return None
     same = all(content_of(Path(name)) == content for name, content in entry["sources"].items()) and all(

@@ -83,7 +83,7 @@ class PanelFile:
     def _reproduced(self, model: Model, dataset: Dataset, seed: int) -> bool:
         key = digest(["panel", self.content, architecture(model, dataset), seed])
         file = cache_folder("graphs", f"{key}.json")
-        known = unsealed(file)
+        known = unsealed(file, reproduced=bool)
         if known is None or known.get("key") != key:
             try:
                 deviation = self.deviation(built(self.network(model, dataset, seed), dataset), dataset, seed)

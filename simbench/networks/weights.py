@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["cached", "checkpoint", "content_hash", "fetched", "load", "read", "train", "trained"]
 
+#: What the note beside a weights file holds: its hash, that of the tensors, and what was trained.
+NOTE = {"file": str, "weights": str, "identity": dict}
+
 
 def cached(
     model: Model, dataset: Dataset, fingerprint: str, seed: int, panels: Iterable[PanelFile] = ()
@@ -45,7 +48,7 @@ def cached(
     sidecar = file.with_suffix(".json")
     if not file.exists() and not sidecar.exists():
         return None
-    entry = unsealed(sidecar)
+    entry = unsealed(sidecar, **NOTE)
     if entry is None:
         reason = f"{sidecar.name} is missing or damaged"
     elif entry.get("identity") != identity:
@@ -107,7 +110,7 @@ def keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dic
     sidecar = file.with_suffix(".json")
     state = {key: value.cpu() for key, value in state.items()}
     weights, content = content_hash(state), bytes_of(state)
-    before = unsealed(sidecar) or {}
+    before = unsealed(sidecar, **NOTE) or {}
     if before.get("identity") == identity and before["weights"] != weights:
         report(
             f"{title(model, dataset, seed)}: {_verb(model)} again, with other weights than before; its "
@@ -155,7 +158,7 @@ def checkpoint(model: Model, file: Path) -> Network:
     if not content:
         raise InputError(f"checkpoint {str(file)!r} cannot be read; make it readable")
     sidecar = cache_folder("checkpoints", content + ".json")
-    entry = unsealed(sidecar)
+    entry = unsealed(sidecar, file=str, weights=str)
     if entry is None or entry.get("file") != content:
         entry = {"file": content, "weights": content_hash(read(file))}
         put(sidecar, sealed(entry))

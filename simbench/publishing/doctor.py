@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from simbench import columns
 from simbench.contracts import BoardColumn
+from simbench.networks.weights import NOTE
 from simbench.results import folder as tables
 from simbench.results import schema
 from simbench.results.places import misplaced
+from simbench.results.segments import held
 from simbench.results.segments.mending import mend
-from simbench.results.segments.segment import CORRUPT, FOLDER, SUFFIX
+from simbench.results.segments.segment import CORRUPT, FOLDER, SUFFIX, Segment
 from simbench.results.store import Contents, Store
+from simbench.system.aside import make_way
 from simbench.system.cache import cache_folder
 from simbench.system.seals import content_of, unsealed
 
@@ -23,6 +26,7 @@ from simbench.system.seals import content_of, unsealed
 CONTENTS = "contents.json"
 #: Tables that options of `simbench leaderboard` change; their form alone is verified.
 CHOSEN = ("leaderboard.csv", "comparisons.csv")
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,14 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
         yield Finding(path, f"no {kind}", () if path.is_dir() and any(path.iterdir()) else (path,))
     for path, fault in contents.faults.items():
         if path.parent.suffix != SUFFIX:
-            yield Finding(path, fault, () if fault.startswith(schema.LATER) or path.parent.name == "runs" else (path,))
-    yield from _segments(store)
+            again = not fault.startswith(schema.LATER) and path.parent.name != "runs" and _ours(path)
+            own = dict.fromkeys((path, path.with_suffix(".json")))  # a record without its arrays is one, too
+            yield Finding(path, fault, tuple(own) if again else ())
+    for segment in store.segments()[0].segments:
+        damaged = list(segment.damaged())
+        yield from _segment(segment, damaged)
+        if damaged:  # tables of the others: these cannot be read
+            contents = replace(contents, records=held.of(contents.records).without(segment.path))
     yield from _tables(contents, store, declared)
     yield from _weights()
     yield from _checkpoints()
@@ -52,26 +62,32 @@ def examined(results: Path, declared: dict[str, BoardColumn]) -> Iterator[Findin
     yield from _panels()
 
 
-def heal(finding: Finding) -> None:
-    """Remove the files of a finding."""
+def heal(finding: Finding) -> list[Path]:
+    """Remove the files of a finding. A folder that holds anything is moved aside instead; returns its new paths."""
+    moved = []
     for path in finding.heal:
         if path.suffix == SUFFIX and path.parent.name == FOLDER and path.is_file():
             mend(Store(path.parents[2]), path)
         elif path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            moved += filter(None, [make_way(path)])
         else:
             path.unlink(missing_ok=True)
+    return moved
 
 
-def _segments(store: Store) -> Iterator[Finding]:
-    """Segments with records that are not what was written. What is sound in one that is removed is kept."""
-    for segment in store.segments()[0].segments:
-        bad = segment.faults | dict.fromkeys(segment.damaged(), CORRUPT)
-        if bad:
-            later = any(fault.startswith(schema.LATER) for fault in bad.values())
-            key, fault = next(iter(bad.items()))
-            reason = f"{fault} in {len(bad)} of {len(segment)} records, such as {key}"
-            yield Finding(segment.path, reason, () if later else (segment.path,))
+def _ours(path: Path) -> bool:
+    """Whether a file has a name that simbench gives: a hash, or, of a segment, any."""
+    return path.suffix == SUFFIX or bool(_HASH.fullmatch(path.stem))
+
+
+def _segment(segment: Segment, damaged: list[str]) -> Iterator[Finding]:
+    """A segment with records that are not what was written. What is sound in one that is removed is kept."""
+    bad = segment.faults | dict.fromkeys(damaged, CORRUPT)
+    if bad:
+        later = any(fault.startswith(schema.LATER) for fault in bad.values())
+        key, fault = next(iter(bad.items()))
+        reason = f"{fault} in {len(bad)} of {len(segment)} records, such as {key}"
+        yield Finding(segment.path, reason, () if later else (segment.path,))
 
 
 def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) -> Iterator[Finding]:
@@ -97,15 +113,15 @@ def _tables(contents: Contents, store: Store, declared: dict[str, BoardColumn]) 
 def _weights() -> Iterator[Finding]:
     for file in _named("weights", "*.pt"):
         sidecar = file.with_suffix(".json")
-        entry = unsealed(sidecar)
+        entry, both = unsealed(sidecar, **NOTE), (file, sidecar) if _ours(file) else ()
         if entry is None:
-            yield Finding(sidecar, "missing or corrupt", (file, sidecar))
+            yield Finding(sidecar, "missing or corrupt", both)
         elif entry.get("file") != content_of(file):
-            yield Finding(file, "corrupt", (file, sidecar))
+            yield Finding(file, "corrupt", both)
     for sidecar in _named("weights", "*.json"):
         file = sidecar.with_suffix(".pt")
         if not file.exists():
-            yield Finding(file, "missing", (sidecar,))
+            yield Finding(file, "missing", (sidecar,) if _ours(sidecar) else ())
 
 
 def _checkpoints() -> Iterator[Finding]:
@@ -113,7 +129,7 @@ def _checkpoints() -> Iterator[Finding]:
     for name in ("checkpoints", "graphs"):
         for file in _named(name, "*.json"):
             if unsealed(file) is None:
-                yield Finding(file, "corrupt", (file,))
+                yield Finding(file, "corrupt", (file,) if _ours(file) else ())
 
 
 def _datasets() -> Iterator[Finding]:
@@ -147,7 +163,7 @@ def _panels() -> Iterator[Finding]:
     """Fetched panels, each named by its own hash."""
     for file in _named("panels", "*.safetensors"):
         if content_of(file) != file.stem:
-            yield Finding(file, "not what was fetched", (file,))
+            yield Finding(file, "not what was fetched", (file,) if _ours(file) else ())
 
 
 def _named(folder: str, pattern: str) -> list[Path]:

@@ -11,13 +11,14 @@ from simbench.errors import InputError
 from simbench.registry import Registry
 from simbench.results import folder as tables
 from simbench.results import frames
-from simbench.results.store import Contents
+from simbench.results.store import Contents, Store
 
 
-def draw(contents: Contents, folder: Path, registry: Registry) -> dict[str, str]:
+def draw(contents: Contents, folder: Path, registry: Registry, store: Store | None = None) -> dict[str, str]:
     """Draw the figures of the installed experiments that measured something into `folder`/figures, unless they are
-    there. Returns experiment -> reason for each that could not be drawn."""
-    return tables.draw(contents, folder, _experiments(contents, registry))[1]
+    there. store: of the records, by default that of `folder`. Returns experiment -> reason for each that could not be
+    drawn."""
+    return tables.draw(contents, folder, _experiments(contents, registry), store=store)[1]
 
 
 def _experiments(contents: Contents, registry: Registry) -> Iterator[Experiment]:

@@ -21,6 +21,8 @@ from simbench.registry import Registry
 from simbench.results import folder as tables
 from simbench.results.store import Store
 
+_SCRATCH = ".derived"
+
 
 class Refused(InputError):
     """A run that is not fit to be published. reasons: one line each."""
@@ -29,6 +31,19 @@ class Refused(InputError):
         self.reasons = tuple(reasons)
         count = f"{len(reasons)} reasons" if len(reasons) > 1 else "one reason"
         super().__init__(f"nothing is published, for {count}: {reasons[0]}" + (" ..." if len(reasons) > 1 else ""))
+
+
+def _derived_in(store: Store, work: Path) -> Path:
+    """Where tables and figures are derived: in the results folder, or within `work` where that may only be read."""
+    try:
+        store.check_writable()
+        return store.folder
+    except InputError:
+        scratch = work / _SCRATCH
+        if (store.folder / "figures").is_dir():  # those that are current are not drawn again
+            shutil.copytree(store.folder / "figures", scratch / "figures", copy_function=shutil.copyfile)
+        scratch.mkdir(exist_ok=True)
+        return scratch
 
 
 def publish(
@@ -52,7 +67,8 @@ def publish(
 
     Every index and stitcher has to pass the conformance kit at the version that was measured, no row may have failed,
     and records and provenance have to be complete. Returns the card. Raises Refused, with all reasons, and InputError
-    for a folder without records and for a `to` that exists. `to` is complete or not there.
+    for a folder without records and for a `to` that exists. `to` is complete or not there. Of a results folder that
+    may only be read nothing is written there.
     """
     if os.path.lexists(to):
         raise InputError(f"{str(to)!r} exists already; give a new folder with --to")
@@ -71,15 +87,16 @@ def publish(
     to.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".tmp-", dir=to.parent))
     try:
-        store.check_writable()
-        tables.publish(contents, results, anew=True, declared=declared)
-        for spec, reason in draw(contents, results, registry).items():
+        derived = _derived_in(store, work)
+        tables.publish(contents, derived, anew=True, declared=declared, store=store)
+        for spec, reason in draw(contents, derived, registry, store=store).items():
             show(f"figure of {spec} could not be drawn: {reason}")
         for name in (*tables.FILES, tables.CUTS):
-            if name in tables.FILES or (results / name).is_file():
-                shutil.copyfile(results / name, work / name)
-        if (results / "figures").is_dir():
-            shutil.copytree(results / "figures", work / "figures", ignore=shutil.ignore_patterns(".*"))
+            if name in tables.FILES or (derived / name).is_file():
+                shutil.copyfile(derived / name, work / name)
+        if (derived / "figures").is_dir():
+            shutil.copytree(derived / "figures", work / "figures", ignore=shutil.ignore_patterns(".*"))
+        shutil.rmtree(work / _SCRATCH, ignore_errors=True)
         if records:
             archived(store, contents.records, work / ARCHIVE)
         described = card(contents, work, checked, title, authors, licence, failed)

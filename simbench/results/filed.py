@@ -18,7 +18,10 @@ def content_of(path: Path) -> bytes:
 
 
 def named(folder: Path) -> Iterator[Path]:
-    """Everything that is named as a record is, folders too: one in the place of a file is a fault."""
-    names = ((place, name) for place, folders, files in os.walk(folder) for name in (*folders, *files))
-    paths = (f"{place}/{name}" for place, name in names if name.endswith(".json") and not name.startswith(".tmp-"))
-    return map(Path, sorted(paths))
+    """Everything that is named as a record is, folders too: one in the place of a file is a fault. What such a folder
+    holds is nobody's record."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        found += [f"{place}/{name}" for name in (*folders, *files) if name.endswith(".json")]
+        folders[:] = [name for name in folders if "." not in name]
+    yield from map(Path, sorted(path for path in found if not path.rpartition("/")[2].startswith(".tmp-")))

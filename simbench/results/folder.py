@@ -113,9 +113,14 @@ def _must_be_known(folder: Path) -> None:
 
 @stage("figures")
 def draw(
-    contents: Contents, folder: Path, experiments: Iterable[Experiment], preferred: Set[str] = frozenset()
+    contents: Contents,
+    folder: Path,
+    experiments: Iterable[Experiment],
+    preferred: Set[str] = frozenset(),
+    store: Store | None = None,
 ) -> tuple[list[Path], dict[str, str]]:
     """Draw the figure of each experiment into `folder`/figures, unless it was drawn from the same numbers already.
+    store: of the records, by default that of `folder`.
 
     Returns the PNG files of these experiments, and experiment -> reason for each figure that could not be drawn.
     """
@@ -127,7 +132,7 @@ def draw(
         name, stamp = figures.name_of(experiment.spec), digest(list(map(list, zip(*named, strict=True))))
         if len(mine) and not figures.current(folder / "figures", name, stamp):
             try:
-                if not _drawn(experiment, mine, folder, name, stamp):
+                if not _drawn(experiment, mine, folder, name, stamp, store or Store(folder)):
                     continue
             except Exception as error:
                 problems[experiment.spec] = told(error)
@@ -137,11 +142,10 @@ def draw(
     return paths, problems
 
 
-def _drawn(experiment: Experiment, records: Frame, folder: Path, name: str, stamp: str) -> bool:
+def _drawn(experiment: Experiment, records: Frame, folder: Path, name: str, stamp: str, store: Store) -> bool:
     """Draw and write the figure of an experiment; False where there is nothing to draw. Raises what its code raises."""
     import matplotlib
 
-    store = Store(folder)
     arrays = [Kept(each.labels, store.arrays(each)) for each in records.entries() if each.arrays]
     with abroad(), matplotlib.rc_context():
         figure = experiment.figure(tables.measurements(records, declared=experiment.board), arrays)

@@ -27,17 +27,33 @@ def halves(records: Iterable[Entry], arrays: Callable[[Entry], Mapping[str, ndar
     """
     records = [record for record in records if record.arrays and record.labels["kind"] in (STITCHER, NETWORK)]
     unstitched = ((_network(record, "a"), arrays(record)) for record in records if record.labels["kind"] == NETWORK)
-    own = {network: outcomes for network, outcomes in unstitched if "entropy" in outcomes}
+    own = {network: found for network, found in unstitched if "right" in found and _are(found, "entropy", "right")}
     rows = []
     for record in records:
         if record.labels["kind"] != STITCHER:
             continue
         stitched = arrays(record)
-        if "divergence" in stitched:
+        if _are(stitched, "divergence", "right", "agrees"):
             labels = {name: record.labels[name] for name in COLUMNS if name != "quantity"}
-            scored = _scored(stitched, own.get(_network(record, "b"), {}))
+            scored = _scored(stitched, _of_same(own.get(_network(record, "b"), {}), stitched))
             rows += [labels | {"quantity": quantity, "halves": values} for quantity, values in scored.items()]
     return pd.DataFrame(rows, columns=[*COLUMNS, "halves"])
+
+
+def _are(arrays: Mapping[str, ndarray], scores: str, *bits: str) -> bool:
+    """Whether arrays are outcomes of one number of inputs: scores (n,) and, where there are any, packed bits
+    (ceil(n / 8), ...)."""
+    values = arrays.get(scores)
+    if values is None or values.ndim != 1 or values.dtype.kind != "f" or len(values) < 2:
+        return False
+    packed = [arrays[name] for name in bits if name in arrays]
+    return all(each.dtype == np.uint8 and each.ndim and len(each) == -(-len(values) // 8) for each in packed)
+
+
+def _of_same(own: Mapping[str, ndarray], stitched: Mapping[str, ndarray]) -> Mapping[str, ndarray]:
+    """The outcomes of a network, {} unless they are of the inputs and attributes of a stitched one."""
+    same = "right" in own and "right" in stitched and own["entropy"].shape == stitched["divergence"].shape
+    return own if same and own["right"].shape == stitched["right"].shape else {}
 
 
 def _network(record: Entry, side: str) -> tuple[Any, ...]:

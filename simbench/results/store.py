@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from simbench.results.frames import Entry
 
 _CORRUPT = "corrupt"
+#: Of arrays that are what was written, and that this release cannot read.
+_UNREADABLE = "invalid (it holds no arrays of numbers or text)"
 
 __all__ = ["Contents", "Record", "Store"]
 
@@ -65,8 +67,14 @@ class Store:
 
     @stage("reading records")
     def arrays(self, record: Record | Entry) -> dict[str, np.ndarray]:
-        """The arrays of a record. Raises InputError if they are missing or were changed."""
-        return archives.unpacked(self.content(record))
+        """The arrays of a record. Raises InputError if they are missing, were changed, or cannot be read."""
+        data = self.content(record)
+        try:
+            return archives.unpacked(data)
+        except archives.UNREADABLE:
+            place = self._packed.place(record.key)
+            path = place[0].path / record.key if place else self._arrays(record.key)
+            raise InputError(f"{path} is {_UNREADABLE}; `simbench doctor --heal` removes it") from None
 
     def content(self, record: Record | Entry) -> bytes:
         """The file of arrays of a record, wherever it is. InputError as for `arrays`."""
@@ -146,8 +154,10 @@ class Store:
     def _sound(self, path: Path) -> tuple[Record | None, Path, str]:
         """The record in a file, or None; the file at fault, and its fault."""
         record, fault = self._read(path)
-        if record is not None and record.arrays and not self.packed(record):
-            return None, self._arrays(record.key), _CORRUPT
+        if record is not None and record.arrays:
+            data = self.packed(record)
+            if not data or not archives.readable(data):
+                return None, self._arrays(record.key), _UNREADABLE if data else _CORRUPT
         return record, path, fault
 
     @stage("reading records")

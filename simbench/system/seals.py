@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import stat
 from functools import lru_cache
 from pathlib import Path
 
 from simbench.system import atomic
+from simbench.system.aside import make_way
 from simbench.system.provenance import digest
 
 #: Writes values; with line breaks in them it would not be the fast encoder.
@@ -24,12 +24,14 @@ def sealed(data: dict) -> str:
     return "{\n" + ",\n".join(f" {json.dumps(name)}: {_VALUE.encode(value)}" for name, value in fields) + "\n}\n"
 
 
-def unsealed(path: Path) -> dict | None:
-    """The data of a sealed file, or None when it is damaged or cannot be read."""
+def unsealed(path: Path, **kinds: type) -> dict | None:
+    """The data of a sealed file, or None when it is damaged or cannot be read, or lacks one of the fields `kinds`,
+    or has one of another kind: it may be of another release."""
     try:
-        return unsealed_text(content(path))
+        data = unsealed_text(content(path))
     except OSError:
         return None
+    return data if data is not None and all(type(data.get(name)) is kind for name, kind in kinds.items()) else None
 
 
 def content(path: Path) -> bytes:
@@ -53,9 +55,9 @@ def unsealed_text(text: bytes | str) -> dict | None:
 
 
 def put(path: Path, content: bytes | str, flush: bool = True) -> None:
-    """Write a file atomically, in place of any file or folder of that name. flush: as for `atomic.write`."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+    """Write a file atomically, in place of any file of that name; a folder makes way (`aside.make_way`). flush: as for
+    `atomic.write`."""
+    make_way(path)
     atomic.write(path, content, flush)
 
 

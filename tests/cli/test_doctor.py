@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 
 import pytest
 
 from simbench.system.seals import sealed
+
+#: A name that simbench gives.
+HASH = hashlib.sha256(b"identity").hexdigest()
 
 
 @pytest.fixture
@@ -14,10 +18,10 @@ def results(finished, tmp_path, monkeypatch):
     """A copy of the finished run, and a cache of its own."""
     cache = tmp_path / "cache"
     (cache / "weights").mkdir(parents=True)
-    (cache / "weights" / "w.pt").write_bytes(b"weights")
-    import hashlib
-
-    (cache / "weights" / "w.json").write_text(sealed({"file": hashlib.sha256(b"weights").hexdigest()}))
+    (cache / "weights" / f"{HASH}.pt").write_bytes(b"weights")
+    (cache / "weights" / f"{HASH}.json").write_text(
+        sealed({"file": hashlib.sha256(b"weights").hexdigest(), "weights": "", "identity": {}})
+    )
     images = cache / "datasets" / "some"
     images.mkdir(parents=True)
     (images / "train-images.npy").write_bytes(b"images")
@@ -48,8 +52,8 @@ BAD = {
     "timings": "r/timings.csv",
     "correlations": "r/correlations.csv",
     "leaderboard": "r/leaderboard.csv",
-    "weights": "cache/weights/w.pt",
-    "sidecar": "cache/weights/w.json",
+    "weights": "cache/weights/*.pt",
+    "sidecar": "cache/weights/*.json",
     "images": "cache/datasets/some/train-images.npy",
     "panel": "cache/panels/*.safetensors",
     "note": "cache/datasets/letters.json",
@@ -87,6 +91,36 @@ def test_what_cannot_be_computed_again_is_kept(call, results):
     run.write_text("{}")
     done = call("doctor", str(results), "--heal")
     assert done.code == 1 and f"{run} is corrupt; cannot be computed again: kept" in done.out and run.exists()
+
+
+def test_a_folder_in_the_place_of_a_file_is_moved_aside_with_what_it_holds(call, results, tmp_path):
+    bad = [min(tmp_path.glob(BAD[kind])) for kind in ("record", "weights", "images")] + [
+        max(tmp_path.glob(BAD["arrays"]))
+    ]
+    for path in bad:
+        path.unlink()
+        path.mkdir()
+        (path / "mine.json").write_text("notes")
+    done = call("doctor", str(results))
+    assert not [path for path in bad if f"{path} is " not in done.out]
+    assert "--heal moves it aside" in done.out
+    assert "mine.json is" not in done.out
+    done = call("doctor", str(results), "--heal")
+    assert done.code == 0 and not any(path.exists() for path in bad)
+    for path in bad:
+        moved = path.with_name(f"{path.name}.aside-1")
+        assert (moved / "mine.json").read_text() == "notes" and f"moved to {moved}" in done.out
+    assert call("doctor", str(results)).out.count("\n") == 1
+
+
+def test_a_file_that_simbench_did_not_name_is_kept(call, results, tmp_path):
+    mine = [results / "records/notes.json", tmp_path / "cache/weights/mine.pt", tmp_path / "cache/graphs/mine.json"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    done = call("doctor", str(results), "--heal")
+    assert done.code == 1 and done.out.count("cannot be computed again: kept") == 3
+    assert all(path.read_text() == "mine" for path in mine)
 
 
 @pytest.mark.parametrize("lost", [False, pytest.param(True, marks=pytest.mark.long)])

@@ -50,6 +50,8 @@ def content(folder: Path) -> dict[str, bytes]:
             marks=pytest.mark.long,
         ),
         pytest.param(["report", "R", "--to", "page.html"], 0, "", marks=pytest.mark.long),
+        pytest.param(["merge", "R", "--to", "m"], 0, "", marks=pytest.mark.long),
+        pytest.param(["publish", "R", "--to", "p", "--records"], 0, "", marks=pytest.mark.long),
         (["run", "--force", "--results", "R"], 2, "is not writable"),
         (["compact", "R"], 2, "is not writable"),
         (["publish", "R", "--to", "R/p"], 2, "/r/p' cannot be written"),

@@ -58,13 +58,28 @@ def test_no_file_takes_the_number_of_a_stream_that_is_closed(tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) > 2
 
 
-def test_a_full_stdout_is_one_line(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("words", "then"),
+    [(["list", "indices"], "does it again"), (["run", "--help"], "goes on from here")],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_full_stdout_is_one_line_that_fits_the_verb(monkeypatch, capsys, words, then):
     monkeypatch.setattr(sys, "stdout", Full())
     with pytest.raises(SystemExit) as end:
-        main(["list", "indices"])
-    assert end.value.code == 1 and capsys.readouterr().err == (
-        "simbench: No space left on device; finished cases are on record, the same command goes on from here\n"
-    )
+        main(words)
+    line = f"simbench: No space left on device; what is on record stays, the same command {then}\n"
+    assert end.value.code == 1 and capsys.readouterr().err.endswith(line)
+
+
+@pytest.mark.parametrize(("verb", "then"), [("doctor", "does it again"), ("run", "goes on from here")])
+def test_an_interruption_says_what_fits_the_verb(monkeypatch, capsys, verb, then):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("simbench.cli.cli.main", interrupt)
+    with pytest.raises(SystemExit) as end:
+        main([verb])
+    assert end.value.code == 130 and capsys.readouterr().err == f"simbench: interrupted; the same command {then}\n"
 
 
 def test_a_deleted_working_directory_is_one_line(call, tmp_path, monkeypatch):

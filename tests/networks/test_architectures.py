@@ -175,3 +175,12 @@ def test_a_cache_that_cannot_be_written_to_remembers_nothing(dataset, tmp_path, 
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "file"))
     assert architecture(Net(8), dataset) == architecture(Net(8), dataset)
+
+
+@pytest.mark.parametrize("changed", [{"graph": None}, {"graph": 3}, {"sources": None}, {"packages": []}])
+def test_a_note_of_another_release_is_none(tmp_path, changed):
+    note = {"key": "k", "graph": "g", "sources": {}, "packages": {}}
+    (tmp_path / "k.json").write_text(sealed(note))
+    assert cached_hash(tmp_path / "k.json") == "g"
+    (tmp_path / "k.json").write_text(sealed(note | changed))
+    assert cached_hash(tmp_path / "k.json") is None

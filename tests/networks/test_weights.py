@@ -13,6 +13,7 @@ from simbench.contracts import Model
 from simbench.contracts.selection import Network
 from simbench.errors import InputError
 from simbench.networks import weights
+from simbench.system.seals import sealed, unsealed
 
 
 class Published(Model):
@@ -172,7 +173,15 @@ TALES = {
     "no mapping": lambda file: file.write_text("[]"),
     "gone": lambda file: file.unlink(),
     "a folder in its place": in_its_place,
+    "of another release, without a hash": lambda file: resealed(file, weights=None),
+    "of another release, with many hashes": lambda file: resealed(file, weights=["a"]),
 }
+
+
+def resealed(file, **changed):
+    """A sound note of other content; fields that are None are left out."""
+    note = unsealed(file) | changed
+    file.write_text(sealed({name: value for name, value in note.items() if value is not None}))
 
 
 @pytest.mark.parametrize("suffix, what", [(".pt", what) for what in DAMAGES] + [(".json", what) for what in TALES])

@@ -1,9 +1,12 @@
 """A record that is not of the form of this release is listed with the reason and left out, whatever its checksum."""
 
+import io
 import json
 import os
 import time
+import zipfile
 
+import numpy as np
 import pytest
 from small_records import LABELS
 
@@ -136,8 +139,6 @@ def test_a_lone_surrogate_with_any_checksum_is_corrupt(tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
 def test_what_is_no_file_is_listed_at_once_and_written_over(tmp_path, make, suffix):
-    import numpy as np
-
     store, start = Store(tmp_path), time.monotonic()
     placed(tmp_path, plain())
     (kept,) = store.read().records.values()
@@ -159,3 +160,47 @@ def test_a_description_of_another_form_is_left_out(tmp_path, told):
     Store(tmp_path).put_run("r2", {"command": "simbench run", "seconds": None, "later": [1]})
     contents = Store(tmp_path).read()
     assert list(contents.runs) == ["r2"] and "invalid (run: " in next(iter(contents.faults.values()))
+
+
+def npz(**arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def claiming(shape: str, method: int = zipfile.ZIP_STORED) -> bytes:
+    """An archive of one array that is shorter than it says."""
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00v\x00" + head)
+    return file.getvalue()
+
+
+NO_ARRAYS = {
+    "text": b"garbage",
+    "half": npz(x=np.zeros(9))[:200],
+    "no array": npz(),
+    "objects": npz(x=np.array([{}], object)),
+    "huge": claiming("(99999999999999,)"),
+    "huge and packed": claiming("(99999999999999,)", zipfile.ZIP_DEFLATED),
+    "no shape": claiming("(x,)"),
+}
+
+
+@pytest.mark.parametrize("data", NO_ARRAYS.values(), ids=NO_ARRAYS)
+def test_arrays_of_the_right_hash_that_cannot_be_read_are_listed_and_left_out(tmp_path, data):
+    path, good = placed(tmp_path, plain(arrays=digest(data))), plain()
+    path.with_suffix(".npz").write_bytes(data)
+    placed(tmp_path, good)
+    contents = Store(tmp_path).read()
+    assert list(contents.records) == [good["key"]]
+    assert contents.faults == {path.with_suffix(".npz"): "invalid (it holds no arrays of numbers or text)"}
+
+
+@pytest.mark.parametrize("data", [npz(x=np.zeros((2, 3)).T, y=np.array(["a"])), npz(x=np.zeros(0))])
+def test_arrays_of_another_writer_are_read(tmp_path, data):
+    path = placed(tmp_path, plain(arrays=digest(data)))
+    path.with_suffix(".npz").write_bytes(data)
+    (record,) = Store(tmp_path).read().records.values()
+    assert "x" in Store(tmp_path).arrays(record)

@@ -91,3 +91,32 @@ def test_the_bench_keeps_what_the_scores_are_means_of(small):
     assert kept["divergence"].astype(float).mean() == pytest.approx(score.kl_divergence, rel=1e-3)
     entropy = own["entropy"].astype(float).mean()
     assert score.kl_divergence + entropy == pytest.approx(score.cross_entropy, rel=1e-3)
+
+
+WRONG = {
+    "scalar": {"divergence": np.float16(1)},
+    "text": {"divergence": np.array(["a"] * N)},
+    "one input": {"divergence": np.ones(1)},
+    "bits of other inputs": {"divergence": np.ones(N), "agrees": np.zeros(2, np.uint8)},
+    "bits as numbers": {"divergence": np.ones(N), "right": np.zeros(5)},
+}
+
+
+@pytest.mark.parametrize("arrays", WRONG.values(), ids=WRONG)
+def test_arrays_that_are_no_outcomes_are_left_out(arrays):
+    assert halves([record("stitcher", "1", True)], lambda each: arrays).empty
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"entropy": np.ones(N)},
+        {"entropy": np.ones(N + 1), "right": np.zeros(5, np.uint8)},
+        {"entropy": np.ones(N), "right": np.zeros((5, 2), np.uint8)},
+    ],
+    ids=["without bits", "of other inputs", "of other attributes"],
+)
+def test_outcomes_of_the_end_that_are_not_of_the_stitched_inputs_are_not_used(own):
+    of = {"stitcher1e": {"divergence": np.ones(N), "right": np.zeros(5, np.uint8)}, "network1e": own}
+    found = halves([record("stitcher", "1", True), record("network", "1", True)], lambda each: of[each.key])
+    assert set(found["quantity"]) == {"kl_divergence"}

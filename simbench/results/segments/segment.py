@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simbench.errors import InputError
+from simbench.results import archives
 from simbench.results.record import Record
 from simbench.results.segments import columnar, form
 from simbench.system.provenance import digest
@@ -88,7 +89,7 @@ class Segment:
                     yield columnar.digits(self.keys[place])
 
     def _complete(self, row: dict[str, Any], place: int) -> bool:
-        return not row["arrays"] or bool(self.array(place, row["arrays"]))
+        return not row["arrays"] or archives.readable(self.array(place, row["arrays"]))
 
     def columns(self, names: Sequence[str]) -> pa.Table:
         """These columns of all records."""

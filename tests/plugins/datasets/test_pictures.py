@@ -140,3 +140,33 @@ def test_a_changed_bit_of_a_jpeg_is_an_error_or_another_fingerprint(tmp_path):
             refused += 1
             assert "0.jpg" in str(error)
     assert refused < len(places)  # no checksum: most are other pixels
+
+
+def jpeg(file: Path, **options) -> bytes:
+    """A picture of many colours; its bytes."""
+    grid = np.linspace(0, 255, 64 * 64 * 3).reshape(64, 64, 3) * 7 % 256
+    Image.fromarray(grid.astype(np.uint8)).save(file, **options)
+    return file.read_bytes()
+
+
+KINDS = {
+    "plain": {"quality": 95},
+    "progressive": {"progressive": True},
+    "with restarts": {"restart_marker_blocks": 2},
+    "with notes": {"exif": b"Exif\0\0II\xff\xd9\xff\xda" + bytes(40), "comment": b"\xff\xd9\xff\xff"},
+}
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_a_jpeg_whose_end_is_lost_or_all_zeros_is_refused(tmp_path, options):
+    file = tmp_path / "a.jpg"
+    whole = jpeg(file, **options)
+    with pictures.strict():
+        sound = np.asarray(pictures.upright(file))
+        file.write_bytes(whole + b"what a camera adds \xff\xda")
+        assert (np.asarray(pictures.upright(file)) == sound).all()
+        for lost in (1, 2, 3, 8, 64, 300, 1000):
+            for end in (b"", bytes(lost)):
+                file.write_bytes(whole[:-lost] + end)
+                with pytest.raises((OSError, ValueError, UserWarning)):
+                    pictures.upright(file)

@@ -113,6 +113,16 @@ def test_a_changed_array_is_found_by_the_doctor_and_the_others_are_kept(packed):
     assert set(Store(packed).read().records) == set(before) - set(bad)
 
 
+def test_the_doctor_examines_the_tables_of_the_others_where_an_array_is_changed(packed):
+    (packed / "measurements.csv").write_text("of before")
+    flipped(segments(packed, ".arrays")[0], 300)
+    findings = list(examined(packed, {}))
+    assert [finding.path.suffix for finding in findings] == [".parquet", ".csv"]
+    for finding in findings:
+        heal(finding)
+    assert len(Store(packed).read().records) == NUMBER - 1 and not list(examined(packed, {}))
+
+
 def _readable(folder, record):
     try:
         return Store(folder).arrays(record)

@@ -40,11 +40,14 @@ class ImageFolder(Dataset):
     path: DIR. size: pixels per side; images of any other shape are resized bilinearly (antialiased).
     normalisation: mean and std of the inputs: the usual ones of "cifar10" or "imagenet", or "none" (values from 0 to
     1). They are fixed, not computed from the images, so that networks trained elsewhere receive the inputs they expect.
+    outputs: number of outputs of networks that tell other classes apart than those of the folder, such as 1000. Labels
+    are then left out, and stitched networks are scored by how well they agree with Model 2.
     """
 
     path: str = ""
     size: int = number(32, least=1)
     normalisation: Literal["cifar10", "imagenet", "none"] = "cifar10"
+    outputs: int | None = number(None, least=1)
 
     #: Files are decoded by one thread per core if they have at least this many bytes on average. Smaller files spend
     #: most of their time in Python (1 kB JPEGs on two cores: 128 us an image on one thread, 204 us on two).
@@ -77,17 +80,27 @@ class ImageFolder(Dataset):
 
     @cached_property
     def classes(self) -> int:
-        return len(classes_of(self._root))
+        return self.outputs or len(classes_of(self._root))
+
+    @property
+    def labelled(self) -> bool:
+        return self.outputs is None
+
+    def unlabelled(self, outputs: int) -> ImageFolder:
+        return replace(self, outputs=outputs)
 
     def prepare(self) -> None:
         self.fingerprint()
 
     def split(self, name: str) -> Split:
         """Images (n, 3, size, size) in a private memory map, which processes share as long as none writes to it."""
-        return decoded.read(self._decoded, name, self._decode)
+        whole = decoded.read(self._decoded, name, self._decode)
+        return whole if self.labelled else Split(whole.inputs, whole.labels * 0)
 
     def fingerprint(self) -> str:
         """The fingerprint of the decoded images, stored beside them."""
+        if not self.labelled:
+            return digest([replace(self, outputs=None).fingerprint(), "without labels", self.outputs])
         return decoded.fingerprint(self._decoded, self.normalisation, super().fingerprint, self._decode)
 
     @property

@@ -117,20 +117,28 @@ def compare_named(request: Request, registry: Registry, *, pairing: str, untrain
     where one is not trained yet. given: for `simbench.run`."""
     from dataclasses import replace
 
-    count = len(named(request.networks, registry))
-    if count != 2:
-        raise InputError(f"{count} networks are given; two are compared, such as tiny10@0 tiny10@1")
+    from simbench.runs.job import prepare
+
+    networks = named(request.networks, registry)
+    if len(networks) != 2:
+        raise InputError(f"{len(networks)} networks are given; two are compared, such as tiny10@0 tiny10@1")
     experiment = _experiment(registry, pairing=pairing, untrained=untrained)
     request = replace(request, experiments=(experiment,))
-    planned = run(request, registry=registry, dry_run=True)
-    if planned.untrained and not request.train:
+    home = networks[1].model.published()
+    if home and len(request.datasets) == 1:
+        given_as = request.datasets[0]
+        data = registry.get("datasets", given_as) if isinstance(given_as, str) else given_as
+        other = data.unlabelled(home.classes) if data.classes != home.classes else None
+        request = request if other is None else replace(request, datasets=(other,))
+    lacking = [
+        each for part in prepare(request, registry).parts for each in part.untrained if not each.model.published()
+    ]
+    if lacking and not request.train:
         raise InputError(
-            f"{planned.untrained} of the networks are not trained yet, and compare trains nothing unless asked; "
+            f"{len(lacking)} of the networks are not trained yet, and compare trains nothing unless asked; "
             "give --train, or weights as MODEL@FILE"
         )
     outcome = run(request, registry=registry, **given)
-    from simbench.runs.job import prepare
-
     selection = prepare(request, registry).parts[0].selection
     a, b = selection.networks
     return Board(outcome, experiment, a, b, selection.setting.dataset.label, {})

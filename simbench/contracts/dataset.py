@@ -57,6 +57,11 @@ class Dataset(Plugin):
         """Whether its splits can be read on this machine without a download; else a worker is sent them."""
         return True
 
+    def unlabelled(self, outputs: int) -> Dataset | None:
+        """The same inputs without labels, for networks whose so many outputs are not its classes; None where the data
+        set cannot do without."""
+        return None
+
     def prepare(self) -> None:
         """Called before anything is computed: raise InputError when the data cannot be read or fetched."""
 

@@ -17,7 +17,7 @@ from simbench.networks.training import recipe_of, title, train
 from simbench.networks.wrappings import renamed, report
 from simbench.system.cache import cache_folder
 from simbench.system.names import unfit
-from simbench.system.provenance import digest, machine, versions
+from simbench.system.provenance import canonical, digest, machine, versions
 from simbench.system.seals import content_of, put, sealed, stamps, unsealed
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad, known, seed_of
@@ -51,7 +51,7 @@ def cached(
     entry = unsealed(sidecar, **NOTE)
     if entry is None:
         reason = f"{sidecar.name} is missing or damaged"
-    elif entry.get("identity") != identity:
+    elif canonical(entry["identity"]) != canonical(identity):  # plain data has no tuples
         reason = f"{sidecar.name} belongs to another network"
     elif entry.get("file") != content_of(file):
         reason = f"{file.name} is missing or damaged"
@@ -111,7 +111,7 @@ def keep(model: Model, dataset: Dataset, fingerprint: str, seed: int, state: dic
     state = {key: value.cpu() for key, value in state.items()}
     weights, content = content_hash(state), bytes_of(state)
     before = unsealed(sidecar, **NOTE) or {}
-    if before.get("identity") == identity and before["weights"] != weights:
+    if canonical(before.get("identity")) == canonical(identity) and before["weights"] != weights:
         report(
             f"{title(model, dataset, seed)}: {_verb(model)} again, with other weights than before; its "
             "cases are measured again"

@@ -1,10 +1,10 @@
-"""Networks that a request names one by one: MODEL@FILE of a checkpoint, MODEL@SEED, MODEL[weights=NAME] of published
-weights, or an object."""
+"""Networks that a request names one by one: MODEL@FILE of a checkpoint, MODEL@SEED, a MODEL that others have published
+weights of, or an object."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from simbench.errors import InputError
 from simbench.networks.panels import PanelFile
 from simbench.registry import Registry
 from simbench.runs.chosen import parts
-from simbench.runs.placeholders import checkpoint, network_of
+from simbench.runs.placeholders import checkpoint, network_of, published
 
 ALLOWED = "allowed: MODEL@FILE of a checkpoint, or MODEL@SEED, such as tiny10@0"
 
@@ -31,6 +31,9 @@ class Named:
             return self.origin
         if isinstance(self.origin, Path):
             return checkpoint(self.model, self.origin, dataset)
+        home = self.model.published()
+        if home and home.classes != dataset.classes:
+            return published(self.model, home)
         return network_of(self.model, dataset, fingerprint, self.origin, panels)
 
 
@@ -53,10 +56,11 @@ def _typed(text: str, registry: Registry) -> Named:
         raise InputError(f"network {text!r} has no model; {ALLOWED}")
     known: Any = registry.get("models", model)
     if not origin:
+        if "weights" in known.params and not known.published():
+            known = replace(known, weights="DEFAULT")
         if known.published():
             return Named(known, 0)
-        own = f", or {model}[weights=DEFAULT], the published ones" if "weights" in known.params else ""
-        raise InputError(f"network {text!r} has no weights; {ALLOWED}{own}")
+        raise InputError(f"network {text!r} has no weights; {ALLOWED}")
     return Named(known, int(origin) if origin.isascii() and origin.isdecimal() else Path(origin).expanduser())
 
 

@@ -30,6 +30,14 @@ def foreign(network: Network, origin: Dataset, fingerprint: str) -> Network:
     return replace(network, seed=f"{network.seed}@{origin.label}", dataset=origin, fingerprint=fingerprint)
 
 
+def published(model: Model, home: Dataset) -> Network:
+    """The network of published weights that were trained on other data, or a placeholder where they are not fetched."""
+    network = weights.cached(model, home, "", 0) or Network(
+        model, "", UNTRAINED, Path(), graph=architecture(model, home)
+    )
+    return replace(network, seed=f"published@{home.label}", dataset=home, fingerprint="published")
+
+
 def trained_as(network: Network, setting: Setting) -> tuple:
     """Key of a training: placeholders with equal keys stand for the same network."""
     return network.model.spec, network.home(setting).label, network.seed.partition("@")[0]

@@ -6,17 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 
 from simbench.contracts import Dataset, Design, Experiment, Model, splits
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Network, Selection, Setting
 from simbench.errors import InputError, Unplanned
 from simbench.isolation.copies import handed
-from simbench.networks import weights
-from simbench.networks.architectures import architecture
 from simbench.runs.cases import Cases, ordered
-from simbench.runs.placeholders import UNTRAINED, distinct, foreign, given, network_of
+from simbench.runs.placeholders import UNTRAINED, distinct, foreign, given, network_of, published
 from simbench.runs.resolved import Resolved, Scope
 from simbench.system.raised import told
 from simbench.system.stopwatch import stage
@@ -114,18 +111,15 @@ def _networks(
     resolved: Resolved,
 ) -> Iterator[Network]:
     """The networks of a model: one per seed and data set, or the published one."""
-    published = model.published()
-    if published and not scope.experiment.across:
+    home = model.published()
+    if home and not scope.experiment.across:
         raise InputError(
-            f"{model.spec} was trained on {published.label} ({published.classes} outputs), and "
+            f"{model.spec} was trained on {home.label} ({home.classes} outputs), and "
             f"{scope.experiment.name} measures networks on the data they were trained on, here "
             f"{dataset.label}; use an experiment across data sets, or train {model.name}"
         )
-    if published:
-        network = weights.cached(model, published, "", 0) or Network(
-            model, "", UNTRAINED, Path(), graph=architecture(model, published)
-        )
-        yield replace(network, seed=f"published@{published.label}", dataset=published, fingerprint="published")
+    if home:
+        yield published(model, home)
         return
     for origin in origins:
         for seed in scope.seeds:

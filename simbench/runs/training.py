@@ -44,7 +44,7 @@ def trained(job: Job, progress: Progress, courier: Courier | None = None) -> Job
             lost.append(f"{training.what} is left out: its training {network}")
         else:
             ready[training.key] = network
-        progress.advance(1, lost[-1] if isinstance(network, Died) else f"trained {training.what}")
+        progress.advance(1, lost[-1] if isinstance(network, Died) else f"{_verb(training)} {training.what}")
     parts = []
     for part in job.parts:
         setting = part.selection.setting
@@ -100,6 +100,10 @@ class Sent(Errand):
 
     training: Training = None
     losses: int = 0
+
+
+def _verb(training: Training) -> str:
+    return "fetched" if training.network.model.published() else "trained"
 
 
 def _here(wanted: Iterable[Training], device: str) -> Iterator[tuple[Training, Network | Died]]:

@@ -19,6 +19,8 @@ import torch
 
 import simbench
 from simbench import InputError
+from simbench.boards.compare import compare_named
+from simbench.runs.request import Request
 
 REGISTRY = simbench.load()
 
@@ -130,3 +132,44 @@ def test_weights_of_the_hub_are_read_from_its_cache(tmp_path):
     sums = json.loads(done.stdout.splitlines()[-1])
     expected = {spec: sum(x.double().sum().item() for x in net.state_dict().values()) for spec, net in specs.items()}
     assert sums == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A folder of random images of two classes."""
+    from PIL import Image
+
+    draw = torch.Generator().manual_seed(0)
+    for place in (f"{split}/{name}" for split in ("train", "test") for name in ("cat", "dog")):
+        (tmp_path / "images" / place).mkdir(parents=True)
+        for number in range(16):
+            pixels = torch.randint(0, 256, (32, 32, 3), generator=draw, dtype=torch.uint8)
+            Image.fromarray(pixels.numpy()).save(tmp_path / "images" / place / f"{number}.png")
+    return tmp_path / "images"
+
+
+@pytest.mark.long
+def test_published_networks_are_compared_by_name_on_images_of_other_classes(
+    squeezenet, images, tmp_path, monkeypatch, capsys
+):
+    """They take the images without labels where network b tells other classes apart, and are fetched once."""
+    monkeypatch.setenv("SIMBENCH_CACHE", str(tmp_path / "cache"))
+    torch.manual_seed(2)
+    other, two = tmp_path / "other.pt", tmp_path / "two.pt"
+    from torchvision import models
+
+    torch.save(models.squeezenet1_1().state_dict(), other)
+    torch.save(models.squeezenet1_1(num_classes=2).state_dict(), two)
+    usual = {"datasets": (f"imagefolder:{images}",), "layers": ("features.5",), "indices": ("cka",)}
+    usual |= {"stitchers": ("least_squares",), "results": tmp_path / "results"}
+
+    def rows(a: str, b: str) -> dict:
+        board = compare_named(Request(networks=(a, b), **usual), REGISTRY, pairing="all", untrained=False)
+        return {row.quantity: row.value for row in board.rows.itertuples() if row.status == "ok"}
+
+    without = rows(f"torchvision:squeezenet1_1@{other}", "torchvision:squeezenet1_1")
+    assert {"similarity", "agreement", "kl_divergence"} <= without.keys() and "accuracy" not in without
+    labelled = rows("torchvision:squeezenet1_1", f"torchvision:squeezenet1_1@{two}")
+    assert {"similarity", "agreement", "accuracy"} <= labelled.keys()
+    assert rows("torchvision:squeezenet1_1", f"torchvision:squeezenet1_1@{two}") == labelled
+    assert "again" not in capsys.readouterr().err

@@ -68,6 +68,17 @@ def test_images_follow_each_other_by_class_and_name(root):
     assert (data.channels, data.classes) == (3, 2)
 
 
+def test_with_other_outputs_than_classes_it_has_no_labels(root):
+    data = ImageFolder(str(root))
+    without = data.unlabelled(1000)
+    assert (without.classes, without.labelled, data.labelled) == (1000, False, True)
+    assert without.label == "imagefolder[path=pets,outputs=1000]"
+    for split in SPLITS:
+        assert np.array_equal(without.split(split).inputs, data.split(split).inputs)
+        assert without.split(split).labels.tolist() == [0] * 6
+    assert len({data.fingerprint(), without.fingerprint(), data.unlabelled(10).fingerprint()}) == 3
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".bmp", ".ppm", ".tiff", ".webp"])
 def test_other_formats_are_read_as_pillow_reads_them(tmp_path, suffix):
     root = tree(tmp_path / "pets", n=1, suffix=suffix)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+import sys
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,7 +13,7 @@ from simbench import columns
 from simbench.contracts import BoardColumn, Experiment, Kept
 from simbench.errors import InputError
 from simbench.results import figures, frames, tables
-from simbench.results.frames import Frame
+from simbench.results.frames import Entry, Frame
 from simbench.results.outcomes import halves
 from simbench.results.store import Contents, Store
 from simbench.statistics.correlate import correlate
@@ -20,6 +22,9 @@ from simbench.system.provenance import digest
 from simbench.system.raised import told
 from simbench.system.stopwatch import stage
 from simbench.system.surroundings import abroad
+
+if TYPE_CHECKING:
+    from numpy import ndarray
 
 #: Files of a results folder, beside records/, runs/ and figures/.
 FILES = tuple(columns.TABLES)
@@ -58,12 +63,28 @@ def publish(
     if anew or any(changed) or not _derived(folder, columns.board(declared)):
         for name in DERIVED:  # if interrupted from here on, the next call computes them
             (folder / name).unlink(missing_ok=True)
-        correlations = correlate(measured, methods, halves(shown.entries(), (store or Store(folder)).arrays))
+        correlations = correlate(measured, methods, halves(shown.entries(), _readable(store or Store(folder))))
         ranked = leaderboard(correlations, methods, measured, declared, target, scope)
         tables.write(correlations.table, folder / "correlations.csv")
         tables.write(ranked.table, folder / "leaderboard.csv")
         tables.write(ranked.comparisons, folder / "comparisons.csv")
     return left_out
+
+
+def _readable(store: Store) -> Callable[[Entry], Mapping[str, ndarray]]:
+    """The arrays of a record; {} where they are damaged, which the first time is a line on stderr."""
+    said: list[str] = []
+
+    def arrays(record: Entry) -> Mapping[str, ndarray]:
+        try:
+            return store.arrays(record)
+        except InputError as error:
+            if not said:
+                print(f"simbench: {error}; noise ceilings are computed without such records", file=sys.stderr)
+            said.append(record.key)
+            return {}
+
+    return arrays
 
 
 def _write_cuts(frame: pd.DataFrame, path: Path) -> None:

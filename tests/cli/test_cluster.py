@@ -61,7 +61,7 @@ def test_a_killed_scheduler_ends_the_run_in_one_line_and_it_goes_on_elsewhere(
         own.scheduler.kill()
         said = ended(running)
         assert running.returncode == 1 and said.splitlines()[-1] == (
-            f"simbench: the Dask scheduler {own.address} is gone; finished cases are on record, the same command goes "
+            f"simbench: the Dask scheduler {own.address} is gone; what is on record stays, the same command goes "
             "on from here"
         )
         there = len(list(tmp_path.rglob("records/*/*.json")))

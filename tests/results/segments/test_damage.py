@@ -11,6 +11,7 @@ from packed import filled, same, whole
 
 from simbench.errors import InputError
 from simbench.publishing.doctor import examined, heal
+from simbench.results.folder import publish
 from simbench.results.segments.packing import pack
 from simbench.results.store import Store
 
@@ -121,6 +122,14 @@ def test_the_doctor_examines_the_tables_of_the_others_where_an_array_is_changed(
     for finding in findings:
         heal(finding)
     assert len(Store(packed).read().records) == NUMBER - 1 and not list(examined(packed, {}))
+
+
+def test_tables_are_derived_without_an_array_that_is_changed(packed, capsys):
+    flipped(segments(packed, ".arrays")[0], 300)
+    publish(Store(packed).read(), packed)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "simbench doctor --heal" in said and said.endswith("without such records\n")
+    assert (packed / "leaderboard.csv").is_file() and (packed / "correlations.csv").is_file()
 
 
 def _readable(folder, record):

@@ -17,8 +17,9 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 
+from simbench.system import streams
 from simbench.system.knob import Knob
 from simbench.system.torch_knobs import torch_knobs
 
@@ -53,6 +54,9 @@ def _python() -> Iterator[Knob]:
     yield Knob("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit)
     # Of `_signal`: `signal` looks for the name of a handler, which takes ten times as long.
     yield Knob("the handler of SIGINT", lambda: _signal.getsignal(signal.SIGINT), _handle, lambda x, y: x is y)
+
+    for name in streams.NUMBERS:
+        yield Knob(f"sys.{name}", partial(streams.present, name), partial(streams.put_back, name), streams.same)
 
 
 def _handle(handler: object) -> None:

@@ -155,7 +155,7 @@ def unit_costs(spec: str, networks: int, wanted: float | None) -> Iterator[Figur
         job = prepare(request, registry)
         store = Store(request.results)
         with (
-            opened(registry.get("executors", spec), Need(job.pending, 1)) as workers,
+            opened(registry.get("executors", spec), lambda: Need(job.pending, 1)) as workers,
             carrying(workers, Silent(), request) as courier,
         ):
             cases = [(unit, case) for unit in planned(job, WORKERS)[0] for case in unit.cases if case.kind == "index"]

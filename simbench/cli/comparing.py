@@ -53,8 +53,8 @@ from simbench.cli.running import MANY, Whole
 def compare_command(command: str, network_a: str, network_b: str, pairing: str, untrained: bool, **options) -> int:
     """Compare all layers of two networks: NETWORK_A up to a layer in front of NETWORK_B above a layer.
 
-    A network is MODEL@FILE, with the weights of a checkpoint, MODEL@SEED, or
-    MODEL[weights=DEFAULT], with published weights:
+    A network is MODEL@FILE, with the weights of a checkpoint, MODEL@SEED, or a
+    MODEL of torchvision, timm or transformers, with its published weights:
 
     \b
     simbench compare tiny10@0 resnet20@a.pt --data digits --layers 'bn*,layer*'

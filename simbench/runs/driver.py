@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simbench.contracts import Row
+from simbench.contracts import Need, Row
 from simbench.contracts.case import Case
 from simbench.registry import Registry
 from simbench.results.current import Current
@@ -57,20 +57,26 @@ class Recorded:
     lost: tuple[str, ...] = ()
 
 
-def run(job: Job, registry: Registry, progress: Progress, command: str = "", executor: object = None) -> Recorded:
+def run(
+    job: Job,
+    registry: Registry,
+    progress: Progress,
+    command: str = "",
+    executor: object = None,
+    need: Need | None = None,
+) -> Recorded:
     """Train, measure and record what the job lacks. After an interruption, the same job resumes where it stopped.
 
     command: command line that repeats the run, for runs.csv. executor: an executor or a pool of `concurrent.futures`,
-    which measures the cases; by default, this process.
+    which measures the cases; by default, this process. need: what the job asks of it, where that is known already.
     """
     start, request = time.perf_counter(), job.resolved.request
     store, name, count, joints = Store(request.results), "", 0, Joints()
     described: dict[str, dict] = {}
     untrained = job.untrained
-    need = needed(job)
     try:
         with (
-            opened(executor if job.pending else None, need) as workers,
+            opened(executor if job.pending else None, lambda: need or needed(job)) as workers,
             carrying(workers, progress, request) as courier,
         ):
             job = trained(job, progress, courier)

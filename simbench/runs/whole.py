@@ -81,16 +81,20 @@ def run(
             for line in lines(outcome.known):
                 progress.say(line)
         return outcome
+    need = None
     if job.pending:
         if isinstance(executor, Executor):
-            executor.ahead(needed(job))
+            need = needed(job)
+            executor.ahead(need)
         with stage(START):
             import simbench.measuring.measure  # noqa: F401 (imports torch here rather than in the first stage that needs it)
     with watched(), _threads(request.threads if job.pending else None):
-        return _finished(job, registry, progress, command, executor, declared, notes)
+        return _finished(job, registry, progress, command, executor, need, declared, notes)
 
 
-def _finished(job: Job, registry: Registry, progress: Progress, command: str, executor, declared, notes) -> Outcome:
+def _finished(
+    job: Job, registry: Registry, progress: Progress, command: str, executor, need, declared, notes
+) -> Outcome:
     """Measure, tabulate and draw."""
     from simbench.results import folder as publish
     from simbench.results import text
@@ -99,7 +103,7 @@ def _finished(job: Job, registry: Registry, progress: Progress, command: str, ex
     from simbench.runs.outcome import Outcome
     from simbench.system.raised import told
 
-    recorded = run(job, registry, progress, command, executor)
+    recorded = run(job, registry, progress, command, executor, need)
     folder, experiments = job.resolved.request.results, job.resolved.experiments
     contents = Store(folder).read() if recorded.measured else job.contents
     untabulated, left_out = {}, 0

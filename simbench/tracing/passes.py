@@ -17,7 +17,7 @@ class _Operations:
 
     def operation(self, func: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run one operation of torch; gives its output."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} defines no `operation`")
 
 
 class Pass(_Operations, TorchDispatchMode):

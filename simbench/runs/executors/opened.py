@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from simbench.contracts import Executor, Need, Workers
@@ -13,13 +13,13 @@ from simbench.runs.progress import Progress
 from simbench.runs.request import Request
 
 
-def opened(executor: object, need: Need) -> AbstractContextManager[Workers | None]:
-    """A context with the workers of an executor; those of a pool, which stays open; or None, for this process. Raises
-    InputError for anything else."""
+def opened(executor: object, need: Callable[[], Need]) -> AbstractContextManager[Workers | None]:
+    """A context with the workers of an executor; those of a pool, which stays open; or None, for this process. need:
+    what an executor is asked for. Raises InputError for anything else."""
     if executor is None:
         return nullcontext()
     if isinstance(executor, Executor):
-        return executor.open(need)
+        return executor.open(need())
     if isinstance(executor, concurrent.futures.Executor):
         return nullcontext(Workers(executor, 2 * getattr(executor, "_max_workers", 1)))
     raise InputError(

@@ -107,6 +107,10 @@ engine: text: what cut the end network: sequential, fx, export, export with inpu
     hook (the end is the whole network, with one output replaced) or none
 end_multiply_adds: whole: multiply-adds of the end for one input; empty without an end
 fit_rows: whole: rows that a stitch is fitted on: train inputs times the places of a layer
+view: text: view that these rows are of; empty where the layers do not come together
+mask: text: padding (tokens that an attention_mask marks are not among these rows) or none; empty where the layers do
+    not come together
+resize: text: rule by which a comes to another height and width, where b has one: bilinear, nearest, area or none
 alignment: text: what is done to a and b so that their rows pair; empty where nothing is
 class_tokens: text: pass (through the stitch) or dropped (an end gets their means); empty without class tokens
 cut_note: text: why there is no end

@@ -9,6 +9,7 @@ from simbench.contracts import Experiment, Stitcher
 from simbench.contracts.case import Case
 from simbench.errors import Inapplicable
 from simbench.measuring.aligned import Aligned
+from simbench.moments import views
 from simbench.networks.stages import in_a_row
 from simbench.system.raised import message
 
@@ -37,7 +38,7 @@ def joint(case: Case, bench: Workbench) -> dict[str, Any] | None:
     for side, network, layer, shape in zip("ab", (case.a, case.b), (case.layer_a, case.layer_b), shapes, strict=True):
         row |= {f"weights_{side}": network.weights, f"graph_{side}": network.graph}
         row |= {f"shape_{side}": "x".join(map(str, shape)), f"layout_{side}": _layout(bench, network, layer, shape)}
-    row |= {"engine": "none", "end_multiply_adds": None, "cut_note": ""}
+    row |= {"engine": "none", "end_multiply_adds": None, "cut_note": "", "resize": case.resize or "none"}
     try:
         row["engine"] = bench.activations.engine(case.b, case.layer_b)
         row["end_multiply_adds"] = bench.multiply_adds(case.b, case.layer_b)
@@ -52,8 +53,9 @@ def _layout(bench: Workbench, network: Network, layer: str, shape: tuple[int, ..
 
 
 def _alignment(case: Case, bench: Workbench) -> dict[str, Any]:
-    """Rows, alignment and the rule for class tokens; empty where the layers do not come together."""
-    nothing = {"fit_rows": None, "alignment": "", "class_tokens": ""}
+    """Rows, what was left out of them, alignment and the rule for class tokens; empty where the layers do not come
+    together."""
+    nothing = {"fit_rows": None, "view": "", "mask": "", "alignment": "", "class_tokens": ""}
     try:
         bench.must_pair(case, "spatial")
         both = bench.members(case, "spatial", moved=True)
@@ -62,8 +64,11 @@ def _alignment(case: Case, bench: Workbench) -> dict[str, Any]:
     said = [f"{side}: {layer.said}" for side, (_, layer) in zip("ab", both, strict=True) if isinstance(layer, Aligned)]
     layouts = [bench.activations.layout(*member) for member in ((case.a, case.layer_a), (case.b, case.layer_b))]
     leading = any(layout is not None and layout.prefix for layout in layouts)
+    masked = views.leaves_out(bench.shape(*both[1]), "spatial", bench.activations.kept("train"))
     return {
         "fit_rows": bench.places(both[1], "train"),
+        "view": "spatial",
+        "mask": "padding" if masked else "none",
         "alignment": "; ".join(said),
         "class_tokens": ("dropped" if said else "pass") if leading else "",
     }

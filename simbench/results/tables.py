@@ -90,8 +90,9 @@ def runs(contents: Contents) -> pd.DataFrame:
 
 def cuts(contents: Contents) -> pd.DataFrame:
     """One row per two layers that were stitched, as the latest run saw them, by their names."""
+    older = {name: "" for name, column in columns.CUTS.items() if column.type == "text"}  # what earlier runs lack
     rows = {
-        tuple(row.get(name, "") for name in columns.CUT_KEY): row | {"run": run}
+        tuple(row.get(name, "") for name in columns.CUT_KEY): older | row | {"run": run}
         for run, description in sorted(contents.runs.items())
         for row in description.get("cuts", ())
     }

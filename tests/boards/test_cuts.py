@@ -57,6 +57,7 @@ def test_shapes_and_layouts_are_those_of_the_layers(board):
     assert (found.shape_b, found.layout_b) == ("8x10x1", "tokens[prefix=1,grid=3x3]")
     assert found.alignment == "a: resized from 6 x 6 to 3 x 3, bilinear; b: tokens as 3 x 3 without the first 1"
     assert found.class_tokens == "dropped" and found.fit_rows == 32 * 9
+    assert (found.view, found.mask, found.resize) == ("spatial", "none", "bilinear")
 
 
 def test_multiply_adds_are_those_of_what_runs_above_the_layer(board, nets):
@@ -72,6 +73,29 @@ def test_class_tokens_pass_between_tokens_of_one_layout(nets, tmp_path):
     board = simbench.compare(nets[1], Tokens().eval(), data=(INPUTS, LABELS), **QUICK, **given)
     found = between(board, "blocks.0", "blocks.0")
     assert (found.class_tokens, found.alignment, found.fit_rows) == ("pass", "", 32 * 10)
+
+
+def test_layers_that_do_not_come_together_have_no_rows(nets, tmp_path):
+    given = {"layers": "act,flat", "names": ("x", "y"), "results": tmp_path}
+    board = simbench.compare(nets[0], row(6, 1), data=(INPUTS, LABELS), **QUICK, **given)
+    found = between(board, "flat", "act")
+    assert (found.view, found.mask, found.alignment, found.resize) == ("", "", "", "bilinear")
+    assert board.cuts["fit_rows"].isna().sum() == 1
+
+
+def test_a_table_and_a_run_of_before_these_columns_can_be_read(board, tmp_path):
+    later = ["view", "mask", "resize"]
+    board.outcome.cuts.drop(columns=later).to_csv(tmp_path / "cuts.csv", index=False)
+    assert set(later).isdisjoint(folder.read(tmp_path, "cuts.csv").columns)
+    (name,) = Store(board.outcome.folder).read().runs
+    described = Store(board.outcome.folder).read().runs[name]
+    for cut in described["cuts"]:
+        for each in later:
+            del cut[each]
+    Store(tmp_path).put_run(name, described)
+    folder.publish(Store(tmp_path).read(), tmp_path)
+    found = folder.read(tmp_path, "cuts.csv")
+    assert len(found) == len(board.cuts) and (found[later] == "").all(axis=None)
 
 
 @pytest.mark.long

@@ -115,7 +115,8 @@ def test_a_stitch_is_fitted_to_them_and_its_residual_is_theirs(text):
         assert found == pytest.approx(simbench.similarity(spec, affine(a), b), abs=SAME), spec
     front = bench.representation(case.a, "mix", "train")
     assert torch.allclose(bench.fit(stitch, stitched, front=front).weight, affine.weight, atol=1e-6)
-    assert joint(stitched, bench)["fit_rows"] == len(x)
+    told = joint(stitched, bench)
+    assert (told["fit_rows"], told["mask"]) == (len(x), "padding")
 
 
 def test_more_padding_changes_no_number(text):

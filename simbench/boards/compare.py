@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simbench.boards.board import Board
+from simbench.boards.declaring import must_match, of_both
 from simbench.contracts import Experiment
 from simbench.errors import InputError
 from simbench.registry import Registry, load
@@ -38,6 +39,7 @@ def compare(
     names: tuple[str, str] | None = None,
     task: str = "auto",
     view: str | Iterable[str] = VIEW,
+    layouts: str | Mapping[str, str] | tuple | None = None,
     pairing: str = "all",
     untrained: bool = True,
     max_samples: int = 10_000,
@@ -56,6 +58,8 @@ def compare(
     layers: "auto" (those of `simbench.cutting.default_layers`: stages, and the blocks in them), "all", or names and
         patterns. pairing: "all", or "depth" for layers of similar relative depth alone. untrained: also stitch a front
         of net_a with initial weights (parameters of modules without `reset_parameters` are put in a random order).
+    layouts: the meaning of the axes of outputs, as for `simbench.similarities`, where a pass does not show it or view
+        "cls" needs it: "ntc", {"encoder.layer.*": "tokens[prefix=1]"}, or a pair of these, for net_a and net_b.
     preprocess_a, preprocess_b: what a network is called with for a batch of inputs (n, ...), where that is not the
         batch: its normalisation, another size.
     task: "classification", "regression" (scored by R2 and the mean squared error), or "auto": floats that can be no
@@ -78,6 +82,7 @@ def compare(
     from simbench.boards.data import Given, collected, halves
     from simbench.boards.live import Live
 
+    said = of_both(layouts)
     train = collected(data, "data")
     parts = halves(*train) if test is None else [train, collected(test, "test")]
     called = names or _names(net_a, net_b)
@@ -85,9 +90,10 @@ def compare(
         raise InputError(f"the name of a network {unfit(name)}; give two names with names=")
     sample = torch.from_numpy(parts[1][0][:4])
     models = [
-        Live(name, net, sample, prepare)
-        for name, net, prepare in zip(called, (net_a, net_b), (preprocess_a, preprocess_b), strict=True)
+        Live(name, net, sample, prepare, mine)
+        for name, net, prepare, mine in zip(called, (net_a, net_b), (preprocess_a, preprocess_b), said, strict=True)
     ]
+    must_match(said, (models[0].modules, models[1].modules))
     _check_outputs(models, parts[0][1])
     dataset = Given(parts[0], parts[1], models[1].outputs or models[0].outputs or 1, task)
     networks = tuple(model.network() for model in models)
@@ -112,7 +118,9 @@ def compare(
     return Board(outcome, experiment, networks[0], networks[1], dataset.label, skipped)
 
 
-def compare_named(request: Request, registry: Registry, *, pairing: str, untrained: bool, **given) -> Board:
+def compare_named(
+    request: Request, registry: Registry, *, pairing: str, untrained: bool, layouts: Any = None, **given
+) -> Board:
     """The same for two networks of `request.networks`, as typed. Raises InputError for another number of them, and
     where one is not trained yet. given: for `simbench.run`."""
     from dataclasses import replace
@@ -122,8 +130,11 @@ def compare_named(request: Request, registry: Registry, *, pairing: str, untrain
     networks = named(request.networks, registry)
     if len(networks) != 2:
         raise InputError(f"{len(networks)} networks are given; two are compared, such as tiny10@0 tiny10@1")
+    said = of_both(layouts)
+    must_match(said, (networks[0].model.layers, networks[1].model.layers))
+    networks = tuple(replace(each, layouts=mine) for each, mine in zip(networks, said, strict=True))
     experiment = _experiment(registry, pairing=pairing, untrained=untrained)
-    request = replace(request, experiments=(experiment,))
+    request = replace(request, experiments=(experiment,), networks=networks)
     home = networks[1].model.published()
     if home and len(request.datasets) == 1:
         given_as = request.datasets[0]

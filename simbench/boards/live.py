@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from simbench.boards.declaring import Said, fitting
 from simbench.contracts import Model
 from simbench.contracts.selection import Network
 from simbench.cutting.cutter import Cutter
@@ -33,15 +34,21 @@ class Live(Model):
     (n, outputs) gives features: its layers are compared by indices, and stitched as far as the residual of a direct
     match.
     layers: those that can be read (`simbench.cutting.Layer.unfit`) below its output. skipped: layer -> why not.
+    said: what the user says of the layouts of its layers. modules: all that there are.
     """
 
     source = "given as an object"
 
     def __init__(
-        self, name: str, net: nn.Module, inputs: Tensor, preprocess: Callable[[Tensor], Tensor] | None = None
+        self,
+        name: str,
+        net: nn.Module,
+        inputs: Tensor,
+        preprocess: Callable[[Tensor], Tensor] | None = None,
+        said: Said = (),
     ) -> None:
-        """inputs: some of the data, from which the layers are found. Raises InputError for what is no network, or does
-        not take them."""
+        """inputs: some of the data, from which the layers are found. said: layouts of layers. Raises InputError for
+        what is no network, or does not take them."""
         if not isinstance(net, nn.Module):
             raise InputError(f"{name} is a {type(net).__name__}; give a torch.nn.Module")
         self.name, self._net, self._preprocess = name, _seen_through(net), preprocess
@@ -65,8 +72,11 @@ class Live(Model):
         self.outputs = output.shape[1] if plainly else 0
         self.features = not plainly
         found = surveyed(Cutter(own, given), "hook")  # looks at the layers; where the network is cut it is traced
-        self.skipped = {layer.name: layer.unfit for layer in found if layer.unfit}
-        self._layers = _below_the_output(own, [layer.name for layer in found if not layer.unfit])
+        self.modules = tuple(layer.name for layer in found)
+        self.said = fitting(said, {layer.name: layer.shape if layer.engine else None for layer in found}, name)
+        unfit = {layer.name: layer.unfit for layer in found if layer.unfit and layer.name not in dict(self.said)}
+        self.skipped = unfit
+        self._layers = _below_the_output(own, [name for name in self.modules if name not in unfit])
         self._default_layers = tuple(layer for layer in default_layers(found) if layer in self._layers)
 
     @property
@@ -105,7 +115,9 @@ class Live(Model):
         """The network, named by the hash of its weights. Code of installed packages counts as far as its modules hold
         it: all that transformers calls takes minutes to describe."""
         weights = content_hash(self._net.state_dict())
-        return Network(self, weights[:8], weights, Path(), graph=graph(self.build(0, 0), frozenset()))
+        return Network(
+            self, weights[:8], weights, Path(), graph=graph(self.build(0, 0), frozenset()), layouts=self.said
+        )
 
 
 def _seen_through(net: nn.Module) -> nn.Module:

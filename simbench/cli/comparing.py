@@ -24,6 +24,13 @@ from simbench.cli.running import MANY, Whole
     help="spatial, flat, pooled, tokens, cls.  [default: spatial]",
 )
 @click.option(
+    "--layouts",
+    multiple=True,
+    type=Whole(),
+    metavar="LAYER=LAYOUT",
+    help="Axes of outputs where they are not certain, by layer or pattern: 'encoder.layer.*=tokens[prefix=1]'.",
+)
+@click.option(
     "--pairing",
     type=click.Choice(["all", "depth"]),
     default="all",
@@ -50,7 +57,9 @@ from simbench.cli.running import MANY, Whole
     help="Folder of records and tables.",
 )
 @click.pass_obj
-def compare_command(command: str, network_a: str, network_b: str, pairing: str, untrained: bool, **options) -> int:
+def compare_command(
+    command: str, network_a: str, network_b: str, pairing: str, untrained: bool, layouts: tuple[str, ...], **options
+) -> int:
     """Compare all layers of two networks: NETWORK_A up to a layer in front of NETWORK_B above a layer.
 
     A network is MODEL@FILE, with the weights of a checkpoint, MODEL@SEED, or a
@@ -63,6 +72,7 @@ def compare_command(command: str, network_a: str, network_b: str, pairing: str, 
     index and the stitched accuracy as two matrices side by side.
     """
     from simbench.boards.compare import INDICES, STITCHERS, VIEW, compare_named
+    from simbench.boards.declaring import typed
     from simbench.cli.installed import installed
     from simbench.runs.progress import progress
     from simbench.runs.request import Request
@@ -74,6 +84,7 @@ def compare_command(command: str, network_a: str, network_b: str, pairing: str, 
         installed(),
         pairing=pairing,
         untrained=untrained,
+        layouts=typed(layouts) or None,
         progress=progress(),
         command=command,
     )

@@ -98,7 +98,8 @@ weights_a: text: sha256 of the weights of the front network
 graph_a: text: hash of its computation
 shape_a: text: shape of the output of its layer for one input: channels x height x width, channels x tokens x 1, or
     channels
-layout_a: text: axes of that output in the network: image, image_last, tokens with prefix and grid, sequence or vector
+layout_a: text: axes of that output in the network: image, image_last, tokens with prefix and grid, sequence,
+    signal or vector
 weights_b: text: sha256 of the weights of the end network
 graph_b: text: hash of its computation
 shape_b: text: shape of the output of its layer, as `shape_a`

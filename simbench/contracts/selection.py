@@ -30,7 +30,8 @@ class Network:
     trained on, if it is measured on another one; its `seed` then names that data set, too.
     panel: the panel that it belongs to, with its version; `part` is then the first part of the names of its tensors in
     the file. initial: True for a network that is not trained: its weights are those that the model builds with a seed
-    made of `weights`, and there is no file.
+    made of `weights`, and there is no file. layouts: (name or pattern of layers, layout) that the user says of outputs;
+    the first that matches goes before those of the model.
     """
 
     model: Model
@@ -43,6 +44,7 @@ class Network:
     part: str = ""
     panel: str = ""
     initial: bool = False
+    layouts: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def name(self) -> str:
@@ -62,7 +64,8 @@ class Network:
     @cached_property
     def identity(self) -> list[Any]:
         """Plain data that determines the outputs of this network."""
-        return [self.model.identity, self.graph, self.weights, *([self.fingerprint] if self.dataset else [])]
+        said = [self.fingerprint] if self.dataset else []
+        return [self.model.identity, self.graph, self.weights, *said, *map(list, self.layouts)]
 
     @cached_property
     def untrained(self) -> Network:

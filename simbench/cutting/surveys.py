@@ -41,9 +41,12 @@ class Layer:
         """Why the bench cannot take the output as activations: of images, tokens or vectors; "" where it can."""
         if self.engine is None or self.shape is None:
             return self.reason
-        if len(self.shape) in (1, 3) or self.layout == "ntc":
+        if len(self.shape) in (1, 3) or self.layout in ("ntc", "nct"):
             return ""
-        return f"gives activations of shape (n, {', '.join(map(str, self.shape))}), whose axes are not certain"
+        given = f"gives activations of shape (n, {', '.join(map(str, self.shape))})"
+        if len(self.shape) == 2:
+            return f"{given}, whose axes are not certain: give layouts={{{self.name!r}: ...}}, 'ntc' or 'nct'"
+        return f"{given}; those of images, tokens, signals and vectors can be read"
 
     @property
     def exact(self) -> bool:

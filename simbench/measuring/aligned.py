@@ -16,7 +16,8 @@ class Aligned(str):
 
     layer: the layer itself. after: what its front's output passes through. before: what its end's input passes through
     first, so that the end takes the changed activations; None where an aligned layer is a front alone. alignment: the
-    resize that comes last, or None. unresized: the layer before that.
+    resize that comes last, or None. unresized: the layer before that. dropped: how many tokens are left out at the
+    beginning.
     """
 
     layer: str
@@ -24,6 +25,7 @@ class Aligned(str):
     before: Callable[[Tensor], Tensor] | None
     alignment: Alignment | None
     unresized: str
+    dropped: int
 
     def __new__(
         cls, layer: str, said: str, after: Callable[[Tensor], Tensor], before: Callable[[Tensor], Tensor] | None = None
@@ -31,7 +33,7 @@ class Aligned(str):
         """said: what is done, for messages; layers of one name are the same."""
         made = super().__new__(cls, f"{layer} ({said})")
         made.layer, made.after, made.before = layer, after, before
-        made.alignment, made.unresized = None, made
+        made.alignment, made.unresized, made.dropped = None, made, 0
         return made
 
     def parts(self, front: nn.Module, end: nn.Module) -> tuple[nn.Sequential, nn.Module]:
@@ -61,7 +63,7 @@ def resized(layer: str, alignment: Alignment) -> Aligned:
         made = Aligned(layer.layer, f"{layer.said}, {alignment.said}", lambda x: alignment(after(x)), layer.before)
     else:
         made = Aligned(layer, alignment.said, alignment)
-    made.alignment, made.unresized = alignment, layer
+    made.alignment, made.unresized, made.dropped = alignment, layer, getattr(layer, "dropped", 0)
     return made
 
 
@@ -85,7 +87,9 @@ def laid_out(layer: str, layout: Layout, leading: Tensor | None) -> Aligned:
         return whole.canonical(layout.raw(x, leading))
 
     grid = f" as {layout.grid[0]} x {layout.grid[1]}" if layout.grid else ""
-    return Aligned(layer, f"tokens{grid}" + f" without the first {layout.prefix}" * bool(layout.prefix), after, before)
+    made = Aligned(layer, f"tokens{grid}" + f" without the first {layout.prefix}" * bool(layout.prefix), after, before)
+    made.dropped = layout.prefix
+    return made
 
 
 class Step(nn.Module):

@@ -35,9 +35,8 @@ class Chance(Comparing):
         measured = self.similarity(index, case, split)
         if measured.value is None:
             raise (Inapplicable if measured.status == "skipped" else Undefined)(measured.note)
-        kept = self.activations.kept(split)
         if case.view in views.PLACED and any(
-            views.leaves_out(self.shape(*member), case.view, kept) for member in self.members(case, case.view)
+            self.padded(member, split, case.view) for member in self.members(case, case.view)
         ):
             raise Inapplicable(
                 f"inputs have unlike numbers of tokens, and whole inputs change places in view {case.view}; "

@@ -144,7 +144,7 @@ class Comparing(Sides):
             x = torch.cat(self.parts(front if drawn is None else front[drawn.to(front.device)]))
 
         def rows(x: Tensor) -> Tensor:
-            return self._drawn(index, views.rows(x, case.view, kept=self.activations.kept("test")).double(), case)
+            return self._drawn(index, views.rows(x, case.view, kept=self.activations.kept("test", b[1])).double(), case)
 
         def other() -> Tensor:
             return rows(self.sample(b, "test", case.view))

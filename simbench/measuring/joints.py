@@ -9,7 +9,6 @@ from simbench.contracts import Experiment, Stitcher
 from simbench.contracts.case import Case
 from simbench.errors import Inapplicable
 from simbench.measuring.aligned import Aligned
-from simbench.moments import views
 from simbench.networks.stages import in_a_row
 from simbench.system.raised import message
 
@@ -64,11 +63,10 @@ def _alignment(case: Case, bench: Workbench) -> dict[str, Any]:
     said = [f"{side}: {layer.said}" for side, (_, layer) in zip("ab", both, strict=True) if isinstance(layer, Aligned)]
     layouts = [bench.activations.layout(*member) for member in ((case.a, case.layer_a), (case.b, case.layer_b))]
     leading = any(layout is not None and layout.prefix for layout in layouts)
-    masked = views.leaves_out(bench.shape(*both[1]), "spatial", bench.activations.kept("train"))
     return {
         "fit_rows": bench.places(both[1], "train"),
         "view": "spatial",
-        "mask": "padding" if masked else "none",
+        "mask": "padding" if bench.padded(both[1], "train", "spatial") else "none",
         "alignment": "; ".join(said),
         "class_tokens": ("dropped" if said else "pass") if leading else "",
     }

@@ -60,7 +60,7 @@ class Pairs:
         if view in views.PLACED and size != own:
             raise Inapplicable(unpaired(("the front", size), (f"{case.layer_b} of {case.b.name}", own)))
         batches = zip(self.parts(front), self.activations.batches(network, layer, split), strict=True)
-        kept = self.activations.kept(split)
+        kept = self.activations.kept(split, layer)
         tokens = repeat(None) if kept is None else kept.split(self.activations.batch)
         taken = ([views.rows(x, view, kept=some) for x in pair] for pair, some in zip(batches, tokens, strict=False))
         return LayerMoments.of(taken).pair(0, 1)
@@ -76,7 +76,7 @@ class Pairs:
 
     def rows_of(self, member: Member, split: str, view: str) -> Tensor:
         """Rows (n, p) of a representation in a view (view flat: of a drawn sample of the inputs)."""
-        return views.rows(self.sample(member, split, view), view, kept=self.activations.kept(split))
+        return views.rows(self.sample(member, split, view), view, kept=self.activations.kept(split, member[1]))
 
     def sample(self, member: Member, split: str, view: str) -> Tensor:
         """Activations of the inputs that a view is taken of."""
@@ -88,10 +88,14 @@ class Pairs:
 
     def places(self, member: Member, split: str) -> int:
         """Number of pixels or tokens of a layer over all inputs of a split: of its rows in view spatial."""
-        shape, kept = self.shape(*member), self.activations.kept(split)
-        if kept is not None and views.leaves_out(shape, "spatial", kept):
+        kept = self.activations.kept(split, member[1])
+        if kept is not None and self.padded(member, split, "spatial"):
             return int(kept.sum())
-        return self.activations.count(split) * math.prod(shape[1:])
+        return self.activations.count(split) * math.prod(self.shape(*member)[1:])
+
+    def padded(self, member: Member, split: str, view: str) -> bool:
+        """Whether a view leaves padding of a layer out."""
+        return views.leaves_out(self.shape(*member), view, self.activations.kept(split, member[1]))
 
     def representation(self, network: Network, layer: str, split: str) -> Tensor:
         """Activations of all inputs of a split, (n, c, h, w) or (n, p) float32."""
@@ -101,9 +105,10 @@ class Pairs:
         """(network, layer) of a and of b, aligned where their rows have to pair: in view spatial, and where a stitch
         acts (`moved`). Raises Inapplicable where the case resizes and their sizes do not come together.
 
-        Tokens of equal number and equal class tokens pair as they are: the class tokens pass through the stitch. Other
-        tokens are laid out as the grid of their image, without class tokens; the end of b gets its own, their means
-        over the train inputs. View tokens leaves out the class tokens of both, and view cls takes them alone.
+        Tokens of equal number and equal class tokens pair as they are, and so do those of a text, one for each id: the
+        class tokens pass through the stitch. Other tokens are laid out as the grid of their image, without class
+        tokens; the end of b gets its own, their means over the train inputs. View tokens leaves out the class tokens of
+        both, and view cls takes them alone.
         """
         a, b = members(case)
         if view == "cls":
@@ -111,6 +116,9 @@ class Pairs:
         if not (moved or view in views.PLACED):
             return a, b
         layouts = [self.activations.layout(*member) for member in (a, b)]
+        if self.activations.ids and self.shape(*a)[1:] == self.shape(*b)[1:] == (self.activations.ids, 1):
+            first = max((layout.prefix for layout in layouts if layout), default=0) if view == "tokens" else 0
+            layouts = [Layout("tokens", first)] * 2
         if view == "tokens":
             a, b = (self._without_leading(member, layout) for member, layout in zip((a, b), layouts, strict=True))
         elif any(layouts) and (layouts[0] != layouts[1] or self.shape(*a)[1:] != self.shape(*b)[1:]):
@@ -126,7 +134,10 @@ class Pairs:
         network, layer = member
         layout = self.activations.layout(network, layer)
         if layout is None or not layout.prefix:
-            raise Inapplicable(f"{layer} of {network.name} has no class token that is known; take another view")
+            known = f"{layer} of {network.name} has no class token that is known"
+            tokens = layout is not None or self.shape(network, layer)[1:] == (self.activations.ids, 1)
+            how = f"; compare with layouts={{{layer!r}: 'tokens[prefix=1]'}} (--layouts) if its first is one, or"
+            raise Inapplicable(f"{known}{how if tokens else ';'} take another view")
         return network, Aligned(layer, "class token", lambda x: x[:, :, 0, 0])
 
     def _without_leading(self, member: Member, layout: Layout | None) -> Member:
@@ -164,8 +175,7 @@ class Pairs:
         said = [
             f"{name}: {layer.said}" for name, (_, layer) in zip("ab", both, strict=True) if isinstance(layer, Aligned)
         ]
-        kept = self.activations.kept(case.split)
-        if kept is not None and any(views.leaves_out(self.shape(*member), case.view, kept) for member in both):
+        if any(self.padded(member, case.split, case.view) for member in both):
             said.append("padding left out")
         if isinstance(case.method, Stitcher) and self.activations.engine(case.b, case.layer_b) == "hook":
             said.append("cut by hook: the end is the whole of b, with one output replaced")

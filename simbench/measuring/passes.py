@@ -66,10 +66,10 @@ def taken(
     """
     moments = [LayerMoments.among(len(stack.members), stack.pairs, stack.known) for stack in stacks]
     parts = None if chosen is None else chosen.to(activations.device).split(activations.batch)
-    kept = activations.kept(split)
-    tokens = None if kept is None else kept.split(activations.batch)
+    kept = [activations.kept(split, stack.members[0][1]) for stack in stacks]  # those of a stack are of one size
+    tokens = [None if some is None else some.split(activations.batch) for some in kept]
     for number, place, batch in _along(activations, stacks, split):
-        some = None if tokens is None else tokens[number]
+        some = None if (batches := tokens[place]) is None else batches[number]
         if parts is not None:
             batch, some = [x[parts[number]] for x in batch], None if some is None else some[parts[number]]
         moments[place].add({i: views.rows(x, view, kept=some) for i, x in enumerate(batch)})

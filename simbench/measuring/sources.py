@@ -67,12 +67,20 @@ class Sources:
         """Number of inputs."""
         return len(self._splits[split][0])
 
-    def kept(self, split: str) -> Tensor | None:
-        """(n, t) booleans: which tokens of the inputs are no padding; None where all are, and of other inputs."""
+    def kept(self, split: str, layer: str = "") -> Tensor | None:
+        """(n, t) booleans: which tokens of the inputs are no padding; None where all are, and of other inputs. layer:
+        one whose first tokens may be left out (`Aligned.dropped`), which are then left out here, too."""
         if split not in self._kept:
             kept = self.inputs(split).to(self.device) != MASKED if self.setting.dataset.tokens else None
             self._kept[split] = None if kept is None or bool(kept.all()) else kept
-        return self._kept[split]
+        kept = self._kept[split]
+        return kept[:, layer.dropped :] if kept is not None and isinstance(layer, Aligned) else kept
+
+    @property
+    def ids(self) -> int:
+        """Number of token ids of an input; 0 of inputs that are no text."""
+        x = self.inputs("test")
+        return x.shape[1] if x.ndim == 2 and not x.is_floating_point() else 0
 
     def net(self, network: Network) -> nn.Sequential:
         """The whole network, frozen, in eval mode."""
@@ -132,17 +140,29 @@ class Sources:
         return halves.front, Rereading(halves.end) if halves.reads_input else halves.end
 
     def layout(self, network: Network, layer: str) -> Layout | None:
-        """The layout of a layer's output: what the model declares (`Model.layouts`), else for a network that is not a
-        row of stages what a forward pass shows; None for images, vectors, and what is not known."""
-        declared = getattr(network.model, "layouts", None) or {}
-        text = next((said for name, said in declared.items() if fnmatchcase(layer, name)), None)
-        layout = None if text is None else Layout.parse(text)
-        if layout is None and not in_a_row(self.net(network)):
-            if network.content not in self._layouts:
-                two = inputs.prepared(self.inputs("test")[:2], network.model, network.home(self.setting), self.device)
-                self._layouts[network.content] = layouts_of(self.net(network), network.model.adapted(two))
-            layout = self._layouts[network.content].get(layer)
+        """The layout of a layer's output: what the user says (`Network.layouts`) or the model declares
+        (`Model.layouts`), else for a network that is not a row of stages what a forward pass shows; None for images,
+        vectors, and what is not known."""
+        seen = self._seen(network).get(layer) if network.layouts else None
+        of_model = (getattr(network.model, "layouts", None) or {}).items()
+        layout = None
+        for pattern, text in (*network.layouts, *of_model):
+            if layout is None and fnmatchcase(layer, pattern):
+                layout = Layout.parse(text)
+                if seen is not None and pattern != layer and seen.axes != layout.axes:
+                    layout = None  # said of layers with another number of axes
+        if layout is None:
+            layout = self._seen(network).get(layer)
         return None if layout is None or layout.kind in ("image", "vector") else layout
+
+    def _seen(self, network: Network) -> dict[str, Layout]:
+        """What a forward pass shows of a network that is not a row of stages: layer -> layout."""
+        if network.content not in self._layouts and in_a_row(self.net(network)):
+            self._layouts[network.content] = {}
+        if network.content not in self._layouts:
+            two = inputs.prepared(self.inputs("test")[:2], network.model, network.home(self.setting), self.device)
+            self._layouts[network.content] = layouts_of(self.net(network), network.model.adapted(two))
+        return self._layouts[network.content]
 
     def axes(self, network: Network, layer: str) -> Layout | None:
         """The same without class tokens and grid, which all activations of tokens keep."""

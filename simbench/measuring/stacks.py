@@ -116,7 +116,8 @@ class Stacks:
 
     def _padded(self, member: Member, which: Which) -> bool:
         """Whether tokens of a layer are left out."""
-        return views.leaves_out(self.activations.shape(*member), which[1], self.activations.kept(which[0]))
+        kept = self.activations.kept(which[0], member[1])
+        return views.leaves_out(self.activations.shape(*member), which[1], kept)
 
     def _known(self, stack: passes.Stack, which: Which) -> passes.Stack:
         """The stack, with the scatters of its members that are held."""

@@ -12,9 +12,10 @@ from simbench.moments.views import LAYOUTS, channels_first
 if TYPE_CHECKING:
     from torch import Tensor
 
-Kind = Literal["image", "image_last", "tokens", "sequence", "vector"]
+Kind = Literal["image", "image_last", "tokens", "sequence", "signal", "vector"]
 #: Kind -> the axes of the activations, as in `views.LAYOUTS`.
-AXES = {"image": "nchw", "image_last": "nhwc", "tokens": "ntc", "sequence": "ntc", "vector": "nc"}
+AXES = {"image": "nchw", "image_last": "nhwc", "tokens": "ntc", "sequence": "ntc"}
+AXES |= {"signal": "nct", "vector": "nc"}
 _TOKENS = re.compile(r"tokens(?:\[(?:prefix=(\d+))?,?(?:grid=(\d+)x(\d+))?\])?")
 
 
@@ -23,7 +24,7 @@ class Layout:
     """What the axes of a layer's activations mean.
 
     kind: "image" (n, c, h, w), "image_last" (n, h, w, c), "tokens" (n, t, c) of places in an image, "sequence"
-    (n, t, c) of places in a text or a signal, or "vector" (n, c).
+    (n, t, c) of places in a text or a signal, "signal" (n, c, t), or "vector" (n, c).
     prefix: of tokens, the number of class and register tokens, which come first.
     grid: of tokens, the height and width of what the other tokens are the places of, row by row; None if not known.
 
@@ -52,7 +53,8 @@ class Layout:
         if match:
             prefix, height, width = match.groups()
             return cls("tokens", int(prefix or 0), None if height is None else (int(height), int(width)))
-        kinds = {"nchw": "image", "nhwc": "image_last", "ntc": "tokens", "nc": "vector"} | {kind: kind for kind in AXES}
+        kinds = {"nchw": "image", "nhwc": "image_last", "ntc": "tokens", "nct": "signal", "nc": "vector"}
+        kinds |= {kind: kind for kind in AXES}
         if text not in kinds:
             raise InputError(f"layout {text!r} is unknown; allowed: {', '.join(kinds)}, tokens[prefix=K,grid=HxW]")
         return cls(cast("Kind", kinds[text]))
@@ -94,6 +96,8 @@ class Layout:
             return x
         if self.kind == "image_last":
             return x.permute(0, 2, 3, 1)
+        if self.kind == "signal":
+            return x[..., 0]
         tokens = x.flatten(2).mT
         if not self.prefix:
             return tokens
@@ -103,6 +107,11 @@ class Layout:
                 f"layout {self} needs {self.prefix} leading tokens of {x.shape[1]} channels; given {given}"
             )
         return torch.cat([leading.to(tokens).expand(len(x), -1, -1), tokens], 1)
+
+    @property
+    def axes(self) -> int:
+        """The number of axes of a batch of activations."""
+        return len(AXES[self.kind])
 
     @property
     def vector(self) -> bool:

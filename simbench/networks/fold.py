@@ -7,13 +7,12 @@ import operator
 from collections import Counter
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simbench.errors import InputError
 from simbench.networks.fold_graphs import fold_operations
-from simbench.networks.stages import Overwriting, in_a_row, in_order, out_of_place
+from simbench.networks.stages import Overwriting, in_a_row, in_channels_last, in_order, out_of_place
 
 
 def fold(end: nn.Module) -> nn.Module:
@@ -55,7 +54,7 @@ def fold(end: nn.Module) -> nn.Module:
             _fold_inside(part, places)
         for part in graphs:
             fold_operations(part)
-    return twin.requires_grad_(False).to(memory_format=torch.channels_last)
+    return in_channels_last(twin.requires_grad_(False))
 
 
 def _folded(end: nn.Sequential, places: Counter[int]) -> nn.Sequential:

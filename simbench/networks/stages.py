@@ -33,6 +33,13 @@ def in_order(stages: list[tuple[str, nn.Module]]) -> nn.Sequential:
     return row
 
 
+def in_channels_last(net: nn.Module, device: str | torch.device | None = None) -> nn.Module:
+    """The network itself, on a device, in channels-last memory; torch has none for weights of five axes, as of 3d
+    convolutions, and a network with such weights stays as it is."""
+    deep = any(x.ndim == 5 for x in (*net.parameters(), *net.buffers()))
+    return net.to(device=device, memory_format=torch.preserve_format if deep else torch.channels_last)
+
+
 def out_of_place(module: nn.Module) -> nn.Module:
     """`module` with every in-place module in it replaced by an out-of-place copy that shares its parameters."""
     if not any(getattr(part, "inplace", False) for part in module.modules()):

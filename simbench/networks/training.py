@@ -39,6 +39,7 @@ def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: st
 
     from simbench.contracts.objective import Objective
     from simbench.networks.inputs import augmented, pixels, prepared
+    from simbench.networks.stages import in_channels_last
 
     with stage("reading data"), abroad():
         split = splits.read(dataset, "train")
@@ -46,7 +47,7 @@ def _train(model: Model, dataset: Dataset, recipe: Recipe, seed: int, device: st
     with abroad():
         torch.manual_seed(seed)
         net = model.build(dataset.channels, dataset.classes)
-    net = net.to(device, memory_format=torch.channels_last).train()
+    net = in_channels_last(net, device).train()
     generator = torch.Generator().manual_seed(seed)
     steps = recipe.epochs * (-(-len(images) // recipe.batch))
     optimizer, schedule = _optimizer(net, recipe, steps)

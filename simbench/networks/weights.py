@@ -168,7 +168,7 @@ def checkpoint(model: Model, file: Path) -> Network:
 @stage("loading weights")
 def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu") -> nn.Sequential:
     """The network in eval mode, frozen. Raises InputError when the file does not fit the model."""
-    import torch
+    from simbench.networks.stages import in_channels_last
 
     if network.initial or network.file == Path():  # a model that holds a network builds it with its weights
         with known(seed_of(network.weights)):
@@ -183,4 +183,4 @@ def load(network: Network, dataset: Dataset, device: str | torch.device = "cpu")
         if not same:
             raise InputError(f"weights file {str(network.file)!r} has changed since it was read; run the command again")
         net.load_state_dict(state, strict=False)  # `fits` checked the keys; older files may lack num_batches_tracked
-    return net.to(device, memory_format=torch.channels_last).requires_grad_(False)
+    return in_channels_last(net, device).requires_grad_(False)

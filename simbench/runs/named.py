@@ -20,13 +20,19 @@ ALLOWED = "allowed: MODEL@FILE of a checkpoint, or MODEL@SEED, such as tiny10@0"
 
 @dataclass(frozen=True)
 class Named:
-    """A network of a model: the seed of its training, the file of its weights, or the network itself."""
+    """A network of a model: the seed of its training, the file of its weights, or the network itself. layouts: what the
+    user says of its layers, as in `Network.layouts`."""
 
     model: Model
     origin: int | Path | Network
+    layouts: tuple[tuple[str, str], ...] = ()
 
     def network(self, dataset: Dataset, fingerprint: str, panels: Iterable[PanelFile]) -> Network:
         """The network for a data set, or a placeholder where its seed is not trained yet."""
+        found = self._network(dataset, fingerprint, panels)
+        return replace(found, layouts=self.layouts) if self.layouts else found
+
+    def _network(self, dataset: Dataset, fingerprint: str, panels: Iterable[PanelFile]) -> Network:
         if isinstance(self.origin, Network):
             return self.origin
         if isinstance(self.origin, Path):
@@ -37,11 +43,13 @@ class Named:
         return network_of(self.model, dataset, fingerprint, self.origin, panels)
 
 
-def named(given: Iterable[str | Network], registry: Registry) -> tuple[Named, ...]:
+def named(given: Iterable[str | Network | Named], registry: Registry) -> tuple[Named, ...]:
     """The networks of `--networks`. Raises InputError for a text that names none, and for anything else."""
     networks = []
     for item in given:
-        if isinstance(item, Network):
+        if isinstance(item, Named):
+            networks.append(item)
+        elif isinstance(item, Network):
             networks.append(Named(item.model, item))
         elif isinstance(item, str):
             networks += [_typed(text, registry) for text in parts("--networks", (item,))]

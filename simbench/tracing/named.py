@@ -30,7 +30,7 @@ def layouts_of(net: nn.Module, inputs: Any) -> dict[str, Layout]:
 def _layout(seen: Seen) -> Layout | None:
     """The layout that was seen; tokens of unknown class tokens are a sequence. None for other axes."""
     if seen.axes != "ntc":
-        kind = {"nc": "vector", "nchw": "image", "nhwc": "image_last"}.get(seen.axes)
+        kind = {"nc": "vector", "nchw": "image", "nhwc": "image_last", "nct": "signal"}.get(seen.axes)
         return None if kind is None else Layout.parse(kind)
     if seen.prefix is None or (not seen.prefix and len(seen.grid) != 2):
         return Layout("sequence")

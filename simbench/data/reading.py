@@ -42,8 +42,8 @@ def inputs_and_labels(given: Any, what: str) -> Read:
     """The same of data that may have no labels. Raises InputError where a part of the items has some."""
     if isinstance(given, Mapping):
         return _mapping(given, what)
-    if isinstance(given, (tuple, list)) and len(given) == 2 and all(map(_is_array, given)):
-        return _array(given[0], what), _array(given[1], what)
+    if isinstance(given, (tuple, list)) and len(given) == 2 and _is_array(given[1]) and _holds_inputs(given[0]):
+        return _pair(given, what)
     if _is_array(given):
         return _array(given, what), None
     if isinstance(given, (str, bytes)):
@@ -71,7 +71,7 @@ def _read(given: Any, what: str) -> Read:
         ys += [] if y is None else [y[None] if single else y]
     if not xs:
         raise InputError(f"{what} is empty; {WANTED}")
-    if xs[0].ndim == 2 and xs[0].dtype.kind in "iu":
+    if all(x.ndim == 2 and x.dtype.kind in "iu" for x in xs):
         xs = _padded(xs)
     shapes = {x.shape[1:] for x in xs}
     if len(shapes) > 1:
@@ -87,6 +87,11 @@ def _read(given: Any, what: str) -> Read:
 def _pair(item: Any, what: str) -> Read:
     if isinstance(item, Mapping):
         return _mapping(item, what)
+    if isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], Mapping):
+        x, y = _mapping(item[0], what)
+        if y is not None:
+            raise InputError(f"{what} has labels among its inputs and beside them; give them once")
+        return x, _array(item[1], what)
     if isinstance(item, (tuple, list)) and len(item) == 2:
         return _array(item[0], what), _array(item[1], what)
     if _is_array(item) or (isinstance(item, (tuple, list)) and len(item) == 1):
@@ -119,6 +124,10 @@ def _padded(parts: list[numpy.ndarray]) -> list[numpy.ndarray]:
 
 def _is_array(value: Any) -> bool:
     return hasattr(value, "__array__") or hasattr(value, "detach")
+
+
+def _holds_inputs(value: Any) -> bool:
+    return _is_array(value) or isinstance(value, Mapping)
 
 
 def _array(value: Any, what: str) -> numpy.ndarray:

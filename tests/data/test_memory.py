@@ -89,6 +89,20 @@ def test_ids_have_minus_one_where_they_are_masked():
     assert drawn.dtype == torch.int64 and np.array_equal(drawn.numpy(), expected) and labels.tolist() == [1, 1, 0]
 
 
+def test_labels_may_stand_beside_ids_and_their_mask():
+    ids, y = np.arange(12).reshape(4, 3), np.arange(4)
+    masks = np.array([[1, 1, 0]] * 4)
+    whole = {"input_ids": ids, "attention_mask": masks}
+    loader = [({name: x[part] for name, x in whole.items()}, y[part]) for part in (slice(0, 2), slice(2, 4))]
+    for given in ((whole, y), loader):
+        found = inputs_and_labels(given, "data")
+        assert (found[0][:, 2] == -1).all() and (found[0][:, :2] == ids[:, :2]).all() and (found[1] == y).all()
+    with pytest.raises(InputError, match="data has labels among its inputs and beside them; give them once"):
+        inputs_and_labels((whole | {"labels": y}, y), "data")
+    with pytest.raises(InputError, match="data has inputs of shapes"):
+        inputs_and_labels((whole, ids[0], y), "data")
+
+
 def test_without_a_test_split_a_fifth_is_drawn_and_the_rest_is_the_train_split():
     data = in_memory((X, Y))
     parts = [{x.tobytes() for x in data.split(name).inputs} for name in ("train", "test")]

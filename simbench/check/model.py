@@ -73,6 +73,7 @@ def contract(model: Model) -> str:
     require(set(default) <= set(layers), f"default_layers are not all in layers: {sorted(set(default) - set(layers))}")
     recipe = model.recipe(Pictures())
     require(isinstance(recipe, Recipe), f"recipe returned {recipe!r}; a simbench.Recipe is wanted")
+    require(not recipe.fault, f"of its recipe, {recipe.fault}")
     return f"{len(layers)} layers, {len(default)} by default"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,24 @@ class Recipe:
     @property
     def identity(self) -> dict[str, Any]:
         return asdict(self)
+
+    @property
+    def fault(self) -> str:
+        """The first of its values that nothing can be trained with, and what is allowed; "" where there is none."""
+        words = {"optimizer": ("sgd", "adam"), "schedule": ("one_cycle", "step", "constant")}
+        for name, allowed in words.items():
+            if getattr(self, name) not in allowed:
+                return f"{name} is {getattr(self, name)!r}; allowed: {', '.join(allowed)}"
+        for name in ("epochs", "batch"):
+            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
+                return f"{name} is {getattr(self, name)!r}; a whole number from 1 is allowed"
+        positive = ("learning_rate", *["clip"] * (self.clip is not None))
+        for name in (*positive, "momentum", "weight_decay"):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+            if not number or (name in positive and value == 0):
+                return f"{name} is {value!r}; a finite number {'above' if name in positive else 'from'} 0 is allowed"
+        return ""
 
 
 @dataclass(frozen=True)

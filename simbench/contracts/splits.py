@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simbench.contracts import raw, tokens
+from simbench.contracts import given, raw, tokens
 from simbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def both(dataset: Described) -> dict[str, Split]:
 def read(dataset: Described, name: str) -> Split:
     """A split with labels as int64 and unchanged images. Raises InputError where it breaks the contract."""
     _statistics(dataset)
-    split = dataset.split(name)
-    images = _array(dataset, f"{name} images", getattr(split, "inputs", None))
-    labels = _array(dataset, f"{name} labels", getattr(split, "labels", None))
+    split = given.split_of(dataset, name)
+    images = _array(dataset, f"{name} images", split.inputs)
+    labels = _array(dataset, f"{name} labels", split.labels)
     _images(dataset, name, images)
     return Split(images, _labels(dataset, name, labels, len(images)))
 

@@ -76,7 +76,7 @@ def layers(model: Model) -> None:
     """Raise TypeError unless a model names its layers: apart from `conforms`, for it may take long."""
     who = f"model {model.name!r}"
     for attribute in ("layers", "default_layers"):
-        _must(who, model, attribute, _are_layers, "a tuple of different names")
+        _must(who, model, attribute, _are_layers, "a tuple of one or more different names")
 
 
 def _parameters(who: str, item: Plugin) -> None:
@@ -180,7 +180,7 @@ def _are_invariances(value: object) -> bool:
 
 
 def _are_layers(value: Any) -> bool:
-    return isinstance(value, tuple) and all(map(_is_text, value)) and len(set(value)) == len(value)
+    return isinstance(value, tuple) and all(map(_is_text, value)) and 0 < len(value) == len(set(value))
 
 
 def _is_mapping(value: Any, kind: type) -> bool:

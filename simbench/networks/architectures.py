@@ -117,7 +117,10 @@ def _graph(model: Model, dataset: Dataset, packages: frozenset[str]) -> str:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return graph(model.build(dataset.channels, dataset.classes), packages)
+        net = model.build(dataset.channels, dataset.classes)
+        if not isinstance(net, torch.nn.Module):
+            raise InputError(f"model {model.spec}: build returned {type(net).__name__}; a torch.nn.Module is wanted")
+        return graph(net, packages)
 
 
 def _lasting(model: Model) -> bool:

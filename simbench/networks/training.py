@@ -31,6 +31,8 @@ def recipe_of(model: Model, dataset: Dataset) -> Recipe:
     recipe = model.recipe(dataset)
     if not isinstance(recipe, Recipe):
         raise InputError(f"model {model.spec}: recipe returned {type(recipe).__name__}; a simbench.Recipe is wanted")
+    if recipe.fault:
+        raise InputError(f"model {model.spec}: of its recipe, {recipe.fault}")
     return recipe
 
 
@@ -73,7 +75,7 @@ def _optimizer(net: nn.Module, recipe: Recipe, steps: int):
 
     common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
     if recipe.optimizer == "sgd":
-        optimizer = torch.optim.SGD(net.parameters(), momentum=recipe.momentum, nesterov=True, **common)
+        optimizer = torch.optim.SGD(net.parameters(), momentum=recipe.momentum, nesterov=recipe.momentum > 0, **common)
     elif recipe.optimizer == "adam":
         optimizer = torch.optim.Adam(net.parameters(), **common)
     else:

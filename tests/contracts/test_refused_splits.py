@@ -134,6 +134,19 @@ def test_a_data_set_that_says_what_cannot_be_is_refused_in_one_line(what, small_
     assert re.search(message, line), line
 
 
+@pytest.mark.parametrize(
+    "gives, message",
+    [
+        (lambda self, name: (1, 2), "its train split is a tuple; a simbench.Split"),
+        (lambda self, name: None, "its train split is a NoneType; a simbench.Split"),
+        (lambda self, name: {}["a\nb"], r"KeyError: 'a\\nb', when its train split was read"),
+    ],
+)
+def test_what_is_no_split_is_refused_in_one_line(gives, message, small_registry):
+    line = refusal(type("Else", (Given,), {"split": gives})(), small_registry)
+    assert re.search(message, line), line
+
+
 def test_splits_of_two_sizes_are_refused(small_registry):
     assert "train images are (2, 4, 7) and test images (2, 5, 7); one size" in refusal(
         Given(lambda x: x[:, :, :4], only=("train",)), small_registry

@@ -115,7 +115,9 @@ def test_a_bad_declaration_of_another_kind_is_named(contract, attributes, reason
     assert str(caught.value).startswith(reason)
 
 
-@pytest.mark.parametrize("value", [None, ("a", "a"), ["a"], ("\ud800",), "ab"])
+@pytest.mark.parametrize("value", [None, ("a", "a"), ["a"], ("\ud800",), "ab", ()])
 def test_layers_that_are_none(value):
-    with pytest.raises(TypeError, match="^model 'own' has layers .*; a tuple of different names is allowed$"):
+    with pytest.raises(
+        TypeError, match="^model 'own' has layers .*; a tuple of one or more different names is allowed$"
+    ):
         layers(type("Own", (Model,), {"name": "own", "source": "none", "layers": value})())

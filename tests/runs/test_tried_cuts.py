@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from small_plugins import Net
 from small_requests import SMALL
-from uncuttable import DeadlyForward, Forked, Renamed
+from uncuttable import DeadlyForward, Forked, OtherChannels, OtherOutputs, Renamed
 
 from simbench import InputError, Stitcher
 from simbench.runs.cuts import try_cuts
@@ -63,6 +63,26 @@ def test_every_model_is_cut_at_its_own_layers_and_fronts_are_not_cut(part):
     try_cuts(found)
     fronts = tuple(case.a and replace(case, a=replace(case.a, model=Forked()), layer_a="row") for case in found.cases)
     try_cuts(replace(found, cases=tuple(filter(None, fronts))))
+
+
+@pytest.mark.parametrize(
+    "model, message",
+    [
+        (
+            OtherOutputs(),
+            r"^the network of model other_outputs gives \(4, 7\) for inputs \(4, 1, 8, 8\) of .*\(4, 3\) is",
+        ),
+        (
+            OtherChannels(),
+            r"^the network of model other_channels cannot run on inputs \(4, 1, 8, 8\) of blobs \(RuntimeEr",
+        ),
+    ],
+)
+def test_a_network_must_give_outputs_for_the_data_also_where_nothing_is_stitched(part, model, message):
+    found = part(models=(model,))
+    rest = tuple(case for case in found.cases if not isinstance(case.method, Stitcher))
+    with pytest.raises(InputError, match=message):
+        try_cuts(replace(found, cases=rest))
 
 
 @pytest.mark.long

@@ -53,6 +53,24 @@ class DeadlyForward(Net):
         return Deadly(super().build(channels, classes))
 
 
+class OtherOutputs(Net):
+    """A model whose network has seven outputs, whatever the data."""
+
+    name = "other_outputs"
+
+    def build(self, channels, classes):
+        return super().build(channels, 7)
+
+
+class OtherChannels(Net):
+    """A model whose network takes images of five channels, whatever the data."""
+
+    name = "other_channels"
+
+    def build(self, channels, classes):
+        return super().build(5, classes)
+
+
 class Renamed(Net):
     """A model with a layer more, and other names."""
 

@@ -135,7 +135,7 @@ class Pairs:
         layout = self.activations.layout(network, layer)
         if layout is None or not layout.prefix:
             known = f"{layer} of {network.name} has no class token that is known"
-            tokens = layout is not None or self.shape(network, layer)[1:] == (self.activations.ids, 1)
+            tokens = layout is not None and layout.kind in ("tokens", "sequence")
             how = f"; compare with layouts={{{layer!r}: 'tokens[prefix=1]'}} (--layouts) if its first is one, or"
             raise Inapplicable(f"{known}{how if tokens else ';'} take another view")
         return network, Aligned(layer, "class token", lambda x: x[:, :, 0, 0])

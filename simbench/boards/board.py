@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from simbench.columns import CUT_KEY
 from simbench.contracts import Experiment, Network
 from simbench.errors import InputError, unknown
 from simbench.results import text
@@ -30,6 +31,7 @@ class Board:
     outcome: of the run, with all tables and files (see `simbench.run`). rows: the measurements of these networks,
     columns as in measurements.csv. cuts: what is known of stitched layers, as in cuts.csv: shapes, layouts, engine
     of the cut, alignment. skipped: "a" and "b" -> layer that cannot be read -> the reason.
+    known: names on record, (model, seed) of a network or (data set,), -> those that were given; where they differ.
     """
 
     outcome: Outcome
@@ -38,6 +40,7 @@ class Board:
     b: Network
     dataset: str
     skipped: dict[str, dict[str, str]]
+    known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -52,9 +55,21 @@ class Board:
         """The rows of a in front of b on the data; alone: and those of each with itself."""
         a, b = ((network.model.spec, network.seed) for network in (self.a, self.b))
         wanted = ((a, b), (a, a), (b, b)) if alone else ((a, b),)
+        table = self._as_given(table)
         named = (table[name].astype(str) for name in ("model_a", "seed_a", "model_b", "seed_b"))
         mine = [(each[:2], each[2:]) in wanted for each in zip(*named, strict=True)]
         return table[pd.Series(mine, table.index, dtype=bool) & (table["dataset"] == self.dataset)]
+
+    def _as_given(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table with the names that were given in place of those on record."""
+        if not self.known:
+            return table
+        table = table.copy()
+        for names in (["model_a", "seed_a"], ["model_b", "seed_b"], ["dataset"]):
+            old = list(zip(*(table[name].astype(str) for name in names), strict=True))
+            table[names] = [self.known.get(each, each) for each in old]
+        same = [name for name in table if name in CUT_KEY] if "engine" in table else list(table)
+        return table.drop_duplicates(same, keep="last")
 
     @property
     def table(self) -> pd.DataFrame:
@@ -120,6 +135,8 @@ class Board:
         if len(skipped):
             first = skipped["note"].iloc[-1]
             yield f"{len(skipped)} rows are skipped, as measurements.csv says, such as: {first}"
+        if self.known:
+            yield "on record as: " + ", ".join(f"{old[-1]} for {new[-1]}" for old, new in self.known.items())
         left = {side: count for side, reasons in self.skipped.items() if (count := len(reasons))}
         if left:
             yield "layers that cannot be read: " + ", ".join(f"{count} of {side}" for side, count in left.items())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from simbench.boards.live import Live
+    from simbench.runs.job import Job
 
 #: What is compared, where nothing is said.
 INDICES, STITCHERS, VIEW = "cka,r2_lr", "least_squares", "spatial"
@@ -150,9 +151,22 @@ def compare_named(
             "give --train, or weights as MODEL@FILE"
         )
     outcome = run(request, registry=registry, **given)
-    selection = prepare(request, registry).parts[0].selection
+    job = prepare(request, registry)
+    selection = job.parts[0].selection
     a, b = selection.networks
-    return Board(outcome, experiment, a, b, selection.setting.dataset.label, {})
+    return Board(outcome, experiment, a, b, selection.setting.dataset.label, {}, _known(job))
+
+
+def _known(job: Job) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Names on record -> names that are given, of networks (model, seed) and of a data set, where they differ: a result
+    depends on weights and data, and a file may have been renamed."""
+    known = {}
+    for case in job.parts[0].cases:
+        record = job.contents.records.get(case.key)
+        for names in (("model_a", "seed_a"), ("model_b", "seed_b"), ("dataset",)) if record else ():
+            old, new = (tuple(str(labels[name]) for name in names) for labels in (record.labels, case.labels))
+            known |= {old: new} if old != new else {}
+    return known
 
 
 def _experiment(registry: Registry, **params) -> Experiment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from command_line import Done
 
 pytestmark = pytest.mark.usefixtures("unranked")
@@ -27,6 +28,21 @@ def test_layouts_are_said_of_layers_and_are_part_of_a_record(call, compared, tmp
     assert again.code == 0 and "14 cases: 0 on record" in again.err
     wrong = call("compare", "tiny10@0", "tiny10@1", *WORDS, str(tmp_path / "results"), "--layouts", "b7=nchw")
     assert wrong.code == 2 and "layer in layouts 'b7' is unknown; did you mean 'bn7'" in wrong.err
+
+
+def test_a_renamed_checkpoint_has_the_results_that_are_on_record(call, registry, tmp_path):
+    made = registry.get("models", "tiny10").build(1, 10).state_dict()
+    for name in ("a", "b", "c"):
+        torch.save({key: x + (name == "b") for key, x in made.items()}, tmp_path / f"{name}.pt")
+    results = ("--results", str(tmp_path / "results"))
+    words = ("--layers", "bn8", "--max-samples", "64", "--indices", "cka", "--no-untrained", *results)
+    outs = [
+        call("compare", f"tiny10@{tmp_path}/{name}.pt", f"tiny10@{tmp_path}/b.pt", *words).out for name in ("a", "c")
+    ]
+    assert "tiny10-c in front of tiny10-b, on digits" in outs[1] and "on record as: a for c" in outs[1]
+    assert [line for line in outs[0].splitlines() if "bn8" in line] == [
+        line for line in outs[1].splitlines() if "bn8" in line
+    ]
 
 
 def test_networks_that_are_not_trained_are_refused(call, cache, tmp_path):

@@ -30,6 +30,7 @@ def fold(end: nn.Module) -> nn.Module:
 
     Raises InputError for what is no module.
 
+    >>> import torch
     >>> net = nn.Sequential()
     >>> net.add_module("conv", nn.Conv2d(3, 4, 1))
     >>> net.add_module("norm", nn.BatchNorm2d(4))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
-from simbench.moments.comoments import ROWS
+from simbench.moments.comoments import held
 
 
 def taken(
@@ -36,7 +36,7 @@ def taken(
 
     # A decomposition of the widest representation takes several copies; its bases are kept for the next pair.
     values = 8 * (9 * most * most + 2 * widest) + (0 if single else 8 * 4 * own)
-    stream = row * (most + 2 * batch) + 8 * ROWS * sum(p + 8 for p in widths.values())
+    stream = row * (most + 2 * batch) + 8 * held([*widths.values()], batch) * sum(p + 8 for p in widths.values())
     products = 8 * (own + both) + max(stream, values)
     if expected is None or expected - batch < most:
         products = max(products, of_rows(most))

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from simbench.comparison.ahead import ahead
+from simbench.comparison.ahead import Read, ahead
 from simbench.comparison.passes import Layer, Tile, tiles
 from simbench.comparison.spans import Spans
 from simbench.contracts import Index
@@ -46,6 +46,7 @@ class MomentStream:
         self._buffers: dict[Layer, Tensor] = {}
         self._layers: set[Layer] | None = None
         self._tiles: list[tuple[Tile, LayerMoments]] = []
+        self._read: Read = {}
 
     def take(self, side: str, layer: str, x: Tensor) -> Tensor | None:
         """Rows of a layer of side "a" or "b" for its output x (n, p) or (n, c, h, w) on a batch, in a buffer that the
@@ -150,7 +151,7 @@ class MomentStream:
             return None if moments.wide(*pair) else moments.pair(*pair)
 
         widest = max(self._shapes[key].width for key in tile.layers)
-        with closing(ahead(moments.pairs, made, widest)) as ready:
+        with closing(ahead(moments.pairs, made, widest, self._read)) as ready:
             for (i, j), m in ready:
                 for a, b in dict.fromkeys(((i, j), (j, i))):
                     if (a, b) not in in_tile:

@@ -37,6 +37,24 @@ def test_what_is_read_of_a_pair_is_ready_for_those_that_follow(two_threads):
     assert torch.get_num_threads() == 2
 
 
+def test_what_was_read_of_earlier_pairs_is_ready_for_the_first(two_threads):
+    read = {}
+    for _, m in ahead(moments().pairs, lambda pair: moments().pair(*pair), 7, read):
+        _ = m.canonical
+    assert "canonical" in read["pair"] and "whitened" in read["side"]
+    other = moments()
+    for _, m in ahead(other.pairs, lambda pair: other.pair(*pair), 7, read):
+        assert "canonical" in vars(m) and "whitened" in vars(m.a)
+
+
+def test_pairs_that_nobody_asks_for_any_more_end_with_the_others(two_threads, capsys):
+    read = {"pair": {"canonical"}, "side": {"whitened"}}
+    held = moments(widths=(60,) * 12, rows=900)
+    for _ in ahead(held.pairs, lambda pair: held.pair(*pair), 60, read):
+        break
+    assert torch.get_num_threads() == 2 and not capsys.readouterr().err
+
+
 def test_one_thread_computes_nothing_in_advance():
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -34,7 +34,7 @@ def ahead(
     WIDEST, nothing is. widest: neurons of the widest. read: what was read of earlier pairs, and will be of these; it is
     extended."""
     threads = torch.get_num_threads()
-    if threads == 1 or widest > WIDEST or len(pairs) == 1:
+    if threads == 1 or widest > WIDEST:
         yield from ((pair, make(pair)) for pair in pairs)
         return
     # As many as torch had, beside this one: it only waits for much of the time.

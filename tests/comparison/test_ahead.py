@@ -101,3 +101,14 @@ def test_threads_change_no_bit_of_a_value(two_threads, view):
     torch.set_num_threads(1)
     alone = simbench.similarities(INDICES, *nets, batches, view=view)
     assert several["value"].equals(alone["value"]) and len(alone) == 5 * 16
+
+
+@pytest.mark.parametrize("memory", ["2GB", "10MB"])
+def test_a_pair_alone_has_the_bits_that_it_has_among_others(two_threads, memory):
+    """Whether its decompositions are kept for the next index or not; those of 200 neurons depend on threads."""
+    torch.manual_seed(0)
+    nets = [torch.nn.Sequential(torch.nn.Linear(90, 200), torch.nn.Tanh(), torch.nn.Linear(200, 70)) for _ in range(2)]
+    batches = torch.randn(1500, 90).split(500)
+    among = simbench.similarities(INDICES, *nets, batches, ["0", "1", "2"]).set_index(["index", "layer_a", "layer_b"])
+    alone = simbench.similarities(INDICES, *nets, batches, ["1"], memory=memory).set_index(among.index.names)
+    assert alone["value"].equals(among.loc[alone.index, "value"]) and len(alone) == 5

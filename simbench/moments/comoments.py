@@ -14,7 +14,7 @@ from simbench.moments.threads import Share, sharing
 #: networks of 16 to 32 neurons fit into the processor's cache, and sums over so few rows do not depend on threads.
 ROWS = 1024
 #: Numbers of all representations that are held before they are multiplied, at most, where that is several blocks.
-_HELD = 2**21
+_HELD = 2**20
 
 
 def held(widths: Sequence[int], rows: int) -> int:

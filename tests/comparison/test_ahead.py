@@ -103,7 +103,7 @@ def test_threads_change_no_bit_of_a_value(two_threads, view):
     assert several["value"].equals(alone["value"]) and len(alone) == 5 * 16
 
 
-@pytest.mark.parametrize("memory", ["2GB", "10MB"])
+@pytest.mark.parametrize("memory", ["2GB", "9MB"])
 def test_a_pair_alone_has_the_bits_that_it_has_among_others(two_threads, memory):
     """Whether its decompositions are kept for the next index or not; those of 200 neurons depend on threads."""
     torch.manual_seed(0)
@@ -112,3 +112,13 @@ def test_a_pair_alone_has_the_bits_that_it_has_among_others(two_threads, memory)
     among = simbench.similarities(INDICES, *nets, batches, ["0", "1", "2"]).set_index(["index", "layer_a", "layer_b"])
     alone = simbench.similarities(INDICES, *nets, batches, ["1"], memory=memory).set_index(among.index.names)
     assert alone["value"].equals(among.loc[alone.index, "value"]) and len(alone) == 5
+
+
+@pytest.mark.parametrize("memory, count", [("2GB", 5), ("6MB", 9)])
+def test_a_pair_alone_is_decomposed_once_for_all_indices_where_memory_has_room(monkeypatch, memory, count):
+    """Both sides whitened and in principal directions, and their canonical variates; else again for every index."""
+    calls, eigh = [], torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda *given: calls.append(1) or eigh(*given))
+    nets = [torch.nn.Sequential(torch.nn.Linear(9, width), torch.nn.Tanh()) for width in (200, 160)]
+    found = simbench.similarities(INDICES, *nets, torch.randn(800, 9).split(100), ["1"], memory=memory)
+    assert len(found) == 5 and len(calls) == count

@@ -24,7 +24,6 @@ from simbench.measuring.value import MEASURED
 from simbench.moments.views import ALL_VIEWS
 from simbench.registry import Registry
 from simbench.system.batches import shown
-from simbench.system.heap import kept
 from simbench.tracing.inputs import Choose, Inputs
 from simbench.tracing.layouts import Layouts
 from simbench.tracing.tapped import tapped
@@ -125,7 +124,7 @@ def similarities(
             sides = (side(a, names_a, "a", 0), side(b, names_b, "b", 1))
         check_names(given_layouts, seen_through(a), seen_through(b))
         reading = Reading(streams, sides, (names_a, names_b), room, masked=view in ("tokens", "spatial"))
-        with shown(progress), kept():
+        with shown(progress):
             values = reading.values(batches)
         left_out = {one.name: dict(one.taps.left_out) for one in dict.fromkeys(sides)}
     for name, reasons in left_out.items():

@@ -112,11 +112,11 @@ class CKA(Index):
         # Divides each side by a power of two near its scale, so that no product overflows or vanishes.
         left, right = (2.0 ** -(int(exponents(side.sizes[None])) // 2) for side in (m.a, m.b))
         if m.a.rows is not None and m.b.rows is not None and max(m.a.width, m.b.width) > m.n:
-            x, y = m.a.rows * left, m.b.rows * right
-            k, l = x @ x.mT, y @ y.mT
+            k, l = (x @ x.mT for x in (m.a.rows * left, m.b.rows * right))
             value = ratio((k * l).sum(), k.square().sum(), l.square().sum(), m.n**2, STILL)
         else:
-            ab, aa, bb = m.ab * left * right, m.aa * left * left, m.bb * right * right
+            terms = (m.ab, left * right), (m.aa, left**2), (m.bb, right**2)
+            ab, aa, bb = (x if by == 1 else x * by for x, by in terms)
             value = ratio(ab.square().sum(), aa.square().sum(), bb.square().sum(), m.n + ab.numel(), STILL)
         return value.clamp_max(1).arccos() if self.form == "angular" else value
 

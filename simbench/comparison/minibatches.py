@@ -90,7 +90,7 @@ class MinibatchStream:
 
         return tiles(a, b, cost, room, self._bytes.__getitem__)
 
-    def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None]) -> None:
+    def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None], spare: int) -> None:
         """Start a pass over the data that computes the pairs of these tiles."""
         self._tiles = list(parts)
         self._layers = {key for tile in parts for key in tile.layers}

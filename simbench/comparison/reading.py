@@ -120,12 +120,12 @@ class Reading:
 
     def _passes(self, batches: Iterable, plan: _Plan, first: _First | None) -> Values:
         """The values of all pairs in tiles, pass by pass. first: the beginning of the first pass, already read."""
-        values: Values = {}
-        repeated = Repeated()
+        values, repeated = Values(), Repeated()
         for at, tiles in enumerate(plan.passes, 1):
             name = f"pass {at} of {len(plan.passes)}"
+            spare = self._room - sum(tile.bytes for _, tile in tiles)
             for number, stream in enumerate(self._streams):
-                stream.begin([tile for of, tile in tiles if of == number], self._room, plan.images)
+                stream.begin([tile for of, tile in tiles if of == number], self._room, plan.images, spare)
             count = 0
             taken = None if first is None else first.taken
             read = batches_of(batches) if first is None else chain([first.batch], first.rest)

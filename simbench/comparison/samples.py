@@ -100,7 +100,7 @@ class SampleStream:
         widest, most = max(shape.width for shape in shapes), max(counts)
         return sum(shape.bytes for shape in shapes) * sum(counts) + 8 * most * (_WORKING * most + 3 * widest)
 
-    def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None]) -> None:
+    def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None], spare: int) -> None:
         """Start a pass over the data that computes the pairs of these tiles."""
         self._tiles, self._room = list(parts), room
         self._layers = {key for tile in parts for key in tile.layers}

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from simbench.comparison.ahead import ahead
+from simbench.comparison.ahead import Read, ahead
 from simbench.comparison.passes import Layer, Tile, tiles
 from simbench.comparison.spans import Spans
 from simbench.contracts import Index
@@ -18,7 +18,7 @@ from simbench.errors import InputError
 from simbench.isolation.answers import ask
 from simbench.measuring.value import Side, Value, not_finite, unpaired, value
 from simbench.moments.layers import LayerMoments
-from simbench.moments.memory import taken
+from simbench.moments.memory import bases, taken
 from simbench.moments.pair import Moments
 from simbench.moments.views import CANONICAL, rows
 
@@ -46,6 +46,8 @@ class MomentStream:
         self._buffers: dict[Layer, Tensor] = {}
         self._layers: set[Layer] | None = None
         self._tiles: list[tuple[Tile, LayerMoments]] = []
+        self._read: Read = {}
+        self._spare = 0
 
     def take(self, side: str, layer: str, x: Tensor) -> Tensor | None:
         """Rows of a layer of side "a" or "b" for its output x (n, p) or (n, c, h, w) on a batch, in a buffer that the
@@ -111,13 +113,15 @@ class MomentStream:
         order = {key: i for i, key in enumerate(self._shapes)}
         return list(dict.fromkeys((i, j) if i[0] != j[0] or order[i] <= order[j] else (j, i) for i in a for j in b))
 
-    def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None]) -> None:
-        """Start a pass over the data that computes the pairs of these tiles."""
+    def begin(self, parts: Sequence[Tile], room: int, images: tuple[int, int | None], spare: int) -> None:
+        """Start a pass over the data that computes the pairs of these tiles. spare: bytes that no tile of the pass, of
+        any stream, takes."""
         self._tiles = [
             (tile, LayerMoments(self._pairs(tile.a, tile.b), self._planned(tile.a, tile.b, room, images)[1]))
             for tile in parts
         ]
         self._layers = {key for tile in parts for key in tile.layers}
+        self._spare = spare
         self._buffers = {key: buffer for key, buffer in self._buffers.items() if key in self._layers}
 
     def add(self, taken: Mapping[Layer, Tensor | None]) -> None:
@@ -142,7 +146,9 @@ class MomentStream:
             yield from self._values(*self._tiles.pop(0))
 
     def _values(self, tile: Tile, moments: LayerMoments) -> Iterator[tuple[Index, Layer, Layer, Value]]:
+        # The bytes of a tile of one pair are those of one decomposition at a time, and not of what indices share.
         single = len(moments.pairs) == 1
+        bare = single and self._spare < bases(self._shapes[key].width for key in tile.layers)
         spans = Spans(moments.rows, 0 if single else tile.bytes - moments.held())
         in_tile = {(i, j) for i in tile.a for j in tile.b}
 
@@ -150,7 +156,7 @@ class MomentStream:
             return None if moments.wide(*pair) else moments.pair(*pair)
 
         widest = max(self._shapes[key].width for key in tile.layers)
-        with closing(ahead(moments.pairs, made, widest)) as ready:
+        with closing(ahead(moments.pairs, made, widest, None if bare else self._read)) as ready:
             for (i, j), m in ready:
                 for a, b in dict.fromkeys(((i, j), (j, i))):
                     if (a, b) not in in_tile:
@@ -162,7 +168,7 @@ class MomentStream:
                         for key, name in ((a, "a"), (b, "b"))
                     ]
                     for index in self.indices:
-                        if single and m is not None:
+                        if bare and m is not None:
                             m = Moments(replace(m.a), replace(m.b), m.ab)  # without what the last index cached in it
                         yield index, a, b, value(index, sides, partial(_answer, index, m, spans, a, b))
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from simbench.moments.products import Products, narrow
-from simbench.moments.threads import one_thread
+from simbench.moments.products import Products
+from simbench.moments.threads import Share, sharing
 
 #: Rows that are multiplied at a time, for any width; the last digits of every result depend on it. Blocks of six
 #: networks of 16 to 32 neurons fit into the processor's cache, and sums over so few rows do not depend on threads.
 ROWS = 1024
+#: Numbers of all representations that are held before they are multiplied, at most, where that is several blocks.
+_HELD = 2**20
+
+
+def held(widths: Sequence[int], rows: int) -> int:
+    """Rows that Comoments of these widths hold before they multiply them, whole blocks, where so many are added at
+    once: several blocks of narrow representations, so that threads seldom wait for each other."""
+    return ROWS * max(1, min(_HELD // (ROWS * sum(p + 8 for p in widths)), rows // (4 * ROWS)))
 
 
 class Comoments:
@@ -34,53 +41,69 @@ class Comoments:
 
     def __init__(self, widths: Sequence[int], pairs: Iterable[tuple[int, int]], device: torch.device) -> None:
         self.n = self._filled = 0
-        self._blocks = [_block(width, device) for width in widths]
+        self._widths, self._device = list(widths), device
+        #: (rows, width) of each representation, made for the first rows.
+        self._rows: list[Tensor] = []
         self._origins = [_zeros(width, device=device) for width in widths]
         #: Sums (width,) of rows about the origin; NaN or infinite where a row is.
         self.sums = [_zeros(width, device=device) for width in widths]
-        self._products = {(i, j): _zeros(widths[i], widths[j], device=device) for i, j in pairs}
-        small = {pair: product for pair, product in self._products.items() if narrow(product)}
-        self._wide = self._products.keys() - small.keys()
-        self._narrow = Products(small)
+        self._matrices = {(i, j): _zeros(widths[i], widths[j], device=device) for i, j in pairs}
+        self._products = Products(self._matrices)
 
     def add(self, parts: Sequence[Tensor]) -> None:
         """Add the next rows, [(m, width_1), ..., (m, width_k)]; they are copied."""
-        threads, at = torch.get_num_threads(), 0
-        with nullcontext() if self._wide else one_thread():
-            while at < len(parts[0]):
-                step = min(len(parts[0]) - at, ROWS - self._filled)
-                for block, part in zip(self._blocks, parts, strict=True):
-                    block[self._filled : self._filled + step] = part[at : at + step]
-                self._filled += step
-                at += step
-                if self._filled == ROWS:
-                    self._multiply(threads)
+        count = len(parts[0])
+        if not self._rows:
+            self._rows = [_block(held(self._widths, count), width, self._device) for width in self._widths]
+        most = len(self._rows[0])
+        with sharing(self._products.threads(self._filled + count, torch.get_num_threads())) as share:
+            for at in _ends(most - self._filled, count, most):
+                self._take([part[at] for part in parts], share)
 
-    def _multiply(self, threads: int) -> None:
-        blocks = [block[: self._filled] for block in self._blocks]
-        for i, x in enumerate(blocks):
-            if not self.n:
+    def _take(self, parts: Sequence[Tensor], share: Share) -> None:
+        """Copy the next rows, and multiply once no more can be held."""
+        start, stop = self._filled, self._filled + len(parts[0])
+        full = stop == len(self._rows[0])
+
+        def take(i: int) -> None:
+            self._rows[i][start:stop] = parts[i]
+            if full:
+                self._centre(i, stop)
+
+        share(take, [(i,) for i in range(len(parts))])
+        self._filled = stop
+        if full:
+            self._multiply(share)
+
+    def _centre(self, i: int, filled: int) -> None:
+        """Subtract its origin from the rows of a representation, and sum them up."""
+        for x in _blocks(self._rows[i][:filled]):
+            if not self.n and x.data_ptr() == self._rows[i].data_ptr():
                 self._origins[i] = x[0] + (x - x[0]).mean(0)  # a constant column gives exactly its value
             x -= self._origins[i]
             self.sums[i] += x.sum(0)
-        self._narrow.add(blocks, threads)
-        for i, j in self._wide:
-            if i == j:
-                _add_square(self._products[i, j], blocks[i])
-            else:
-                self._products[i, j].addmm_(blocks[i].mT, blocks[j])
+
+    def _multiply(self, share: Share) -> None:
+        """Add the products of the centred rows."""
+        self._products.add([_blocks(x[: self._filled]) for x in self._rows], share)
         self.n += self._filled
         self._filled = 0
 
     def close(self) -> None:
-        """Multiply the last, partial block and centre the sums on the means. No rows can be added afterwards."""
-        if self._filled:
-            self._multiply(torch.get_num_threads())
-        self._blocks = []
-        for (i, j), product in self._products.items():
-            product.addr_(self.sums[i], self.sums[j], alpha=-1 / self.n)
-            if i == j:
-                product.copy_(product.triu() + product.triu(1).mT)
+        """Multiply the last rows and centre the sums on the means. No rows can be added afterwards."""
+        with sharing(self._products.threads(max(self._filled, self.n), torch.get_num_threads())) as share:
+            if self._filled:
+                share(self._centre, [(i, self._filled) for i in range(len(self._rows))])
+                self._multiply(share)
+            self._rows = []
+            share(self._end, list(self._matrices))
+
+    def _end(self, i: int, j: int) -> None:
+        """Centre a sum of products on the means."""
+        matrix = self._matrices[i, j]
+        matrix.addr_(self.sums[i], self.sums[j], alpha=-1 / self.n)
+        if i == j:
+            matrix.copy_(matrix.triu() + matrix.triu(1).mT)
 
     def mean(self, i: int) -> Tensor:
         """(width_i,) mean of all rows of representation i; after `close`."""
@@ -89,20 +112,26 @@ class Comoments:
     def matrix(self, i: int, j: int) -> Tensor:
         """(width_i, width_j) comoments of representation i with j about the means, not divided by n; after `close`.
         Those of j with i are exactly the transpose. Raises KeyError for a pair that is not in `pairs`."""
-        return self._products[i, j] if (i, j) in self._products else self._products[j, i].mT
+        return self._matrices[i, j] if (i, j) in self._matrices else self._matrices[j, i].mT
 
 
 def _zeros(*shape: int, device: torch.device) -> Tensor:
     return torch.zeros(*shape, dtype=torch.float64, device=device)
 
 
-def _block(width: int, device: torch.device) -> Tensor:
+def _block(rows: int, width: int, device: torch.device) -> Tensor:
     # 8 numbers of padding: rows a power of two apart compete for cache lines, which halves the speed of the products.
-    return torch.empty(ROWS, width + 8, dtype=torch.float64, device=device)[:, :width]
+    return torch.empty(rows, width + 8, dtype=torch.float64, device=device)[:, :width]
 
 
-def _add_square(product: Tensor, x: Tensor) -> None:
-    """Add x.T @ x to `product` in place, at least in its upper half."""
-    half = len(product) // 2
-    product[:half].addmm_(x[:, :half].mT, x)
-    product[half:, half:].addmm_(x[:, half:].mT, x[:, half:])
+def _blocks(x: Tensor) -> Sequence[Tensor]:
+    return [x[at : at + ROWS] for at in range(0, len(x), ROWS)]
+
+
+def _ends(first: int, count: int, most: int) -> Iterator[slice]:
+    """`count` rows in order: `first` of them, and then `most` at a time."""
+    at = 0
+    while at < count:
+        step = min(count - at, most if at else first)
+        yield slice(at, at + step)
+        at += step

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
-from simbench.moments.comoments import ROWS
+from simbench.moments.comoments import held
+
+
+def bases(widths: Iterable[int]) -> int:
+    """Bytes of the decompositions of representations, which are kept for the next pair or index."""
+    return 8 * 4 * sum(p * p for p in widths)
 
 
 def taken(
@@ -35,8 +40,8 @@ def taken(
         return row * (n + batch) + max(bytes.values()) * n + 8 * (narrow + 9 * min(n, most) ** 2 + 4 * n * most)
 
     # A decomposition of the widest representation takes several copies; its bases are kept for the next pair.
-    values = 8 * (9 * most * most + 2 * widest) + (0 if single else 8 * 4 * own)
-    stream = row * (most + 2 * batch) + 8 * ROWS * sum(p + 8 for p in widths.values())
+    values = 8 * (9 * most * most + 2 * widest) + (0 if single else bases(widths.values()))
+    stream = row * (most + 2 * batch) + 8 * held([*widths.values()], batch) * sum(p + 8 for p in widths.values())
     products = 8 * (own + both) + max(stream, values)
     if expected is None or expected - batch < most:
         products = max(products, of_rows(most))

@@ -37,6 +37,24 @@ def test_what_is_read_of_a_pair_is_ready_for_those_that_follow(two_threads):
     assert torch.get_num_threads() == 2
 
 
+def test_what_was_read_of_earlier_pairs_is_ready_for_the_first(two_threads):
+    read = {}
+    for _, m in ahead(moments().pairs, lambda pair: moments().pair(*pair), 7, read):
+        _ = m.canonical
+    assert "canonical" in read["pair"] and "whitened" in read["side"]
+    other = moments()
+    for _, m in ahead(other.pairs, lambda pair: other.pair(*pair), 7, read):
+        assert "canonical" in vars(m) and "whitened" in vars(m.a)
+
+
+def test_pairs_that_nobody_asks_for_any_more_end_with_the_others(two_threads, capsys):
+    read = {"pair": {"canonical"}, "side": {"whitened"}}
+    held = moments(widths=(60,) * 12, rows=900)
+    for _ in ahead(held.pairs, lambda pair: held.pair(*pair), 60, read):
+        break
+    assert torch.get_num_threads() == 2 and not capsys.readouterr().err
+
+
 def test_one_thread_computes_nothing_in_advance():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -83,3 +101,24 @@ def test_threads_change_no_bit_of_a_value(two_threads, view):
     torch.set_num_threads(1)
     alone = simbench.similarities(INDICES, *nets, batches, view=view)
     assert several["value"].equals(alone["value"]) and len(alone) == 5 * 16
+
+
+@pytest.mark.parametrize("memory", ["2GB", "9MB"])
+def test_a_pair_alone_has_the_bits_that_it_has_among_others(two_threads, memory):
+    """Whether its decompositions are kept for the next index or not; those of 200 neurons depend on threads."""
+    torch.manual_seed(0)
+    nets = [torch.nn.Sequential(torch.nn.Linear(90, 200), torch.nn.Tanh(), torch.nn.Linear(200, 70)) for _ in range(2)]
+    batches = torch.randn(1500, 90).split(500)
+    among = simbench.similarities(INDICES, *nets, batches, ["0", "1", "2"]).set_index(["index", "layer_a", "layer_b"])
+    alone = simbench.similarities(INDICES, *nets, batches, ["1"], memory=memory).set_index(among.index.names)
+    assert alone["value"].equals(among.loc[alone.index, "value"]) and len(alone) == 5
+
+
+@pytest.mark.parametrize("memory, count", [("2GB", 5), ("6MB", 9)])
+def test_a_pair_alone_is_decomposed_once_for_all_indices_where_memory_has_room(monkeypatch, memory, count):
+    """Both sides whitened and in principal directions, and their canonical variates; else again for every index."""
+    calls, eigh = [], torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda *given: calls.append(1) or eigh(*given))
+    nets = [torch.nn.Sequential(torch.nn.Linear(9, width), torch.nn.Tanh()) for width in (200, 160)]
+    found = simbench.similarities(INDICES, *nets, torch.randn(800, 9).split(100), ["1"], memory=memory)
+    assert len(found) == 5 and len(calls) == count

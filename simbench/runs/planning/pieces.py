@@ -10,7 +10,8 @@ from simbench.contracts.case import Case
 from simbench.runs.cases import Cases
 from simbench.runs.grouping import grouped
 from simbench.runs.job import Job
-from simbench.runs.planning.tiles import Cost, Item, Shared, Tile, networks_of, who
+from simbench.runs.planning.cutting import Cost, Shared, who
+from simbench.runs.planning.tiles import Item, Tile, networks_of
 from simbench.runs.unit import Needs, Unit
 
 #: Seconds that the driver may spend on a unit, and the least and the most that a unit of several cases should take.

@@ -18,8 +18,9 @@ from simbench.measuring.measure import measure
 from simbench.networks.inputs import BATCH
 from simbench.runs.grouping import grouped
 from simbench.runs.job import prepare
+from simbench.runs.planning.cutting import Work
 from simbench.runs.planning.pieces import MOST, units_of
-from simbench.runs.planning.tiles import cut, tiles
+from simbench.runs.planning.tiles import tiles
 from simbench.runs.training import trained
 from simbench.runs.unit import Unit
 from simbench.runs.units import units
@@ -70,7 +71,7 @@ def test_every_case_is_in_one_unit_of_a_tile_that_holds_its_networks(job, worker
 def test_tiles_cost_the_same_and_hold_few_networks(job):
     cases = job.parts[0].cases
     for count in (2, 3, 4):
-        found = cut(cases, count, second)
+        found = Work.of(cases, second).cut(count)
         sizes = [len(some) for some in found]
         assert len(found) == count and max(sizes) <= 1.35 * len(cases) / count, sizes
         together = sum(len({n.content for case in some for n in (case.a, case.b)}) for some in found)
@@ -79,10 +80,10 @@ def test_tiles_cost_the_same_and_hold_few_networks(job):
 
 def test_a_pair_that_costs_more_than_a_tile_is_cut_by_layers(job):
     pair = [case for case in job.parts[0].cases if {case.a.seed, case.b.seed} == {"0", "1"}]
-    found = cut(pair, 4, second)
+    found = Work.of(pair, second).cut(4)
     assert sorted(len(some) for some in found) == [len(pair) // 4] * 4
     assert [case for some in found for case in some] == pair
-    dear = cut(job.parts[0].cases, 4, lambda case: 100.0 if case == pair[0] else 0.01)
+    dear = Work.of(job.parts[0].cases, lambda case: 100.0 if case == pair[0] else 0.01).cut(4)
     assert any(pair[0] in some and len(some) <= 2 for some in dear)
 
 

@@ -10,6 +10,7 @@ from simbench.errors import InputError, WorkerLost
 from simbench.runs.executors.courier import Answer, Courier, Errand
 from simbench.runs.executors.estimate import Estimate
 from simbench.runs.parcels import Depot, Parcel, results
+from simbench.runs.planning.schedule import Common
 from simbench.runs.reporting import advance, place, say_failed, unmeasured
 from simbench.runs.sharing import Sharing
 from simbench.runs.unit import Unit
@@ -91,7 +92,7 @@ class Remote:
             unit,
             whole,
             losses,
-            shares=(unit.needs.layers, unit.needs.shared),
+            shares=Common(unit.needs.layers, unit.needs.shared, unit.needs.own),
         )
         return part
 

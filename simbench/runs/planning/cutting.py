@@ -105,20 +105,23 @@ def _by_pairs(networks: np.ndarray, seconds: np.ndarray, count: int) -> np.ndarr
 def _shares(cases: Cases, seconds: np.ndarray, networks: np.ndarray, shared: Shared) -> Shares:
     """What the cases share, in numbers."""
     kinds: dict[Any, int] = {}
-    numbers = (kinds.setdefault(shared.kind(case), len(kinds)) for case in cases)
-    kind = np.fromiter(numbers, np.int64, len(cases))
-    each = np.array([shared.each(cases[int(place)]) for place in np.unique(kind, return_index=True)[1]])
     layers: dict[tuple[str, str], int] = {}
-    numbers = (layers.setdefault((case.setting.fingerprint, case.layer_a), len(layers)) for case in cases)
-    layer = np.fromiter(numbers, np.int64, len(cases))
-    sides = _numbered(cases, lambda case: ((who(case.a), case.layer_a), (who(case.b), case.layer_b)))
-    held, passes = np.zeros(sides.max() + 1), np.zeros(networks.max() + 1)
-    for case, of, at in zip(cases, networks, sides, strict=True):
-        for network, name, number, side in zip((case.a, case.b), (case.layer_a, case.layer_b), of, at, strict=True):
-            if not passes[number]:
-                passes[number] = shared.run(network)
-            held[side] = max(held[side], shared.held(case, network, name))
-    return Shares(seconds, layer, kind, networks, sides, each, passes, held, shared.memory)
+    places: dict[tuple[str, str], int] = {}
+    kind, layer = (np.empty(len(cases), np.int64) for _ in range(2))
+    sides = np.empty((len(cases), 2), np.int64)
+    each, held, passes = [], [], np.zeros(networks.max() + 1)
+    for n, (case, numbers) in enumerate(zip(cases, networks.tolist(), strict=True)):
+        kind[n] = kinds.setdefault(shared.kind(case), len(kinds))
+        if len(each) < len(kinds):
+            each.append(shared.each(case))
+        layer[n] = layers.setdefault((case.setting.fingerprint, case.layer_a), len(layers))
+        for side, (network, name) in enumerate(((case.a, case.layer_a), (case.b, case.layer_b))):
+            place = sides[n, side] = places.setdefault((who(network), name), len(places))
+            if len(held) < len(places):
+                held.append(0.0)
+            held[place] = max(held[place], shared.held(case, network, name))
+            passes[numbers[side]] = passes[numbers[side]] or shared.run(network)
+    return Shares(seconds, layer, kind, networks, sides, np.array(each), passes, np.array(held), shared.memory)
 
 
 def _numbered(cases: Cases, names: Callable[[Case], tuple[Any, Any]]) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import TypeVar
 
 from simbench.contracts import Design, Stitcher
@@ -38,8 +37,10 @@ class Tile:
         """Forward passes over the inputs of one split, from the inputs on, where the activations of the tile at a layer
         fit in memory: one for each network and split that a layer is read of, through all its layers, and one for each
         unstitched network. Networks that are no row of stages run once for each layer, and methods may run others."""
-        alone = {(who(case.a), case.split) for case in self.cases if not case.layer_a}
-        return len(alone | {("", *run) for case in self.cases if case.layer_a for run in _runs(case)})
+        found: set[tuple[str, ...]] = set()
+        for case in self.cases:
+            found |= {("", *run) for run in _runs(case)} if case.layer_a else {(who(case.a), case.split)}
+        return len(found)
 
 
 @dataclass(frozen=True)
@@ -83,20 +84,19 @@ def _runs(case: Case) -> Iterator[tuple[str, str]]:
 
 def _selection(part: Part, cases: Cases) -> Selection:
     """The selection of a part with the networks, layers and pairs of some cases alone."""
-    whole = part.selection
-    there = {who(network) for case in cases for network in networks_of(case)}
+    whole, some = part.selection, list(cases)
+    there = {who(network) for case in some for network in networks_of(case)}
     networks = tuple(network for network in whole.networks if who(network) in there)
     names = tuple(network.name for network in networks)
     at = {name: place for place, name in enumerate(names)}
-    together = {frozenset((case.a.name, case.b.name)) for case in cases}
+    together = {frozenset((case.a.name, case.b.name)) for case in some}
     try:
         designed = {(pair.a.name, pair.b.name) for pair in whole.pairs()}
     except InputError:  # of a design that is impossible here
         designed = set()
     places = sorted((at[a], at[b]) for a, b in designed if frozenset((a, b)) in together)
     controls = tuple(network for network in whole.controls if who(network) in there)
-    sides = ((case.a, case.layer_a) for case in cases), ((case.b, case.layer_b) for case in cases)
-    read = {(network.model.spec, layer) for network, layer in chain(*sides)}
-    layers = {spec: tuple(layer for layer in some if (spec, layer) in read) for spec, some in whole.layers.items()}
+    read = {(case.a.model.spec, case.layer_a) for case in some} | {(case.b.model.spec, case.layer_b) for case in some}
+    layers = {spec: tuple(layer for layer in of if (spec, layer) in read) for spec, of in whole.layers.items()}
     design = Listed(None, names, tuple(places))
     return replace(whole, networks=networks, layers=layers, controls=controls, design=design)

@@ -28,10 +28,11 @@ class Common(NamedTuple):
 
 @dataclass
 class _Rest(Generic[Work]):
-    """What is left of a tile, and its seconds."""
+    """What is left of a tile, and its seconds. begun: seconds of the unit that its worker took last."""
 
     units: Iterator[Work]
     seconds: float
+    begun: float = 0.0
 
 
 class Schedule(Generic[Work]):
@@ -89,7 +90,8 @@ class Schedule(Generic[Work]):
             rest = self._begun.get(worker)
             unit = None if rest is None else next(rest.units, None)
             if rest is not None and unit is not None:
-                rest.seconds -= self._seconds(unit)
+                rest.begun = self._seconds(unit)
+                rest.seconds -= rest.begun
                 return unit
             self._begun.pop(worker, None)
             more = self._left_behind.popleft() if self._left_behind else next(self._unbegun, None)
@@ -114,7 +116,7 @@ class Schedule(Generic[Work]):
             if rest.seconds < self._least:
                 return None
             units = list(rest.units)
-            keep = self._cut(units)
+            keep = self._cut(units, rest.begun / 2)
             rest.units = iter(units[:keep])
             if units[keep:]:
                 taken = sum(map(self._seconds, units[keep:]))
@@ -123,17 +125,19 @@ class Schedule(Generic[Work]):
                 return _Rest(iter(units[keep:]), taken)
         return None
 
-    def _cut(self, units: Sequence[Work]) -> int:
-        """How many of the units to keep so that both workers are through soonest: all, where none can help."""
+    def _cut(self, units: Sequence[Work], before: float) -> int:
+        """How many of the units to keep so that both workers are through soonest: all, where none can help. before:
+        seconds until their worker begins the first."""
         shared = [self._shares(unit) for unit in units]
         begun = [0.0 if not n or each.what == shared[n - 1].what else each.seconds for n, each in enumerate(shared)]
         again = [0.0] * (len(units) + 1)  # for who begins here: what the neighbours from here on share
         for n, each in reversed(list(enumerate(shared))):
             same = n + 1 < len(units) and shared[n + 1].what == each.what
             again[n] = min(each.seconds, each.own + (again[n + 1] if same else 0.0))
-        upto = [0.0, *accumulate(self._seconds(unit) + more for unit, more in zip(units, begun, strict=True))]
+        spent = (self._seconds(unit) + more for unit, more in zip(units, begun, strict=True))
+        upto = list(accumulate(spent, initial=before))
         best, soonest = len(units), upto[-1]
-        for keep in range(1, len(units)):
+        for keep in range(len(units)):
             other = upto[-1] - upto[keep] - begun[keep] + again[keep]
             if max(upto[keep], other) < soonest:
                 best, soonest = keep, max(upto[keep], other)

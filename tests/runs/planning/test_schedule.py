@@ -100,7 +100,7 @@ def test_a_tile_is_divided_between_units_that_share_rather_than_among_them():
     assert [plain.take("a") for _ in range(4)][-1] == (0, 3) and plain.take("b") == (1, 7)
 
 
-@pytest.mark.parametrize(("shared", "divided"), [(3.0, True), (8.0, False)])
+@pytest.mark.parametrize(("shared", "divided"), [(3.0, True), (9.0, False)])
 def test_nobody_helps_who_would_be_through_later_than_without_help(shared, divided):
     """Nine seconds are left, all at the layer that is under way."""
     given = Schedule(laid_out(1, 10), lambda unit: 1.0, shares=lambda unit: Common(unit[0], shared))
@@ -120,3 +120,9 @@ def test_who_helps_pays_for_what_the_units_taken_over_share_alone(own, taken):
     given = Schedule(laid_out(1, 4), lambda unit: 1.0, shares=lambda unit: Common(unit[0], 8.0, own))
     given.take("a")
     assert given.take("b") == ((0, 4 - taken) if taken else None)
+
+
+def test_the_last_unit_of_a_tile_does_not_wait_for_a_worker_that_is_busy_with_another():
+    given = Schedule(laid_out(1, 2), lambda unit: 1.0)
+    assert given.take("a") == (0, 0) and given.take("b") == (0, 1)
+    assert given.take("a") is given.take("b") is None

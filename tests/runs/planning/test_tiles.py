@@ -13,9 +13,11 @@ from small_plugins import Net, SmallPlugins
 from small_requests import SMALL, Silent
 
 import simbench
+from simbench.measuring import passes
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks.inputs import BATCH
+from simbench.runs.executors.task import forget, measure_unit
 from simbench.runs.grouping import grouped
 from simbench.runs.job import prepare
 from simbench.runs.planning.cutting import Work
@@ -180,8 +182,53 @@ def test_where_layers_share_nothing_each_worker_has_layers_of_its_own(request_, 
     alone, _ = measured(units(job))
     planned = tiles(job, 2, second, Dear())
     assert [{case.layer_a for case in tile.cases} - {""} for tile in planned] == [{"bn1"}, {"conv2"}]
+    assert [set(*tile.selection.layers.values()) for tile in planned] == [{"bn1"}, {"conv2"}]
     found, counted = measured(unit for tile in planned for unit in units_of(tile, job, 2, second, Dear()))
     assert found == alone and len(found) == job.cases
     assert counted == sum(tile.passes for tile in planned) == 2 * 4 * 2 + 4
     (one,) = {unit.needs.shared for unit in units_of(planned[1], job, 2, second, Dear())}
     assert one == pytest.approx(2 * 4 * 10.0 + 4 * 0.1), "two kinds of cases, four networks"
+
+
+def test_a_bench_takes_the_moments_of_one_tile_at_a_time(job, monkeypatch):
+    """Those of its own pairs and layers alone, also where the tile before had the same networks."""
+    taken = []
+
+    def watched(activations, stacks, *given):
+        taken.append(
+            [(len(stack.members), len(stack.pairs), {layer for _, layer in stack.members}) for stack in stacks]
+        )
+        return plain(activations, stacks, *given)
+
+    plain = passes.taken
+    monkeypatch.setattr(passes, "taken", watched)
+    for tile in tiles(job, 2, second, Dear()):
+        (layer,) = {case.layer_a for case in tile.cases} - {""}
+        unit = replace(
+            next(units_of(tile, job, 1, second)), cases=[case for case in tile.cases if case.layer_a == layer]
+        )
+        results = measure_unit(unit)
+        assert {row.status for result in results for row in result.rows} == {"ok"}
+        assert 1 < len(taken) < 5 and all(each == [(5, 10, {layer})] for each in taken), "by split, view and half"
+        taken.clear()
+    forget()
+
+
+def test_tiles_are_as_many_for_each_part_as_it_costs_with_what_its_cases_share(job):
+    """A part of cheap cases that share much is cut, too."""
+    part = job.parts[0]
+    dear = {case.key for case in part.cases if case.kind == "network"}
+    both = replace(
+        job,
+        parts=(
+            replace(part, cases=[c for c in part.cases if c.key not in dear]),
+            replace(part, cases=[c for c in part.cases if c.key in dear]),
+        ),
+    )
+
+    def cost(case):
+        return 10.0 if case.key in dear else 0.01
+
+    for shared, wanted in ((None, [1, 4]), (Dear(), [3, 1])):
+        cheap = [tile.seconds < 5 for tile in tiles(both, 4, cost, shared)]
+        assert [cheap.count(True), cheap.count(False)] == wanted

@@ -87,12 +87,12 @@ def planned(networks: int, layers: int, indices: int) -> tuple:
 
 def plan(networks: int) -> tuple[int, float, float]:
     """(cases, CPU seconds, MiB) of a real plan, keys and tiles for 100 workers included."""
-    from simbench.runs.planning.tiles import cut
+    from simbench.runs.planning.cutting import Work
     from simbench.system.stopwatch import peak_memory
 
     before, start = peak_memory(), time.process_time()
     _, cases = planned(networks, 8, 50)
-    cut(cases, 100, lambda case: 1.0)
+    Work.of(cases, lambda case: 1.0).cut(100)
     return len(cases), time.process_time() - start, (peak_memory() - before) / 2**20
 
 

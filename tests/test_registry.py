@@ -187,6 +187,14 @@ def test_the_spec_of_a_plugin_names_it_again(spec):
     assert found.spec == spec and BUILT_IN.get("indices", found.spec) == found
 
 
+def test_the_spec_of_a_plugin_is_its_own_when_others_came_and_went():
+    """Specs are kept by the identity of objects, which Python gives to new ones again."""
+    kind = type(simbench.load().get("indices", "svcca"))
+    assert [kind(variance=share / 1000).spec for share in range(1, 500)] == [
+        f"svcca[variance={share / 1000}]" for share in range(1, 500)
+    ]
+
+
 def test_a_parameter_given_its_default_is_left_out_of_the_spec():
     assert BUILT_IN.get("indices", "svcca[variance=0.99]").spec == "svcca"
 

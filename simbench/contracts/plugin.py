@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, ClassVar
+from weakref import ref
 
 from simbench.contracts.fields import check, default_of, text, texts
 
@@ -67,7 +68,26 @@ class Plugin:
     @property
     def spec(self) -> str:
         """What a user would type for this object: `svcca[variance=0.9]`."""
-        return self.name + (f"[{self.arguments}]" if self.arguments else "")
+        found = _specs.get(id(self))
+        if found is not None and found[0]() is self:
+            return found[1]
+        arguments = self.arguments
+        spec = self.name + (f"[{arguments}]" if arguments else "")
+        kind: Any = type(self)
+        if _frozen(kind):
+            number = id(self)
+            _specs[number] = ref(self, lambda gone: _specs.pop(number, None)), spec
+        return spec
+
+
+#: Identity of a plugin -> the plugin and its spec, which every case of it asks for.
+_specs: dict[int, tuple[ref[Any], str]] = {}
+
+
+@cache
+def _frozen(kind: type[Any]) -> bool:
+    """Whether plugins of a class keep their parameters."""
+    return is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
 
 
 @cache

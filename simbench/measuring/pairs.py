@@ -38,6 +38,12 @@ class Pairs:
         self._stacks = Stacks(self.activations, selection)
         self._leading: dict[tuple[str, str], Aligned] = {}
 
+    def select(self, selection: Selection) -> None:
+        """Measure for another selection of the same networks on the same data from now on. What is taken together
+        changes, and no number."""
+        self.selection = self.activations.selection = selection
+        self._stacks.select(selection)
+
     def moments(self, case: Case, split: str, view: str, half: int | None = None) -> Moments:
         """Moments of (a at layer_a, b at layer_b) on a split, or on a half of its inputs, in view spatial or pooled."""
         self.must_pair(case, view)

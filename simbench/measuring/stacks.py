@@ -59,6 +59,12 @@ class Stacks:
         self._kept: dict[tuple, LayerMoments | EnlargedMoments] = {}
         self._sides = Held(int(activations.budget * SHARE))
 
+    def select(self, selection: Selection) -> None:
+        """Take the moments of the pairs of another selection together. What is held stays."""
+        if selection is not self.selection:
+            self.selection = selection
+            self.__dict__.pop("_design", None)
+
     def __iter__(self) -> Iterator[tuple]:
         """What is held: (contents of the representations, split, view, half)."""
         return iter(self._kept)

@@ -121,8 +121,19 @@ class Cases(Sequence[Case]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __reduce__(self) -> tuple[type, tuple[tuple[Case, ...]]]:
-        return tuple, (tuple(self),)
+    def __reduce__(self) -> tuple[Callable[..., Cases], tuple]:
+        """Of these cases alone: the values that they have, and their numbers and keys as bytes."""
+        values, columns = [], []
+        for some, column in zip(self._values, self._numbers, strict=True):
+            used, number = np.unique(self._rows(column), return_inverse=True)
+            values.append([some[place] for place in used])
+            columns.append(number.astype(np.min_scalar_type(max(0, len(used) - 1))))
+        return _opened, (values, [(column.dtype.str, column.tobytes()) for column in columns], self.digests.tobytes())
+
+    def distinct(self, field: str) -> list[Any]:
+        """The different values of a field."""
+        at = FIELDS.index(field)
+        return [self._values[at][place] for place in np.unique(self._rows(self._numbers[at]))]
 
     def _rows(self, column: np.ndarray, some: slice = slice(None)) -> np.ndarray:
         return column[some] if self._places is None else column[self._places[some]]
@@ -131,6 +142,12 @@ class Cases(Sequence[Case]):
         case = Case(*(values[number] for values, number in zip(self._values, numbers, strict=True)))
         vars(case)["key"] = digest.tobytes().hex()  # as the cached property keeps it
         return case
+
+
+def _opened(values: list[list[Any]], columns: list[tuple[str, bytes]], digests: bytes) -> Cases:
+    """Pickled cases."""
+    numbers = [np.frombuffer(content, kind) for kind, content in columns]
+    return Cases(values, numbers, np.frombuffer(digests, np.uint8).reshape(-1, 32))
 
 
 def ordered(cases: Cases) -> Cases:

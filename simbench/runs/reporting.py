@@ -29,15 +29,16 @@ def say_failed(result: Measured, progress: Progress) -> None:
 
 def place(unit: Unit) -> str:
     """The networks and the layer of a unit; of one that joins several pairs, its method, if it has one only."""
-    first = unit.cases[0]
-    pairs = {(case.a, case.b) for case in unit.cases}
+    cases = list(unit.cases)
+    first = cases[0]
+    pairs = {(case.a, case.b) for case in cases}
     if len(pairs) == 1:
         return f"{first.a.name} -> {first.b.name} {first.place}" if first.place else first.a.name
-    methods = {case.method.spec for case in unit.cases if case.method}
+    methods = {case.method.spec for case in cases if case.method}
     if not methods:
         return f"{len(pairs)} networks"
     what = methods.pop() if len(methods) == 1 else f"{len(methods)} methods"
-    places = {case.place for case in unit.cases if case.place}
+    places = {case.place for case in cases if case.place}
     return " ".join([f"{what} on {len(pairs)} pairs", *(places if len(places) == 1 else ())])
 
 

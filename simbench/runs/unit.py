@@ -15,7 +15,8 @@ class Needs:
 
     networks: contents of the networks that it runs. layers: that it reads. megabytes: of memory at most, for
     activations, states and weights. gpu: whether it runs on a CUDA device. seconds: estimate of the time that its cases
-    take. shared: that of what they share with the other cases of their tile at these layers.
+    take. shared: that of what they share with the other cases of their tile at these layers. own: that of the part of
+    it that they need.
     """
 
     networks: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class Needs:
     gpu: bool = False
     seconds: float = 0.0
     shared: float = 0.0
+    own: float = 0.0
 
 
 @dataclass(frozen=True)

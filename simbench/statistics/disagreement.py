@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy import ndarray
-from scipy.stats import rankdata
+
+from simbench.statistics.ranks import ranks
 
 #: Pairs of networks in a layer from which ranks within it say something; below, cells are ranked over all layers.
 FEWEST = 3
@@ -39,9 +40,9 @@ def disagreements(xs: ndarray, ys: ndarray, layers: Sequence[str], most: int = 1
         cells = np.flatnonzero(known & (layers == layer))
         if np.ptp(xs[cells]) == 0 or np.ptp(ys[cells]) == 0:
             continue
-        ranks = rankdata(xs[cells]), rankdata(ys[cells])
+        both = ranks(xs[cells]), ranks(ys[cells])
         found += [
-            Disagreement(int(cell), float(x), float(y), len(cells)) for cell, x, y in zip(cells, *ranks, strict=True)
+            Disagreement(int(cell), float(x), float(y), len(cells)) for cell, x, y in zip(cells, *both, strict=True)
         ]
     found = [each for each in found if each.index != each.target]
     return sorted(found, key=lambda each: (-abs(each.index - each.target) / each.of, each.cell))[:most]

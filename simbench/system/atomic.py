@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
+from itertools import count
 from pathlib import Path
+from uuid import uuid4
+
+#: Of this process. A process that is forked has the same, and makes names of its own number.
+_OURS, _numbers = uuid4().hex[:8], count()
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def write(path: Path, content: bytes | str, flush: bool = True) -> None:
@@ -13,14 +18,19 @@ def write(path: Path, content: bytes | str, flush: bool = True) -> None:
     flush: False spares the milliseconds of the disk, for files that are checked when they are read: after a power
     failure `path` may then be empty or lack its end.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    temporary = f"{path.parent}/.tmp-{_OURS}-{os.getpid()}-{next(_numbers)}"
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+        handle = os.open(temporary, _FLAGS, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(temporary, _FLAGS, 0o600)
+    try:
+        with open(handle, "wb", buffering=0) as file:
+            left = memoryview(content.encode() if isinstance(content, str) else content)
+            while left:
+                left = left[file.write(left) :]
             if flush:
-                file.flush()
-                os.fsync(file.fileno())
+                os.fsync(handle)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

@@ -58,11 +58,17 @@ def packing(records: Path) -> Iterator[bool]:
         yield True
 
 
+def _made(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        file = _made(path)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = _made(path)
     except PermissionError:  # of somebody else, in a folder that several people write to
         file = os.open(path, os.O_RDONLY)
     try:

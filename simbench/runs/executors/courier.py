@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +14,7 @@ from simbench.errors import EngineGone, InputError, WorkerLost
 from simbench.runs.executors.dispatch import Dispatch, Task
 from simbench.runs.executors.task import Terms, over, work
 from simbench.runs.parcels import Depot, Done, Missing, Parcel, Refused, deliver
+from simbench.runs.planning.schedule import Common
 from simbench.system import interrupts
 
 #: Answers `Missing` after which contents that are under way count as lost, and after which an errand fails.
@@ -31,7 +32,7 @@ class Errand:
     seconds: float
     parcel: Callable[[Depot], Parcel | None]
     apart: Callable[[], bool] = lambda: False
-    shares: tuple[Hashable, float] = field(default=("", 0.0), kw_only=True)
+    shares: Common = field(default=Common(), kw_only=True)
 
 
 Each = TypeVar("Each", bound=Errand)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from simbench.contracts import Workers
 from simbench.errors import EngineGone
-from simbench.runs.planning.schedule import Schedule
+from simbench.runs.planning.schedule import Common, Schedule
 
 #: Seconds after which it is looked whether workers have come or gone.
 LOOK = 1.0
@@ -21,14 +21,13 @@ LOOK = 1.0
 class Task:
     """A task. what: for people. tile: tasks of one tile share work, and are given to one worker while it lives; "" is
     for a task that shares nothing. seconds: estimate of what it takes. call: makes (function, arguments) when a worker
-    is there, or None if nothing is left to do. shares: what a task shares with neighbours of its tile, and the seconds
-    that this takes each worker that has one of them."""
+    is there, or None if nothing is left to do. shares: what a task shares with neighbours of its tile."""
 
     what: str
     tile: str
     seconds: float
     call: Callable[[], tuple[Callable[..., Any], tuple] | None]
-    shares: tuple[Hashable, float] = field(default=("", 0.0), kw_only=True)
+    shares: Common = field(default=Common(), kw_only=True)
 
 
 Each = TypeVar("Each", bound=Task)

@@ -21,20 +21,28 @@ class Estimate:
 
     def __init__(self, units: Iterable[Unit] = (), clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._start = clock, clock()
+        self._kinds: dict[int, tuple[Unit, Kind]] = {}
         self._left: Counter[Kind] = Counter()
         self._planned: defaultdict[Kind, float] = defaultdict(float)
         for unit in units:
-            self._left[kind(unit)] += 1
-            self._planned[kind(unit)] += unit.needs.seconds
+            self._left[self._kind(unit)] += 1
+            self._planned[self._kind(unit)] += unit.needs.seconds
         self._number = Counter(self._left)
         self._done: Counter[Kind] = Counter()
         self._spent: defaultdict[Kind, float] = defaultdict(float)
 
     def learn(self, unit: Unit, seconds: float) -> None:
         """A unit is done, which took so many seconds of its worker."""
-        self._left[kind(unit)] -= 1
-        self._done[kind(unit)] += 1
-        self._spent[kind(unit)] += seconds
+        what = self._kind(unit)
+        self._left[what] -= 1
+        self._done[what] += 1
+        self._spent[what] += seconds
+
+    def _kind(self, unit: Unit) -> Kind:
+        """Of a unit, from its cases once."""
+        if id(unit) not in self._kinds:
+            self._kinds[id(unit)] = unit, kind(unit)  # held, so that no other unit gets its id
+        return self._kinds[id(unit)][1]
 
     @property
     def seconds(self) -> float | None:
@@ -57,6 +65,7 @@ class Estimate:
 
 def kind(unit: Unit) -> Kind:
     """What units of about the same cost have in common."""
-    experiments = {case.experiment.spec for case in unit.cases}
-    methods = {case.method.spec for case in unit.cases if case.method}
-    return tuple(sorted(experiments)), tuple(sorted({case.place for case in unit.cases})), tuple(sorted(methods))
+    cases = list(unit.cases)
+    experiments = {case.experiment.spec for case in cases}
+    methods = {case.method.spec for case in cases if case.method}
+    return tuple(sorted(experiments)), tuple(sorted({case.place for case in cases})), tuple(sorted(methods))

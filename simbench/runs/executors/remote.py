@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from simbench.errors import InputError, WorkerLost
+from simbench.runs.cases import Cases
 from simbench.runs.executors.courier import Answer, Courier, Errand
 from simbench.runs.executors.estimate import Estimate
 from simbench.runs.parcels import Depot, Parcel, results
+from simbench.runs.planning.schedule import Common
 from simbench.runs.reporting import advance, place, say_failed, unmeasured
 from simbench.runs.sharing import Sharing
 from simbench.runs.unit import Unit
@@ -91,7 +93,7 @@ class Remote:
             unit,
             whole,
             losses,
-            shares=(unit.needs.layers, unit.needs.shared),
+            shares=Common(unit.needs.layers, unit.needs.shared, unit.needs.own),
         )
         return part
 
@@ -102,7 +104,8 @@ class Remote:
         if others:
             self.shared.aside(self._part(replace(part.unit, cases=tuple(others)), part.whole), len(others))
             part.whole.left += 1
-        part.unit = replace(part.unit, cases=tuple(cases))
+        if len(cases) < len(part.unit.cases):
+            part.unit = replace(part.unit, cases=Cases.of(cases))
         if not cases:
             return None
         try:

@@ -71,6 +71,7 @@ def measure_unit(unit: Unit) -> list[Measured]:
 
     try:
         bench = _bench(unit.selection, unit.device, unit.memory)
+        bench.select(unit.selection)  # the bench may have been made for another tile of the same networks
     except Exception as error:  # of a data set, say
         return unmeasured(unit, error, "the data cannot be used")
     return [measure(case, bench) for case in unit.cases]

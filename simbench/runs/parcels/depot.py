@@ -17,6 +17,7 @@ from simbench.contracts import Dataset, Model
 from simbench.contracts.fields import NOUNS
 from simbench.contracts.selection import Network, Selection, Setting
 from simbench.errors import InputError
+from simbench.runs.cases import Cases
 from simbench.runs.parcels import datasets, files, pickles, sources, weights
 from simbench.runs.parcels.contents import MOST, Piece
 from simbench.runs.parcels.files import UserFiles
@@ -53,14 +54,14 @@ class Depot:
 
     def pack(self, unit: Unit) -> Parcel:
         """A unit as a parcel of kilobytes. Raises InputError, with its name, for what cannot be sent."""
-        head = self._head(unit.selection)
-        needed = {id(case.setting.dataset): case.setting.fingerprint for case in unit.cases}
-        given = [case.experiment for case in unit.cases] + [case.method for case in unit.cases if case.method]
-        body, refs, modules = self._dump(unit, needed, head.shared, given)
-        networks = {id(each): each for case in unit.cases for each in (case.a, case.b, case.control) if each}
+        head, cases = self._head(unit.selection), Cases.of(unit.cases)
+        needed = {id(setting.dataset): setting.fingerprint for setting in cases.distinct("setting")}
+        given = cases.distinct("experiment") + list(filter(None, cases.distinct("method")))
+        body, refs, modules = self._dump(replace(unit, cases=cases), needed, head.shared, given)
+        networks = {id(each): each for side in ("a", "b", "control") for each in cases.distinct(side) if each}
         wants = (*head.wants, *self._files(networks.values()), *filter(_wanted, refs))
         models = {(each.model, each.home(unit.selection.setting)) for each in networks.values()}
-        what = f"{len(unit.cases)} cases from {unit.cases[0].name}" if unit.cases else "no cases"
+        what = f"{len(cases)} cases from {cases[0].name}" if cases else "no cases"
         return Parcel(head.ref, body, tuple(dict.fromkeys(wants)), _installed(head.modules | modules, models), what)
 
     def pack_training(self, network: Network, setting: Setting, device: str) -> Parcel:

@@ -12,7 +12,7 @@ from simbench.runs.planning.sizes import Extents
 
 @dataclass(frozen=True)
 class Estimates:
-    """See `simbench.runs.planning.tiles.Shared`."""
+    """See `simbench.runs.planning.cutting.Shared`."""
 
     costs: Costs
     extents: Extents

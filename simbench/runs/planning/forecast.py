@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from simbench.contracts.case import Case
 from simbench.runs.planning.calibration import Clock, machine_seconds, pass_seconds
 from simbench.runs.planning.costs import Costs, place_of
+from simbench.runs.planning.cutting import who
 from simbench.runs.planning.estimates import Estimates
 from simbench.runs.planning.pieces import DRIVER, units_of
 from simbench.runs.planning.sizes import Sizes, extents
-from simbench.runs.planning.tiles import Tile, networks_of, tiles, who
+from simbench.runs.planning.tiles import Tile, networks_of, tiles
 
 if TYPE_CHECKING:
     from simbench.runs.job import Job

@@ -10,7 +10,8 @@ from simbench.contracts.case import Case
 from simbench.runs.cases import Cases
 from simbench.runs.grouping import grouped
 from simbench.runs.job import Job
-from simbench.runs.planning.tiles import Cost, Item, Shared, Tile, networks_of, who
+from simbench.runs.planning.cutting import Cost, Shared, who
+from simbench.runs.planning.tiles import Item, Tile, networks_of
 from simbench.runs.unit import Needs, Unit
 
 #: Seconds that the driver may spend on a unit, and the least and the most that a unit of several cases should take.
@@ -42,7 +43,8 @@ def units_of(tile: Tile, job: Job, workers: int, cost: Cost, shared: Shared | No
             continue
         once = 0.0 if shared is None else together(there, shared)
         for cases, seconds in sized(groups, least(tile.seconds, workers), cost):
-            needs = _needs(cases, device, memory, seconds, once)
+            own = 0.0 if shared is None else together(cases, shared)
+            needs = _needs(cases, device, memory, (seconds, once, own))
             yield Unit(tile.selection, device, memory, of(cases), tile.name, needs)
 
 
@@ -86,11 +88,11 @@ def together(cases: Sequence[Case], shared: Shared) -> float:
     return sum(each[kind] for kind, *_ in sides) + sum(map(shared.run, networks.values()))
 
 
-def _needs(cases: Sequence[Case], device: str, memory: int, seconds: float, shared: float) -> Needs:
+def _needs(cases: Sequence[Case], device: str, memory: int, seconds: tuple[float, float, float]) -> Needs:
     networks = {network.content: network for case in cases for network in networks_of(case)}
     layers = dict.fromkeys(layer for case in cases for layer in (case.layer_a, case.layer_b) if layer)
     weights = sum(size(network.file) for network in networks.values() if not network.part)
-    return Needs(tuple(networks), tuple(layers), (memory + weights) / 1e6, device.startswith("cuda"), seconds, shared)
+    return Needs(tuple(networks), tuple(layers), (memory + weights) / 1e6, device.startswith("cuda"), *seconds)
 
 
 def size(file: Path) -> int:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Work = TypeVar("Work")
 #: A tile is divided while more than this part of the share of a worker is left of it.
-SPARED = 0.1
+SPARED = 0.02
+
+
+class Common(NamedTuple):
+    """What a unit shares with its neighbours.
+
+    what: neighbours with the same share it. seconds: that it takes a worker that has all of them. own: one that has
+    this unit alone.
+    """
+
+    what: Hashable = ""
+    seconds: float = 0.0
+    own: float = math.inf
 
 
 @dataclass
 class _Rest(Generic[Work]):
-    """What is left of a tile, and its seconds."""
+    """What is left of a tile, and its seconds. begun: seconds of the unit that its worker took last."""
 
     units: Iterator[Work]
     seconds: float
+    begun: float = 0.0
 
 
 class Schedule(Generic[Work]):
@@ -30,8 +44,7 @@ class Schedule(Generic[Work]):
     a time, and to their end only where they are divided.
 
     tiles: the seconds that each is expected to take, and its units. seconds: that a unit is expected to take. least:
-    seconds that must be left of a tile for it to be divided. shares: what a unit shares with neighbours, and the
-    seconds that this takes each worker that has one of them.
+    seconds that must be left of a tile for it to be divided. shares: what a unit shares with neighbours.
     """
 
     def __init__(
@@ -39,7 +52,7 @@ class Schedule(Generic[Work]):
         tiles: Iterable[tuple[float, Iterable[Work]]],
         seconds: Callable[[Work], float],
         least: float = 0.0,
-        shares: Callable[[Work], tuple[Hashable, float]] = lambda work: ("", 0.0),
+        shares: Callable[[Work], Common] = lambda work: Common(),
     ) -> None:
         self._unbegun = (_Rest(iter(units), expected) for expected, units in tiles)
         self._seconds, self._least, self._shares = seconds, least, shares
@@ -55,7 +68,7 @@ class Schedule(Generic[Work]):
         tile: Callable[[Work], str],
         seconds: Callable[[Work], float],
         workers: int,
-        shares: Callable[[Work], tuple[Hashable, float]] = lambda work: ("", 0.0),
+        shares: Callable[[Work], Common] = lambda work: Common(),
     ) -> Schedule[Work]:
         """Of work in any order. tile: of a piece of work, "" for one that shares nothing."""
         tiles: dict[Hashable, list[Work]] = {}
@@ -77,7 +90,8 @@ class Schedule(Generic[Work]):
             rest = self._begun.get(worker)
             unit = None if rest is None else next(rest.units, None)
             if rest is not None and unit is not None:
-                rest.seconds -= self._seconds(unit)
+                rest.begun = self._seconds(unit)
+                rest.seconds -= rest.begun
                 return unit
             self._begun.pop(worker, None)
             more = self._left_behind.popleft() if self._left_behind else next(self._unbegun, None)
@@ -102,7 +116,7 @@ class Schedule(Generic[Work]):
             if rest.seconds < self._least:
                 return None
             units = list(rest.units)
-            keep = self._cut(units)
+            keep = self._cut(units, rest.begun / 2)
             rest.units = iter(units[:keep])
             if units[keep:]:
                 taken = sum(map(self._seconds, units[keep:]))
@@ -111,14 +125,20 @@ class Schedule(Generic[Work]):
                 return _Rest(iter(units[keep:]), taken)
         return None
 
-    def _cut(self, units: Sequence[Work]) -> int:
-        """How many of the units to keep so that both workers are through soonest: all, where none can help."""
+    def _cut(self, units: Sequence[Work], before: float) -> int:
+        """How many of the units to keep so that both workers are through soonest: all, where none can help. before:
+        seconds until their worker begins the first."""
         shared = [self._shares(unit) for unit in units]
-        begun = [0.0 if not place or each == shared[place - 1] else each[1] for place, each in enumerate(shared)]
-        upto = [0.0, *accumulate(self._seconds(unit) + more for unit, more in zip(units, begun, strict=True))]
+        begun = [0.0 if not n or each.what == shared[n - 1].what else each.seconds for n, each in enumerate(shared)]
+        again = [0.0] * (len(units) + 1)  # for who begins here: what the neighbours from here on share
+        for n, each in reversed(list(enumerate(shared))):
+            same = n + 1 < len(units) and shared[n + 1].what == each.what
+            again[n] = min(each.seconds, each.own + (again[n + 1] if same else 0.0))
+        spent = (self._seconds(unit) + more for unit, more in zip(units, begun, strict=True))
+        upto = list(accumulate(spent, initial=before))
         best, soonest = len(units), upto[-1]
-        for keep in range(1, len(units)):
-            other = upto[-1] - upto[keep] - begun[keep] + shared[keep][1]
+        for keep in range(len(units)):
+            other = upto[-1] - upto[keep] - begun[keep] + again[keep]
             if max(upto[keep], other) < soonest:
                 best, soonest = keep, max(upto[keep], other)
         return best

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from simbench.runs.planning.schedule import Schedule
+from simbench.runs.planning.schedule import Common, Schedule
 
 Unit = tuple[int, int]
 
@@ -93,17 +93,17 @@ def laid_out(layers: int, each: int) -> list[tuple[float, list[Unit]]]:
 
 def test_a_tile_is_divided_between_units_that_share_rather_than_among_them():
     """Six seconds are left of layer 0, and ten each of 1 and 2: half is in the middle of layer 1."""
-    given = Schedule(laid_out(3, 10), lambda unit: 1.0, shares=lambda unit: (unit[0], 8.0))
+    given = Schedule(laid_out(3, 10), lambda unit: 1.0, shares=lambda unit: Common(unit[0], 8.0))
     assert [given.take("a") for _ in range(4)][-1] == (0, 3)
     assert given.take("b") == (2, 0) and given.divided == 1
     plain = Schedule(laid_out(3, 10), lambda unit: 1.0)
     assert [plain.take("a") for _ in range(4)][-1] == (0, 3) and plain.take("b") == (1, 7)
 
 
-@pytest.mark.parametrize(("shared", "divided"), [(3.0, True), (8.0, False)])
+@pytest.mark.parametrize(("shared", "divided"), [(3.0, True), (9.0, False)])
 def test_nobody_helps_who_would_be_through_later_than_without_help(shared, divided):
     """Nine seconds are left, all at the layer that is under way."""
-    given = Schedule(laid_out(1, 10), lambda unit: 1.0, shares=lambda unit: (unit[0], shared))
+    given = Schedule(laid_out(1, 10), lambda unit: 1.0, shares=lambda unit: Common(unit[0], shared))
     given.take("a")
     unit = given.take("b")
     assert (unit is not None) == divided == bool(given.divided)
@@ -111,3 +111,18 @@ def test_nobody_helps_who_would_be_through_later_than_without_help(shared, divid
     while (found := given.take("a")) or (found := given.take("b")):
         rest.append(found)
     assert sorted(rest) == [(0, number) for number in range(1, 10)]
+
+
+@pytest.mark.parametrize(("own", "taken"), [(0.5, 1), (8.0, 0)])
+def test_who_helps_pays_for_what_the_units_taken_over_share_alone(own, taken):
+    """Three units are left, of one second each: the last is taken over where it needs half a second of what they share,
+    none where it needs all."""
+    given = Schedule(laid_out(1, 4), lambda unit: 1.0, shares=lambda unit: Common(unit[0], 8.0, own))
+    given.take("a")
+    assert given.take("b") == ((0, 4 - taken) if taken else None)
+
+
+def test_the_last_unit_of_a_tile_does_not_wait_for_a_worker_that_is_busy_with_another():
+    given = Schedule(laid_out(1, 2), lambda unit: 1.0)
+    assert given.take("a") == (0, 0) and given.take("b") == (0, 1)
+    assert given.take("a") is given.take("b") is None

@@ -13,13 +13,16 @@ from small_plugins import Net, SmallPlugins
 from small_requests import SMALL, Silent
 
 import simbench
+from simbench.measuring import passes
 from simbench.measuring.bench import Workbench
 from simbench.measuring.measure import measure
 from simbench.networks.inputs import BATCH
+from simbench.runs.executors.task import forget, measure_unit
 from simbench.runs.grouping import grouped
 from simbench.runs.job import prepare
+from simbench.runs.planning.cutting import Work
 from simbench.runs.planning.pieces import MOST, units_of
-from simbench.runs.planning.tiles import cut, tiles
+from simbench.runs.planning.tiles import tiles
 from simbench.runs.training import trained
 from simbench.runs.unit import Unit
 from simbench.runs.units import units
@@ -70,7 +73,7 @@ def test_every_case_is_in_one_unit_of_a_tile_that_holds_its_networks(job, worker
 def test_tiles_cost_the_same_and_hold_few_networks(job):
     cases = job.parts[0].cases
     for count in (2, 3, 4):
-        found = cut(cases, count, second)
+        found = Work.of(cases, second).cut(count)
         sizes = [len(some) for some in found]
         assert len(found) == count and max(sizes) <= 1.35 * len(cases) / count, sizes
         together = sum(len({n.content for case in some for n in (case.a, case.b)}) for some in found)
@@ -79,10 +82,10 @@ def test_tiles_cost_the_same_and_hold_few_networks(job):
 
 def test_a_pair_that_costs_more_than_a_tile_is_cut_by_layers(job):
     pair = [case for case in job.parts[0].cases if {case.a.seed, case.b.seed} == {"0", "1"}]
-    found = cut(pair, 4, second)
+    found = Work.of(pair, second).cut(4)
     assert sorted(len(some) for some in found) == [len(pair) // 4] * 4
     assert [case for some in found for case in some] == pair
-    dear = cut(job.parts[0].cases, 4, lambda case: 100.0 if case == pair[0] else 0.01)
+    dear = Work.of(job.parts[0].cases, lambda case: 100.0 if case == pair[0] else 0.01).cut(4)
     assert any(pair[0] in some and len(some) <= 2 for some in dear)
 
 
@@ -179,8 +182,53 @@ def test_where_layers_share_nothing_each_worker_has_layers_of_its_own(request_, 
     alone, _ = measured(units(job))
     planned = tiles(job, 2, second, Dear())
     assert [{case.layer_a for case in tile.cases} - {""} for tile in planned] == [{"bn1"}, {"conv2"}]
+    assert [set(*tile.selection.layers.values()) for tile in planned] == [{"bn1"}, {"conv2"}]
     found, counted = measured(unit for tile in planned for unit in units_of(tile, job, 2, second, Dear()))
     assert found == alone and len(found) == job.cases
     assert counted == sum(tile.passes for tile in planned) == 2 * 4 * 2 + 4
     (one,) = {unit.needs.shared for unit in units_of(planned[1], job, 2, second, Dear())}
     assert one == pytest.approx(2 * 4 * 10.0 + 4 * 0.1), "two kinds of cases, four networks"
+
+
+def test_a_bench_takes_the_moments_of_one_tile_at_a_time(job, monkeypatch):
+    """Those of its own pairs and layers alone, also where the tile before had the same networks."""
+    taken = []
+
+    def watched(activations, stacks, *given):
+        taken.append(
+            [(len(stack.members), len(stack.pairs), {layer for _, layer in stack.members}) for stack in stacks]
+        )
+        return plain(activations, stacks, *given)
+
+    plain = passes.taken
+    monkeypatch.setattr(passes, "taken", watched)
+    for tile in tiles(job, 2, second, Dear()):
+        (layer,) = {case.layer_a for case in tile.cases} - {""}
+        unit = replace(
+            next(units_of(tile, job, 1, second)), cases=[case for case in tile.cases if case.layer_a == layer]
+        )
+        results = measure_unit(unit)
+        assert {row.status for result in results for row in result.rows} == {"ok"}
+        assert 1 < len(taken) < 5 and all(each == [(5, 10, {layer})] for each in taken), "by split, view and half"
+        taken.clear()
+    forget()
+
+
+def test_tiles_are_as_many_for_each_part_as_it_costs_with_what_its_cases_share(job):
+    """A part of cheap cases that share much is cut, too."""
+    part = job.parts[0]
+    dear = {case.key for case in part.cases if case.kind == "network"}
+    both = replace(
+        job,
+        parts=(
+            replace(part, cases=[c for c in part.cases if c.key not in dear]),
+            replace(part, cases=[c for c in part.cases if c.key in dear]),
+        ),
+    )
+
+    def cost(case):
+        return 10.0 if case.key in dear else 0.01
+
+    for shared, wanted in ((None, [1, 4]), (Dear(), [3, 1])):
+        cheap = [tile.seconds < 5 for tile in tiles(both, 4, cost, shared)]
+        assert [cheap.count(True), cheap.count(False)] == wanted

@@ -39,8 +39,7 @@ class Pairs:
         self._leading: dict[tuple[str, str], Aligned] = {}
 
     def select(self, selection: Selection) -> None:
-        """Measure for another selection of the same networks on the same data from now on. What is taken together
-        changes, and no number."""
+        """Measure for another selection of the same networks and data. What is taken together changes, no number."""
         self.selection = self.activations.selection = selection
         self._stacks.select(selection)
 

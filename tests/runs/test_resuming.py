@@ -16,15 +16,12 @@ from small_requests import go, table
 
 from simbench.results.store import Store
 from simbench.runs.job import prepare
-from simbench.runs.parcels import opened
-from simbench.runs.unit import Unit
 
 
 def test_a_lost_worker_costs_its_cases_and_the_next_run_mends_them(request_, small_registry):
     class Dies(ThreadPoolExecutor):
         def submit(self, fn, parcel, *rest):
-            unit = opened(parcel)
-            if not isinstance(unit, Unit) or unit.cases[0].layer_a != "conv2":
+            if " conv2 " not in getattr(parcel, "what", ""):
                 return super().submit(fn, parcel, *rest)
             future = Future()
             future.set_exception(BrokenExecutor("killed"))

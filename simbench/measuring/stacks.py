@@ -167,10 +167,8 @@ class Stacks:
 
     def _together(self, a: Member, b: Member) -> dict[Content, Member]:
         """Representations whose moments are taken together: for two networks of the design, or their untrained twins,
-        all of their layer and size, else the two.
-
-        By content and in its order, each once: so neither the order in which networks were given nor their names
-        matter."""
+        all of their layer and size, else the two. By content and in its order, each once: so neither the order in which
+        networks were given nor their names matter."""
         size, members = self.activations.shape(*a)[1:], [a, b]
         peers = [network.untrained if a[0].initial else network for network in self.selection.networks]
         if self._designed(_content(a), _content(b)) and self.activations.shape(*b)[1:] == size:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Sizes:
     """weights: bytes of a network. layers: bytes of the activations of one input, by layer. above: share of the
-    multiply-adds of a pass that is left above a layer."""
+    multiply-adds of the convolutions and linear maps of a pass that is left above a layer."""
 
     weights: int = 0
     layers: dict[str, int] = field(default_factory=dict)
@@ -32,35 +32,41 @@ def sizes(model: Model, dataset: Dataset, layers: Iterable[str], home: Dataset |
     """Of a network of the model that is made for `home`, by default the same data. Raises what `build` and the network
     raise."""
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
     from simbench.contracts import splits
     from simbench.networks.inputs import draw, prepared
 
     one, _ = draw(splits.read(dataset, "test"), 1, 0, dataset.range, dataset.raw)
     nbytes: dict[str, int] = {}
-    done: dict[str, int] = {}
+    done: dict[str, float] = {}
     with torch.random.fork_rng(devices=[]), torch.no_grad(), abroad():
         torch.manual_seed(0)
         home = home or dataset
         net = model.build(home.channels, home.classes).eval()
         modules = dict(net.named_modules())
-        counter = FlopCounterMode(display=False)
+        spent = [0.0]
+        for module in modules.values():
+            module.register_forward_hook(partial(_count, spent))
         for layer in layers:
             if layer in modules:
                 modules[layer].register_forward_hook(partial(_note, nbytes, layer))
-                modules[layer].register_forward_hook(partial(_count, done, layer, counter))
-        given = model.adapted(prepared(one, model, home, torch.device("cpu")))  # counted, it would import the compiler
-        with counter:
-            net(given)
-    whole = counter.get_total_flops()
-    above = {layer: 1 - below / whole for layer, below in done.items() if whole}
+                modules[layer].register_forward_hook(partial(_until, done, layer, spent))
+        net(model.adapted(prepared(one, model, home, torch.device("cpu"))))
+    above = {layer: 1 - below / spent[0] for layer, below in done.items() if spent[0]}
     return Sizes(sum(x.nbytes for x in net.state_dict().values()), nbytes, above)
 
 
-def _count(done: dict[str, int], layer: str, counter: Any, *given: object) -> None:
-    """The operations of a pass so far."""
-    done[layer] = counter.get_total_flops()
+def _count(spent: list[float], module: Any, given: object, out: Any) -> None:
+    """The multiply-adds of a convolution or a linear map. The counter of torch would import its compiler."""
+    import torch
+
+    if isinstance(module, (torch.nn.Linear, torch.nn.modules.conv._ConvNd)):
+        spent[0] += out.numel() * module.weight[0].numel()
+
+
+def _until(done: dict[str, float], layer: str, spent: list[float], *given: object) -> None:
+    """The multiply-adds of a pass so far."""
+    done[layer] = spent[0]
 
 
 @dataclass(frozen=True)
@@ -113,5 +119,8 @@ def extents(cases: Iterable[Case]) -> Extents:
 
 def _note(nbytes: dict[str, int], layer: str, module: object, given: object, out: Any) -> None:
     """The bytes of the first tensor of an output."""
-    first = next(iter(out.values())) if isinstance(out, dict) else out[0] if isinstance(out, (tuple, list)) else out
-    nbytes[layer] = int(getattr(first, "nbytes", 0))
+    nbytes[layer] = int(getattr(_first(out), "nbytes", 0))
+
+
+def _first(out: Any) -> Any:
+    return next(iter(out.values())) if isinstance(out, dict) else out[0] if isinstance(out, (tuple, list)) else out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 from collections.abc import Mapping
@@ -37,7 +38,7 @@ def _in_folder(folder: str, changed: int) -> Mapping[str, tuple[str, ...]]:
     provided: dict[str, tuple[str, ...]] = {}
     for each in metadata.distributions(path=[folder]):
         for top in _provided(each):
-            provided[top] = (*provided.get(top, ()), each.metadata["Name"])
+            provided[top] = (*provided.get(top, ()), _name(each))
     return provided
 
 
@@ -45,5 +46,14 @@ def _provided(distribution: metadata.Distribution) -> set[str]:
     """What a distribution declares, or the first part of each of its Python files."""
     if declared := (distribution.read_text("top_level.txt") or "").split():
         return set(declared)
-    files = [file for file in distribution.files or () if file.suffix == ".py"]
-    return {file.parts[0] if len(file.parts) > 1 else file.with_suffix("").name for file in files}
+    record = distribution.read_text("RECORD")  # `distribution.files` makes a path of each of tens of thousands of lines
+    rows = ([str(file)] for file in distribution.files or ()) if record is None else csv.reader(record.splitlines())
+    names = (row[0] for row in rows if row)
+    return {name.partition("/")[0].removesuffix(".py") for name in names if name.endswith(".py")}
+
+
+def _name(distribution: metadata.Distribution) -> str:
+    """As its metadata tell, which end with a long description."""
+    head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+    found = next((line for line in head.splitlines() if line.startswith("Name:")), "")
+    return found.removeprefix("Name:").strip() or distribution.metadata["Name"]

@@ -64,36 +64,36 @@ class Side:
         return [seconds for seconds in self.cpu.values() if seconds > 0.5]
 
 
-def run(options: list[str], executor: str) -> Side:
-    """A run in a new folder."""
+def run(options: list[str], executor: str, folder: str) -> Side:
+    """A run in a new folder. Folders stay until all runs are through: file systems may make files several times slower
+    where many were removed a few minutes ago."""
     side, lines = Side(), []
-    with tempfile.TemporaryDirectory() as folder:
-        more = ["--threads", "1", "--results", folder, *(["--executor", executor] if executor else [])]
-        start = time.perf_counter()
-        process = psutil.Popen(
-            [sys.executable, "-m", "simbench.cli", "run", *options, *more],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    more = ["--threads", "1", "--results", folder, *(["--executor", executor] if executor else [])]
+    start = time.perf_counter()
+    process = psutil.Popen(
+        [sys.executable, "-m", "simbench.cli", "run", *options, *more],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
-        def read() -> None:
-            with process.stderr as stream:
-                lines.extend((time.perf_counter() - start, line) for line in stream)
+    def read() -> None:
+        with process.stderr as stream:
+            lines.extend((time.perf_counter() - start, line) for line in stream)
 
-        reader = threading.Thread(target=read)
-        reader.start()
-        while process.poll() is None:
-            with suppress(psutil.Error):
-                for each in (process, *process.children(recursive=True)):
-                    spent = each.cpu_times()
-                    side.cpu[each.pid] = spent.user + spent.system
-            time.sleep(0.1)
-        reader.join()
-        side.seconds = time.perf_counter() - start
-        if process.returncode:
-            raise RuntimeError("".join(line for _, line in lines[-20:]))
-        side.tables = {name: (Path(folder) / name).read_bytes() for name in ("measurements.csv", "leaderboard.csv")}
+    reader = threading.Thread(target=read)
+    reader.start()
+    while process.poll() is None:
+        with suppress(psutil.Error):
+            for each in (process, *process.children(recursive=True)):
+                spent = each.cpu_times()
+                side.cpu[each.pid] = spent.user + spent.system
+        time.sleep(0.1)
+    reader.join()
+    side.seconds = time.perf_counter() - start
+    if process.returncode:
+        raise RuntimeError("".join(line for _, line in lines[-20:]))
+    side.tables = {name: (Path(folder) / name).read_bytes() for name in ("measurements.csv", "leaderboard.csv")}
     begun = next(at for at, line in lines if line.startswith("measuring, cases"))
     ended = [at for at, line in lines if re.match(r"\[\d+/\d+\] .* cases? in ", line)][-1]
     side.phases = (begun, ended - begun, side.seconds - ended)
@@ -110,11 +110,12 @@ def passes(options: dict, workers: int) -> int:
 def compared(words: list[str], options: dict, repeats: int, wanted: float | None) -> Iterator[Figure]:
     """Both sides in turn."""
     sides: dict[str, list[Side]] = {"": [], EXECUTOR: []}
-    for turn in range(repeats):
-        for name in list(sides) if turn % 2 == 0 else list(sides)[::-1]:
-            sides[name].append(run(words, name))
-            one = sides[name][-1]
-            print(f"   {name or 'one process'}: {one.seconds:.1f} s, CPU {', '.join(f'{s:.1f}' for s in one.busy)}")
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(repeats):
+            for name in list(sides) if turn % 2 == 0 else list(sides)[::-1]:
+                one = run(words, name, f"{folder}/{turn}-{len(name)}")
+                sides[name].append(one)
+                print(f"   {name or 'one process'}: {one.seconds:.1f} s, CPU {', '.join(f'{s:.1f}' for s in one.busy)}")
     if len({tuple(side.tables.items()) for some in sides.values() for side in some}) > 1:
         raise RuntimeError("the tables differ")
     where = " ".join(words)
@@ -195,9 +196,16 @@ def main() -> None:
         parser.add_argument("--units", action="store_true", help="measure units alone")
 
     given = asked(__doc__.splitlines()[0], more=more)
-    chosen = {"models": "tiny10", "experiments": "matching", "seeds": given.seeds, "layers": given.layers}
+    chosen = {"models": "tiny10", "seeds": given.seeds, "layers": given.layers}
     if given.quick:
-        chosen |= {"seeds": 2, "layers": "bn8", "max_samples": 64, "indices": "cka", "stitchers": "identity"}
+        chosen |= {
+            "experiments": "matching",
+            "seeds": 2,
+            "layers": "bn8",
+            "max_samples": 64,
+            "indices": "cka",
+            "stitchers": "identity",
+        }
     words = [word for name, value in chosen.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     whole = given.layers == "bn*" and given.seeds == 24 and not given.quick
 

@@ -9,7 +9,7 @@ from simbench.contracts import Dataset, Model, Stitcher
 from simbench.errors import InputError
 from simbench.system import fatal
 from simbench.system.raised import told
-from simbench.system.surroundings import abroad
+from simbench.system.surroundings import abroad, at_home
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,8 +30,8 @@ def try_cuts(part: Part) -> None:
     for spec, model in models.items():
         given = (model, homes[spec], inputs, [layer for owner, layer in ends if owner == spec and layer])
         try:
-            with fatal.marked(["cutting", model.identity, inputs.label], _cut, *given):
-                _cut(*given)
+            with at_home(), fatal.marked(["cutting", model.identity, inputs.label], _cut, *given):
+                _cut(*given)  # whatever settings other plugins have left that were asked before
         except fatal.Died as died:
             raise InputError(
                 f"model {spec} cannot be cut: that {died}; leave it out, or give other layers with --layers"
@@ -46,7 +46,8 @@ def _cut(model: Model, home: Dataset, inputs: Dataset, layers: list[str]) -> Non
 
     with abroad():
         net = model.build(home.channels, home.classes).eval()
-        given = model.adapted(prepared(pixels(inputs.split("test").inputs[:FEW], inputs.range), model, home))
+        few = inputs.split("test").inputs[:FEW]
+        given = model.adapted(prepared(pixels(few, inputs.range), model, home))
     _run(model, net, given, home)
     at = partial(cut, net) if in_a_row(net) else Cutter(net, given).cut if layers else None
     for layer in layers:

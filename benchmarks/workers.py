@@ -190,13 +190,14 @@ def _all_cpu() -> float:
 
 def main() -> None:
     def more(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--layers", default="bn*", help="of tiny10  [default: bn*, those of the default run]")
-        parser.add_argument("--seeds", type=int, default=24, help="networks  [default: 24]")
+        parser.add_argument("--layers", help="of tiny10  [default: those of the default run]")
+        parser.add_argument("--seeds", type=int, help="networks  [default: those of the default run]")
         parser.add_argument("--repeats", type=int, default=REPEATS)
         parser.add_argument("--units", action="store_true", help="measure units alone")
 
     given = asked(__doc__.splitlines()[0], more=more)
-    chosen = {"models": "tiny10", "seeds": given.seeds, "layers": given.layers}
+    asked_for = {"seeds": given.seeds, "layers": given.layers}
+    chosen = {"models": "tiny10"} | {name: value for name, value in asked_for.items() if value}
     if given.quick:
         chosen |= {
             "experiments": "matching",
@@ -207,7 +208,7 @@ def main() -> None:
             "stitchers": "identity",
         }
     words = [word for name, value in chosen.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    whole = given.layers == "bn*" and given.seeds == 24 and not given.quick
+    whole = len(chosen) == 1
 
     def figures() -> Iterator[Figure]:
         for spec in (EXECUTOR,) if given.quick else (EXECUTOR, f"dask[workers={WORKERS}]"):

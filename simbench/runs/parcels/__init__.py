@@ -9,22 +9,22 @@ On the driver, one depot for a run (it keeps what it packs until it is dropped):
 
 On the worker, in one process after the other or side by side:
 
-    reply = work(parcel)                  # Done | Missing | Refused; work(parcel, pieces, measure) see below
+    reply = work(parcel, (), measure)     # Done | Missing | Refused
 
 A `Missing` names the contents (weights, arrays, the selection) that the worker's cache lacks. The driver answers once:
 
     *first, last = depot.supply(missing)  # messages of at most 256 MB; () where all of it is under way already
     deliver(message)                      # on that worker, for each of `first`
-    reply = work(parcel, last)            # on that worker
+    reply = work(parcel, last, measure)   # on that worker
 
-and where `supply` is empty, it submits `work(parcel)` again behind the work that brings the contents. A reply that is
-`Missing` once more has `again` set, and is answered in the same way. `Refused.lines` says how the installation of a
+and where `supply` is empty, it submits `work(parcel, (), measure)` again behind the work that brings the contents. A
+reply that is `Missing` once more has `again` set, and is answered in the same way. `Refused.lines` says how the installation of a
 worker differs; nothing that this worker gives may be taken. Then, on the driver:
 
     results(unit, reply)                  # list of Measured with the cases of the unit
     kept(network, setting, reply)         # the trained Network, in the driver's cache
 
-`measure`: a function of a Unit, found by name on the worker, that measures it otherwise (a process for each case, say).
+`measure`: a function of a Unit that measures it on the worker (`executors.task`: here, or in a process for each case).
 `opened(parcel)` is the Unit alone, or Missing. All of these raise InputError for what cannot be sent, by its name, and
 for bytes that do not fit their hash. Results are plain data: numbers, texts and numpy arrays.
 """

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from simbench.contracts.selection import Network, Selection, Setting
+from simbench.contracts.selection import Network, Setting
 from simbench.runs.parcels import contents
 from simbench.runs.parcels.contents import Piece
 from simbench.runs.parcels.installations import difference, installation, packages_of
 from simbench.runs.parcels.opening import opened
 from simbench.runs.parcels.references import Done, Missing, Parcel, Refused, Trained
 from simbench.runs.unit import Unit
-from simbench.system.raised import told, trace
 
 if TYPE_CHECKING:
-    from simbench.measuring.bench import Workbench
     from simbench.measuring.measure import Measured
 
 
 def work(
-    parcel: Parcel, pieces: Iterable[Piece] = (), measure: Callable[[Unit], Sequence[Measured]] | None = None
+    parcel: Parcel, pieces: Iterable[Piece], measure: Callable[[Unit], Sequence[Measured]]
 ) -> Done | Missing | Refused:
-    """Do the work of a parcel in this process. pieces: contents that the driver sends along. measure: measures a unit
-    otherwise than on a bench of this process; found by its name on the worker.
+    """Do the work of a parcel in this process. pieces: contents that the driver sends along. measure: measures a unit.
 
     Raises InputError for pieces whose bytes are not right, and for a training what it raised."""
     lines = difference(parcel.installation, installation(packages_of(parcel.installation)))
@@ -37,7 +33,7 @@ def work(
     if isinstance(work, Missing):
         return replace(work, again=bool(pieces))
     if isinstance(work, Unit):
-        return Done(tuple(replace(result, case=None) for result in (measure or measured)(work)))
+        return Done(tuple(replace(result, case=None) for result in measure(work)))
     return Done(_trained(*work))
 
 
@@ -49,25 +45,6 @@ def deliver(pieces: Iterable[Piece]) -> None:
 def results(unit: Unit, done: Done) -> list[Measured]:
     """On the driver: the results of a unit, with its cases."""
     return [replace(result, case=case) for result, case in zip(done.results, unit.cases, strict=True)]
-
-
-def measured(unit: Unit) -> list[Measured]:
-    """The cases of a unit, measured on the bench that this process keeps for its selection."""
-    from simbench.measuring.measure import Measured, failed, measure
-
-    try:
-        bench = _bench(unit.selection, unit.device, unit.memory)
-    except Exception as error:  # of a data set, say
-        note = f"the data cannot be used: {told(error)}"
-        return [Measured(case, (failed(case, note),), 0, 0.0, trace(error)) for case in unit.cases]
-    return [measure(case, bench) for case in unit.cases]
-
-
-@lru_cache(maxsize=1)
-def _bench(selection: Selection, device: str, memory: int) -> Workbench:
-    from simbench.measuring.bench import Workbench
-
-    return Workbench(selection, device, memory)
 
 
 def _trained(network: Network, setting: Setting, device: str) -> Trained:

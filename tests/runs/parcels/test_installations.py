@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import simbench
+from simbench.runs.executors.task import measure_unit
 from simbench.runs.parcels import Depot, Missing, Refused, difference, installation, work
 from simbench.runs.parcels.installations import ABSENT, installed, packages_of
 
@@ -61,7 +62,7 @@ def test_a_worker_of_another_version_opens_nothing(made, monkeypatch):
 
     parcel = Depot().pack(made())
     other = replace(parcel, installation={**parcel.installation, "torch": "1.0"}, body=b"what would raise")
-    reply = work(other)
+    reply = work(other, (), measure_unit)
     assert isinstance(reply, Refused) and len(reply.lines) == 1 and reply.lines[0].startswith("torch is 1.0 here and ")
-    assert isinstance(work(parcel), Missing)
+    assert isinstance(work(parcel, (), measure_unit), Missing)
     assert simbench.__name__ in parcel.installation

@@ -157,9 +157,9 @@ def test_an_opened_unit_is_the_unit_that_was_packed(small, made):
 
 def test_results_hold_no_case_and_no_tensor(small, made):
     depot = Depot()
-    lacking = work(depot.pack(made()))
+    lacking = work(depot.pack(made()), (), measure_unit)
     (message,) = depot.supply(lacking)
-    reply = work(depot.pack(made()), message)
+    reply = work(depot.pack(made()), message, measure_unit)
     assert all(result.case is None for result in reply.results)
     assert b"torch" not in pickle.dumps(reply) and b"Path" not in pickle.dumps(reply)
 

@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 Work = TypeVar("Work")
 #: A tile is divided while more than this part of the share of a worker is left of it.
-SPARED = 0.02
+SPARED = 0.1
 
 
 class Common(NamedTuple):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from simbench.runs.executors.task import measure_unit
 from simbench.runs.parcels import Depot, Done, Missing, Parcel, deliver, work
 
 PROGRAM = """
@@ -77,11 +78,11 @@ def away(folder: Path | None) -> Iterator[None]:
 def done(elsewhere, depot: Depot, parcel: Parcel, folder: Path | None = None) -> tuple[Done, tuple[str, ...]]:
     """What the worker answers in the end, and what it asked for. folder: what it must not see."""
     with away(folder):
-        reply = elsewhere.call(work, parcel)
+        reply = elsewhere.call(work, parcel, (), measure_unit)
     if not isinstance(reply, Missing):
         return reply, ()
     *first, last = depot.supply(reply)
     with away(folder):
         for message in first:
             elsewhere.call(deliver, message)
-        return elsewhere.call(work, parcel, last), reply.names
+        return elsewhere.call(work, parcel, last, measure_unit), reply.names

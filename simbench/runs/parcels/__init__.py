@@ -18,8 +18,8 @@ A `Missing` names the contents (weights, arrays, the selection) that the worker'
     reply = work(parcel, last, measure)   # on that worker
 
 and where `supply` is empty, it submits `work(parcel, (), measure)` again behind the work that brings the contents. A
-reply that is `Missing` once more has `again` set, and is answered in the same way. `Refused.lines` says how the installation of a
-worker differs; nothing that this worker gives may be taken. Then, on the driver:
+reply that is `Missing` once more has `again` set, and is answered in the same way. `Refused.lines` says how the
+installation of a worker differs; nothing that this worker gives may be taken. Then, on the driver:
 
     results(unit, reply)                  # list of Measured with the cases of the unit
     kept(network, setting, reply)         # the trained Network, in the driver's cache

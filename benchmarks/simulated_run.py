@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from simbench.runs.planning.pieces import least, sized
-from simbench.runs.planning.schedule import SPARED, Schedule
+from simbench.runs.planning.schedule import SPARED, Common, Schedule
 from simbench.runs.planning.tiling import tiled
 
 LAYERS = 20
@@ -92,7 +92,16 @@ def simulate(pairs: np.ndarray, costs: Costs, workers: int, mean_life: float = 0
                 at += sum(some)
 
     tiles = ((len(inside[n]) * both * LAYERS, units(n)) for n in range(len(inside)))
-    schedule = Schedule(tiles, lambda unit: unit[4], least=SPARED * len(pairs) * both * LAYERS / workers)
+    names = [len(np.unique(some)) for some in inside]
+
+    def shares(unit: Unit) -> Common:
+        """What a unit shares with those of its tile at its layer: passes of networks, and what is computed of each."""
+        own = np.unique(inside[unit[0]][unit[2] : unit[3]]).tolist()
+        each = costs.side + costs.whole / LAYERS
+        return Common(unit[1], names[unit[0]] * each, len(own) * each, own)
+
+    short = SPARED * len(pairs) * both * LAYERS / workers
+    schedule = Schedule(tiles, lambda unit: unit[4], short, shares)
     return _run(schedule, inside, costs, workers, mean_life * 3600, random.Random(seed))
 
 

@@ -93,7 +93,7 @@ class Remote:
             unit,
             whole,
             losses,
-            shares=Common(unit.needs.layers, unit.needs.shared, unit.needs.own),
+            shares=Common(unit.needs.layers, unit.needs.shared, unit.needs.own, unit.needs.networks),
         )
         return part
 

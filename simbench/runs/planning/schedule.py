@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
 Work = TypeVar("Work")
-#: A tile is divided while more than this part of the share of a worker is left of it.
-SPARED = 0.1
+#: A tile is divided while more than this part of the share of a worker is left of it, and a shorter rest where no
+#: network runs twice for that; this many rests are looked at.
+SPARED, LOOKED = 0.125, 4
 
 
 class Common(NamedTuple):
     """What a unit shares with its neighbours.
 
     what: neighbours with the same share it. seconds: that it takes a worker that has all of them. own: one that has
-    this unit alone.
+    this unit alone. networks: that run for this unit.
     """
 
     what: Hashable = ""
     seconds: float = 0.0
     own: float = math.inf
+    networks: Collection[Hashable] = ()
 
 
 @dataclass
 class _Rest(Generic[Work]):
-    """What is left of a tile, and its seconds. begun: seconds of the unit that its worker took last."""
+    """What is left of a tile, and its seconds. begun: the unit that its worker took last, if any."""
 
     units: Iterator[Work]
     seconds: float
-    begun: float = 0.0
+    begun: tuple[Work, ...] = ()
 
 
 class Schedule(Generic[Work]):
@@ -40,11 +42,11 @@ class Schedule(Generic[Work]):
 
     A worker without a tile begins the next one. Where all are begun, it takes over the second part of what is left of
     the tile that has most left, where both are through earlier then, though some networks run once more: nobody waits
-    for the slowest worker. A unit that was lost with its worker goes first, to whoever asks. Tiles are read one unit at
-    a time, and to their end only where they are divided.
+    for the slowest worker. A short rest is divided only between networks. A unit that was lost with its worker goes
+    first, to whoever asks. Tiles are read one unit at a time, and to their end only where they may be divided.
 
     tiles: the seconds that each is expected to take, and its units. seconds: that a unit is expected to take. least:
-    seconds that must be left of a tile for it to be divided. shares: what a unit shares with neighbours.
+    a rest of fewer seconds is short. shares: what a unit shares with neighbours.
     """
 
     def __init__(
@@ -90,8 +92,8 @@ class Schedule(Generic[Work]):
             rest = self._begun.get(worker)
             unit = None if rest is None else next(rest.units, None)
             if rest is not None and unit is not None:
-                rest.begun = self._seconds(unit)
-                rest.seconds -= rest.begun
+                rest.begun = (unit,)
+                rest.seconds -= self._seconds(unit)
                 return unit
             self._begun.pop(worker, None)
             more = self._left_behind.popleft() if self._left_behind else next(self._unbegun, None)
@@ -112,11 +114,12 @@ class Schedule(Generic[Work]):
 
     def _half(self) -> _Rest[Work] | None:
         """The second part of what is left of the tile that has most left, which keeps the first."""
-        for rest in sorted(self._begun.values(), key=lambda rest: -rest.seconds):
-            if rest.seconds < self._least:
+        for place, rest in enumerate(sorted(self._begun.values(), key=lambda rest: -rest.seconds)):
+            short = rest.seconds < self._least
+            if short and place >= LOOKED:
                 return None
             units = list(rest.units)
-            keep = self._cut(units, rest.begun / 2)
+            keep = self._cut(units, self._places(rest.begun, units, short), sum(map(self._seconds, rest.begun)) / 2)
             rest.units = iter(units[:keep])
             if units[keep:]:
                 taken = sum(map(self._seconds, units[keep:]))
@@ -125,9 +128,20 @@ class Schedule(Generic[Work]):
                 return _Rest(iter(units[keep:]), taken)
         return None
 
-    def _cut(self, units: Sequence[Work], before: float) -> int:
-        """How many of the units to keep so that both workers are through soonest: all, where none can help. before:
-        seconds until their worker begins the first."""
+    def _places(self, begun: Iterable[Work], units: Sequence[Work], short: bool) -> Iterator[int]:
+        """How many of the units may be kept: any number, of a short rest one after which no network runs that has run
+        before."""
+        networks = [self._shares(unit).networks if short else () for unit in units]
+        last = {network: n for n, some in enumerate(networks) for network in some}
+        running = max((last.get(network, -1) for unit in begun for network in self._shares(unit).networks), default=-1)
+        for n, some in enumerate(networks):
+            if running < n:
+                yield n
+            running = max([running, *(last[network] for network in some)])
+
+    def _cut(self, units: Sequence[Work], places: Iterable[int], before: float) -> int:
+        """How many of the units to keep, one of `places`, so that both workers are through soonest: all, where none can
+        help. before: seconds until their worker begins the first."""
         shared = [self._shares(unit) for unit in units]
         begun = [0.0 if not n or each.what == shared[n - 1].what else each.seconds for n, each in enumerate(shared)]
         again = [0.0] * (len(units) + 1)  # for who begins here: what the neighbours from here on share
@@ -137,7 +151,7 @@ class Schedule(Generic[Work]):
         spent = (self._seconds(unit) + more for unit, more in zip(units, begun, strict=True))
         upto = list(accumulate(spent, initial=before))
         best, soonest = len(units), upto[-1]
-        for keep in range(len(units)):
+        for keep in places:
             other = upto[-1] - upto[keep] - begun[keep] + again[keep]
             if max(upto[keep], other) < soonest:
                 best, soonest = keep, max(upto[keep], other)

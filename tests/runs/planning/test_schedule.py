@@ -35,10 +35,33 @@ def test_where_all_are_begun_the_second_half_of_the_longest_rest_is_taken_over()
     assert [given.take("c") for _ in range(3)] == [(1, 5), (1, 6), (1, 7)]
 
 
-def test_a_short_rest_is_not_divided():
-    given = schedule(1, 4, least=3.5)
+def running(*networks: str) -> dict:
+    """Options of a schedule whose units run these networks, one letter each."""
+    return {"least": 9.0, "shares": lambda unit: Common(networks=networks[unit[1]])}
+
+
+def test_a_short_rest_is_not_divided_where_networks_would_run_twice():
+    given = schedule(1, 4, **running("ab", "bc", "bd", "be"))
     assert given.take("a") == (0, 0) and given.take("b") is None
     assert [given.take("a") for _ in range(4)] == [(0, 1), (0, 2), (0, 3), None]
+
+
+@pytest.mark.parametrize(
+    ("networks", "taken"), [("aabb", 2), ("abcd", 2), ("aaab", 3), ("aabbab", None), ("ab", 1), ("aa", None)]
+)
+def test_a_short_rest_is_divided_between_networks(networks, taken):
+    """Trainings of the last network of a tile need not wait for those of another."""
+    given = schedule(1, len(networks), **running(*networks))
+    assert given.take("a") == (0, 0)
+    assert given.take("b") == (None if taken is None else (0, taken))
+
+
+def test_of_many_short_rests_few_are_looked_at():
+    asked = []
+    options = {"least": 9.0, "shares": lambda unit: asked.append(unit[0]) or Common(networks="a")}
+    given = schedule(20, 3, **options)
+    assert all(given.take(worker) for worker in range(20)) and given.take("late") is None
+    assert len(set(asked)) == 4
 
 
 def test_what_was_lost_goes_first_and_the_rest_of_its_tile_to_the_next_who_asks():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,11 +164,31 @@ def draw(
     return paths, problems
 
 
+class _Beside(Mapping[str, "ndarray"]):
+    """The arrays of a record, read when a figure asks for them."""
+
+    def __init__(self, record: Entry, store: Store) -> None:
+        self._record, self._store = record, store
+
+    @cached_property
+    def _arrays(self) -> Mapping[str, ndarray]:
+        return self._store.arrays(self._record)
+
+    def __getitem__(self, name: str) -> ndarray:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+
 def _drawn(experiment: Experiment, records: Frame, folder: Path, name: str, stamp: str, store: Store) -> bool:
     """Draw and write the figure of an experiment; False where there is nothing to draw. Raises what its code raises."""
     import matplotlib
 
-    arrays = [Kept(each.labels, store.arrays(each)) for each in records.entries() if each.arrays]
+    arrays = [Kept(each.labels, _Beside(each, store)) for each in records.entries() if each.arrays]
     with abroad(), matplotlib.rc_context():
         figure = experiment.figure(tables.measurements(records, declared=experiment.board), arrays)
         if figure is not None:

@@ -18,6 +18,7 @@ from simbench.results.record import Record
 from simbench.results.segments import locks
 from simbench.results.segments.held import Records
 from simbench.results.segments.segment import FOLDER, MARK, SUFFIX, Damaged, Segment
+from simbench.results.written import Written
 from simbench.system.provenance import digest
 from simbench.system.seals import put, sealed, unsealed
 from simbench.system.stopwatch import stage
@@ -34,10 +35,12 @@ __all__ = ["Contents", "Record", "Store"]
 
 
 class Store:
-    """Records and run descriptions under one results folder."""
+    """Records and run descriptions under one results folder. What it has written it reads only where somebody else has
+    written it since."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._written = Written()
         self._open: dict[Path, Segment] = {}
         self._packed = Records({})
 
@@ -63,11 +66,15 @@ class Store:
                 put(self._arrays(record.key), data, flush=False)
                 record = replace(record, arrays=digest(data))
             put(self.file(record.key), sealed(record.plain), flush=False)
+            self._written.add(record, arrays or {}, self.file(record.key), self._arrays(record.key))
         return record
 
     @stage("reading records")
     def arrays(self, record: Record | Entry) -> dict[str, np.ndarray]:
         """The arrays of a record. Raises InputError if they are missing, were changed, or cannot be read."""
+        known = self._written.arrays(record.arrays, self.file(record.key), self._arrays(record.key))
+        if known is not None:
+            return known
         data = self.content(record)
         try:
             return archives.unpacked(data)
@@ -153,6 +160,9 @@ class Store:
 
     def _sound(self, path: Path) -> tuple[Record | None, Path, str]:
         """The record in a file, or None; the file at fault, and its fault."""
+        record = self._written.record(path, path.with_suffix(".npz"))
+        if record is not None:
+            return record, path, ""
         record, fault = self._read(path)
         if record is not None and record.arrays:
             data = self.packed(record)

@@ -43,7 +43,7 @@ class Recorded:
 
     cases: number of selected cases. trained: number of networks trained. measured: number of cases measured. name:
     name of the run, "" if it measured nothing. rows: (name of the case, row) of every selected case. records: those
-    that were measured, by key. selected: keys of the selected cases.
+    that were measured, by key. selected: keys of the selected cases. store: where they are.
     """
 
     cases: int
@@ -54,6 +54,7 @@ class Recorded:
     rows: tuple[tuple[str, Row], ...]
     records: dict[str, Record]
     selected: frozenset[str]
+    store: Store
     lost: tuple[str, ...] = ()
 
 
@@ -127,6 +128,7 @@ def run(
         tuple(_rows(job, ChainMap(records, job.contents.records))),
         records,
         frozenset(key for part in job.parts for key in Cases.of(part.cases).hashes()),
+        store,
         job.lost,
     )
 

@@ -98,22 +98,22 @@ def _finished(
     """Measure, tabulate and draw."""
     from simbench.results import folder as publish
     from simbench.results import text
-    from simbench.results.store import Store
     from simbench.runs.driver import run
     from simbench.runs.outcome import Outcome
     from simbench.system.raised import told
 
     recorded = run(job, registry, progress, command, executor, need)
     folder, experiments = job.resolved.request.results, job.resolved.experiments
-    contents = Store(folder).read() if recorded.measured else job.contents
+    store = recorded.store
+    contents = store.read() if recorded.measured else job.contents
     untabulated, left_out = {}, 0
     try:
-        left_out = publish.publish(contents, folder, preferred=recorded.selected, declared=declared)
+        left_out = publish.publish(contents, folder, preferred=recorded.selected, declared=declared, store=store)
     except (InputError, OSError):
         raise
     except Exception as error:
         untabulated["tables"] = told(error)
-    figures, undrawn = publish.draw(contents, folder, experiments, preferred=recorded.selected)
+    figures, undrawn = publish.draw(contents, folder, experiments, preferred=recorded.selected, store=store)
     tables = {Path(name).stem: publish.read_or_empty(folder, name, declared) for name in (*publish.FILES, publish.CUTS)}
     summaries = {}
     for each in experiments:
@@ -121,7 +121,7 @@ def _finished(
             summaries[each.spec] = text.summarised(each, tables["measurements"])
         except Exception as error:
             untabulated[f"summary of {each.spec}"] = told(error)
-    unpacked = _packed(Store(folder)) if recorded.measured else ()
+    unpacked = _packed(store) if recorded.measured else ()
     limits = text.warnings(tables["correlations"], tables["methods"])
     return Outcome(
         folder=folder,

@@ -28,10 +28,10 @@ def test_a_record_comes_back_equal_to_the_last_digit(tmp_path):
     store = Store(tmp_path)
     store.put(record(a=1))
     store.put_run("r1", {"command": "simbench run"})
-    contents = store.read()
-    assert contents.records == {record(a=1).key: record(a=1)}
-    assert contents.runs == {"r1": {"command": "simbench run"}}
-    assert contents.corrupt == ()
+    for contents in (store.read(), Store(tmp_path).read()):
+        assert contents.records == {record(a=1).key: record(a=1)}
+        assert contents.runs == {"r1": {"command": "simbench run"}}
+        assert contents.corrupt == ()
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,13 @@ def test_the_file_is_json_that_a_person_can_read(tmp_path):
 def test_arrays_come_back_equal_and_the_record_says_what_lies_beside_it(tmp_path):
     store, arrays = Store(tmp_path), {"weight": np.arange(6.0).reshape(2, 3) / 7, "mask": np.array([True, False])}
     given = store.put(record(a=1), arrays)
-    (read,) = store.read().records.values()
-    assert read == given and given.arrays
-    back = store.arrays(read)
-    assert list(back) == ["mask", "weight"] and back["weight"].dtype == float
-    np.testing.assert_array_equal(back["weight"], arrays["weight"])
-    np.testing.assert_array_equal(back["mask"], arrays["mask"])
+    for each in (store, Store(tmp_path)):
+        (read,) = each.read().records.values()
+        assert read == given and given.arrays
+        back = each.arrays(read)
+        assert list(back) == ["mask", "weight"] and back["weight"].dtype == float
+        np.testing.assert_array_equal(back["weight"], arrays["weight"])
+        np.testing.assert_array_equal(back["mask"], arrays["mask"])
 
 
 @pytest.mark.parametrize(
@@ -143,10 +144,12 @@ def test_arrays_come_back_equal_and_the_record_says_what_lies_beside_it(tmp_path
 )
 def test_arrays_of_every_kind_come_back(tmp_path, array):
     store = Store(tmp_path)
-    back = store.arrays(store.put(record(a=1), {"x": array}))["x"]
+    kept = store.put(record(a=1), {"x": array})
     expected = np.ascontiguousarray(array)
-    assert back.dtype == expected.dtype and back.flags.writeable
-    np.testing.assert_array_equal(back, expected)
+    for each in (store, Store(tmp_path)):
+        back = each.arrays(kept)["x"]
+        assert back.dtype == expected.dtype and back.flags.writeable
+        np.testing.assert_array_equal(back, expected)
 
 
 def test_the_same_arrays_give_the_same_bytes(tmp_path):

@@ -1,0 +1,48 @@
+"""What a process put on record itself, so that it need not read it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy import ndarray
+
+from simbench.results.record import Record
+from simbench.system.seals import stamps
+
+#: Bytes of arrays that are kept.
+MOST = 32 * 2**20
+
+
+class Written:
+    """Records and, up to a size, arrays that this process has written. They stand as long as nobody else has written
+    their files."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, tuple[Record, tuple[int, ...], tuple[int, ...]]] = {}
+        self._arrays: dict[str, Mapping[str, ndarray]] = {}
+        self._room = MOST
+
+    def add(self, record: Record, arrays: Mapping[str, ndarray], file: Path, beside: Path) -> None:
+        """Keep a record. file, beside: where it and its arrays are written."""
+        self._records[record.key] = record, stamps(file), stamps(beside) if record.arrays else ()
+        size = sum(array.nbytes for array in arrays.values())
+        if arrays and size <= self._room and record.arrays not in self._arrays:
+            self._room -= size
+            copies = ((name, np.array(array, order="C", ndmin=1)) for name, array in sorted(arrays.items()))
+            self._arrays[record.arrays] = dict(copies)
+
+    def record(self, file: Path, beside: Path) -> Record | None:
+        """The record of a file, None unless this process wrote it and its arrays last."""
+        if file.stem not in self._records:
+            return None
+        record, own, others = self._records[file.stem]
+        return record if own == stamps(file) and others == (stamps(beside) if record.arrays else ()) else None
+
+    def arrays(self, content: str, file: Path, beside: Path) -> dict[str, ndarray] | None:
+        """The arrays of this content beside a record as `record` returns it, None where they are not kept."""
+        record = self.record(file, beside) if content in self._arrays else None
+        if record is None or record.arrays != content:
+            return None
+        return {name: array.copy() for name, array in self._arrays[content].items()}

@@ -25,7 +25,7 @@ WORTH = 30.0
 #: Most processes that `auto` starts, and bytes of memory that the machine needs for each.
 MOST, ROOM = 16, 2**31
 #: What a process imports before it is forked, where processes can be forked.
-AHEAD = "simbench.measuring.measure"
+AHEAD = "simbench.runs.executors.forked"
 #: Whether there is a server of forks.
 SERVED = "forkserver" in get_all_start_methods()
 

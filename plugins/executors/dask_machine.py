@@ -12,7 +12,10 @@ from simbench import InputError
 from simbench.system import interrupts
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
+
+#: Seconds for which messages are collected.
+PROMPT = 0.001
 
 
 @contextmanager
@@ -26,6 +29,9 @@ def cluster(number: int) -> Iterator[Any]:
         "distributed.scheduler.allowed-failures": 0,
         "distributed.worker.daemon": False,
         "distributed.worker.memory.terminate": False,
+        "distributed.worker.profile.enabled": False,  # it looks at the stack of every thread every 10 ms
+        "distributed.scheduler.work-stealing": False,  # each worker has one task at a time
+        "distributed.admin.tick.interval": "500ms",
         "distributed.admin.log-length": 0,
     }
     with dask.config.set(settings):
@@ -48,6 +54,17 @@ def cluster(number: int) -> Iterator[Any]:
             yield started
         finally:
             started.close(timeout=30)
+
+
+def prompt(client: Client, machine: LocalCluster | None) -> None:
+    """Have messages sent at once: clients collect them for 10 ms and schedulers for 5, which is most of the time of a
+    small task where a worker has one at a time. A scheduler that others use, too, stays as it is."""
+    comms = [getattr(client, "scheduler_comm", None)]
+    if machine is not None:
+        comms += getattr(machine.scheduler, "stream_comms", {}).values()
+    for comm in comms:
+        if getattr(comm, "interval", 0.0) > PROMPT:
+            comm.interval = PROMPT
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,10 @@ def full(path: Path) -> bool:
 def make_way(path: Path) -> Path | None:
     """Make way for a file: an empty folder of its name is removed, and one that holds anything is renamed to
     NAME.aside-1, or the next free number. Returns its new path, None where nothing was renamed. Raises OSError."""
-    if path.is_symlink() or not path.is_dir():
+    try:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            return None
+    except FileNotFoundError:
         return None
     with suppress(OSError):  # it holds something
         path.rmdir()

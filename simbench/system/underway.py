@@ -18,34 +18,37 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-#: Ends the names of the files of processes, and of their claims.
-PROCESS, CLAIM = ".process", ".claim"
-#: Held while a claim is made or others' are read.
+#: Ends the names of the files of processes.
+PROCESS = ".process"
+#: Held while a claim is made, given back, or others' are read.
 LOCK = ".claiming"
 #: Letters of a key.
 LETTERS = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Claim:
-    """Work of this process, by keys. file: says so to others; None where there are no claims."""
+    """Work of this process, by keys. place: where the file of the process says so to others; None where it does not."""
 
     keys: frozenset[str]
-    file: Path | None = None
+    place: int | None = None
 
 
 class UnderWay:
     """The claims of this process on work in a folder, beside those of others.
 
-    A claim is a file of keys. It holds as long as the process holds the lock on its own file, which it loses when it
-    dies, whatever it dies of and on whatever machine; there is no time after which it is taken for dead. One process
-    at a time makes a claim, so no key is claimed twice. Where files cannot be locked, nothing is ever claimed.
+    The file of a process says who it is and, behind that, the keys that it has claimed. It holds as long as the process
+    holds the lock on it, which it loses when it dies, whatever it dies of and on whatever machine; there is no time
+    after which it is taken for dead. One process at a time makes a claim, so no key is claimed twice. Where files
+    cannot be locked, nothing is ever claimed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "started"
-        self._name, self._file, self._number = "", -1, 0
-        self._read: dict[str, frozenset[str]] = {}
+        self._name, self._file = "", -1
+        self._claims: set[Claim] = set()
+        self._end = 0
+        self._free: list[tuple[int, int]] = []  # (place, size) of claims that were given back
         self.others: dict[str, str] = {}
 
     def claim(self, keys: Iterable[str]) -> Claim:
@@ -57,46 +60,60 @@ class UnderWay:
         try:
             with self._alone():
                 free = wanted.difference(*self._claimed())
-                if not free:
-                    return Claim(free)
-                path = self.folder / f"{self._name}-{self._number}{CLAIM}"
-                path.write_text("".join(sorted(free)))
-                self._number += 1
-                return Claim(free, path)
+                claim = Claim(free, self._put("".join(sorted(free)).encode()) if free else None)
         except OSError:  # a file system without locks
             return Claim(wanted)
+        self._claims.add(claim)
+        return claim
 
     def end(self, claim: Claim) -> None:
         """The work of a claim is done, or is given back."""
-        if claim.file is not None:
-            claim.file.unlink(missing_ok=True)
+        if claim.place is None or claim not in self._claims:
+            return
+        self._claims.remove(claim)
+        with contextlib.suppress(OSError), self._alone():
+            size = LETTERS * len(claim.keys)
+            os.pwrite(self._file, b" " * size, claim.place)
+            self._free.append((claim.place, size))
 
     def close(self) -> None:
         """Give back all claims of this process."""
         if self._file < 0:
             return
         with contextlib.suppress(OSError), self._alone():
-            for path in self.folder.glob(f"{self._name}*"):
-                path.unlink(missing_ok=True)
+            (self.folder / f"{self._name}{PROCESS}").unlink(missing_ok=True)
             if [path.name for path in self.folder.iterdir()] == [LOCK]:
                 (self.folder / LOCK).unlink()
         os.close(self._file)
+        self._claims.clear()
+        self._free.clear()
         self._file = -1
         with contextlib.suppress(OSError):  # it holds marks of others
             self.folder.rmdir()
 
+    def _put(self, keys: bytes) -> int:
+        """Write keys in place of ones that were given back, or behind all others. Where they are."""
+        at = next((at for at, (_, size) in enumerate(self._free) if size >= len(keys)), None)
+        place, size = self._free.pop(at) if at is not None else (self._end, len(keys))
+        os.pwrite(self._file, keys, place)
+        if size > len(keys):
+            self._free.append((place + len(keys), size - len(keys)))
+        self._end = max(self._end, place + len(keys))
+        return place
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """While no other process makes or reads claims. OSError where files cannot be locked."""
+        path = f"{self.folder}/{LOCK}"
         while True:
-            self.folder.mkdir(parents=True, exist_ok=True)
             try:
-                lock = _opened(self.folder / LOCK)
-            except FileNotFoundError:  # another process has just removed the folder
+                lock = _opened(path)
+            except FileNotFoundError:  # at first, and where another process has just removed the folder
+                self.folder.mkdir(parents=True, exist_ok=True)
                 continue
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                if not _is(lock, self.folder / LOCK):  # it was removed while we waited
+                if not _is(lock, path):  # it was removed while we waited
                     continue
                 if self._file < 0:
                     self._enter()
@@ -110,44 +127,31 @@ class UnderWay:
         self._file, path = tempfile.mkstemp(PROCESS, "", self.folder)
         self._name = Path(path).name.removesuffix(PROCESS)
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        os.write(self._file, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        self._end = os.write(self._file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 
     def _claimed(self) -> Iterator[frozenset[str]]:
-        """The claims of others that live; what dead ones have left is removed."""
-        names = sorted(os.listdir(self.folder))
-        alive, read = {}, {}
-        for name in (name.removesuffix(PROCESS) for name in names if name.endswith(PROCESS)):
-            path = self.folder / f"{name}{PROCESS}"
-            if name != self._name and held(path):
-                alive[name] = path.read_text()
-            elif name != self._name:
+        """The keys that others have claimed which live; what dead ones have left is removed."""
+        self.others = {}
+        for name in sorted(os.listdir(self.folder)):
+            path, name = self.folder / name, name.removesuffix(PROCESS)
+            if name == path.name or name == self._name:
+                continue
+            if held(path):
+                self.others[name], _, text = path.read_text().partition("\n")
+                keys = (text[at : at + LETTERS] for at in range(0, len(text), LETTERS))
+                yield frozenset(key for key in keys if key.strip())
+            else:
                 path.unlink(missing_ok=True)
-        for file in (name for name in names if name.endswith(CLAIM)):
-            owner, path = file.rpartition("-")[0], self.folder / file
-            if owner in alive:
-                read[file] = self._read.get(file) or _keys(path)
-            elif owner != self._name:
-                path.unlink(missing_ok=True)
-        self.others, self._read = alive, read
-        yield from read.values()
 
 
-def _opened(path: Path) -> int:
+def _opened(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except PermissionError:  # of somebody else, in a folder that several people write to
         return os.open(path, os.O_RDONLY)
 
 
-def _keys(path: Path) -> frozenset[str]:
-    try:
-        text = path.read_text()
-    except FileNotFoundError:  # it has just ended
-        text = ""
-    return frozenset(text[at : at + LETTERS] for at in range(0, len(text), LETTERS))
-
-
-def _is(file: int, path: Path) -> bool:
+def _is(file: int, path: str) -> bool:
     try:
         return os.path.samestat(os.fstat(file), os.stat(path))
     except FileNotFoundError:

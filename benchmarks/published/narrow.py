@@ -47,6 +47,7 @@ def mobilenet_v2(classes: int = 10) -> nn.Module:
 
 
 def vit(classes: int = 10, width: int = 128, blocks: int = 4) -> nn.Module:
-    """A ViT (Dosovitskiy et al. 2021) of 16 patches behind a stem of three convolutions (Xiao et al. 2021)."""
-    stem = [vit_models.ConvStemConfig(channels, 3, 2) for channels in (24, 48, 96)]
+    """A ViT (Dosovitskiy et al. 2021) of 16 patches behind a stem of five convolutions (Xiao et al. 2021)."""
+    shape = ((24, 2), (48, 1), (48, 2), (96, 1), (96, 2))
+    stem = [vit_models.ConvStemConfig(channels, 3, stride) for channels, stride in shape]
     return vit_models.VisionTransformer(32, 8, blocks, 4, width, 2 * width, num_classes=classes, conv_stem_configs=stem)

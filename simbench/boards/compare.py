@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simbench.boards.board import Board
-from simbench.boards.declaring import must_match, of_both
 from simbench.contracts import Experiment
 from simbench.errors import InputError
 from simbench.registry import Registry, load
+from simbench.runs.declaring import must_match, of_both
 from simbench.runs.named import named
 from simbench.runs.request import Request
 from simbench.runs.whole import run

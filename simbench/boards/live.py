@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simbench.boards.declaring import Said, fitting
 from simbench.contracts import Model
 from simbench.contracts.selection import Network
 from simbench.cutting.cutter import Cutter
@@ -20,6 +19,7 @@ from simbench.errors import Inapplicable, InputError
 from simbench.networks.checkpoints import content_hash
 from simbench.networks.graphs import graph
 from simbench.networks.stages import in_a_row, stages
+from simbench.runs.declaring import Said, fitting
 from simbench.system.codes import HOST, Description
 from simbench.system.provenance import digest
 from simbench.tracing.calling import plain, unusual

@@ -30,6 +30,8 @@ from simbench.cli.running import MANY, Whole
     metavar="LAYER=LAYOUT",
     help="Axes of outputs where they are not certain, by layer or pattern: 'encoder.layer.*=tokens[prefix=1]'.",
 )
+@click.option("--layouts-a", multiple=True, type=Whole(), metavar="LAYER=LAYOUT", help="The same, of NETWORK_A alone.")
+@click.option("--layouts-b", multiple=True, type=Whole(), metavar="LAYER=LAYOUT", help="The same, of NETWORK_B alone.")
 @click.option(
     "--pairing",
     type=click.Choice(["all", "depth"]),
@@ -58,7 +60,15 @@ from simbench.cli.running import MANY, Whole
 )
 @click.pass_obj
 def compare_command(
-    command: str, network_a: str, network_b: str, pairing: str, untrained: bool, layouts: tuple[str, ...], **options
+    command: str,
+    network_a: str,
+    network_b: str,
+    pairing: str,
+    untrained: bool,
+    layouts: tuple[str, ...],
+    layouts_a: tuple[str, ...],
+    layouts_b: tuple[str, ...],
+    **options,
 ) -> int:
     """Compare all layers of two networks: NETWORK_A up to a layer in front of NETWORK_B above a layer.
 
@@ -72,8 +82,8 @@ def compare_command(
     index and the stitched accuracy as two matrices side by side.
     """
     from simbench.boards.compare import INDICES, STITCHERS, VIEW, compare_named
-    from simbench.boards.declaring import typed
     from simbench.cli.installed import installed
+    from simbench.runs.declaring import typed
     from simbench.runs.progress import progress
     from simbench.runs.request import Request
 
@@ -84,7 +94,7 @@ def compare_command(
         installed(),
         pairing=pairing,
         untrained=untrained,
-        layouts=typed(layouts) or None,
+        layouts=tuple(typed((*own, *layouts)) for own in (layouts_a, layouts_b)),
         progress=progress(),
         command=command,
     )

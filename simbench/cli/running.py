@@ -70,6 +70,13 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
     help="Networks in place of models, seeds and weights: MODEL@FILE or MODEL@SEED.",
 )
 @click.option(
+    "--layouts",
+    multiple=True,
+    type=Whole(),
+    metavar="LAYER=LAYOUT",
+    help="Axes of outputs where they are not certain, by layer or pattern: 'encoder.layer.*=tokens[prefix=1]'.",
+)
+@click.option(
     "--cut",
     type=click.Choice(["exact", "hook"]),
     default="exact",
@@ -110,7 +117,9 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
 @click.option("--profile", is_flag=True, help="Show at the end the time of every stage, and peak memory.")
 @click.pass_obj
 @profiled
-def run_command(command: str, dry_run: bool, profile: bool, executor: str | None, **options) -> int:
+def run_command(
+    command: str, dry_run: bool, profile: bool, executor: str | None, layouts: tuple[str, ...], **options
+) -> int:
     """Measure every selected index and stitcher on pairs of networks, and tabulate how well each index predicts
     stitched accuracy.
 
@@ -125,13 +134,14 @@ def run_command(command: str, dry_run: bool, profile: bool, executor: str | None
         from simbench.cli.installed import installed
         from simbench.runs import whole
         from simbench.runs.declared import default_executor
+        from simbench.runs.declaring import typed
         from simbench.runs.progress import progress
         from simbench.runs.request import Request
 
         registry = installed()
     given = {"registry": registry, "progress": progress(), "command": command, "dry_run": dry_run}
     somewhere = executor or (None if profile else default_executor(registry))
-    outcome = whole.run(Request(**options), executor=somewhere, **given)
+    outcome = whole.run(Request(layouts=typed(layouts), **options), executor=somewhere, **given)
     if dry_run:
         return 0
     from simbench.cli.showing import show

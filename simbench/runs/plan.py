@@ -87,10 +87,17 @@ def _selection(scope: Scope, dataset: Dataset, fingerprints: Mapping[str, str], 
     else:
         of_models = (_networks(scope, model, dataset, origins, fingerprints, resolved) for model in scope.models)
         networks = tuple(chain.from_iterable(of_models))
+    networks = tuple(_declared(each, resolved) for each in networks)
     setting = Setting(dataset, fingerprints[dataset.label], scope.limit, cut=resolved.request.cut)
     selection = Selection(setting, networks, scope.layers, scope.views, scope.indices, scope.stitchers)
-    controls = tuple(_controls(scope, selection))
+    controls = tuple(_declared(each, resolved) for each in _controls(scope, selection))
     return replace(selection, design=_design(scope, selection), controls=controls)
+
+
+def _declared(network: Network, resolved: Resolved) -> Network:
+    """A network with what the user says of its layers."""
+    said = () if network.layouts else resolved.request.layouts
+    return replace(network, layouts=said) if said else network
 
 
 def _design(scope: Scope, selection: Selection) -> Design:

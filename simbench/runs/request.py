@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from simbench.contracts import Network, Plugin
 from simbench.errors import unknown
+from simbench.runs.declaring import Said, of_all
 
 #: Options that take one or several values.
 SEVERAL = ("experiments", "indices", "stitchers", "models", "datasets", "layers", "view", "weights", "networks")
@@ -27,6 +28,8 @@ class Request:
     layers, view: names or patterns. weights: checkpoint files to use in place of training.
     networks: trained networks, in place of models, seeds and weights: MODEL@FILE of a checkpoint or MODEL@SEED as
         typed, or `simbench.Network` objects.
+    layouts: the meaning of the axes of outputs where it is not known: a layout such as "ntc" for all layers, or a dict
+        of layer or pattern -> layout, such as {"blocks.*": "tokens[prefix=1]"}; of the layers of all networks.
     cut: "exact", or "hook": where a layer has no exact cut, stitch into the whole network with one output replaced.
     max_samples: number of images drawn of each split at most. device: "cpu", "cuda" or "cuda:N".
     timeout: seconds that a case may take; cases are then measured in a process of their own.
@@ -52,6 +55,7 @@ class Request:
     view: str | Iterable[str] = ()
     weights: str | Path | Iterable[str | Path] = ()
     networks: str | Network | Iterable[str | Network] = ()
+    layouts: str | Mapping[str, str] | Said = ()
     cut: str = "exact"
     max_samples: int | None = None
     device: str = "cpu"
@@ -65,6 +69,7 @@ class Request:
         values = {name: _several(getattr(self, name)) for name in SEVERAL}
         values["weights"] = tuple(map(str, values["weights"]))
         values |= {"seeds": _seeds(self.seeds), "results": Path(self.results)}
+        values["layouts"] = of_all(dict(self.layouts) if isinstance(self.layouts, tuple) else self.layouts)
         for name, value in values.items():
             object.__setattr__(self, name, value)
 

@@ -15,6 +15,7 @@ from simbench.networks.panels import PanelFile
 from simbench.registry import Registry
 from simbench.runs.chosen import parts, select
 from simbench.runs.declared import default_experiments
+from simbench.runs.declaring import must_name
 from simbench.runs.named import Named, each_with_its_own, named
 from simbench.runs.panels import check, panels, preset_of
 from simbench.runs.request import Request
@@ -105,6 +106,7 @@ def _scope(
     models = tuple({each.model.spec: each.model for each in networks}.values()) or select(
         registry, "models", _named("--models", request.models, preset.models, experiment)
     )
+    must_name(request.layouts, {layer for model in models for layer in model.layers})
     if files and len(models) != 1:
         networks, files = each_with_its_own(models, files), ()
     if (files or networks) and experiment.across:

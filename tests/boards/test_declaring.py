@@ -8,7 +8,7 @@ from torch import nn
 
 import simbench
 from simbench import InputError
-from simbench.boards.declaring import typed
+from simbench.runs.declaring import typed
 
 IDS = torch.randint(0, 10, (64, 6), generator=torch.Generator().manual_seed(3))
 MASK = torch.ones_like(IDS)

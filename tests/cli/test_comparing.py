@@ -30,6 +30,21 @@ def test_layouts_are_said_of_layers_and_are_part_of_a_record(call, compared, tmp
     assert wrong.code == 2 and "layer in layouts 'b7' is unknown; did you mean 'bn7'" in wrong.err
 
 
+def test_what_is_said_of_one_network_is_not_said_of_the_other(call, compared, tmp_path):
+    """The accuracy of a network alone is on record as long as the same is said of it."""
+
+    def recorded(*words: str) -> int:
+        done = call("compare", "tiny10@0", "tiny10@1", *WORDS, str(tmp_path / "results"), *words)
+        assert done.code == 0, done.err
+        return int(done.err.partition("14 cases: ")[2].split()[0])
+
+    assert [recorded("--layouts-b", "bn7=nchw"), recorded("--layouts", "bn7=nchw")] == [1, 1]
+    own = ("--layouts-a", "bn7=nchw", "--layouts-b", "bn7=nchw", "--layouts", "bn7=nhwc")
+    assert recorded(*own) == 14, "what is said of one network comes before what is said of both"
+    wrong = call("compare", "tiny10@0", "tiny10@1", *WORDS, str(tmp_path / "results"), "--layouts-a", "bn7=ntx")
+    assert wrong.code == 2 and "ntx" in wrong.err and wrong.err.count("\n") == 1
+
+
 def test_a_renamed_checkpoint_has_the_results_that_are_on_record(call, registry, tmp_path):
     made = registry.get("models", "tiny10").build(1, 10).state_dict()
     for name in ("a", "b", "c"):

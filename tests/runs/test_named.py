@@ -46,6 +46,32 @@ def test_networks_are_named_by_file_and_by_seed(small_registry, cache, files):
     assert [network.name for network in part.untrained] == ["net[width=4]-3"]
 
 
+@pytest.mark.parametrize("said", ["nchw", {"conv*": "nchw"}, (("conv*", "nchw"),)])
+def test_what_is_said_of_layers_is_said_of_every_network(small_registry, cache, files, said):
+    own = Request(layouts=said).layouts
+    for options in (
+        {"networks": (f"net@{files['net']}", "net@3")},
+        {"models": ("net",), "seeds": "2"},
+        {"models": tuple(files), "weights": tuple(map(str, files.values()))},
+    ):
+        part, plain = (planned(small_registry, layouts=each, **options) for each in (own, ()))
+        assert {network.layouts for network in part.selection.networks} == {own} != {()}
+        assert not {case.key for case in part.cases} & {case.key for case in plain.cases}
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"conv": "nchw"}, "layer in layouts 'conv' is unknown; did you mean 'conv"),
+        ("nxc", "nxc"),
+        ({"conv1": 3}, "3"),
+    ],
+)
+def test_what_is_said_of_no_layer_is_refused(small_registry, cache, said, message):
+    with pytest.raises(InputError, match=message):
+        planned(small_registry, models=("net",), seeds="2", layouts=Request(layouts=said).layouts)
+
+
 def test_one_file_for_each_model(small_registry, cache, files):
     part = planned(small_registry, models=tuple(files), weights=tuple(files.values()))
     by_hand = [weights.content_hash(torch.load(file)) for file in files.values()]

@@ -1,4 +1,4 @@
-"""Layouts that a user says of the layers of two networks."""
+"""Layouts that a user says of the layers of networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simbench.moments.layout import Layout
 Said = tuple[tuple[str, str], ...]
 FORMS = (
     "give a layout such as 'ntc' for all layers, a dict of layer or pattern -> layout, such as "
-    "{'blocks.*': 'tokens[prefix=1]'}, or a pair of these, for a and for b"
+    "{'blocks.*': 'tokens[prefix=1]'}"
 )
 
 
@@ -23,13 +23,14 @@ def of_both(given: Any) -> tuple[Said, Said]:
     InputError for anything else, and for a layout that is unknown."""
     pair = given if isinstance(given, (tuple, list)) else (given, given)
     if len(pair) != 2:
-        raise InputError(f"layouts has {len(pair)} parts; {FORMS}")
-    a, b = map(_parsed, pair)
+        raise InputError(f"layouts has {len(pair)} parts; {FORMS}, or a pair of these, for a and for b")
+    a, b = map(of_all, pair)
     return a, b
 
 
 def typed(texts: Iterable[str]) -> dict[str, str]:
-    """Layer or pattern -> layout, of texts such as `blocks.*=tokens[prefix=1],nhwc`.
+    """Layer or pattern -> layout, of texts such as `blocks.*=tokens[prefix=1],nhwc`. Of a name that is there twice, the
+    first counts.
 
     >>> typed(["blocks.*=tokens[prefix=1],norm=ntc"])
     {'blocks.*': 'tokens[prefix=1]', 'norm': 'ntc'}
@@ -37,11 +38,13 @@ def typed(texts: Iterable[str]) -> dict[str, str]:
     said = {}
     for part in (part for text in texts for part in split_list(text)):
         name, _, layout = part.partition("=") if "=" in part.partition("[")[0] else ("*", "=", part)
-        said[name.strip()] = layout.strip()
+        said.setdefault(name.strip(), layout.strip())
     return said
 
 
-def _parsed(given: Any) -> Said:
+def of_all(given: Any) -> Said:
+    """What is said of the layers of every network. given: None, a layout, or a mapping. Raises InputError for anything
+    else, and for a layout that is unknown."""
     if given is None:
         return ()
     if not isinstance(given, (str, Mapping)):
@@ -53,12 +56,15 @@ def _parsed(given: Any) -> Said:
 def must_match(said: tuple[Said, Said], layers: tuple[Iterable[str], Iterable[str]]) -> None:
     """Raise InputError for a name or pattern that matches no layer of a network that it is said of."""
     for mine, own in zip(said, ([*layers[0], *layers[1]],) * 2 if said[0] == said[1] else layers, strict=True):
-        names = list(own)
-        for pattern, _ in mine:
-            if not any(fnmatchcase(name, pattern) for name in names):
-                raise unknown(
-                    "layer in layouts", pattern, names, "layers are the names of submodules, or patterns of them"
-                )
+        must_name(mine, own)
+
+
+def must_name(said: Said, layers: Iterable[str]) -> None:
+    """Raise InputError for a name or pattern that matches none of the layers."""
+    names = list(layers)
+    for pattern, _ in said:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise unknown("layer in layouts", pattern, names, "layers are the names of submodules, or patterns of them")
 
 
 def fitting(said: Said, shapes: Mapping[str, tuple[int, ...] | None], name: str) -> Said:

@@ -165,21 +165,16 @@ def surveyed(model: Foreign) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _inputs(model: Foreign, net: nn.Module) -> Iterator[Tensor]:
-    """Inputs that a network may take: token ids, images of its size or of usual ones, or vectors."""
+    """Inputs that a network may take: of its vocabulary, of its size, or guessed."""
     import torch
+
+    from simbench.networks.guesses import guesses
 
     if model.vocabulary:
         yield torch.zeros(2, 16, dtype=torch.int64)
         return
-    modules = list(net.modules())
-    channels = next((each.in_channels for each in modules if isinstance(each, torch.nn.Conv2d)), 3)
-    sizes = [model.preprocess.size] if model.preprocess and model.preprocess.size else [(n, n) for n in SIDES]
-    for size in sizes:
-        yield torch.zeros(2, channels, *size)
-    for each in modules:
-        if isinstance(each, torch.nn.Linear):
-            yield torch.zeros(2, each.in_features)
-            return
+    size = model.preprocess.size if model.preprocess else None
+    yield from guesses(net, [size] if size else [(side, side) for side in SIDES])
 
 
 def library(name: str) -> ModuleType:

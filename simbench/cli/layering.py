@@ -55,6 +55,7 @@ def _network(model: Model, dataset: Dataset | None, classes: int, size: int | No
 
     from simbench.contracts import splits
     from simbench.errors import InputError
+    from simbench.networks.guesses import guesses
     from simbench.networks.inputs import pixels, prepared
     from simbench.system.surroundings import abroad
 
@@ -72,15 +73,19 @@ def _network(model: Model, dataset: Dataset | None, classes: int, size: int | No
             return net, x
         own = model.preprocess and model.preprocess.size
         refusal = ""
-        for sides in [(size, size)] if size else [own] if own else [(side, side) for side in SIDES]:
-            x = torch.randn(2, channels, *sides)
+        for x in guesses(net, [(size, size)] if size else [own] if own else [(side, side) for side in SIDES]):
+            x = torch.randn_like(x) if x.is_floating_point() else x
             try:
                 with torch.no_grad():
                     net(x)
                 return net, x
-            except Exception as error:  # a network may refuse a size in any way
-                refusal = f"{sides[0]} x {sides[1]}: {' '.join(str(error).split())[:120]}"
-    raise InputError(f"{model.spec} takes no image of {refusal}; give --size PIXELS or --data DATASET")
+            except Exception as error:  # a network may refuse inputs in any way
+                shape = " x ".join(map(str, x.shape[1:]))
+                refusal = refusal or f"{shape}: {' '.join(str(error).split())[:120]}"
+    raise InputError(
+        f"{model.spec} takes none of the inputs that were tried, such as {refusal}; "
+        "give --size PIXELS or --data DATASET"
+    )
 
 
 def _table(model: Model, layers: list, x: Any) -> None:

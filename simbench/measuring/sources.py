@@ -149,7 +149,9 @@ class Sources:
         for pattern, text in (*network.layouts, *of_model):
             if layout is None and fnmatchcase(layer, pattern):
                 layout = Layout.parse(text)
-                if seen is not None and pattern != layer and seen.axes != layout.axes:
+                if seen is not None and seen.axes != layout.axes:
+                    if pattern == layer:
+                        raise InputError(f"{layer} of {network.name} gives a {seen.kind}, and not {layout} as said")
                     layout = None  # said of layers with another number of axes
         if layout is None:
             layout = self._seen(network).get(layer)

@@ -61,11 +61,7 @@ def test_what_is_said_of_layers_is_said_of_every_network(small_registry, cache, 
 
 @pytest.mark.parametrize(
     ("said", "message"),
-    [
-        ({"conv": "nchw"}, "layer in layouts 'conv' is unknown; did you mean 'conv"),
-        ("nxc", "nxc"),
-        ({"conv1": 3}, "3"),
-    ],
+    [({"conv": "nchw"}, "layer in layouts 'conv' is unknown; did you mean 'conv"), ("nxc", "nxc"), ({"conv1": 3}, "3")],
 )
 def test_what_is_said_of_no_layer_is_refused(small_registry, cache, said, message):
     with pytest.raises(InputError, match=message):

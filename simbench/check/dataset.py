@@ -28,8 +28,11 @@ def splits(dataset: Dataset) -> dict[str, Split]:
 
 
 def contract(dataset: Dataset) -> str:
-    """Name, source, version, parameters, and splits that fit the description."""
+    """Name, source, version, parameters, settings of training, and splits that fit the description."""
     described(dataset)
+    epochs, augment = dataset.epochs, dataset.augment
+    require(type(epochs) is int and epochs > 0, f"epochs is {epochs!r}; a whole number from 1 is needed to train")
+    require(type(augment) is bool, f"augment is {augment!r}; True or False is needed")
     parts = splits(dataset)
     return ", ".join(f"{name} {' x '.join(map(str, parts[name].inputs.shape))}" for name in SPLITS)
 

@@ -59,6 +59,19 @@ def test_a_data_set_that_keeps_its_contract_passes(dataset):
 
 
 @pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"epochs": 0}, "epochs is 0; a whole number from 1"),
+        ({"epochs": 2.5}, "epochs is 2.5"),
+        ({"augment": None}, "augment is None; True or False"),
+    ],
+)
+def test_settings_that_train_nothing_are_caught(settings, told):
+    found = outcomes(type("Wrong", (Noise,), settings)())
+    assert found["contract"].status == "failed" and told in found["contract"].reason
+
+
+@pytest.mark.parametrize(
     ("rule", "dataset"), [("disjoint", Leaks), ("deterministic", Changes), ("classes", Lacks), ("contract", TooMany)]
 )
 def test_a_data_set_that_breaks_a_rule_is_caught(rule, dataset):

@@ -41,7 +41,7 @@ def cluster(number: int) -> Iterator[Any]:
                     n_workers=number,
                     threads_per_worker=1,
                     processes=True,
-                    dashboard_address="127.0.0.1:0",
+                    dashboard_address=None,
                     memory_limit=0,
                     silence_logs=logging.CRITICAL,
                 )

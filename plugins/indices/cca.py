@@ -82,7 +82,7 @@ class SVCCA(Index):
     variance: float = 0.99
 
     name = "svcca"
-    source = "Raghu et al. 2017, section 2.1"
+    source = "Raghu et al. 2017, section 2.1 and eq. 1"
 
     def __post_init__(self) -> None:
         if not 0 < self.variance <= 1:

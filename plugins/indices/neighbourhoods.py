@@ -21,7 +21,7 @@ class CKNNA(Index):
     on side a alone; for the lists see `Neighbours` with metric=cosine).
 
     estimator: "centred" is sum_ij (K_ij - mean_l K_il) (L_ij - mean_l L_il) over these pairs, with means over all rows
-        l (Huh et al. 2024, appendix A). "unbiased" is what the authors' code computes by default, the unbiased HSIC
+        l (Huh et al. 2024, eqs. 16 to 18). "unbiased" is what the authors' code computes by default, the unbiased HSIC
         (Song et al. 2012, eq. 5) of K and L with all other entries set to 0. These matrices are not symmetric, and so
         s(A, B) is not s(B, A); the value can exceed 1, since the pairs of h(K, L) are not those of h(K, K). The code
         also adds 1e-6 to the denominator.
@@ -33,7 +33,7 @@ class CKNNA(Index):
     estimator: Literal["centred", "unbiased"] = "centred"
 
     name = "cknna"
-    source = "Huh et al. 2024, appendix A"
+    source = "Huh et al. 2024 (arXiv), eq. 18"
 
     @property
     def claims(self) -> Claims:

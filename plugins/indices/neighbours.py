@@ -81,7 +81,7 @@ class MutualKNN(Neighbours):
     """Mean of |N_a(i) & N_b(i)| / k, the share of neighbours in common (see `Neighbours`)."""
 
     name = "mutual_knn"
-    source = "Huh et al. 2024, appendix A"
+    source = "Huh et al. 2024 (arXiv), eq. 11"
 
     def compare(self, a: Tensor, b: Tensor) -> Tensor:
         import torch
@@ -132,7 +132,7 @@ class LCSKNN(Neighbours):
     normalised: bool = False
 
     name = "lcs_knn"
-    source = "Huh et al. 2024, appendix A"
+    source = "Huh et al. 2024 (arXiv), appendix B"
 
     @property
     def _most(self) -> float:
@@ -158,7 +158,7 @@ class EditKNN(Neighbours):
     and substitutions, each counted as 1, that turn one list into the other (see `Neighbours`)."""
 
     name = "edit_knn"
-    source = "Huh et al. 2024, appendix A; Levenshtein 1966"
+    source = "Huh et al. 2024 (arXiv), appendix B; Levenshtein 1966"
 
     def compare(self, a: Tensor, b: Tensor) -> Tensor:
         import torch

@@ -54,7 +54,7 @@ class RSA(Index):
     ties: Literal["corrected", "uncorrected"] = "corrected"
 
     name = "rsa"
-    source = "Kriegeskorte et al. 2008, figure 1; Nili et al. 2014; Diedrichsen et al. 2021"
+    source = "Kriegeskorte et al. 2008, figure 1; Nili et al. 2014; Diedrichsen et al. 2021, eq. 11"
 
     def __post_init__(self) -> None:
         super().__post_init__()

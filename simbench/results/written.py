@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy import ndarray
 
 from simbench.results.record import Record
-from simbench.system.seals import stamps
 
 #: Bytes of arrays that are kept.
 MOST = 32 * 2**20
@@ -20,13 +20,13 @@ class Written:
     their files."""
 
     def __init__(self) -> None:
-        self._records: dict[str, tuple[Record, tuple[int, ...], tuple[int, ...]]] = {}
+        self._records: dict[str, tuple[Record, int]] = {}
         self._arrays: dict[str, Mapping[str, ndarray]] = {}
         self._room = MOST
 
     def add(self, record: Record, arrays: Mapping[str, ndarray], file: Path, beside: Path) -> None:
         """Keep a record. file, beside: where it and its arrays are written."""
-        self._records[record.key] = record, stamps(file), stamps(beside) if record.arrays else ()
+        self._records[record.key] = record, _stamp(record, file, beside)
         size = sum(array.nbytes for array in arrays.values())
         if arrays and size <= self._room and record.arrays not in self._arrays:
             self._room -= size
@@ -35,10 +35,8 @@ class Written:
 
     def record(self, file: Path, beside: Path) -> Record | None:
         """The record of a file, None unless this process wrote it and its arrays last."""
-        if file.stem not in self._records:
-            return None
-        record, own, others = self._records[file.stem]
-        return record if own == stamps(file) and others == (stamps(beside) if record.arrays else ()) else None
+        record, stamp = self._records.get(file.stem, (None, 0))
+        return None if record is None or stamp != _stamp(record, file, beside) else record
 
     def arrays(self, content: str, file: Path, beside: Path) -> dict[str, ndarray] | None:
         """The arrays of this content beside a record as `record` returns it, None where they are not kept."""
@@ -46,3 +44,17 @@ class Written:
         if record is None or record.arrays != content:
             return None
         return {name: array.copy() for name, array in self._arrays[content].items()}
+
+
+def stamps(path: Path) -> tuple[int, ...]:
+    """What changes when a file is written anew; () where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _stamp(record: Record, file: Path, beside: Path) -> int:
+    """What changes when the file of a record, or that of its arrays, is written: a number, as there may be millions."""
+    return hash((stamps(file), stamps(beside) if record.arrays else ()))

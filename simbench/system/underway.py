@@ -72,9 +72,7 @@ class UnderWay:
             return
         self._claims.remove(claim)
         with contextlib.suppress(OSError), self._alone():
-            size = LETTERS * len(claim.keys)
-            os.pwrite(self._file, b" " * size, claim.place)
-            self._free.append((claim.place, size))
+            self._blank(claim.place, LETTERS * len(claim.keys))
 
     def close(self) -> None:
         """Give back all claims of this process."""
@@ -100,6 +98,19 @@ class UnderWay:
             self._free.append((place + len(keys), size - len(keys)))
         self._end = max(self._end, place + len(keys))
         return place
+
+    def _blank(self, place: int, size: int) -> None:
+        """Leave keys to later ones: neighbouring places are one, and the file ends with the last key."""
+        os.pwrite(self._file, b" " * size, place)
+        free: list[tuple[int, int]] = []
+        for start, length in sorted([*self._free, (place, size)]):
+            if free and sum(free[-1]) == start:
+                start, length = free[-1][0], free.pop()[1] + length
+            free.append((start, length))
+        if sum(free[-1]) == self._end:
+            self._end = free.pop()[0]
+            os.ftruncate(self._file, self._end)
+        self._free = free
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

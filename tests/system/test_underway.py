@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -53,6 +54,27 @@ def test_what_another_claims_is_left_to_it_until_it_has_ended(tmp_path):
     assert two.claim(KEYS[:4]).keys == set(KEYS[:3]), "the second claim holds"
     one.end(second)
     assert two.claim(KEYS[3:4]).keys == {KEYS[3]}
+
+
+def test_the_file_of_a_process_holds_what_it_has_under_way_and_no_more(tmp_path):
+    """Claims of all sizes come and go, as units do in a run of millions of cases."""
+    one, two, live = UnderWay(tmp_path), UnderWay(tmp_path), []
+    draw = random.Random(0)
+    keys = iter(f"{number:064x}" for number in range(10**6))
+    for _ in range(300):
+        live.append(one.claim([next(keys) for _ in range(draw.choice([1, 3, 40]))]))
+        if len(live) > 3:
+            one.end(live.pop(draw.randrange(4)))
+        held = {key for claim in live for key in claim.keys}
+        other = two.claim([*held, "f" * 64])
+        assert other.keys == {"f" * 64}
+        two.end(other)
+    (file,) = (path for path in (tmp_path / "started").iterdir() if path.stat().st_size > 200)
+    assert file.stat().st_size < 64 * 40 * 8
+    for claim in live:
+        one.end(claim)
+    assert file.read_bytes().count(b"\n") == 1 and file.read_text().endswith("\n")
+    one.close(), two.close()
 
 
 def test_own_claims_stand_in_nobodys_own_way(tmp_path):

@@ -18,6 +18,7 @@ from simbench.results.segments.drafts import WORK, Draft
 from simbench.results.segments.held import Records
 from simbench.results.segments.segment import FOLDER, MARK, MARKED, PACK, SUFFIX, Segment
 from simbench.results.store import Store
+from simbench.results.written import stamps
 from simbench.system.seals import put, sealed
 
 #: Most records of a segment, and most bytes of its pack; one that is half as full is packed again with others.
@@ -41,15 +42,6 @@ def pack_many(store: Store) -> Packed:
     """Pack the records of a folder with more than `MANY` files of records."""
     files = sum(1 for _ in islice(store.files(), MANY + 1))
     return pack(store) if files > MANY else Packed()
-
-
-def stamps(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written anew; () where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def pack(store: Store, most: int = RECORDS) -> Packed:

@@ -20,6 +20,7 @@ from simbench.isolation.loans import Loan
 from simbench.measuring.bench import Workbench
 from simbench.measuring.joints import joint, wanted
 from simbench.measuring.window import Window
+from simbench.results import archives
 from simbench.system.raised import clean, message, told, trace
 from simbench.system.surroundings import abroad, known, seed_of
 
@@ -116,13 +117,15 @@ def _noted(row: Row, said: str) -> Row:
 
 
 def _numbers(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
-    """Copies of the arrays by name. Raises TypeError for one that holds objects, or whose name is no word."""
+    """Copies of the arrays by name. Raises TypeError for one that holds anything but numbers and text, or whose name is
+    no word."""
     for name, given in arrays.items():
         if not isinstance(name, str) or not ARRAY.fullmatch(name):
             raise TypeError(f"an array is named {clean(repr(name))}; letters, digits, blanks and ./_=+- are allowed")
         array = np.array(given)
-        if array.dtype.hasobject:
-            raise TypeError(f"array {name!r} holds objects; numbers are wanted")
+        if array.dtype.kind not in archives.KINDS:
+            holds = "objects" if array.dtype.hasobject else array.dtype
+            raise TypeError(f"array {name!r} holds {holds}; real numbers or text are wanted")
         yield str(name), array
 
 

@@ -27,7 +27,7 @@ UNREADABLE = (
     zlib.error,
 )
 #: Kinds of numbers and text (`numpy.dtype.kind`) that arrays hold.
-_KINDS = "biufUS"
+KINDS = "biufUS"
 #: An .npy file of version 1 begins with this and the length of its header in two bytes.
 _BEGINS = b"\x93NUMPY\x01\x00"
 
@@ -57,7 +57,7 @@ def readable(data: bytes) -> bool:
             entries = archive.infolist()
             if all(_whole(data, entry) for entry in entries):
                 return bool(entries)
-        return all(array.dtype.kind in _KINDS for array in unpacked(data).values()) and bool(entries)
+        return all(array.dtype.kind in KINDS for array in unpacked(data).values()) and bool(entries)
     except (*UNREADABLE, MemoryError):  # of an array that claims to be huge
         return False
 
@@ -82,7 +82,7 @@ def _size(header: bytes) -> int:
     stream = io.BytesIO(header)
     np.lib.format.read_magic(stream)
     shape, _, kind = np.lib.format.read_array_header_1_0(stream)
-    return math.prod(shape) * kind.itemsize if kind.kind in _KINDS else -1
+    return math.prod(shape) * kind.itemsize if kind.kind in KINDS else -1
 
 
 def _array(data: bytes) -> np.ndarray:

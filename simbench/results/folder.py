@@ -164,8 +164,8 @@ def draw(
     return paths, problems
 
 
-class _Beside(Mapping[str, "ndarray"]):
-    """The arrays of a record, read when a figure asks for them."""
+class _LazyArrays(Mapping[str, "ndarray"]):
+    """The arrays of a record, read when a figure asks for them: few figures do."""
 
     def __init__(self, record: Entry, store: Store) -> None:
         self._record, self._store = record, store
@@ -188,7 +188,7 @@ def _drawn(experiment: Experiment, records: Frame, folder: Path, name: str, stam
     """Draw and write the figure of an experiment; False where there is nothing to draw. Raises what its code raises."""
     import matplotlib
 
-    arrays = [Kept(each.labels, _Beside(each, store)) for each in records.entries() if each.arrays]
+    arrays = [Kept(each.labels, _LazyArrays(each, store)) for each in records.entries() if each.arrays]
     with abroad(), matplotlib.rc_context():
         figure = experiment.figure(tables.measurements(records, declared=experiment.board), arrays)
         if figure is not None:

@@ -35,8 +35,8 @@ __all__ = ["Contents", "Record", "Store"]
 
 
 class Store:
-    """Records and run descriptions under one results folder. What it has written it reads only where somebody else has
-    written it since."""
+    """Records and run descriptions under one results folder. It keeps what it has written in memory, and reads a file
+    of that again only after somebody else has written it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,13 +60,14 @@ class Store:
         """Write the arrays, then the record. The files are whole even where the process is killed; what a power failure
         leaves in pieces does not fit its checksum, and is measured again. Returns the record as `read` will return it.
         """
+        beside = None
         with locks.writing(self.folder / "records"):
             if arrays:
                 data = archives.packed(arrays)
-                put(self._arrays(record.key), data, flush=False)
+                beside = put(self._arrays(record.key), data, flush=False)
                 record = replace(record, arrays=digest(data))
-            put(self.file(record.key), sealed(record.plain), flush=False)
-            self._written.add(record, arrays or {}, self.file(record.key), self._arrays(record.key))
+            own = put(self.file(record.key), sealed(record.plain), flush=False)
+        self._written.add(record, arrays or {}, own, beside)
         return record
 
     @stage("reading records")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from simbench.results.record import Record
+from simbench.system.atomic import Stamp, stamp
 
 #: Bytes of arrays that are kept.
 MOST = 32 * 2**20
@@ -24,9 +24,9 @@ class Written:
         self._arrays: dict[str, Mapping[str, ndarray]] = {}
         self._room = MOST
 
-    def add(self, record: Record, arrays: Mapping[str, ndarray], file: Path, beside: Path) -> None:
-        """Keep a record. file, beside: where it and its arrays are written."""
-        self._records[record.key] = record, _stamp(record, file, beside)
+    def add(self, record: Record, arrays: Mapping[str, ndarray], own: Stamp, beside: Stamp | None) -> None:
+        """Keep a record. own, beside: of its file and of that of its arrays, as they were written."""
+        self._records[record.key] = record, hash((own, beside))  # a number, as there may be millions
         size = sum(array.nbytes for array in arrays.values())
         if arrays and size <= self._room and record.arrays not in self._arrays:
             self._room -= size
@@ -35,8 +35,10 @@ class Written:
 
     def record(self, file: Path, beside: Path) -> Record | None:
         """The record of a file, None unless this process wrote it and its arrays last."""
-        record, stamp = self._records.get(file.stem, (None, 0))
-        return None if record is None or stamp != _stamp(record, file, beside) else record
+        record, written = self._records.get(file.stem, (None, 0))
+        if record is None or written != hash((stamp(file), stamp(beside) if record.arrays else None)):
+            return None
+        return record
 
     def arrays(self, content: str, file: Path, beside: Path) -> dict[str, ndarray] | None:
         """The arrays of this content beside a record as `record` returns it, None where they are not kept."""
@@ -44,17 +46,3 @@ class Written:
         if record is None or record.arrays != content:
             return None
         return {name: array.copy() for name, array in self._arrays[content].items()}
-
-
-def stamps(path: Path) -> tuple[int, ...]:
-    """What changes when a file is written anew; () where there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _stamp(record: Record, file: Path, beside: Path) -> int:
-    """What changes when the file of a record, or that of its arrays, is written: a number, as there may be millions."""
-    return hash((stamps(file), stamps(beside) if record.arrays else ()))

@@ -12,8 +12,21 @@ _OURS, _numbers = uuid4().hex[:8], count()
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
-def write(path: Path, content: bytes | str, flush: bool = True) -> None:
-    """Write to a temporary file in the same folder, flush it to the disk, and rename it to `path`.
+#: Inode, size and time of a file: what changes when another is written in its place.
+Stamp = tuple[int, int, int]
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Of the file that is there now, None where there is none."""
+    try:
+        return _stamp(os.stat(path))
+    except OSError:
+        return None
+
+
+def write(path: Path, content: bytes | str, flush: bool = True) -> Stamp:
+    """Write to a temporary file in the same folder, flush it to the disk, and rename it to `path`. Returns its stamp,
+    which `stamp(path)` is until another file is written there.
 
     flush: False spares the milliseconds of the disk, for files that are checked when they are read: after a power
     failure `path` may then be empty or lack its end.
@@ -31,8 +44,14 @@ def write(path: Path, content: bytes | str, flush: bool = True) -> None:
                 left = left[file.write(left) :]
             if flush:
                 os.fsync(handle)
+            written = _stamp(os.fstat(handle))
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        return written
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -54,11 +54,11 @@ def unsealed_text(text: bytes | str) -> dict | None:
         return None
 
 
-def put(path: Path, content: bytes | str, flush: bool = True) -> None:
-    """Write a file atomically, in place of any file of that name; a folder makes way (`aside.make_way`). flush: as for
-    `atomic.write`."""
+def put(path: Path, content: bytes | str, flush: bool = True) -> atomic.Stamp:
+    """Write a file atomically, in place of any file of that name; a folder makes way (`aside.make_way`). flush, and
+    what is returned: as for `atomic.write`."""
     make_way(path)
-    atomic.write(path, content, flush)
+    return atomic.write(path, content, flush)
 
 
 def content_of(file: Path) -> str:

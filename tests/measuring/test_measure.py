@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from small_cases import Rows, get
 from small_networks import case
 
-from simbench import Affine, Inapplicable, Row, Stitcher, Undefined
+from simbench import Affine, Inapplicable, Result, Row, Stitcher, Undefined
 from simbench.contracts import Experiment
 from simbench.contracts.case import Case
 from simbench.contracts.selection import Selection
@@ -77,6 +79,22 @@ def test_a_value_that_is_not_finite_becomes_a_failed_row(small, context, value):
 def test_values_become_python_numbers(small, context):
     found = measure(probing(small, lambda case, context: [Row("x", torch.tensor(0.5)), Row("y", None)]), context)
     assert [(type(row.value), row.value) for row in found.rows] == [(float, 0.5), (type(None), None)]
+
+
+@pytest.mark.parametrize(
+    ("array", "holds"),
+    [
+        (np.zeros(2, complex), "complex128"),
+        (np.zeros(2, "datetime64[s]"), r"datetime64\[s\]"),
+        (np.zeros(2, [("a", float)]), r"\[\('a', '<f8'\)\]"),
+        (np.array([{}, None]), "objects"),
+    ],
+)
+def test_arrays_of_other_things_than_numbers_and_text_fail(small, context, array, holds):
+    """A results folder that held them would be read without their records."""
+    found = measure(probing(small, lambda case, context: Result([Row("x", 1.0)], {"kept": array})), context)
+    assert [row.status for row in found.rows] == ["failed"] and not found.arrays
+    assert re.search(f"array 'kept' holds {holds}; real numbers or text are wanted", found.rows[0].note)
 
 
 def test_an_index_that_returns_nan_fails(small, context):

@@ -56,6 +56,25 @@ def test_what_another_process_writes_meanwhile_is_read(tmp_path, reads):
         store.arrays(replace(again, arrays="f" * 64))
 
 
+def test_what_another_process_writes_at_the_same_moment_is_not_taken_for_ones_own(tmp_path, monkeypatch):
+    """Between the file of one and its stamps, another writes the same case."""
+    store, other = Store(tmp_path), Store(tmp_path)
+    again = record(1, seconds=7.5)
+
+    def interrupted(path, content, flush):
+        stamp = put(path, content, flush)
+        if path.suffix == ".json" and other is not None:
+            monkeypatch.setattr(reading, "put", put)
+            other.put(again, {"x": np.ones(3)})
+        return stamp
+
+    put = reading.put
+    monkeypatch.setattr(reading, "put", interrupted)
+    kept = store.put(record(1), {"x": np.zeros(3)})
+    (found,) = store.read().records.values()
+    assert found.seconds == 7.5 and found.arrays != kept.arrays and store.arrays(found)["x"].tolist() == [1, 1, 1]
+
+
 def test_damaged_arrays_of_a_record_just_written_are_noticed(tmp_path):
     store = Store(tmp_path)
     kept = store.put(record(1), {"x": np.arange(3)})

@@ -18,7 +18,7 @@ from simbench.results.segments.drafts import WORK, Draft
 from simbench.results.segments.held import Records
 from simbench.results.segments.segment import FOLDER, MARK, MARKED, PACK, SUFFIX, Segment
 from simbench.results.store import Store
-from simbench.results.written import stamps
+from simbench.system.atomic import stamp
 from simbench.system.seals import put, sealed
 
 #: Most records of a segment, and most bytes of its pack; one that is half as full is packed again with others.
@@ -101,10 +101,10 @@ class _Packing:
             path.unlink()
 
     def _singles(self) -> Iterator[list[tuple[Path, tuple[int, ...], Record]]]:
-        """Finished records in batches, each with its file and the stamps that this had before it was read."""
+        """Finished records in batches, each with its file and the stamp that this had before it was read."""
         batch = []
         for path in self.store.files():
-            seen = stamps(path)
+            seen = stamp(path)
             record = self.store.sound(path)
             if record is not None and not record.failed:
                 batch.append((path, seen, record))
@@ -136,7 +136,7 @@ class _Packing:
         for start in range(0, len(self.replaced), REMOVED):
             with locks.removing(self.records):
                 for path, seen in self.replaced[start : start + REMOVED]:
-                    if stamps(path) == seen:  # else it was written anew
+                    if stamp(path) == seen:  # else it was written anew
                         path.unlink()
                         path.with_suffix(".npz").unlink(missing_ok=True)
         for segment in self.merged:

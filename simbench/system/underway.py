@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import tempfile
@@ -18,8 +19,8 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-#: Ends the names of the files of processes.
-PROCESS = ".process"
+#: Ends the names of the file that a process holds, and of that with its claims.
+PROCESS, CLAIMS = ".process", ".claims"
 #: Held while a claim is made, given back, or others' are read.
 LOCK = ".claiming"
 #: Letters of a key.
@@ -28,7 +29,7 @@ LETTERS = 64
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """Work of this process, by keys. place: where the file of the process says so to others; None where it does not."""
+    """Work of this process, by keys. place: where they are in its file of claims; None where others are not told."""
 
     keys: frozenset[str]
     place: int | None = None
@@ -37,17 +38,16 @@ class Claim:
 class UnderWay:
     """The claims of this process on work in a folder, beside those of others.
 
-    The file of a process says who it is and, behind that, the keys that it has claimed. It holds as long as the process
-    holds the lock on it, which it loses when it dies, whatever it dies of and on whatever machine; there is no time
+    Each process has a file of the keys that it has claimed. Claims hold as long as the process holds the lock on
+    another file of its own, which it loses when it dies, whatever it dies of and on whatever machine; there is no time
     after which it is taken for dead. One process at a time makes a claim, so no key is claimed twice. Where files
     cannot be locked, nothing is ever claimed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "started"
-        self._name, self._file = "", -1
+        self._name, self._file, self._end = "", -1, 0
         self._claims: set[Claim] = set()
-        self._end = 0
         self._free: list[tuple[int, int]] = []  # (place, size) of claims that were given back
         self.others: dict[str, str] = {}
 
@@ -61,56 +61,68 @@ class UnderWay:
             with self._alone():
                 free = wanted.difference(*self._claimed())
                 claim = Claim(free, self._put("".join(sorted(free)).encode()) if free else None)
-        except OSError:  # a file system without locks
+        except OSError:  # a file system without locks, or a full one
             return Claim(wanted)
         self._claims.add(claim)
         return claim
 
     def end(self, claim: Claim) -> None:
         """The work of a claim is done, or is given back."""
-        if claim.place is None or claim not in self._claims:
+        if claim not in self._claims:
             return
         self._claims.remove(claim)
-        with contextlib.suppress(OSError), self._alone():
-            self._blank(claim.place, LETTERS * len(claim.keys))
+        if claim.place is not None:
+            with contextlib.suppress(OSError), self._alone():
+                self._blank(claim.place, LETTERS * len(claim.keys))
 
     def close(self) -> None:
         """Give back all claims of this process."""
         if self._file < 0:
             return
         with contextlib.suppress(OSError), self._alone():
-            (self.folder / f"{self._name}{PROCESS}").unlink(missing_ok=True)
+            for suffix in (CLAIMS, PROCESS):
+                (self.folder / f"{self._name}{suffix}").unlink(missing_ok=True)
             if [path.name for path in self.folder.iterdir()] == [LOCK]:
                 (self.folder / LOCK).unlink()
         os.close(self._file)
+        self._file, self._end = -1, 0
         self._claims.clear()
         self._free.clear()
-        self._file = -1
         with contextlib.suppress(OSError):  # it holds marks of others
             self.folder.rmdir()
 
     def _put(self, keys: bytes) -> int:
         """Write keys in place of ones that were given back, or behind all others. Where they are."""
-        at = next((at for at, (_, size) in enumerate(self._free) if size >= len(keys)), None)
-        place, size = self._free.pop(at) if at is not None else (self._end, len(keys))
-        os.pwrite(self._file, keys, place)
-        if size > len(keys):
-            self._free.append((place + len(keys), size - len(keys)))
+        fit = next((each for each in self._free if each[1] >= len(keys)), (self._end, len(keys)))
+        place, size = fit
+        self._write(place, keys)
+        if fit in self._free:
+            self._free.remove(fit)
+            if size > len(keys):
+                self._free.append((place + len(keys), size - len(keys)))
         self._end = max(self._end, place + len(keys))
         return place
 
     def _blank(self, place: int, size: int) -> None:
         """Leave keys to later ones: neighbouring places are one, and the file ends with the last key."""
-        os.pwrite(self._file, b" " * size, place)
         free: list[tuple[int, int]] = []
         for start, length in sorted([*self._free, (place, size)]):
             if free and sum(free[-1]) == start:
                 start, length = free[-1][0], free.pop()[1] + length
             free.append((start, length))
-        if sum(free[-1]) == self._end:
-            self._end = free.pop()[0]
-            os.ftruncate(self._file, self._end)
-        self._free = free
+        end = free.pop()[0] if sum(free[-1]) == self._end else self._end
+        self._write(place, b" " * size, end)
+        self._free, self._end = free, end
+
+    def _write(self, place: int, content: bytes, end: int | None = None) -> None:
+        """Write into the file of claims, and close it: other machines see it then. end: where to cut it off."""
+        path = self.folder / f"{self._name}{CLAIMS}"
+        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0) as file:
+            file.seek(place)
+            if file.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            if end is not None:
+                file.truncate(end)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -135,20 +147,28 @@ class UnderWay:
 
     def _enter(self) -> None:
         """The file of this process, which says who it is."""
-        self._file, path = tempfile.mkstemp(PROCESS, "", self.folder)
-        self._name = Path(path).name.removesuffix(PROCESS)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._end = os.write(self._file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        file, path = tempfile.mkstemp(PROCESS, "", self.folder)
+        try:
+            os.fchmod(file, 0o644)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            os.write(file, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        except OSError:
+            os.close(file)
+            os.unlink(path)
+            raise
+        self._file, self._name = file, Path(path).name.removesuffix(PROCESS)
 
     def _claimed(self) -> Iterator[frozenset[str]]:
         """The keys that others have claimed which live; what dead ones have left is removed."""
-        self.others = {}
-        for name in sorted(os.listdir(self.folder)):
-            path, name = self.folder / name, name.removesuffix(PROCESS)
-            if name == path.name or name == self._name:
-                continue
+        self.others, files = {}, [self.folder / name for name in sorted(os.listdir(self.folder))]
+        for path in (path for path in files if path.suffix == PROCESS and path.stem != self._name):
             if held(path):
-                self.others[name], _, text = path.read_text().partition("\n")
+                self.others[path.stem] = path.read_text()
+            else:
+                path.unlink(missing_ok=True)
+        for path in (path for path in files if path.suffix == CLAIMS and path.stem != self._name):
+            if path.stem in self.others:
+                text = path.read_text()
                 keys = (text[at : at + LETTERS] for at in range(0, len(text), LETTERS))
                 yield frozenset(key for key in keys if key.strip())
             else:
@@ -159,6 +179,8 @@ def _opened(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except PermissionError:  # of somebody else, in a folder that several people write to
+        if not os.path.lexists(path):
+            raise
         return os.open(path, os.O_RDONLY)
 
 

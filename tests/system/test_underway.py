@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from simbench.system import underway
 from simbench.system.underway import UnderWay
 
 KEYS = [f"{number:064x}" for number in range(6)]
@@ -69,11 +70,11 @@ def test_the_file_of_a_process_holds_what_it_has_under_way_and_no_more(tmp_path)
         other = two.claim([*held, "f" * 64])
         assert other.keys == {"f" * 64}
         two.end(other)
-    (file,) = (path for path in (tmp_path / "started").iterdir() if path.stat().st_size > 200)
-    assert file.stat().st_size < 64 * 40 * 8
+    sizes = [path.stat().st_size for path in (tmp_path / "started").glob("*.claims")]
+    assert 0 < sum(sizes) < 64 * 40 * 8
     for claim in live:
         one.end(claim)
-    assert file.read_bytes().count(b"\n") == 1 and file.read_text().endswith("\n")
+    assert [path.stat().st_size for path in (tmp_path / "started").glob("*.claims")] == [0, 0]
     one.close(), two.close()
 
 
@@ -125,6 +126,29 @@ def test_of_many_at_once_each_key_is_claimed_by_one(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         done = [key for some in pool.map(work, range(8)) for key in some]
     assert sorted(done) == keys and not (tmp_path / "started").exists()
+
+
+def test_on_a_full_disk_everything_is_free_and_earlier_claims_stand(tmp_path, monkeypatch):
+    one, two = UnderWay(tmp_path), UnderWay(tmp_path)
+    first = one.claim(KEYS[:2])
+    with monkeypatch.context() as patch:
+        patch.setattr(underway.UnderWay, "_write", full)
+        assert one.claim(KEYS[2:4]).keys == set(KEYS[2:4])
+    assert two.claim(KEYS[:4]).keys == set(KEYS[2:4])
+    one.end(first)
+    assert two.claim(KEYS[:4]).keys == set(KEYS[:4])
+    three = UnderWay(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(underway.os, "write", full)
+        assert three.claim(KEYS[:2]).keys == set(KEYS[:2])
+    assert three.claim(KEYS[:2]).keys == set(), "it enters when there is room again"
+    for each in (one, two, three):
+        each.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def full(*_):
+    raise OSError(28, "No space left on device")
 
 
 def test_where_nothing_can_be_written_everything_is_free(tmp_path):

@@ -10,9 +10,11 @@ from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
 Work = TypeVar("Work")
-#: A tile is divided while more than this part of the share of a worker is left of it, and a shorter rest where no
-#: network runs twice for that; this many rests are looked at.
-SPARED, LOOKED = 0.125, 4
+#: A tile is divided while more than this part of the share of a worker is left of it. A shorter rest is divided only
+#: where no network runs twice for that.
+SPARED = 0.125
+#: Short rests that are looked at when a worker asks.
+LOOKED = 4
 
 
 class Common(NamedTuple):
@@ -30,11 +32,13 @@ class Common(NamedTuple):
 
 @dataclass
 class _Rest(Generic[Work]):
-    """What is left of a tile, and its seconds. begun: the unit that its worker took last, if any."""
+    """What is left of a tile, and its seconds. begun: the unit that its worker took last. whole: whether it was found,
+    since then, that nobody can help."""
 
     units: Iterator[Work]
     seconds: float
-    begun: tuple[Work, ...] = ()
+    begun: Work | None = None
+    whole: bool = False
 
 
 class Schedule(Generic[Work]):
@@ -42,8 +46,9 @@ class Schedule(Generic[Work]):
 
     A worker without a tile begins the next one. Where all are begun, it takes over the second part of what is left of
     the tile that has most left, where both are through earlier then, though some networks run once more: nobody waits
-    for the slowest worker. A short rest is divided only between networks. A unit that was lost with its worker goes
-    first, to whoever asks. Tiles are read one unit at a time, and to their end only where they may be divided.
+    for the slowest worker. A short rest is divided only where no network of the units that are left, or of the one that
+    was begun, runs twice for it. A unit that was lost with its worker goes first, to whoever asks. Tiles are read one
+    unit at a time, and to their end only where they may be divided.
 
     tiles: the seconds that each is expected to take, and its units. seconds: that a unit is expected to take. least:
     a rest of fewer seconds is short. shares: what a unit shares with neighbours.
@@ -92,7 +97,7 @@ class Schedule(Generic[Work]):
             rest = self._begun.get(worker)
             unit = None if rest is None else next(rest.units, None)
             if rest is not None and unit is not None:
-                rest.begun = (unit,)
+                rest.begun, rest.whole = unit, False
                 rest.seconds -= self._seconds(unit)
                 return unit
             self._begun.pop(worker, None)
@@ -118,22 +123,26 @@ class Schedule(Generic[Work]):
             short = rest.seconds < self._least
             if short and place >= LOOKED:
                 return None
+            if rest.whole:
+                continue
             units = list(rest.units)
-            keep = self._cut(units, self._places(rest.begun, units, short), sum(map(self._seconds, rest.begun)) / 2)
-            rest.units = iter(units[:keep])
-            if units[keep:]:
+            before = 0.0 if rest.begun is None else self._seconds(rest.begun) / 2
+            keep = self._cut(units, self._places(rest.begun, units, short), before)
+            rest.units, rest.whole = iter(units[:keep]), keep == len(units)
+            if not rest.whole:
                 taken = sum(map(self._seconds, units[keep:]))
                 rest.seconds -= taken
                 self.divided += 1
                 return _Rest(iter(units[keep:]), taken)
         return None
 
-    def _places(self, begun: Iterable[Work], units: Sequence[Work], short: bool) -> Iterator[int]:
-        """How many of the units may be kept: any number, of a short rest one after which no network runs that has run
-        before."""
+    def _places(self, begun: Work | None, units: Sequence[Work], short: bool) -> Iterator[int]:
+        """How many of the units may be kept: any number; of a short rest one after which no network runs that runs
+        before, in the unit that was begun or in a later one."""
         networks = [self._shares(unit).networks if short else () for unit in units]
         last = {network: n for n, some in enumerate(networks) for network in some}
-        running = max((last.get(network, -1) for unit in begun for network in self._shares(unit).networks), default=-1)
+        now = () if begun is None or not short else self._shares(begun).networks
+        running = max((last.get(network, -1) for network in now), default=-1)
         for n, some in enumerate(networks):
             if running < n:
                 yield n

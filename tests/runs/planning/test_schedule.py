@@ -56,6 +56,15 @@ def test_a_short_rest_is_divided_between_networks(networks, taken):
     assert given.take("b") == (None if taken is None else (0, taken))
 
 
+def test_a_rest_that_nobody_can_help_with_is_looked_at_once_for_each_unit_of_its_worker():
+    asked = []
+    given = schedule(1, 4, least=9.0, shares=lambda unit: asked.append(unit) or Common(networks="a"))
+    assert given.take("a") == (0, 0) and given.take("b") is None
+    count = len(asked)
+    assert given.take("b") is given.take("c") is None and len(asked) == count
+    assert given.take("a") == (0, 1) and given.take("b") is None and len(asked) > count
+
+
 def test_of_many_short_rests_few_are_looked_at():
     asked = []
     options = {"least": 9.0, "shares": lambda unit: asked.append(unit[0]) or Common(networks="a")}

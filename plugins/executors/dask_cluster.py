@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from simbench_plugins.executors.dask_machine import closed, cluster, prompt
+from simbench_plugins.executors.dask_machine import closed, cluster, hurry
 
 from simbench import EngineGone, Executor, InputError, Need, WorkerLost, Workers, hookimpl, number
 
@@ -115,7 +115,7 @@ class Cluster(Workers):
             ]
             self._slots, self._seen = dict.fromkeys(able, 1), time.monotonic()
             self._let_go(info)
-            prompt(self.client, self._machine)  # new workers, too
+            hurry(self.client, self._machine)  # new workers, too
         return dict(self._slots)
 
     def _let_go(self, alive) -> None:

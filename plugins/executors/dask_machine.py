@@ -41,7 +41,8 @@ def cluster(number: int) -> Iterator[Any]:
                     n_workers=number,
                     threads_per_worker=1,
                     processes=True,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},  # nobody is told its address, and it watches every message
                     memory_limit=0,
                     silence_logs=logging.CRITICAL,
                 )
@@ -56,7 +57,7 @@ def cluster(number: int) -> Iterator[Any]:
             started.close(timeout=30)
 
 
-def prompt(client: Client, machine: LocalCluster | None) -> None:
+def hurry(client: Client, machine: LocalCluster | None) -> None:
     """Have messages sent at once: clients collect them for 10 ms and schedulers for 5, which is most of the time of a
     small task where a worker has one at a time. A scheduler that others use, too, stays as it is."""
     comms = [getattr(client, "scheduler_comm", None)]

@@ -87,6 +87,7 @@ def compare_command(
     from simbench.runs.progress import progress
     from simbench.runs.request import Request
 
+    mine, other, both = map(typed, (layouts_a, layouts_b, layouts))
     given = {"indices": INDICES, "stitchers": STITCHERS, "view": VIEW}
     options |= {name: options[name] or usual for name, usual in given.items()}
     board = compare_named(
@@ -94,7 +95,7 @@ def compare_command(
         installed(),
         pairing=pairing,
         untrained=untrained,
-        layouts=tuple(typed((*own, *layouts)) for own in (layouts_a, layouts_b)),
+        layouts=tuple(own | {name: each for name, each in both.items() if name not in own} for own in (mine, other)),
         progress=progress(),
         command=command,
     )

@@ -17,7 +17,7 @@ SIDES = (32, 224, 8)
 @click.command("layers")
 @click.argument("spec", metavar="MODEL")
 @click.option("--data", metavar="DATASET", help="A data set, whose inputs the network sees.  [default: random inputs]")
-@click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Side of random images.")
+@click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Side of random images, or steps.")
 @click.option("--classes", type=click.IntRange(min=1), default=10, show_default=True, help="Outputs of the network.")
 @click.option("--exact", is_flag=True, help="Only layers at which the network can be cut.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
@@ -73,7 +73,7 @@ def _network(model: Model, dataset: Dataset | None, classes: int, size: int | No
             return net, x
         own = model.preprocess and model.preprocess.size
         refusal = ""
-        for x in guesses(net, [(size, size)] if size else [own] if own else [(side, side) for side in SIDES]):
+        for x in guesses(net, [own] if own else [(side, side) for side in SIDES], size):
             x = torch.randn_like(x) if x.is_floating_point() else x
             try:
                 with torch.no_grad():

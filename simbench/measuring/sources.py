@@ -144,15 +144,17 @@ class Sources:
         (`Model.layouts`), else for a network that is not a row of stages what a forward pass shows; None for images,
         vectors, and what is not known."""
         seen = self._seen(network).get(layer) if network.layouts else None
-        of_model = (getattr(network.model, "layouts", None) or {}).items()
         layout = None
-        for pattern, text in (*network.layouts, *of_model):
+        for pattern, text in network.layouts:
             if layout is None and fnmatchcase(layer, pattern):
                 layout = Layout.parse(text)
                 if seen is not None and seen.axes != layout.axes:
                     if pattern == layer:
-                        raise InputError(f"{layer} of {network.name} gives a {seen.kind}, and not {layout} as said")
+                        raise InputError(f"the output of {layer} of {network.name} is {seen}, and not {layout} as said")
                     layout = None  # said of layers with another number of axes
+        for pattern, text in (getattr(network.model, "layouts", None) or {}).items():
+            if layout is None and fnmatchcase(layer, pattern):
+                layout = Layout.parse(text)
         if layout is None:
             layout = self._seen(network).get(layer)
         return None if layout is None or layout.kind in ("image", "vector") else layout

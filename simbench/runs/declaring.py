@@ -29,24 +29,28 @@ def of_both(given: Any) -> tuple[Said, Said]:
 
 
 def typed(texts: Iterable[str]) -> dict[str, str]:
-    """Layer or pattern -> layout, of texts such as `blocks.*=tokens[prefix=1],nhwc`. Of a name that is there twice, the
-    first counts.
+    """Layer or pattern -> layout, of texts such as `blocks.*=tokens[prefix=1],nhwc`. InputError for two layouts of one
+    name.
 
     >>> typed(["blocks.*=tokens[prefix=1],norm=ntc"])
     {'blocks.*': 'tokens[prefix=1]', 'norm': 'ntc'}
     """
-    said = {}
+    said: dict[str, str] = {}
     for part in (part for text in texts for part in split_list(text)):
         name, _, layout = part.partition("=") if "=" in part.partition("[")[0] else ("*", "=", part)
-        said.setdefault(name.strip(), layout.strip())
+        name, layout = name.strip(), layout.strip()
+        if said.setdefault(name, layout) != layout:
+            raise InputError(f"layouts say {said[name]} and {layout} of {name}; give one of them")
     return said
 
 
 def of_all(given: Any) -> Said:
-    """What is said of the layers of every network. given: None, a layout, or a mapping. Raises InputError for anything
-    else, and for a layout that is unknown."""
+    """What is said of the layers of every network. given: None, a layout, a mapping, or what this returns. Raises
+    InputError for anything else, and for a layout that is unknown."""
     if given is None:
         return ()
+    if isinstance(given, tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in given):
+        given = dict(given)
     if not isinstance(given, (str, Mapping)):
         raise InputError(f"layouts is a {type(given).__name__}; {FORMS}")
     said = {"*": given} if isinstance(given, str) else given
@@ -54,9 +58,13 @@ def of_all(given: Any) -> Said:
 
 
 def must_match(said: tuple[Said, Said], layers: tuple[Iterable[str], Iterable[str]]) -> None:
-    """Raise InputError for a name or pattern that matches no layer of a network that it is said of."""
-    for mine, own in zip(said, ([*layers[0], *layers[1]],) * 2 if said[0] == said[1] else layers, strict=True):
-        must_name(mine, own)
+    """Raise InputError for a name or pattern that matches no layer of the network that it is said of, or of either
+    network where it is said of both."""
+    own = tuple(map(tuple, layers))
+    both = set(said[0]) & set(said[1])
+    for mine, names in zip(said, own, strict=True):
+        must_name(tuple(each for each in mine if each in both), (*own[0], *own[1]))
+        must_name(tuple(each for each in mine if each not in both), names)
 
 
 def must_name(said: Said, layers: Iterable[str]) -> None:

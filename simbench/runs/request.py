@@ -69,7 +69,7 @@ class Request:
         values = {name: _several(getattr(self, name)) for name in SEVERAL}
         values["weights"] = tuple(map(str, values["weights"]))
         values |= {"seeds": _seeds(self.seeds), "results": Path(self.results)}
-        values["layouts"] = of_all(dict(self.layouts) if isinstance(self.layouts, tuple) else self.layouts)
+        values["layouts"] = of_all(self.layouts)
         for name, value in values.items():
             object.__setattr__(self, name, value)
 

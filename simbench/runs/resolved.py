@@ -106,7 +106,8 @@ def _scope(
     models = tuple({each.model.spec: each.model for each in networks}.values()) or select(
         registry, "models", _named("--models", request.models, preset.models, experiment)
     )
-    must_name(request.layouts, {layer for model in models for layer in model.layers})
+    if request.layouts:
+        must_name(request.layouts, {layer for model in models for layer in model.layers})
     if files and len(models) != 1:
         networks, files = each_with_its_own(models, files), ()
     if (files or networks) and experiment.across:

@@ -58,7 +58,7 @@ def test_a_run_reads_class_tokens_where_the_user_says_that_there_are_some(call, 
 
 def test_a_layout_that_is_not_that_of_the_layer_fails_with_the_reason(call, options):
     done = call(*options, "--layouts", "layer=nchw", "--results", "wrong")
-    assert done.code == 1 and "layer of nets.py:Text-a gives a sequence, and not image as said" in done.out
+    assert done.code == 1 and "the output of layer of nets.py:Text-a is sequence, and not image as said" in done.out
 
 
 def test_a_layout_of_a_layer_that_is_not_there_is_refused(call, options):

@@ -8,7 +8,7 @@ from torch import nn
 
 import simbench
 from simbench import InputError
-from simbench.runs.declaring import typed
+from simbench.runs.declaring import must_match, of_all, typed
 
 IDS = torch.randint(0, 10, (64, 6), generator=torch.Generator().manual_seed(3))
 MASK = torch.ones_like(IDS)
@@ -151,3 +151,23 @@ def test_layouts_are_typed_by_layer_or_for_all():
     assert typed(["tokens[prefix=1]"]) == {"*": "tokens[prefix=1]"}
     with pytest.raises(InputError, match="do not pair"):
         typed(["a=tokens[prefix=1"])
+    assert typed(["a=ntc", "a=ntc"]) == {"a": "ntc"}
+    with pytest.raises(InputError, match="layouts say ntc and nct of a; give one of them"):
+        typed(["a=ntc", "a=nct"])
+
+
+def test_what_is_said_of_both_networks_must_match_a_layer_of_one():
+    """Also where something else is said of one alone."""
+    both, layers = ("enc.*", "ntc"), (["enc.0", "enc.1"], ["h.0", "h.1"])
+    must_match(((both,), (both,)), layers)
+    must_match(((both,), (("h.0", "ntc"), both)), layers)
+    with pytest.raises(InputError, match="layer in layouts 'enc.0' is unknown"):
+        must_match(((both,), (("enc.0", "ntc"), both)), layers)
+    with pytest.raises(InputError, match="layer in layouts 'x' is unknown"):
+        must_match(((("x", "ntc"),), (("x", "ntc"),)), layers)
+
+
+@pytest.mark.parametrize("given", [("ntc", "nct"), ("ab",), ["ntc"], 3])
+def test_what_is_no_layout_of_all_networks_is_one_line(given):
+    with pytest.raises(InputError, match="layouts is a (tuple|list|int); give a layout such as 'ntc'"):
+        of_all(given)

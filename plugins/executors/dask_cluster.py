@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from simbench_plugins.executors.dask_machine import closed, cluster, hurry
+from simbench_plugins.executors.dask_machine import closed, cluster
 
 from simbench import EngineGone, Executor, InputError, Need, WorkerLost, Workers, hookimpl, number
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
 #: Seconds that a scheduler has to answer, and for which what is known of the workers counts as new.
 PATIENCE, FRESH = 15.0, 0.5
@@ -56,14 +56,14 @@ class Dask(Executor):
             raise InputError(
                 "executor dask needs the package distributed, which is not installed; pip install 'simbench[dask]'"
             ) from None
-        with self._client(need) as (client, machine):
-            workers = Cluster(client, self.address or "of this machine", need, _resources(self.resources), machine)
+        with self._client(need) as client:
+            workers = Cluster(client, self.address or "of this machine", need, _resources(self.resources))
             workers.patience = None if self.address else REVIVAL
             yield workers
 
     @contextmanager
-    def _client(self, need: Need) -> Iterator[tuple[Client, LocalCluster | None]]:
-        """A client of the scheduler, and the cluster that was started for it, if any; both end with the context."""
+    def _client(self, need: Need) -> Iterator[Client]:
+        """A client of the scheduler, which ends with the context, and so does a cluster that was started for it."""
         from distributed import Client
 
         if self.address:
@@ -75,25 +75,22 @@ class Dask(Executor):
                     "scheduler`, or give its address"
                 ) from None
             with closed(client):
-                yield client, None
+                yield client
             return
         with cluster(min(self.workers, max(1, need.tasks))) as started:
-            client = Client(started, set_as_default=False, direct_to_workers=True)
+            client = Client(started, set_as_default=False)
             with closed(client):
                 client.wait_for_workers(len(started.workers), timeout=300)
-                yield client, started
+                yield client
 
 
 class Cluster(Workers):
-    """The workers of a scheduler. Each has one task at a time: tasks that wait on a worker would be lost with it.
-    machine: the cluster of this machine that they belong to, if any."""
+    """The workers of a scheduler. Each has one task at a time: tasks that wait on a worker would be lost with it."""
 
-    def __init__(
-        self, client: Client, where: str, need: Need, resources: dict[str, float], machine: LocalCluster | None = None
-    ) -> None:
+    def __init__(self, client: Client, where: str, need: Need, resources: dict[str, float]) -> None:
         threads = client.nthreads() if need.threads is None else {}
         super().__init__(None, 0, need.threads or min(threads.values(), default=1), shared=True)
-        self.client, self.where, self._machine = client, where, machine
+        self.client, self.where = client, where
         self._resources = resources or ({"GPU": 1.0} if need.gpu and self._offer("GPU") else {})
         self._pool = client.get_executor(pure=False, **({"resources": self._resources} if self._resources else {}))
         self._slots: dict[str, int] = {}
@@ -115,7 +112,6 @@ class Cluster(Workers):
             ]
             self._slots, self._seen = dict.fromkeys(able, 1), time.monotonic()
             self._let_go(info)
-            hurry(self.client, self._machine)  # new workers, too
         return dict(self._slots)
 
     def _let_go(self, alive) -> None:

@@ -12,10 +12,7 @@ from simbench import InputError
 from simbench.system import interrupts
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
-
-#: Seconds for which messages are collected.
-PROMPT = 0.001
+    from distributed import Client
 
 
 @contextmanager
@@ -55,17 +52,6 @@ def cluster(number: int) -> Iterator[Any]:
             yield started
         finally:
             started.close(timeout=30)
-
-
-def hurry(client: Client, machine: LocalCluster | None) -> None:
-    """Have messages sent at once: clients collect them for 10 ms and schedulers for 5, which is most of the time of a
-    small task where a worker has one at a time. A scheduler that others use, too, stays as it is."""
-    comms = [getattr(client, "scheduler_comm", None)]
-    if machine is not None:
-        comms += getattr(machine.scheduler, "stream_comms", {}).values()
-    for comm in comms:
-        if getattr(comm, "interval", 0.0) > PROMPT:
-            comm.interval = PROMPT
 
 
 @contextmanager

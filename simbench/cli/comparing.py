@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simbench.cli.running import MANY, Whole
+from simbench.cli.running import CUT, LAYOUTS, MANY, Whole
 
 
 @click.command("compare")
@@ -23,13 +23,7 @@ from simbench.cli.running import MANY, Whole
     metavar="NAMES",
     help="spatial, flat, pooled, tokens, cls.  [default: spatial]",
 )
-@click.option(
-    "--layouts",
-    multiple=True,
-    type=Whole(),
-    metavar="LAYER=LAYOUT",
-    help="Axes of outputs where they are not certain, by layer or pattern: 'encoder.layer.*=tokens[prefix=1]'.",
-)
+@LAYOUTS
 @click.option("--layouts-a", multiple=True, type=Whole(), metavar="LAYER=LAYOUT", help="The same, of NETWORK_A alone.")
 @click.option("--layouts-b", multiple=True, type=Whole(), metavar="LAYER=LAYOUT", help="The same, of NETWORK_B alone.")
 @click.option(
@@ -41,13 +35,7 @@ from simbench.cli.running import MANY, Whole
 )
 @click.option("--untrained/--no-untrained", default=True, show_default=True, help="Stitch untrained fronts, too.")
 @click.option("--train", is_flag=True, help="Train networks that are not trained yet.")
-@click.option(
-    "--cut",
-    type=click.Choice(["exact", "hook"]),
-    default="exact",
-    show_default=True,
-    help="hook: where a layer has no exact cut, stitch into the whole network with one output replaced.",
-)
+@CUT
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of torch.  [default: torch's own]")

@@ -25,6 +25,21 @@ class Whole(click.ParamType):
 
 
 MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
+#: Options of `simbench compare`, too.
+LAYOUTS = click.option(
+    "--layouts",
+    multiple=True,
+    type=Whole(),
+    metavar="LAYER=LAYOUT",
+    help="Axes of outputs where they are not certain, by layer or pattern: 'encoder.layer.*=tokens[prefix=1]'.",
+)
+CUT = click.option(
+    "--cut",
+    type=click.Choice(["exact", "hook"]),
+    default="exact",
+    show_default=True,
+    help="hook: where a layer has no exact cut, stitch into the whole network with one output replaced.",
+)
 
 
 @click.command("run")
@@ -69,20 +84,8 @@ MANY = {"multiple": True, "metavar": "SELECTION", "type": Whole()}
     metavar="NETWORKS",
     help="Networks in place of models, seeds and weights: MODEL@FILE or MODEL@SEED.",
 )
-@click.option(
-    "--layouts",
-    multiple=True,
-    type=Whole(),
-    metavar="LAYER=LAYOUT",
-    help="Axes of outputs where they are not certain, by layer or pattern: 'encoder.layer.*=tokens[prefix=1]'.",
-)
-@click.option(
-    "--cut",
-    type=click.Choice(["exact", "hook"]),
-    default="exact",
-    show_default=True,
-    help="hook: where a layer has no exact cut, stitch into the whole network with one output replaced.",
-)
+@LAYOUTS
+@CUT
 @click.option("--max-samples", type=int, metavar="N", help="Images drawn of each split at most.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:N.")
 @click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +92,6 @@ class Cluster(Workers):
         super().__init__(None, 0, need.threads or min(threads.values(), default=1), shared=True)
         self.client, self.where = client, where
         self._resources = resources or ({"GPU": 1.0} if need.gpu and self._offer("GPU") else {})
-        self._pool = client.get_executor(pure=False, **({"resources": self._resources} if self._resources else {}))
         self._slots: dict[str, int] = {}
         self._given: WeakKeyDictionary[Future[Any], str] = WeakKeyDictionary()
         self._seen = 0.0
@@ -124,13 +123,18 @@ class Cluster(Workers):
 
     def submit(self, call, /, *args, to=""):
         self._alive()
-        where = {"workers": [to], "allow_other_workers": True} if to else {}
-        future = self._pool.submit(call, *args, **where)
+        how = {"workers": [to], "allow_other_workers": True} if to else {}
+        how |= {"resources": self._resources} if self._resources else {}
+        task = self.client.submit(call, *args, pure=False, **how)
+        future: Future[Any] = Future()
+        future.add_done_callback(lambda future: task.cancel() if future.cancelled() else None)
+        self.client.loop.add_callback(_fetched, task, future)
         if to:
             self._given[future] = to
         return future
 
     def result(self, future):
+        from asyncio import CancelledError as Interrupted
         from concurrent.futures import CancelledError
 
         from distributed import KilledWorker
@@ -141,7 +145,7 @@ class Cluster(Workers):
         except KilledWorker as killed:
             self._seen = 0.0
             raise WorkerLost(killed.last_worker.address, "its process died, or its machine") from killed
-        except (CancelledError, CommClosedError) as error:
+        except (CancelledError, Interrupted, CommClosedError) as error:
             self._alive()
             self._seen = 0.0
             raise WorkerLost(self._given.get(future, ""), "it left the cluster") from error
@@ -162,6 +166,21 @@ class Cluster(Workers):
 
     def _gone(self) -> EngineGone:
         return EngineGone(f"the Dask scheduler {self.where} is gone")
+
+
+async def _fetched(task: Awaitable[Any], future: Future[Any]) -> None:
+    """Fetch what a task of Dask gave, for a future. That of `Client.get_executor` never ends where a worker dies
+    between the end of its task and this."""
+    try:
+        result, error = await task, None
+    except BaseException as raised:
+        result, error = None, raised
+    if not future.set_running_or_notify_cancel():  # it was cancelled, and who waits for it wakes up
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
 
 
 def _resources(text: str) -> dict[str, float]:
